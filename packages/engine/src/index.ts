@@ -1,0 +1,1 @@
+export { type ErrorDetails, type ErrorKind, inputError, VulntuneError } from './errors.ts';

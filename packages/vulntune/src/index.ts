@@ -1,0 +1,1 @@
+export { VulntuneError } from '@vulntune/engine';

@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const projectRoot = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+
+/** The folder with datasets, golden values and models that tests may read; undefined where it is absent. */
+export const sharedFolder: string | undefined = findShared();
+
+function findShared(): string | undefined {
+	const folder = process.env.VULNTUNE_SHARED ?? path.join(projectRoot, '..', 'shared');
+	return existsSync(folder) ? path.resolve(folder) : undefined;
+}
+
+/**
+ * Where `part` of the shared folder lies, for `describe.skipIf(skip)`; prints why its tests are skipped when
+ * it is not there.
+ */
+export function needsShared(part: string): { skip: boolean; path: string } {
+	const location = sharedFolder === undefined ? undefined : path.join(sharedFolder, part);
+	if (location !== undefined && existsSync(location)) return { skip: false, path: location };
+	console.warn(
+		`skipped: ${part} is not in the shared folder (set VULNTUNE_SHARED to the folder that holds it)`,
+	);
+	return { skip: true, path: part };
+}
