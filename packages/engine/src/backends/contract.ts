@@ -1,0 +1,367 @@
+/**
+ * The contract between everything that computes with tensors and the machine that does it.
+ *
+ * A backend owns buffers and runs kernels over views of them. Nothing above this folder reads or writes a
+ * tensor's bytes except through `upload` and `download`, so a backend may keep its buffers on another device
+ * and run asynchronously, as long as kernels run in the order of their calls and `download` and `sumOfSquares`
+ * wait for them.
+ *
+ * Conventions
+ * - Matrices are row-major and contiguous. Letters in shapes: T tokens of a pack, H hidden size, M N K the
+ *   sizes of a matrix product, R rows, V vocabulary, F functions, C classes, D head dimension, r LoRA rank.
+ * - Activations, gradients and trainable parameters are `f32`; frozen dense weights may also be `bf16` or
+ *   `f16`; frozen weights of `matmul` kernels may be quantised; ids, positions and boundaries are `i32`.
+ * - A kernel may assume that shapes fit (the ops check them) and that outputs don't overlap inputs, unless
+ *   its sentence says that they may be the same view.
+ * - Kernels give the same bytes whatever the number of threads.
+ */
+
+export type DataType = 'f32' | 'bf16' | 'f16' | 'i32' | 'u8' | 'i8';
+
+export const BYTES_PER_ELEMENT: Readonly<Record<DataType, number>> = {
+	f32: 4,
+	bf16: 2,
+	f16: 2,
+	i32: 4,
+	u8: 1,
+	i8: 1,
+};
+
+/** Memory that a backend owns; only the backend that made it looks inside. */
+export interface DeviceBuffer {
+	readonly dtype: DataType;
+	/** Elements, not bytes. */
+	readonly length: number;
+}
+
+/** A contiguous row-major tensor inside a buffer. Plain data: making or dropping a view costs nothing. */
+export interface View {
+	readonly buffer: DeviceBuffer;
+	/** Elements from the start of the buffer. */
+	readonly offset: number;
+	readonly dtype: DataType;
+	readonly shape: readonly number[];
+}
+
+/**
+ * How the codes of a quantised matrix W [N, K] are stored.
+ * - `table4`: two 4-bit codes a byte over the flat matrix, the first in the high nibble; value =
+ *   codebook[code] × scales[flat index / 64]. NF4 and FP4 as bitsandbytes lays them out.
+ * - `table8`: one code a byte, value = codebook[code] × scales[flat index / 64]. Quantile codebooks, k = 2…8.
+ * - `int8`: signed codes, value = code × scales[row].
+ */
+export type QuantizedLayout = 'table4' | 'table8' | 'int8';
+
+/** A frozen quantised matrix. Blocks of 64 run over the flat matrix, across rows; the last may be short. */
+export interface QuantizedWeight {
+	readonly layout: QuantizedLayout;
+	/** [N, K] */
+	readonly shape: readonly number[];
+	/** `u8` (`i8` for layout int8). */
+	readonly codes: View;
+	/** `f32`: one per block of 64, or one per row for layout int8. */
+	readonly scales: View;
+	/** `f32` [16] or [2^k]; absent for layout int8. */
+	readonly codebook: View | undefined;
+}
+
+/** What the frozen side of a matrix product may be. */
+export type Weight = View | QuantizedWeight;
+
+export function isQuantized(weight: Weight): weight is QuantizedWeight {
+	return 'layout' in weight;
+}
+
+/** Arithmetic of matrix products: `fp32`, or operands rounded to bfloat16 with float32 accumulation. */
+export type Precision = 'fp32' | 'bf16';
+
+/** Where a kernel writes a gradient: over what is there, or added to it. */
+export interface Destination {
+	readonly view: View;
+	readonly accumulate: boolean;
+}
+
+export interface MatmulOptions {
+	readonly precision: Precision;
+	/** Add to what the output holds. */
+	readonly accumulate: boolean;
+	/** Factor on the product, 1 for none. */
+	readonly scale: number;
+}
+
+/**
+ * Which elements dropout keeps: element i is kept iff word (i & 3) of Philox4x32-10 with counter
+ * (i >> 2, stream, 0, 0) and key (seed mod 2^32, floor(seed / 2^32)) is at least floor(probability × 2^32).
+ * Kept elements are multiplied by 1 / (1 − probability).
+ */
+export interface Dropout {
+	readonly seed: number;
+	readonly stream: number;
+	readonly probability: number;
+}
+
+export interface LoraOptions {
+	/** alpha / rank, or alpha / √rank (rsLoRA). */
+	readonly scale: number;
+	readonly precision: Precision;
+	/** On the adapter's input only; the base sees x itself. */
+	readonly dropout: Dropout | undefined;
+}
+
+export interface AttentionShape {
+	readonly heads: number;
+	/** Query head h reads key/value head floor(h × keyValueHeads / heads). */
+	readonly keyValueHeads: number;
+	readonly headDim: number;
+	readonly causal: boolean;
+	/** Factor on q·k, usually 1/√headDim. */
+	readonly scale: number;
+	/** Tokens of the longest segment, so that a device need not read `segmentStarts` back. */
+	readonly longestSegment: number;
+}
+
+export type Activation = 'gelu' | 'geluTanh' | 'tanh' | 'silu';
+
+export interface AdamWOptions {
+	readonly learningRate: number;
+	readonly beta1: number;
+	readonly beta2: number;
+	readonly epsilon: number;
+	readonly weightDecay: number;
+	/** 1 for the first step: used for the bias correction. */
+	readonly step: number;
+	/** Factor on every gradient before it is used: the clipping factor. */
+	readonly gradientScale: number;
+}
+
+export interface FocalOptions {
+	readonly gamma: number;
+	/** `detached` treats (1 − p)^γ as a constant, as the published reference code does. */
+	readonly gradient: 'full' | 'detached';
+}
+
+export interface MemoryUse {
+	readonly liveBuffers: number;
+	readonly liveBytes: number;
+	readonly peakBytes: number;
+}
+
+export interface Backend {
+	/** `reference`, `cpu`, later `wasm`, `cuda`. */
+	readonly name: string;
+	/** For people: instruction set, threads. */
+	readonly description: string;
+
+	// ── memory ──────────────────────────────────────────────────────────────────────────────────────────────
+
+	/** Uninitialised memory of `length` elements. */
+	allocate(dtype: DataType, length: number): DeviceBuffer;
+	/** Gives the memory back; using the buffer afterwards is an error. */
+	free(buffer: DeviceBuffer): void;
+	/** Copies host bytes into a view: the typed array has the view's element type (bf16, f16: Uint16Array). */
+	upload(target: View, source: ArrayBufferView): void;
+	/** Waits for the kernels before it and copies a view to the host (f32: Float32Array, bf16: Uint16Array, …). */
+	download(source: View): Float32Array | Float64Array | Uint16Array | Int32Array | Uint8Array | Int8Array;
+	memory(): MemoryUse;
+	/** Frees whatever the backend holds; the backend can't be used afterwards. */
+	close(): void;
+
+	// ── element-wise ────────────────────────────────────────────────────────────────────────────────────────
+
+	/** target = value, over f32 or i32. */
+	fill(target: View, value: number): void;
+	/** target = source, between dense types too (round to nearest even). */
+	copy(target: View, source: View): void;
+	/** sum = a + b; sum may be a or b. */
+	add(sum: View, a: View, b: View): void;
+	/** target += factor × source. */
+	addScaled(target: View, source: View, factor: number): void;
+	/** target = factor × target. */
+	scale(target: View, factor: number): void;
+	/** y = dropout(x) as `Dropout` says; the same call on dy is its gradient. y may be x. */
+	dropout(y: View, x: View, dropout: Dropout): void;
+	/** y[m, n] = x[m, n] + bias[n]; y may be x. */
+	addBias(y: View, x: View, bias: View): void;
+	/** dBias[n] = Σ_m dy[m, n]. */
+	biasBackward(dBias: Destination, dy: View): void;
+	/** Σ x², accumulated in float64 in a fixed order; waits for the kernels before it. */
+	sumOfSquares(x: View): number;
+
+	// ── matrix products ─────────────────────────────────────────────────────────────────────────────────────
+
+	/** y [M, N] = x [M, K] · Wᵀ, W [N, K]: forward of a linear layer. */
+	matmulNT(y: View, x: View, weight: Weight, options: MatmulOptions): void;
+	/** dx [M, K] = dy [M, N] · W, W [N, K]: gradient of a linear layer's input. */
+	matmulNN(dx: View, dy: View, weight: Weight, options: MatmulOptions): void;
+	/** dW [N, K] = dyᵀ [N, M] · x [M, K]: gradient of a linear layer's weight. */
+	matmulTN(dWeight: View, dy: View, x: View, options: MatmulOptions): void;
+	/** target f32 [N, K] = the values of a quantised matrix. */
+	dequantize(target: View, weight: QuantizedWeight): void;
+
+	/** h [M, r] = dropout(x) [M, K] · Aᵀ and y [M, N] += scale × h · Bᵀ, A [r, K], B [N, r]. (Hu et al. 2021) */
+	loraForward(y: View, h: View, x: View, a: View, b: View, options: LoraOptions): void;
+	/**
+	 * Gradients of `loraForward` given dy [M, N]: with dh = scale × dy · B, dB = scale × dyᵀ · h, dA = dhᵀ · dropout(x),
+	 * dx = dropout(dh · A).
+	 */
+	loraBackward(
+		gradients: { readonly dx: Destination | undefined; readonly dA: Destination; readonly dB: Destination },
+		saved: { readonly x: View; readonly h: View; readonly a: View; readonly b: View },
+		dy: View,
+		options: LoraOptions,
+	): void;
+
+	// ── normalisation ───────────────────────────────────────────────────────────────────────────────────────
+
+	/** y = x × rstd × weight with rstd [T] = 1/√(mean x² + epsilon), x [T, H]. */
+	rmsNorm(y: View, rstd: View, x: View, weight: View, epsilon: number): void;
+	rmsNormBackward(
+		gradients: { readonly dx: Destination | undefined; readonly dWeight: Destination | undefined },
+		saved: { readonly x: View; readonly rstd: View; readonly weight: View },
+		dy: View,
+	): void;
+	/** y = (x − mean) × rstd × weight + bias with rstd = 1/√(variance + epsilon); mean and rstd are [T]. */
+	layerNorm(
+		y: View,
+		mean: View,
+		rstd: View,
+		x: View,
+		weight: View,
+		bias: View | undefined,
+		epsilon: number,
+	): void;
+	layerNormBackward(
+		gradients: {
+			readonly dx: Destination | undefined;
+			readonly dWeight: Destination | undefined;
+			readonly dBias: Destination | undefined;
+		},
+		saved: { readonly x: View; readonly mean: View; readonly rstd: View; readonly weight: View },
+		dy: View,
+	): void;
+
+	// ── attention ───────────────────────────────────────────────────────────────────────────────────────────
+
+	/**
+	 * Rotates each head's pairs (i, i + D/2) of x [T, heads × D] by angles given as cos, sin [T, D/2]; with
+	 * `inverse` by their negatives, which is the gradient. y may be x. (Su et al. 2021, in Hugging Face's order)
+	 */
+	rope(y: View, x: View, cos: View, sin: View, headDim: number, inverse: boolean): void;
+	/**
+	 * out [T, heads × D] = softmax(scale × q · kᵀ) · v, where a token sees only its own segment
+	 * [segmentStarts[s], segmentStarts[s + 1]) and, if causal, no later token. q [T, heads × D], k, v
+	 * [T, keyValueHeads × D], segmentStarts i32 [S + 1] ascending from 0 to T, logSumExp [T, heads]. Never makes a
+	 * T × T matrix.
+	 */
+	attention(
+		out: View,
+		logSumExp: View,
+		q: View,
+		k: View,
+		v: View,
+		segmentStarts: View,
+		shape: AttentionShape,
+	): void;
+	/** All three gradients at once, written over what is there. */
+	attentionBackward(
+		gradients: { readonly dq: View; readonly dk: View; readonly dv: View },
+		saved: {
+			readonly q: View;
+			readonly k: View;
+			readonly v: View;
+			readonly out: View;
+			readonly logSumExp: View;
+			readonly segmentStarts: View;
+		},
+		dOut: View,
+		shape: AttentionShape,
+	): void;
+
+	// ── activations ─────────────────────────────────────────────────────────────────────────────────────────
+
+	/** y = silu(gate) × up. (Shazeer 2020) */
+	swiglu(y: View, gate: View, up: View): void;
+	/** Written over what is there; dGate may be gate and dUp may be up. */
+	swigluBackward(dGate: View, dUp: View, dy: View, gate: View, up: View): void;
+	activation(kind: Activation, y: View, x: View): void;
+	activationBackward(kind: Activation, dx: Destination, dy: View, x: View): void;
+
+	// ── rows ────────────────────────────────────────────────────────────────────────────────────────────────
+
+	/** y [R, H] f32 = table[rows[i]], table dense of any float type, rows i32 [R]. */
+	gatherRows(y: View, table: View, rows: View): void;
+	/** table f32 [·, H]: table[rows[i]] += y[i], in ascending i, so that repeated rows add up in a fixed order. */
+	scatterAddRows(table: View, y: View, rows: View): void;
+	/**
+	 * y [F, H] = mean or maximum of the rows x[ranges[2f]] … x[ranges[2f + 1] − 1]; for `max`, argmax i32 [F, H]
+	 * gets the row of the first maximum (undefined for `mean`). ranges i32 [F, 2], none empty.
+	 */
+	poolRows(kind: 'mean' | 'max', y: View, argmax: View | undefined, x: View, ranges: View): void;
+	/** dx [T, H] += the gradient of `poolRows`; ranges don't overlap. */
+	poolRowsBackward(kind: 'mean' | 'max', dx: View, dy: View, argmax: View | undefined, ranges: View): void;
+
+	// ── losses ──────────────────────────────────────────────────────────────────────────────────────────────
+
+	/**
+	 * losses [R] = −log softmax(hidden · Wᵀ)[target] for hidden [R, H], W [V, H], targets i32 [R]; a target of −100
+	 * gives 0. Saves logSumExp [R]. Computes the logits in chunks and never holds R × V of them.
+	 */
+	linearCrossEntropy(
+		losses: View,
+		logSumExp: View,
+		hidden: View,
+		weight: Weight,
+		targets: View,
+		precision: Precision,
+	): void;
+	/** Gradients given dLosses [R]: dLogits = dLosses × (softmax − onehot), made again chunk by chunk. */
+	linearCrossEntropyBackward(
+		gradients: { readonly dHidden: Destination | undefined; readonly dWeight: Destination | undefined },
+		saved: {
+			readonly hidden: View;
+			readonly weight: Weight;
+			readonly targets: View;
+			readonly logSumExp: View;
+		},
+		dLosses: View,
+		precision: Precision,
+	): void;
+	/**
+	 * Focal loss over the classes (Lin et al. 2017): losses [F] = weights[f] × (1 − p)^γ × −log p with p =
+	 * softmax(logits)[label]; probabilities [F, C] = softmax(logits); dLogits [F, C] = ∂losses[f]/∂logits[f]. γ = 0 is
+	 * cross-entropy. `weights` [F] holds α of the label's class times any other weight.
+	 */
+	focalLoss(
+		outputs: { readonly losses: View; readonly probabilities: View; readonly dLogits: View },
+		logits: View,
+		labels: View,
+		weights: View,
+		options: FocalOptions,
+	): void;
+	/**
+	 * The same loss from −log p alone: losses [R] = weights × (1 − p)^γ × negLogP and derivative [R] =
+	 * ∂losses/∂negLogP. Used where p comes from `linearCrossEntropy`.
+	 */
+	focalOfNegLogP(
+		outputs: { readonly losses: View; readonly derivative: View },
+		negLogP: View,
+		weights: View,
+		options: FocalOptions,
+	): void;
+	/** row[i] = factor[i] × row[i] of x [R, H], in place. */
+	scaleRows(x: View, factor: View): void;
+
+	// ── optimiser ───────────────────────────────────────────────────────────────────────────────────────────
+
+	/**
+	 * AdamW with decoupled decay (Loshchilov & Hutter 2019), over flat f32 buffers: p ← p × (1 − lr × decay), then the
+	 * Adam step with bias correction and epsilon outside the root.
+	 */
+	adamW(
+		parameters: View,
+		gradients: View,
+		firstMoment: View,
+		secondMoment: View,
+		options: AdamWOptions,
+	): void;
+}
