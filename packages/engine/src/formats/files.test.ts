@@ -1,0 +1,74 @@
+import fs, { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import { VulntuneError } from '../errors.ts';
+import { fileError, readSmallFile, writeFileAtomically } from './files.ts';
+
+const scratch = mkdtempSync(path.join(tmpdir(), 'vulntune-files-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+afterEach(() => vi.restoreAllMocks());
+
+const target = path.join(scratch, 'target');
+
+function systemError(code: string): Error {
+	return Object.assign(new Error(`${code}: simulated`), { code });
+}
+
+test.each([
+	['ENOSPC', 'DISK_FULL', 'resources'],
+	['EDQUOT', 'DISK_FULL', 'resources'],
+	['EIO', 'DISK_FAILURE', 'resources'],
+	['EACCES', 'FILE_FORBIDDEN', 'input'],
+	['ENOENT', 'FILE_NOT_FOUND', 'input'],
+])('%s becomes %s', (systemCode, code, kind) => {
+	const error = fileError(systemError(systemCode), target, 'written');
+	expect(error).toBeInstanceOf(VulntuneError);
+	expect(error).toMatchObject({ code, kind, place: target });
+});
+
+test('leaves errors that are no failure of the file system alone', () => {
+	const error = new TypeError('a mistake of ours');
+	expect(fileError(error, target, 'read')).toBe(error);
+	const unknown = systemError('ESTRANGE');
+	expect(fileError(unknown, target, 'read')).toBe(unknown);
+});
+
+test('a failure half-way leaves the old file and no temporary one', () => {
+	writeFileSync(target, 'before');
+	const write = () =>
+		writeFileAtomically(target, (append) => {
+			append(Buffer.from('half'));
+			throw systemError('ENOSPC');
+		});
+	expect(write).toThrow(expect.objectContaining({ code: 'DISK_FULL', kind: 'resources' }));
+	expect(readFileSync(target, 'utf8')).toBe('before');
+	expect(readdirSync(scratch)).toEqual(['target']);
+});
+
+test('replaces the old file', () => {
+	writeFileSync(target, 'before');
+	writeFileAtomically(target, (append) => {
+		append(Buffer.from('after'));
+		append(Buffer.from('wards'));
+	});
+	expect(readFileSync(target, 'utf8')).toBe('afterwards');
+	expect(readdirSync(scratch)).toEqual(['target']);
+});
+
+test('writing into a folder that does not exist names the path', () => {
+	const absent = path.join(scratch, 'absent', 'file');
+	expect(() => writeFileAtomically(absent, () => {})).toThrow(
+		expect.objectContaining({ code: 'FILE_NOT_FOUND', place: absent }),
+	);
+});
+
+test.skipIf(!fs.existsSync('/dev/full'))('a device is refused where a file is expected', () => {
+	expect(() => readSmallFile('/dev/full', 10)).toThrow(expect.objectContaining({ code: 'FILE_NOT_REGULAR' }));
+});
+
+test('refuses a small file that is large', () => {
+	writeFileSync(target, '0123456789');
+	expect(readSmallFile(target, 10)).toHaveLength(10);
+	expect(() => readSmallFile(target, 9)).toThrow(expect.objectContaining({ code: 'FILE_TOO_LARGE' }));
+});

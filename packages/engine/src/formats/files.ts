@@ -1,0 +1,247 @@
+import { randomBytes } from 'node:crypto';
+import {
+	closeSync,
+	fstatSync,
+	fsyncSync,
+	openSync,
+	readFileSync,
+	readSync,
+	renameSync,
+	rmSync,
+	writeSync,
+} from 'node:fs';
+import path from 'node:path';
+import { inputError, VulntuneError } from '../errors.ts';
+
+/** One system call transfers at most about 2 GiB. */
+const maxTransferBytes = 2 ** 30;
+
+export interface OpenFile {
+	readonly descriptor: number;
+	readonly bytes: number;
+}
+
+/** Opens a regular file for reading; throws a `VulntuneError` that says why it cannot be read. */
+export function openForReading(file: string): OpenFile {
+	let descriptor: number | undefined;
+	try {
+		descriptor = openSync(file, 'r');
+		const status = fstatSync(descriptor);
+		if (!status.isFile()) {
+			throw inputError('FILE_NOT_REGULAR', `a file is expected, found ${kindOf(status)}`, {
+				place: file,
+				remedy: 'Give the path of a file.',
+			});
+		}
+		return { descriptor, bytes: status.size };
+	} catch (error) {
+		if (descriptor !== undefined) closeSync(descriptor);
+		throw fileError(error, file, 'read');
+	}
+}
+
+/**
+ * Reads `byteLength` bytes from `byteOffset` of an open file into a buffer of its own (so that views of any
+ * element type are aligned). The caller has checked that the file is that long.
+ */
+export function readBytes(
+	descriptor: number,
+	byteOffset: number,
+	byteLength: number,
+	place: string,
+): Uint8Array<ArrayBuffer> {
+	const bytes = allocate(byteLength, place);
+	let done = 0;
+	while (done < byteLength) {
+		const count = readOnce(descriptor, bytes, done, byteOffset + done, place);
+		if (count === 0) {
+			throw inputError('FILE_TRUNCATED', `${byteLength} bytes are expected, the file ends after ${done}`, {
+				place,
+				remedy: 'The file became shorter while it was being read: copy or download it again.',
+			});
+		}
+		done += count;
+	}
+	return bytes;
+}
+
+/** The whole of a small file (a configuration, an index); refuses one above `maxBytes`. */
+export function readSmallFile(file: string, maxBytes: number): Uint8Array<ArrayBuffer> {
+	const { descriptor, bytes } = openForReading(file);
+	try {
+		if (bytes > maxBytes) {
+			throw inputError('FILE_TOO_LARGE', `at most ${maxBytes} bytes are expected, found ${bytes}`, {
+				place: file,
+				remedy: 'Check that this is the file you meant.',
+			});
+		}
+		return new Uint8Array(readFileSync(descriptor));
+	} catch (error) {
+		throw fileError(error, file, 'read');
+	} finally {
+		closeSync(descriptor);
+	}
+}
+
+/**
+ * Writes a file so that it is there whole or not at all: into a temporary file beside it, flushed to the
+ * disk, then renamed. `write` receives a function that appends bytes. On any failure the temporary file is
+ * removed and what stood at `file` before is untouched.
+ */
+export function writeFileAtomically(
+	file: string,
+	write: (append: (bytes: Uint8Array) => void) => void,
+): void {
+	const temporary = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.partial`;
+	let descriptor: number | undefined;
+	try {
+		descriptor = openSync(temporary, 'wx');
+		const open = descriptor;
+		write((bytes) => appendAll(open, bytes));
+		fsyncSync(open);
+		closeSync(open);
+		descriptor = undefined;
+		renameSync(temporary, file);
+		flushFolder(path.dirname(file));
+	} catch (error) {
+		if (descriptor !== undefined) closeSync(descriptor);
+		rmSync(temporary, { force: true });
+		throw fileError(error, file, 'written');
+	}
+}
+
+/** Turns an error of the file system into one that says what to do; leaves every other error as it is. */
+export function fileError(error: unknown, file: string, action: 'read' | 'written'): unknown {
+	if (error instanceof VulntuneError || !(error instanceof Error) || !('code' in error)) return error;
+	const known = knownFileErrors[String(error.code)];
+	if (known === undefined) return error;
+	return new VulntuneError({
+		code: known.code,
+		kind: known.kind,
+		message: `the file cannot be ${action}: ${known.message} (${String(error.code)})`,
+		place: file,
+		remedy: known.remedy,
+		cause: error,
+	});
+}
+
+interface KnownFileError {
+	readonly code: string;
+	readonly kind: 'input' | 'resources';
+	readonly message: string;
+	readonly remedy: string;
+}
+
+const missing: KnownFileError = {
+	code: 'FILE_NOT_FOUND',
+	kind: 'input',
+	message: 'there is nothing at this path',
+	remedy: 'Check the path.',
+};
+const forbidden: KnownFileError = {
+	code: 'FILE_FORBIDDEN',
+	kind: 'input',
+	message: 'permission is refused',
+	remedy: 'Change the permissions, or choose another path.',
+};
+const diskFull: KnownFileError = {
+	code: 'DISK_FULL',
+	kind: 'resources',
+	message: 'there is no space left on the disk',
+	remedy: 'Free some space, or choose a folder on another disk.',
+};
+const deviceFailure: KnownFileError = {
+	code: 'DISK_FAILURE',
+	kind: 'resources',
+	message: 'the disk reports a failure',
+	remedy: 'Check the disk, or choose a folder on another one.',
+};
+
+const knownFileErrors: Readonly<Record<string, KnownFileError>> = {
+	ENOENT: missing,
+	ENOTDIR: missing,
+	EISDIR: {
+		code: 'FILE_NOT_REGULAR',
+		kind: 'input',
+		message: 'there is a folder at this path',
+		remedy: 'Give the path of a file.',
+	},
+	EACCES: forbidden,
+	EPERM: forbidden,
+	EROFS: forbidden,
+	ENOSPC: diskFull,
+	EDQUOT: diskFull,
+	EFBIG: diskFull,
+	EIO: deviceFailure,
+	EMFILE: {
+		code: 'TOO_MANY_FILES',
+		kind: 'resources',
+		message: 'too many files are open',
+		remedy: 'Raise the limit of open files (ulimit -n).',
+	},
+	ENAMETOOLONG: {
+		code: 'PATH_TOO_LONG',
+		kind: 'input',
+		message: 'the path is too long',
+		remedy: 'Choose a shorter path.',
+	},
+};
+
+function kindOf(status: { isDirectory(): boolean }): string {
+	return status.isDirectory() ? 'a folder' : 'something else (a device, a pipe or a socket)';
+}
+
+function allocate(byteLength: number, place: string): Uint8Array<ArrayBuffer> {
+	try {
+		return new Uint8Array(byteLength);
+	} catch (cause) {
+		throw new VulntuneError({
+			code: 'OUT_OF_MEMORY',
+			kind: 'resources',
+			message: `${byteLength} bytes of memory could not be allocated`,
+			place,
+			remedy: 'Close other programs, or use a smaller model.',
+			cause,
+		});
+	}
+}
+
+function readOnce(
+	descriptor: number,
+	target: Uint8Array,
+	targetOffset: number,
+	fileOffset: number,
+	place: string,
+): number {
+	const count = Math.min(maxTransferBytes, target.length - targetOffset);
+	try {
+		return readSync(descriptor, target, targetOffset, count, fileOffset);
+	} catch (error) {
+		throw fileError(error, place, 'read');
+	}
+}
+
+function appendAll(descriptor: number, bytes: Uint8Array): void {
+	let done = 0;
+	while (done < bytes.length) {
+		done += writeSync(descriptor, bytes, done, Math.min(maxTransferBytes, bytes.length - done));
+	}
+}
+
+/** A rename survives a power cut only once the folder is flushed too; not every platform can flush one. */
+function flushFolder(folder: string): void {
+	let descriptor: number;
+	try {
+		descriptor = openSync(folder, 'r');
+	} catch {
+		return;
+	}
+	try {
+		fsyncSync(descriptor);
+	} catch (error) {
+		const code = error instanceof Error && 'code' in error ? error.code : undefined;
+		if (code !== 'EINVAL' && code !== 'EPERM' && code !== 'EBADF' && code !== 'EISDIR') throw error;
+	} finally {
+		closeSync(descriptor);
+	}
+}
