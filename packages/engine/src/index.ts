@@ -12,3 +12,13 @@ export type { SafetensorsTensor } from './formats/safetensors/header.ts';
 export { openSafetensors, type SafetensorsFile } from './formats/safetensors/reader.ts';
 export { type ShardOptions, writeShardedSafetensors } from './formats/safetensors/sharded.ts';
 export { type SafetensorsEntry, writeSafetensors } from './formats/safetensors/writer.ts';
+export { normalQuantile } from './random/normalQuantile.ts';
+export { philox } from './random/philox.ts';
+export {
+	dropoutKeeps,
+	hashStream,
+	normalArray,
+	permutation,
+	uniform,
+	uniformArray,
+} from './random/streams.ts';
