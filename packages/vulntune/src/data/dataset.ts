@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { inputError } from '@vulntune/engine';
+import { readArchive } from './archive.ts';
+import { createFaultList } from './faults.ts';
+import { readJsonlRows } from './jsonl.ts';
+import type { FunctionRow } from './row.ts';
+
+export const splitNames = ['train', 'valid', 'test'] as const;
+export type SplitName = (typeof splitNames)[number];
+
+/** The rows of a dataset. A split that was neither required nor there is an empty list. */
+export interface Dataset {
+	/** The folder or archive. */
+	readonly location: string;
+	readonly splits: Readonly<Record<SplitName, readonly FunctionRow[]>>;
+	/** SHA-256 over the names and bytes of the files read, in hex: the same for a folder and its archive. */
+	readonly hash: string;
+}
+
+export interface DatasetOptions {
+	/** Splits that must be there and hold at least one row; default all three. */
+	readonly required?: readonly SplitName[];
+	/** Splits that are read where they are there; default none. */
+	readonly optional?: readonly SplitName[];
+	/** A larger split file is refused. */
+	readonly maxFileBytes?: number;
+}
+
+/**
+ * X1-style rows from a folder with `train.jsonl`, `valid.jsonl` and `test.jsonl`, or a `.tar.gz` that holds them.
+ *
+ * @throws VulntuneError DATASET_NOT_FOUND, DATASET_EMPTY, DATASET_INVALID (up to 20 faults, each as `train.jsonl:7: …`),
+ * ARCHIVE_*
+ *
+ * @example const { splits, hash } = await loadDataset('data/x1-without-p3', { required: ['test'] });
+ */
+export async function loadDataset(location: string, options: DatasetOptions = {}): Promise<Dataset> {
+	const required = options.required ?? splitNames;
+	const chosen = splitNames.filter((split) => required.includes(split) || options.optional?.includes(split));
+	const files = await readSplitFiles(location, chosen, options.maxFileBytes ?? 2 ** 30);
+	for (const split of required) {
+		if (!files.has(split)) await failMissing(location, split);
+	}
+
+	const faults = createFaultList();
+	const hash = createHash('sha256');
+	const splits: Record<SplitName, readonly FunctionRow[]> = { train: [], valid: [], test: [] };
+	for (const [split, bytes] of files) {
+		hash.update(`${split} ${bytes.length}\n`).update(bytes);
+		splits[split] = readJsonlRows(bytes, { name: `${split}.jsonl` }, faults);
+	}
+	const error = faults.toError();
+	if (error !== undefined) throw error;
+	const empty = required.find((split) => splits[split].length === 0);
+	if (empty !== undefined) {
+		throw inputError('DATASET_EMPTY', `${empty}.jsonl holds no rows`, { place: location });
+	}
+	return { location, splits, hash: hash.digest('hex') };
+}
+
+/** Bytes of the split files that exist, in the order of `splits`. */
+async function readSplitFiles(
+	location: string,
+	splits: readonly SplitName[],
+	maxFileBytes: number,
+): Promise<Map<SplitName, Buffer>> {
+	const found = await stat(location).catch(() => undefined);
+	if (found === undefined) {
+		throw inputError('DATASET_NOT_FOUND', 'there is no such folder or archive', {
+			place: location,
+			remedy:
+				'Set data.path to a folder with train.jsonl, valid.jsonl and test.jsonl, or to a .tar.gz of one.',
+		});
+	}
+	const files = new Map<SplitName, Buffer>();
+	if (!found.isDirectory()) {
+		if (!found.isFile() || !/\.(tar\.gz|tgz)$/i.test(location)) {
+			throw inputError('DATASET_NOT_FOUND', 'expected a folder or a .tar.gz', { place: location });
+		}
+		const archived = await readArchive(
+			location,
+			splits.map((split) => `${split}.jsonl`),
+			{ maxBytes: maxFileBytes },
+		);
+		for (const split of splits) {
+			const bytes = archived.get(`${split}.jsonl`);
+			if (bytes !== undefined) files.set(split, bytes);
+		}
+		return files;
+	}
+	for (const split of splits) {
+		const file = path.join(location, `${split}.jsonl`);
+		const entry = await stat(file).catch(() => undefined);
+		if (entry === undefined) continue;
+		if (!entry.isFile()) throw inputError('DATASET_NOT_FOUND', 'expected a regular file', { place: file });
+		if (entry.size > maxFileBytes) {
+			throw inputError(
+				'DATASET_TOO_LARGE',
+				`the file has ${entry.size} bytes, at most ${maxFileBytes} are read`,
+				{
+					place: file,
+				},
+			);
+		}
+		files.set(split, await readFile(file));
+	}
+	return files;
+}
+
+async function failMissing(location: string, split: SplitName): Promise<never> {
+	const names = await readdir(location).catch(() => []);
+	const jsonl = names.filter((name) => name.endsWith('.jsonl'));
+	throw inputError('DATASET_NOT_FOUND', `${split}.jsonl is missing`, {
+		place: location,
+		remedy: jsonl.length > 0 ? `Found ${jsonl.slice(0, 10).join(', ')}.` : 'No .jsonl file was found there.',
+	});
+}
