@@ -1,1 +1,19 @@
 export { VulntuneError } from '@vulntune/engine';
+export {
+	type Dataset,
+	type DatasetOptions,
+	loadDataset,
+	type SplitName,
+	splitNames,
+} from './data/dataset.ts';
+export type { FunctionRow } from './data/row.ts';
+export { type TokenStatistics, tokenStatistics } from './data/statistics.ts';
+export { defaultTokenCacheFolder } from './data/tokenCache.ts';
+export { type TextTokenizer, type TokenizeOptions, tokenizeRows } from './data/tokenize.ts';
+export { collapseWhitespace } from './data/whitespace.ts';
+export { combineWindows, type WindowCombination } from './packing/combineWindows.ts';
+export { packEpoch, packsOfRank } from './packing/epoch.ts';
+export type { PackingOptions, Piece } from './packing/options.ts';
+export { buildPack, type Pack } from './packing/pack.ts';
+export { type PackPlan, packFunctions } from './packing/packFunctions.ts';
+export { separatorPositions } from './packing/separatorPositions.ts';

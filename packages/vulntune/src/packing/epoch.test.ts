@@ -1,0 +1,45 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { packEpoch, packsOfRank } from './epoch.ts';
+import type { PackingOptions } from './options.ts';
+import { packFunctions } from './packFunctions.ts';
+
+const lengths = Array.from({ length: 50 }, (_, index) => (index * 7) % 23);
+const options: PackingOptions = {
+	length: 32,
+	packing: 'isolated',
+	order: 'bestFit',
+	maxFunctions: 200,
+	largeFunctions: 'ignore',
+};
+
+describe('an epoch', () => {
+	it.each(['bestFit', 'arrival'] as const)('depends on seed and epoch alone (%s)', (order) => {
+		const epoch = (seed: number, number: number) =>
+			packEpoch(lengths, { ...options, order }, seed, number).packs;
+		expect(epoch(1, 2)).toEqual(epoch(1, 2));
+		expect(epoch(1, 2)).not.toEqual(epoch(1, 3));
+		expect(epoch(1, 2)).not.toEqual(epoch(2, 2));
+	});
+
+	it('only reorders the packs of bestFit and of no packing', () => {
+		for (const packing of ['isolated', 'none'] as const) {
+			const key = (list: readonly unknown[]) => list.map((pack) => JSON.stringify(pack)).toSorted();
+			expect(key(packEpoch(lengths, { ...options, packing }, 1, 0).packs)).toEqual(
+				key(packFunctions(lengths, { ...options, packing }).packs),
+			);
+		}
+	});
+
+	it('deals each pack to one process, in turn', () => {
+		fc.assert(
+			fc.property(fc.nat(100), fc.integer({ min: 1, max: 9 }), (packs, size) => {
+				const dealt = Array.from({ length: size }, (_, rank) => packsOfRank(packs, rank, size));
+				for (let index = 0; index < packs; index++) {
+					expect(dealt[index % size]![Math.floor(index / size)]).toBe(index);
+				}
+				expect(dealt.flat()).toHaveLength(packs);
+			}),
+		);
+	});
+});

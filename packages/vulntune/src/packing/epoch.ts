@@ -1,0 +1,33 @@
+import { hashStream, permutation } from '@vulntune/engine/random/streams.ts';
+import type { PackingOptions } from './options.ts';
+import { type PackPlan, packFunctions } from './packFunctions.ts';
+
+/**
+ * The packs of one training epoch in the order in which they are trained on; a function of (seed, epoch) alone, so a resumed
+ * run needs no state. `arrival` shuffles the functions and packs them as they come; otherwise the packs are the same in
+ * every epoch and only their order is shuffled.
+ */
+export function packEpoch(
+	lengths: ArrayLike<number>,
+	options: PackingOptions,
+	seed: number,
+	epoch: number,
+): PackPlan {
+	if (options.packing !== 'none' && options.order === 'arrival') {
+		const order = permutation(seed, hashStream(`packing/arrival/${epoch}`), lengths.length);
+		return packFunctions(lengths, options, order);
+	}
+	const plan = packFunctions(lengths, options);
+	const order = permutation(seed, hashStream(`packing/packs/${epoch}`), plan.packs.length);
+	return { ...plan, packs: Array.from(order, (index) => plan.packs[index]!) };
+}
+
+/**
+ * Indices of the packs that process `rank` of `size` takes: rank, rank + size, … Together the processes go through the packs in
+ * their global order, so N processes give what one gives with N times the accumulation.
+ */
+export function packsOfRank(packs: number, rank: number, size: number): number[] {
+	const indices: number[] = [];
+	for (let index = rank; index < packs; index += size) indices.push(index);
+	return indices;
+}

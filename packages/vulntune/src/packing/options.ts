@@ -1,0 +1,32 @@
+/** How functions become sequences; the `sequence` section of the config. */
+export interface PackingOptions {
+	/** Tokens a sequence holds at most, separators included; at least 2. */
+	readonly length: number;
+	/** `isolated`: a function attends to itself alone. `leaky`: to all before it in the pack. `none`: one function a pack. */
+	readonly packing: 'isolated' | 'leaky' | 'none';
+	/** `bestFit`: best-fit decreasing. `arrival`: one pack open at a time, in the order in which functions come. */
+	readonly order: 'bestFit' | 'arrival';
+	/** Functions a pack holds at most. With `arrival` one fewer, as in the paper's code. */
+	readonly maxFunctions: number;
+	/** What becomes of a function that does not fit a sequence: left out, cut to its head, or split into windows. */
+	readonly largeFunctions: 'ignore' | 'truncate' | 'window';
+	/** Tokens from the start of one window to the next; default (null) half a window. */
+	readonly windowStride?: number | null;
+}
+
+/** A stretch of a function that takes one segment of a pack: all of it, its head, or one of its windows. */
+export interface Piece {
+	/** Which function: its index in the list of lengths. */
+	readonly functionIndex: number;
+	/** Tokens [start, end) of the function, without the separator. */
+	readonly start: number;
+	readonly end: number;
+	/** Which of the function's `windowCount` parts this is; 0 of 1 for a function in one part. */
+	readonly windowIndex: number;
+	readonly windowCount: number;
+}
+
+/** Tokens of a piece in a pack: its own and the separator. */
+export function pieceSize(piece: Piece): number {
+	return piece.end - piece.start + 1;
+}

@@ -1,0 +1,70 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { buildPack } from './pack.ts';
+import { packFunctions } from './packFunctions.ts';
+import { separatorPositions } from './separatorPositions.ts';
+
+const separator = 2;
+const tokens = [[10, 11, 12], [20], [30, 31]];
+const [pieces] = packFunctions([3, 1, 2], {
+	length: 16,
+	packing: 'isolated',
+	order: 'arrival',
+	maxFunctions: 200,
+	largeFunctions: 'ignore',
+}).packs;
+
+describe('a pack', () => {
+	it('closes each function with the separator and restarts positions', () => {
+		const pack = buildPack(pieces!, tokens, separator, 'isolated');
+		expect(Array.from(pack.inputIds)).toEqual([10, 11, 12, 2, 20, 2, 30, 31, 2]);
+		expect(Array.from(pack.positionIds)).toEqual([0, 1, 2, 3, 0, 1, 0, 1, 2]);
+		expect(Array.from(pack.segmentStarts)).toEqual([0, 4, 6, 9]);
+		expect(pack.attentionStarts).toEqual(pack.segmentStarts);
+		expect(Array.from(pack.poolPositions)).toEqual([2, 4, 7]);
+		expect(Array.from(pack.functionIndex)).toEqual([0, 1, 2]);
+	});
+
+	it('runs positions and attention over the whole sequence when leaky', () => {
+		const pack = buildPack(pieces!, tokens, separator, 'leaky');
+		expect(Array.from(pack.positionIds)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+		expect(Array.from(pack.attentionStarts)).toEqual([0, 9]);
+		expect(Array.from(pack.segmentStarts)).toEqual([0, 4, 6, 9]);
+	});
+
+	it('pools the separator of a function without tokens', () => {
+		const empty = [0, 1].map((functionIndex) => ({
+			functionIndex,
+			start: 0,
+			end: functionIndex,
+			windowIndex: 0,
+			windowCount: 1,
+		}));
+		expect(Array.from(buildPack(empty, [[], [7]], separator, 'isolated').poolPositions)).toEqual([0, 1]);
+	});
+
+	it('takes the tokens of its window', () => {
+		const window = { functionIndex: 0, start: 2, end: 5, windowIndex: 1, windowCount: 3 };
+		const pack = buildPack([window], [[0, 10, 20, 30, 40, 50]], separator, 'isolated');
+		expect(Array.from(pack.inputIds)).toEqual([20, 30, 40, 2]);
+		expect([pack.windowIndex[0], pack.windowCount[0]]).toEqual([1, 3]);
+	});
+
+	it('pools where the paper does while no function holds the separator', () => {
+		const functions = fc.array(fc.array(fc.integer({ min: 3, max: 9 }), { minLength: 1, maxLength: 20 }), {
+			minLength: 1,
+		});
+		fc.assert(
+			fc.property(functions, (rows) => {
+				const plan = packFunctions(
+					rows.map((row) => row.length),
+					{ length: 24, packing: 'leaky', order: 'bestFit', maxFunctions: 5, largeFunctions: 'ignore' },
+				);
+				for (const pieces of plan.packs) {
+					const pack = buildPack(pieces, rows, separator, 'leaky');
+					expect(Array.from(pack.poolPositions)).toEqual(separatorPositions([pack.inputIds], separator));
+				}
+			}),
+		);
+	});
+});
