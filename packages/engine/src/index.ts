@@ -1,3 +1,4 @@
+export { createReferenceBackend } from './backends/reference/reference-backend.ts';
 export { type ErrorDetails, type ErrorKind, inputError, VulntuneError } from './errors.ts';
 export { writeFileAtomically } from './formats/files.ts';
 export {
