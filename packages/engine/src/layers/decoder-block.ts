@@ -1,0 +1,87 @@
+import { add } from '../ops/add.ts';
+import { attention, type Segments } from '../ops/attention.ts';
+import { rmsNorm } from '../ops/rms-norm.ts';
+import { type Angles, rope } from '../ops/rope.ts';
+import { swiglu } from '../ops/swiglu.ts';
+import { type Context, release, type Tensor } from '../tensor/tensor.ts';
+import { applyLinear, type LinearLayer } from './linear-layer.ts';
+
+/** One block of a Llama decoder: pre-norm attention and a gated feed-forward network, each with a residual. */
+export interface DecoderBlock {
+	readonly inputNorm: Tensor;
+	readonly query: LinearLayer;
+	readonly key: LinearLayer;
+	readonly value: LinearLayer;
+	readonly output: LinearLayer;
+	readonly feedForwardNorm: Tensor;
+	readonly gate: LinearLayer;
+	readonly up: LinearLayer;
+	readonly down: LinearLayer;
+}
+
+export interface DecoderShape {
+	readonly heads: number;
+	readonly keyValueHeads: number;
+	readonly headDim: number;
+	readonly rmsNormEpsilon: number;
+}
+
+/** x [T, H] → [T, H]. Doesn't release x. */
+export function decoderBlock(
+	context: Context,
+	block: DecoderBlock,
+	shape: DecoderShape,
+	x: Tensor,
+	angles: Angles,
+	segments: Segments,
+): Tensor {
+	const attended = attentionPart(context, block, shape, x, angles, segments); // [T, H]
+	const middle = add(context, x, attended); // [T, H]
+	release(context, attended);
+	const fed = feedForwardPart(context, block, shape, middle); // [T, H]
+	const out = add(context, middle, fed); // [T, H]
+	release(context, middle, fed);
+	return out;
+}
+
+function attentionPart(
+	context: Context,
+	block: DecoderBlock,
+	shape: DecoderShape,
+	x: Tensor,
+	angles: Angles,
+	segments: Segments,
+): Tensor {
+	const { heads, keyValueHeads, headDim } = shape;
+	const normed = rmsNorm(context, x, block.inputNorm, shape.rmsNormEpsilon); // [T, H]
+	const plainQuery = applyLinear(context, block.query, normed); // [T, heads × D]
+	const plainKey = applyLinear(context, block.key, normed); // [T, keyValueHeads × D]
+	const value = applyLinear(context, block.value, normed); // [T, keyValueHeads × D]
+	release(context, normed);
+	const query = rope(context, plainQuery, angles, headDim); // [T, heads × D]
+	const key = rope(context, plainKey, angles, headDim); // [T, keyValueHeads × D]
+	release(context, plainQuery, plainKey);
+	const mixed = attention(context, query, key, value, segments, {
+		heads,
+		keyValueHeads,
+		headDim,
+		causal: true,
+		scale: 1 / Math.sqrt(headDim),
+	}); // [T, heads × D]
+	release(context, query, key, value);
+	const out = applyLinear(context, block.output, mixed); // [T, H]
+	release(context, mixed);
+	return out;
+}
+
+function feedForwardPart(context: Context, block: DecoderBlock, shape: DecoderShape, x: Tensor): Tensor {
+	const normed = rmsNorm(context, x, block.feedForwardNorm, shape.rmsNormEpsilon); // [T, H]
+	const gate = applyLinear(context, block.gate, normed); // [T, I]
+	const up = applyLinear(context, block.up, normed); // [T, I]
+	release(context, normed);
+	const gated = swiglu(context, gate, up); // [T, I]
+	release(context, gate, up);
+	const out = applyLinear(context, block.down, gated); // [T, H]
+	release(context, gated);
+	return out;
+}

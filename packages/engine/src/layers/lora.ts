@@ -1,0 +1,92 @@
+import type { Backend } from '../backends/contract.ts';
+import { inputError } from '../errors.ts';
+import { hashStream, uniformArray } from '../random/streams.ts';
+import type { ParameterSpec, Parameters } from '../tensor/parameters.ts';
+import type { LinearLayer } from './linear-layer.ts';
+
+export interface LoraConfig {
+	readonly rank: number;
+	readonly alpha: number;
+	readonly dropout: number;
+	/** Scale alpha / √rank instead of alpha / rank (Kalajdzievski 2023). */
+	readonly rsLora: boolean;
+	/** `attention`, `all-linear`, or patterns of module names (see `targetMatcher`). */
+	readonly targets: 'attention' | 'all-linear' | readonly string[];
+}
+
+const ATTENTION = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'query', 'key', 'value', 'c_attn'];
+
+/**
+ * Which modules get an adapter. A pattern without `*` matches the last part of a name or the whole name, as
+ * PEFT's `target_modules` does; with `*` it matches the whole name.
+ */
+export function targetMatcher(targets: LoraConfig['targets']): (name: string) => boolean {
+	if (targets === 'all-linear') return () => true;
+	const patterns = targets === 'attention' ? ATTENTION : targets;
+	const matchers = patterns.map((pattern) => {
+		if (!pattern.includes('*')) return (name: string) => name === pattern || name.endsWith(`.${pattern}`);
+		const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+		const expression = new RegExp(`^${parts.join('.*')}$`);
+		return (name: string) => expression.test(name);
+	});
+	return (name) => matchers.some((matches) => matches(name));
+}
+
+export function loraScale(config: Pick<LoraConfig, 'rank' | 'alpha' | 'rsLora'>): number {
+	return config.alpha / (config.rsLora ? Math.sqrt(config.rank) : config.rank);
+}
+
+/** The adapters' matrices in the order of the layers, A before B. Throws NO_LORA_TARGET where nothing matches. */
+export function loraSpecs(layers: readonly LinearLayer[], config: LoraConfig): ParameterSpec[] {
+	const matches = targetMatcher(config.targets);
+	const specs = layers
+		.filter((layer) => matches(layer.name))
+		.flatMap((layer) => {
+			const [outputSize, inputSize] = layer.weight.shape;
+			return [
+				{ name: `${layer.name}.lora_A.weight`, shape: [config.rank, inputSize!] },
+				{ name: `${layer.name}.lora_B.weight`, shape: [outputSize!, config.rank] },
+			];
+		});
+	if (specs.length === 0) {
+		throw inputError('NO_LORA_TARGET', `no module of the model matches ${JSON.stringify(config.targets)}`, {
+			place: 'method.targets',
+			remedy: `the model's modules are named like ${layers[0]?.name}`,
+		});
+	}
+	return specs;
+}
+
+/**
+ * PEFT's start: A uniform in ±1/√K (Kaiming with a = √5), B zero, so that the adapter changes nothing yet. Each
+ * matrix draws from a stream of its own name, so its values depend on the seed alone.
+ */
+export function initializeLora(backend: Backend, parameters: Parameters, seed: number): void {
+	for (const { name, shape } of parameters.specs) {
+		if (name.endsWith('.lora_B.weight')) backend.fill(parameters.get(name), 0);
+		if (!name.endsWith('.lora_A.weight')) continue;
+		const bound = 1 / Math.sqrt(shape[1]!);
+		backend.upload(
+			parameters.get(name),
+			uniformArray(seed, hashStream(name), shape[0]! * shape[1]!, -bound, bound),
+		);
+	}
+}
+
+/** The layer with its adapter from `parameters`, or unchanged where there is none for it. */
+export function attachLora(parameters: Parameters, config: LoraConfig): (layer: LinearLayer) => LinearLayer {
+	const scale = loraScale(config);
+	return (layer) => {
+		if (!parameters.has(`${layer.name}.lora_A.weight`)) return layer;
+		return {
+			...layer,
+			lora: {
+				a: parameters.get(`${layer.name}.lora_A.weight`),
+				b: parameters.get(`${layer.name}.lora_B.weight`),
+				scale,
+				dropout: config.dropout,
+				site: hashStream(layer.name),
+			},
+		};
+	};
+}

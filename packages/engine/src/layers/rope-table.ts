@@ -1,0 +1,60 @@
+import type { Backend, View } from '../backends/contract.ts';
+import type { RopeScaling } from '../formats/huggingface/ropeScaling.ts';
+import { gatherRows } from '../ops/gather-rows.ts';
+import type { Angles } from '../ops/rope.ts';
+import { type Context, constant, uploadOwned } from '../tensor/tensor.ts';
+
+/** Angle per position of each pair (i, i + headDim/2): theta^(−2i/headDim), scaled. */
+export function inverseFrequencies(headDim: number, theta: number, scaling: RopeScaling): Float64Array {
+	const frequencies = new Float64Array(headDim / 2);
+	for (let i = 0; i < frequencies.length; i++) {
+		frequencies[i] = scaleFrequency(theta ** ((-2 * i) / headDim), scaling);
+	}
+	return frequencies;
+}
+
+function scaleFrequency(frequency: number, scaling: RopeScaling): number {
+	if (scaling.type === 'none') return frequency;
+	if (scaling.type === 'linear') return frequency / scaling.factor;
+	const { factor, lowFrequencyFactor, highFrequencyFactor, originalMaxPositions } = scaling;
+	const turns = (originalMaxPositions * frequency) / (2 * Math.PI);
+	if (turns < lowFrequencyFactor) return frequency / factor;
+	if (turns > highFrequencyFactor) return frequency;
+	const smooth = (turns - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor);
+	return ((1 - smooth) * frequency) / factor + smooth * frequency;
+}
+
+/** cos and sin of every position up to a limit, in the backend's memory. */
+export interface RopeTable {
+	/** f32 [positions, headDim/2] */
+	readonly cos: View;
+	readonly sin: View;
+	readonly positions: number;
+}
+
+export function createRopeTable(backend: Backend, frequencies: Float64Array, positions: number): RopeTable {
+	const half = frequencies.length;
+	const cos = new Float32Array(positions * half);
+	const sin = new Float32Array(positions * half);
+	for (let position = 0; position < positions; position++) {
+		for (let i = 0; i < half; i++) {
+			const angle = position * frequencies[i]!;
+			cos[position * half + i] = Math.cos(angle);
+			sin[position * half + i] = Math.sin(angle);
+		}
+	}
+	const shape = [positions, half];
+	return {
+		cos: uploadOwned(backend, cos, shape, 'f32'),
+		sin: uploadOwned(backend, sin, shape, 'f32'),
+		positions,
+	};
+}
+
+/** The angles of each token of a pack: rows of the table at i32 positions [T]. */
+export function anglesAt(context: Context, table: RopeTable, positions: View): Angles {
+	return {
+		cos: gatherRows(context, constant(table.cos), positions), // [T, headDim/2]
+		sin: gatherRows(context, constant(table.sin), positions), // [T, headDim/2]
+	};
+}

@@ -1,0 +1,183 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { inputError } from '../errors.ts';
+import { readSmallFile, writeFileAtomically } from '../formats/files.ts';
+import { toFloat32 } from '../formats/floats.ts';
+import { parseJsonObject } from '../formats/json.ts';
+import { openSafetensors } from '../formats/safetensors/reader.ts';
+import { writeSafetensors } from '../formats/safetensors/writer.ts';
+import type { LoraConfig } from '../layers/lora.ts';
+
+/** A LoRA adapter with its classification head, on the host. */
+export interface PeftAdapter {
+	readonly config: LoraConfig;
+	/** The base model that it was made for, as written in adapter_config.json. */
+	readonly baseModel: string;
+	/** `<module>.lora_A.weight` [r, K] and `<module>.lora_B.weight` [N, r], without PEFT's prefix. */
+	readonly matrices: ReadonlyMap<string, HostMatrix>;
+	/** [classes, H]; undefined where there is none beside the adapter. */
+	readonly head: HostMatrix | undefined;
+}
+
+export interface HostMatrix {
+	readonly shape: readonly number[];
+	readonly values: Float32Array;
+}
+
+const PREFIX = 'base_model.model.';
+const SCORE = `${PREFIX}score.weight`;
+/** PEFT wraps a saved module once more in some versions. */
+const SCORE_NAMES = [
+	SCORE,
+	`${PREFIX}score.modules_to_save.default.weight`,
+	`${PREFIX}score.modules_to_save.weight`,
+];
+const CONFIG_FILE = 'adapter_config.json';
+const WEIGHTS_FILE = 'adapter_model.safetensors';
+const HEAD_FILE = 'head.safetensors';
+
+/**
+ * Reads an adapter folder as PEFT writes it: adapter_config.json and adapter_model.safetensors, with the head as
+ * `base_model.model.score.weight` or as `weight` in a head.safetensors beside it.
+ *
+ * Throws ADAPTER_MISSING, ADAPTER_CONFIG for variants that can't be represented (DoRA, per-module ranks, biases)
+ * and ADAPTER_WEIGHTS where matrices don't come in pairs of the configured rank.
+ */
+export function readPeftAdapter(folder: string): PeftAdapter {
+	const configFile = path.join(folder, CONFIG_FILE);
+	const weightsFile = path.join(folder, WEIGHTS_FILE);
+	for (const file of [configFile, weightsFile]) {
+		if (existsSync(file)) continue;
+		throw inputError('ADAPTER_MISSING', `there is no ${path.basename(file)}`, {
+			place: folder,
+			remedy: 'Give the adapter folder of a run, or one saved by PEFT with safetensors.',
+		});
+	}
+	const { config, baseModel } = readConfig(configFile);
+	const tensors = readTensors(weightsFile);
+	const score = SCORE_NAMES.map((name) => tensors.get(name)).find((matrix) => matrix !== undefined);
+	const matrices = new Map<string, HostMatrix>();
+	for (const [name, matrix] of tensors) {
+		const bare = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name;
+		const plain = bare.replace(/\.lora_([AB])\.default\.weight$/, '.lora_$1.weight');
+		if (/\.lora_[AB]\.weight$/.test(plain)) matrices.set(plain, matrix);
+		else if (!SCORE_NAMES.includes(name)) throw weightsError(weightsFile, `${name} is no LoRA matrix`);
+	}
+	checkPairs(weightsFile, matrices, config.rank);
+	return { config, baseModel, matrices, head: score ?? readHead(folder) };
+}
+
+function readConfig(file: string): { config: LoraConfig; baseModel: string } {
+	const json = parseJsonObject(readSmallFile(file, 16_000_000), {
+		code: 'ADAPTER_CONFIG',
+		place: file,
+		remedy: 'Save the adapter again.',
+	}) as Record<string, unknown>;
+	const fail = (field: string, expected: string) => {
+		throw inputError('ADAPTER_CONFIG', `${expected} is expected, found ${JSON.stringify(json[field])}`, {
+			place: `${file}: ${field}`,
+			remedy: 'Only plain LoRA adapters are supported.',
+		});
+	};
+	if (json.peft_type !== 'LORA') fail('peft_type', '"LORA"');
+	for (const flag of ['use_dora', 'use_qalora', 'use_bdlora', 'lora_bias', 'fan_in_fan_out']) {
+		if (json[flag] !== undefined && json[flag] !== null && json[flag] !== false) fail(flag, 'false');
+	}
+	if (json.bias !== undefined && json.bias !== 'none') fail('bias', '"none"');
+	for (const pattern of ['rank_pattern', 'alpha_pattern']) {
+		const value = json[pattern];
+		if (value !== undefined && value !== null && Object.keys(value as object).length > 0) fail(pattern, '{}');
+	}
+	const number = (field: string, fallback?: number): number => {
+		const value = json[field] ?? fallback;
+		if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) fail(field, 'a number');
+		return value as number;
+	};
+	const rank = number('r');
+	if (!Number.isInteger(rank) || rank < 1 || rank > 65_536) fail('r', 'a positive whole number');
+	const targets = json.target_modules;
+	return {
+		config: {
+			rank,
+			alpha: number('lora_alpha'),
+			dropout: number('lora_dropout', 0),
+			rsLora: json.use_rslora === true,
+			targets: Array.isArray(targets) ? targets.map(String) : 'all-linear',
+		},
+		baseModel: typeof json.base_model_name_or_path === 'string' ? json.base_model_name_or_path : '',
+	};
+}
+
+function readTensors(file: string): Map<string, HostMatrix> {
+	const source = openSafetensors(file);
+	try {
+		const tensors = new Map<string, HostMatrix>();
+		for (const [name, { dtype, shape }] of source.tensors) {
+			tensors.set(name, { shape, values: toFloat32(source.read(name), dtype) });
+		}
+		return tensors;
+	} finally {
+		source.close();
+	}
+}
+
+function readHead(folder: string): HostMatrix | undefined {
+	const file = path.join(folder, HEAD_FILE);
+	return existsSync(file) ? readTensors(file).get('weight') : undefined;
+}
+
+function checkPairs(file: string, matrices: ReadonlyMap<string, HostMatrix>, rank: number): void {
+	for (const [name, { shape }] of matrices) {
+		const isA = name.endsWith('.lora_A.weight');
+		const partner = isA ? name.replace('.lora_A.', '.lora_B.') : name.replace('.lora_B.', '.lora_A.');
+		if (!matrices.has(partner)) throw weightsError(file, `${name} has no ${partner} beside it`);
+		const found = shape.length === 2 ? shape[isA ? 0 : 1] : undefined;
+		if (found !== rank) {
+			throw weightsError(file, `${name} should have rank ${rank} and has the shape [${shape.join(', ')}]`);
+		}
+	}
+}
+
+function weightsError(file: string, message: string): Error {
+	return inputError('ADAPTER_WEIGHTS', message, { place: file, remedy: 'Save the adapter again.' });
+}
+
+/** Writes the two files, each whole or not at all; the head goes into the weights as PEFT's SEQ_CLS saves it. */
+export function writePeftAdapter(folder: string, adapter: PeftAdapter): void {
+	const { config } = adapter;
+	const modules = [...adapter.matrices.keys()].map((name) => name.split('.').at(-3)!);
+	const json = {
+		base_model_name_or_path: adapter.baseModel,
+		bias: 'none',
+		fan_in_fan_out: false,
+		inference_mode: true,
+		init_lora_weights: true,
+		lora_alpha: config.alpha,
+		lora_dropout: config.dropout,
+		modules_to_save: adapter.head === undefined ? null : ['score'],
+		peft_type: 'LORA',
+		r: config.rank,
+		target_modules: [...new Set(modules)].sort(),
+		task_type: adapter.head === undefined ? 'CAUSAL_LM' : 'SEQ_CLS',
+		use_dora: false,
+		use_rslora: config.rsLora,
+	};
+	const tensors = [...adapter.matrices].map(([name, matrix]) => [`${PREFIX}${name}`, matrix] as const);
+	if (adapter.head !== undefined) tensors.push([SCORE, adapter.head]);
+	writeSafetensors(
+		path.join(folder, WEIGHTS_FILE),
+		tensors.map(([name, { shape, values }]) => ({
+			name,
+			dtype: 'F32' as const,
+			shape,
+			data: bytesOf(values),
+		})),
+		{ format: 'pt' },
+	);
+	const text = new TextEncoder().encode(`${JSON.stringify(json, null, '\t')}\n`);
+	writeFileAtomically(path.join(folder, CONFIG_FILE), (append) => append(text));
+}
+
+function bytesOf(values: Float32Array): Uint8Array {
+	return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}

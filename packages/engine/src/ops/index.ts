@@ -1,0 +1,13 @@
+export { activation } from './activation.ts';
+export { add } from './add.ts';
+export { attention, type Segments } from './attention.ts';
+export { dropout } from './dropout.ts';
+export { focalLoss, focalOfNegLogP } from './focal-loss.ts';
+export { gatherRows } from './gather-rows.ts';
+export { layerNorm } from './layer-norm.ts';
+export { type LinearInputs, type LoraPair, linear } from './linear.ts';
+export { linearCrossEntropy } from './linear-cross-entropy.ts';
+export { poolRows } from './pool-rows.ts';
+export { rmsNorm } from './rms-norm.ts';
+export { type Angles, rope } from './rope.ts';
+export { swiglu } from './swiglu.ts';

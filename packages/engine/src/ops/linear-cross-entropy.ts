@@ -1,0 +1,41 @@
+import type { View, Weight } from '../backends/contract.ts';
+import { isQuantized } from '../backends/contract.ts';
+import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
+import { expectShape, matrixSizes, record } from './record.ts';
+
+/**
+ * −log p [R] of the target tokens under softmax(hidden · Wᵀ), hidden [R, H], W [V, H], in chunks that never hold
+ * R × V logits. A target of −100 gives 0.
+ */
+export function linearCrossEntropy(
+	context: Context,
+	hidden: Tensor,
+	weight: Weight | Tensor,
+	targets: View,
+): Tensor {
+	const { backend, arena, precision } = context;
+	const [rows, size] = matrixSizes('linearCrossEntropy', 'hidden', hidden);
+	expectShape('linearCrossEntropy', 'weight', weight, [-1, size]);
+	expectShape('linearCrossEntropy', 'targets', targets, [rows]);
+	const trainable = !isQuantized(weight) && 'tracked' in weight && weight.tracked ? weight : undefined;
+	const losses = allocate(context, [rows], hidden.tracked || trainable !== undefined);
+	const logSumExp = arena.allocate('f32', [rows]);
+	backend.linearCrossEntropy(losses, logSumExp, hidden, weight, targets, precision);
+	record(context, {
+		name: 'linearCrossEntropy',
+		output: losses,
+		saved: [hidden, targets, logSumExp],
+		backward: (gradients, dLosses) =>
+			backend.linearCrossEntropyBackward(
+				{
+					dHidden: gradients.into(hidden),
+					dWeight: trainable === undefined ? undefined : gradients.into(trainable),
+				},
+				{ hidden, weight, targets, logSumExp },
+				dLosses,
+				precision,
+			),
+	});
+	arena.release(logSumExp);
+	return losses;
+}

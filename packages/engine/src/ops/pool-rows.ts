@@ -1,0 +1,26 @@
+import type { View } from '../backends/contract.ts';
+import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
+import { matrixSizes, record } from './record.ts';
+
+/** y [F, H] = mean or maximum over the rows [ranges[2f], ranges[2f + 1]) of x [T, H]. */
+export function poolRows(context: Context, kind: 'mean' | 'max', x: Tensor, ranges: View): Tensor {
+	const { backend, arena } = context;
+	const [, hidden] = matrixSizes('poolRows', 'x', x);
+	const [functions] = matrixSizes('poolRows', 'ranges', ranges);
+	const y = allocate(context, [functions, hidden], x.tracked); // [F, H]
+	const argmax = kind === 'max' ? arena.allocate('i32', y.shape) : undefined;
+	backend.poolRows(kind, y, argmax, x, ranges);
+	record(context, {
+		name: 'poolRows',
+		output: y,
+		saved: argmax === undefined ? [ranges] : [ranges, argmax],
+		backward: (gradients, dy) => {
+			const dx = gradients.into(x);
+			if (dx === undefined) return;
+			if (!dx.accumulate) backend.fill(dx.view, 0);
+			backend.poolRowsBackward(kind, dx.view, dy, argmax, ranges);
+		},
+	});
+	if (argmax !== undefined) arena.release(argmax);
+	return y;
+}

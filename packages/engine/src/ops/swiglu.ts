@@ -1,0 +1,24 @@
+import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
+import { expectShape, record } from './record.ts';
+
+/** y [T, I] = silu(gate) × up. (Shazeer 2020) */
+export function swiglu(context: Context, gate: Tensor, up: Tensor): Tensor {
+	const { backend, arena } = context;
+	expectShape('swiglu', 'up', up, gate.shape);
+	const y = allocate(context, gate.shape, gate.tracked || up.tracked); // [T, I]
+	backend.swiglu(y, gate, up);
+	return record(context, {
+		name: 'swiglu',
+		output: y,
+		saved: [gate, up],
+		backward: (gradients, dy) => {
+			const dGate = arena.allocate('f32', gate.shape);
+			const dUp = arena.allocate('f32', up.shape);
+			backend.swigluBackward(dGate, dUp, dy, gate, up);
+			gradients.pass(gate, dGate);
+			gradients.pass(up, dUp);
+			arena.release(dGate);
+			arena.release(dUp);
+		},
+	});
+}

@@ -1,0 +1,52 @@
+import { Arena } from './arena.ts';
+import { Gradients } from './gradients.ts';
+import { Tape } from './tape.ts';
+import type { Context, Tensor } from './tensor.ts';
+
+/**
+ * Runs `block` without keeping its intermediate tensors and runs it again in the backward pass (Chen et al.
+ * 2016): memory of one block at a time for one more forward pass. `block` must compute the same each time; it
+ * may not release its input.
+ */
+export function checkpoint(
+	context: Context,
+	input: Tensor,
+	block: (context: Context, input: Tensor) => Tensor,
+): Tensor {
+	const output = scoped(context, (inner) => block({ ...inner, tape: undefined }, input));
+	const { tape } = context;
+	if (tape === undefined || !output.tracked) return output;
+	tape.record(context, {
+		name: 'checkpoint',
+		output,
+		saved: [input],
+		backward: (gradients, dOutput) => {
+			const arena = new Arena(context.backend);
+			const inner: Context = { ...context, arena, tape: new Tape() };
+			const again = block(inner, input);
+			// the block's input has its gradient in the outer pass, its own tensors have theirs in the inner one
+			const innerGradients = new Gradients(inner);
+			inner.tape?.backward(inner, again, dOutput, innerGradients);
+			const dInput = innerGradients.take(input);
+			if (dInput !== undefined) {
+				arena.moveTo(context.arena, dInput);
+				gradients.pass(input, dInput);
+				context.arena.release(dInput);
+			}
+			arena.close();
+		},
+	});
+	return output;
+}
+
+/** Runs `body` in an arena of its own and keeps only its result. */
+export function scoped(context: Context, body: (context: Context) => Tensor): Tensor {
+	const arena = new Arena(context.backend);
+	try {
+		const result = body({ ...context, arena });
+		arena.moveTo(context.arena, result);
+		return result;
+	} finally {
+		arena.close();
+	}
+}
