@@ -1,7 +1,7 @@
 import type { Destination, FocalOptions, Precision, View, Weight } from '../contract.ts';
 import { type FloatArray, floatsOf, integersOf } from './memory.ts';
 import { operand, roundOperand, storeGradient } from './numbers.ts';
-import { addOuterProduct, multiplyRow } from './products.ts';
+import { addWeightedRows, multiplyRow } from './products.ts';
 import { rowReader } from './weights.ts';
 
 /** A target that counts for nothing. */
@@ -80,13 +80,12 @@ export function linearCrossEntropyBackward(
 				target === ignoredTarget ? 0 : upstream[r]! * (target === id ? probability - 1 : probability);
 		}
 		roundOperand(dLogits, precision);
-		if (gradients.dHidden !== undefined) addOuterProduct(dHidden, dLogits, weightRow);
+		if (gradients.dHidden !== undefined) {
+			for (let r = 0; r < rows; r++) addWeightedRows(dHidden, r * h, dLogits, r, 1, weightRow, h);
+		}
 		if (dWeight === undefined) continue;
 		dWeightRow.fill(0);
-		for (let r = 0; r < rows; r++) {
-			const factor = dLogits[r]!;
-			for (let j = 0; j < h; j++) dWeightRow[j]! += factor * x[r * h + j]!;
-		}
+		addWeightedRows(dWeightRow, 0, dLogits, 0, rows, x, h);
 		for (let j = 0, at = id * h; j < h; j++, at++) {
 			dWeight[at] = gradients.dWeight!.accumulate ? dWeight[at]! + dWeightRow[j]! : dWeightRow[j]!;
 		}

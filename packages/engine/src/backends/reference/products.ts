@@ -2,10 +2,13 @@ import type { RowReader } from './weights.ts';
 
 /**
  * Matrix products of float64 values, each sum in ascending order of its index. Rows of the weight are read once
- * and used for all rows of x.
+ * and used for all rows of x; inner loops take four rows at a time to keep the processor busy.
  */
 
-/** Σ_k x[m, k] × row[k] for every m, into `out` [M]; four rows at a time to keep the processor busy. */
+/** Rows of a weight that are held in float64 at once: they stay in the first cache level. */
+const rowsPerBlock = 8;
+
+/** Σ_k x[m, k] × row[k] for every m, into `out` [M]. */
 export function multiplyRow(out: Float64Array, x: Float64Array, row: Float64Array): void {
 	const k = row.length;
 	const m = out.length;
@@ -38,12 +41,40 @@ export function multiplyRow(out: Float64Array, x: Float64Array, row: Float64Arra
 	}
 }
 
-/** target[m, k] += column[m] × row[k]: one outer product. */
-export function addOuterProduct(target: Float64Array, column: Float64Array, row: Float64Array): void {
-	const k = row.length;
-	for (let i = 0, at = 0; i < column.length; i++) {
-		const factor = column[i]!;
-		for (let j = 0; j < k; j++, at++) target[at]! += factor * row[j]!;
+/** target[targetStart + k] += Σ_i factors[factorStart + i] × rows[i, k] for i < count, in ascending i. */
+export function addWeightedRows(
+	target: Float64Array,
+	targetStart: number,
+	factors: Float64Array,
+	factorStart: number,
+	count: number,
+	rows: Float64Array,
+	k: number,
+): void {
+	let i = 0;
+	for (; i + 4 <= count; i += 4) {
+		const factor0 = factors[factorStart + i]!;
+		const factor1 = factors[factorStart + i + 1]!;
+		const factor2 = factors[factorStart + i + 2]!;
+		const factor3 = factors[factorStart + i + 3]!;
+		const row0 = i * k;
+		const row1 = row0 + k;
+		const row2 = row1 + k;
+		const row3 = row2 + k;
+		for (let j = 0, at = targetStart; j < k; j++, at++) {
+			target[at] =
+				target[at]! +
+				factor0 * rows[row0 + j]! +
+				factor1 * rows[row1 + j]! +
+				factor2 * rows[row2 + j]! +
+				factor3 * rows[row3 + j]!;
+		}
+	}
+	for (; i < count; i++) {
+		const factor = factors[factorStart + i]!;
+		for (let j = 0, at = targetStart, from = i * k; j < k; j++, at++, from++) {
+			target[at]! += factor * rows[from]!;
+		}
 	}
 }
 
@@ -69,12 +100,11 @@ export function productNN(
 	k: number,
 ): Float64Array {
 	const product = new Float64Array(m * k); // [M, K]
-	const row = new Float64Array(k);
-	const column = new Float64Array(m);
-	for (let j = 0; j < n; j++) {
-		weight(j, row);
-		for (let i = 0; i < m; i++) column[i] = dy[i * n + j]!;
-		addOuterProduct(product, column, row);
+	const block = new Float64Array(Math.min(n, rowsPerBlock) * k); // [rowsPerBlock, K] of W
+	for (let start = 0; start < n; start += rowsPerBlock) {
+		const count = Math.min(rowsPerBlock, n - start);
+		for (let j = 0; j < count; j++) weight(start + j, block.subarray(j * k, (j + 1) * k));
+		for (let i = 0; i < m; i++) addWeightedRows(product, i * k, dy, i * n + start, count, block, k);
 	}
 	return product;
 }
@@ -82,15 +112,12 @@ export function productNN(
 /** dyᵀ [N, M] · x [M, K] → [N, K]. */
 export function productTN(dy: Float64Array, x: Float64Array, m: number, n: number, k: number): Float64Array {
 	const product = new Float64Array(n * k); // [N, K]
-	for (let i = 0; i < m; i++) {
-		addOuterProduct(product, dy.subarray(i * n, (i + 1) * n), x.subarray(i * k, (i + 1) * k));
+	const column = new Float64Array(m);
+	for (let j = 0; j < n; j++) {
+		for (let i = 0; i < m; i++) column[i] = dy[i * n + j]!;
+		addWeightedRows(product, j * k, column, 0, m, x, k);
 	}
 	return product;
-}
-
-/** Reads the rows of a matrix [·, K] that lies in float64 memory. */
-export function rowsInMemory(matrix: Float64Array, k: number): RowReader {
-	return (row, target) => target.set(matrix.subarray(row * k, (row + 1) * k));
 }
 
 export function scaleValues(values: Float64Array, factor: number): Float64Array {
