@@ -1,0 +1,4 @@
+#define ISA avx512bf16
+#define SIMD_AVX512
+#define SIMD_BF16
+#include "table.h"

@@ -1,0 +1,92 @@
+import { VulntuneError } from '../../errors.ts';
+import { BYTES_PER_ELEMENT, type DataType, type DeviceBuffer, type View } from '../contract.ts';
+import type { NativeAddon } from './native.ts';
+
+/** A buffer of native memory. */
+export interface CpuBuffer extends DeviceBuffer {
+	/** 0 once the buffer is freed. */
+	address: number;
+	/** The device that owns the memory. */
+	readonly device: CpuDevice;
+}
+
+/** What all groups of the backend's kernels share: the addon, the engine and its memory. */
+export interface CpuDevice {
+	readonly addon: NativeAddon;
+	/** The engine's handle, the first argument of every kernel; throws once the backend is closed. */
+	readonly engine: number;
+	/** Address of a view's first element; throws if its buffer was freed or belongs to another backend. */
+	address(view: View): number;
+	/** The same, or 0 for a view that isn't there. */
+	optionalAddress(view: View | undefined): number;
+}
+
+/** The device of one backend. `close` frees the engine with everything in it. */
+export function createDevice(
+	addon: NativeAddon,
+	isa: string,
+	threads: number,
+): CpuDevice & { close(): void } {
+	let engine = addon.createEngine(isa, threads);
+	const device: CpuDevice & { close(): void } = {
+		addon,
+		get engine() {
+			if (engine === 0) throw programError('CPU_CLOSED', 'the backend was used after it was closed');
+			return engine;
+		},
+		address(view) {
+			const buffer = view.buffer as CpuBuffer;
+			if (buffer.device !== device) {
+				throw programError('CPU_FOREIGN_BUFFER', 'a buffer of another backend was given to the CPU backend');
+			}
+			if (buffer.address === 0 || engine === 0) {
+				throw programError(
+					'CPU_FREED',
+					`a buffer of ${buffer.length} ${buffer.dtype} was used after it was freed`,
+				);
+			}
+			return buffer.address + view.offset * BYTES_PER_ELEMENT[view.dtype];
+		},
+		optionalAddress(view) {
+			return view === undefined ? 0 : device.address(view);
+		},
+		close() {
+			if (engine !== 0) addon.destroyEngine(engine);
+			engine = 0;
+		},
+	};
+	return device;
+}
+
+/** An error that only a mistake in our own code can cause. */
+export function programError(code: string, message: string): VulntuneError {
+	return new VulntuneError({
+		code,
+		kind: 'runtime',
+		message,
+		remedy: 'This is a mistake in vulntune; please report it.',
+	});
+}
+
+/** Runs a native call; memory that is exhausted becomes an error of kind `resources`. */
+export function outOfMemoryGuard<T>(what: () => string, call: () => T): T {
+	try {
+		return call();
+	} catch (error) {
+		if ((error as { code?: unknown }).code !== 'RESOURCES') throw error;
+		throw new VulntuneError({
+			code: 'OUT_OF_MEMORY',
+			kind: 'resources',
+			message: `not enough memory for ${what()}`,
+			remedy: 'Choose a smaller model, a shorter sequence.length or a quantised base (method.base: nf4).',
+			cause: error,
+		});
+	}
+}
+
+/** Throws unless the view has the element type. */
+export function expectType(view: View, dtype: DataType, what: string): void {
+	if (view.dtype !== dtype) {
+		throw programError('CPU_TYPE', `${what} takes ${dtype}, but got ${view.dtype}`);
+	}
+}

@@ -1,0 +1,65 @@
+import { type Backend, BYTES_PER_ELEMENT, type DataType, type View } from '../contract.ts';
+import { elements } from '../view.ts';
+import { type CpuBuffer, type CpuDevice, outOfMemoryGuard, programError } from './device.ts';
+
+export type MemoryGroup = Pick<Backend, 'allocate' | 'free' | 'upload' | 'download' | 'memory'>;
+
+const arrays = {
+	f32: Float32Array,
+	bf16: Uint16Array,
+	f16: Uint16Array,
+	i32: Int32Array,
+	u8: Uint8Array,
+	i8: Int8Array,
+} as const satisfies Record<DataType, unknown>;
+
+/** Buffers in native memory, counted here because V8 doesn't see them. */
+export function memoryGroup(device: CpuDevice): MemoryGroup {
+	const { addon } = device;
+	let liveBuffers = 0;
+	let liveBytes = 0;
+	let peakBytes = 0;
+
+	const bytesOf = (dtype: DataType, length: number) => length * BYTES_PER_ELEMENT[dtype];
+
+	return {
+		allocate(dtype, length) {
+			if (!Number.isSafeInteger(length) || length < 0) {
+				throw programError('CPU_LENGTH', `a buffer can't have ${length} elements`);
+			}
+			const bytes = bytesOf(dtype, length);
+			const address = outOfMemoryGuard(
+				() =>
+					`a buffer of ${length} ${dtype} (${(bytes / 2 ** 20).toFixed(1)} MiB, ${(liveBytes / 2 ** 20).toFixed(1)} MiB in use)`,
+				() => addon.allocate(device.engine, bytes),
+			);
+			liveBuffers++;
+			liveBytes += bytes;
+			peakBytes = Math.max(peakBytes, liveBytes);
+			const buffer: CpuBuffer = { dtype, length, address, device };
+			return buffer;
+		},
+		free(buffer) {
+			const { address } = buffer as CpuBuffer;
+			if (address === 0)
+				throw programError('CPU_FREED', `a buffer of ${buffer.length} ${buffer.dtype} was freed twice`);
+			addon.release(device.engine, address);
+			(buffer as CpuBuffer).address = 0;
+			liveBuffers--;
+			liveBytes -= bytesOf(buffer.dtype, buffer.length);
+		},
+		upload(target: View, source) {
+			const bytes = bytesOf(target.dtype, elements(target.shape));
+			if (source.byteLength !== bytes) {
+				throw programError('CPU_UPLOAD', `upload expected ${bytes} bytes, got ${source.byteLength}`);
+			}
+			addon.upload(device.address(target), source);
+		},
+		download(source: View) {
+			const target = new arrays[source.dtype](elements(source.shape));
+			addon.download(target, device.address(source));
+			return target;
+		},
+		memory: () => ({ liveBuffers, liveBytes, peakBytes }),
+	};
+}
