@@ -13,6 +13,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { VulntuneError } from '../../errors.ts';
 import { damaged } from '../testing/damage.ts';
+import { thrownBy } from '../testing/thrownBy.ts';
 import { bytesPerElement, type SafetensorsDtype } from './dtypes.ts';
 import { openSafetensors } from './reader.ts';
 import { indexFileName, writeShardedSafetensors } from './sharded.ts';
@@ -49,16 +50,6 @@ const entryArbitrary = fc
 	});
 
 const entriesArbitrary = fc.uniqueArray(entryArbitrary, { selector: ({ name }) => name, maxLength: 6 });
-
-function thrownBy(action: () => unknown): VulntuneError {
-	try {
-		action();
-	} catch (error) {
-		if (error instanceof VulntuneError) return error;
-		throw error;
-	}
-	throw new Error('nothing was thrown');
-}
 
 function float32Entry(name: string, values: readonly number[]): SafetensorsEntry & { data: Uint8Array } {
 	const data = new Uint8Array(Float32Array.from(values).buffer);

@@ -1,0 +1,45 @@
+import type { Fields } from './fields.ts';
+
+/** A checkpoint whose linear layers are stored in 4 bits, in bitsandbytes' layout. */
+export interface QuantizationConfig {
+	readonly method: 'bitsandbytes';
+	readonly type: 'nf4' | 'fp4';
+	/** The scales of the blocks are themselves quantised, to 8 bits. */
+	readonly doubleQuantization: boolean;
+}
+
+/** `quantization_config` of config.json; undefined where the weights are stored as they are. */
+export function parseQuantization(config: Fields): QuantizationConfig | undefined {
+	const fields = config.object('quantization_config');
+	if (fields === undefined) return undefined;
+	const method = fields.text('quant_method') ?? 'bitsandbytes';
+	if (method !== 'bitsandbytes') {
+		throw fields.error(
+			'quant_method',
+			`weights quantised by bitsandbytes are expected, found ${JSON.stringify(method)}`,
+			'Take the model as it was before this quantisation; vulntune quantises it itself.',
+		);
+	}
+	if (readFlag(fields, 'load_in_8bit')) {
+		throw fields.error(
+			'load_in_8bit',
+			'8-bit checkpoints of bitsandbytes are not supported',
+			'Take the unquantised model; vulntune quantises it itself.',
+		);
+	}
+	if (!readFlag(fields, 'load_in_4bit')) return undefined;
+	const type = fields.text('bnb_4bit_quant_type') ?? 'fp4';
+	if (type !== 'nf4' && type !== 'fp4') {
+		throw fields.error('bnb_4bit_quant_type', `nf4 or fp4 is expected, found ${JSON.stringify(type)}`);
+	}
+	return {
+		method: 'bitsandbytes',
+		type,
+		doubleQuantization: fields.flag('bnb_4bit_use_double_quant', false),
+	};
+}
+
+/** Some versions write the flag under a private name as well, some only there. */
+function readFlag(fields: Fields, name: string): boolean {
+	return fields.flag(fields.has(name) ? name : `_${name}`, false);
+}

@@ -1,0 +1,26 @@
+import { toFloat32 } from './floats.ts';
+import type { SafetensorsDtype } from './safetensors/dtypes.ts';
+
+export interface WeightInfo {
+	readonly dtype: SafetensorsDtype;
+	readonly shape: readonly number[];
+	readonly byteLength: number;
+}
+
+/** The tensors of a checkpoint by name, whatever files they lie in; one is read when it is asked for. */
+export interface WeightSource {
+	/** For messages: the folder or file. */
+	readonly place: string;
+	readonly names: readonly string[];
+	/** undefined where there is no such tensor. */
+	info(name: string): WeightInfo | undefined;
+	/** The tensor's bytes (little-endian, row-major) in a buffer of their own; throws where there is none. */
+	read(name: string): Uint8Array<ArrayBuffer>;
+	close(): void;
+}
+
+/** A floating-point tensor of the source as float32 values; throws `DTYPE_NOT_FLOAT` for any other. */
+export function readFloat32(source: WeightSource, name: string): Float32Array<ArrayBuffer> {
+	const bytes = source.read(name);
+	return toFloat32(bytes, source.info(name)!.dtype);
+}
