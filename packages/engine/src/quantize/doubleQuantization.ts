@@ -1,0 +1,49 @@
+import { blockCount, quantizeBlock } from './blockwise.ts';
+import { dynamicCodebook } from './codebooks.ts';
+import { meanFloat32 } from './mean.ts';
+import { nearestTable } from './nearest.ts';
+
+/** Absmax values that share one nested absmax. */
+export const nestedBlockSize = 256;
+
+/**
+ * Absmax values quantised in their turn (QLoRA, section 3, "double quantization"): absmax[i] = map[codes[i]] · nestedAbsmax[floor(i / 256)] + offset,
+ * both steps rounded to float32. 8 bits and 32/256 for a block instead of 32: 0.127 bits an element instead of 0.5.
+ */
+export interface DoubleQuantization {
+	/** The float32 mean of the absmax values, subtracted before quantising. */
+	readonly offset: number;
+	/** [blocks] */
+	readonly codes: Uint8Array;
+	/** [ceil(blocks / 256)] */
+	readonly nestedAbsmax: Float32Array;
+	readonly nestedBlockSize: 256;
+	/** [256], value by code: the dynamic map, or what a checkpoint brought in its place. */
+	readonly map: Float32Array;
+}
+
+/** Quantises absmax values [blocks]. */
+export function quantizeAbsmax(absmax: Float32Array): DoubleQuantization {
+	const offset = meanFloat32(absmax);
+	const centred = absmax.map((value) => value - offset); // [blocks]
+	const map = dynamicCodebook();
+	const codes = new Uint8Array(absmax.length);
+	const nestedAbsmax = new Float32Array(blockCount(absmax.length, nestedBlockSize));
+	for (let block = 0; block < nestedAbsmax.length; block++) {
+		const start = block * nestedBlockSize;
+		const end = Math.min(start + nestedBlockSize, absmax.length);
+		nestedAbsmax[block] = quantizeBlock(centred, start, end, nearestTable(map), codes, start);
+	}
+	return { offset, codes, nestedAbsmax, nestedBlockSize, map };
+}
+
+/** The absmax values [blocks] that the codes stand for. */
+export function restoreAbsmax(double: DoubleQuantization): Float32Array {
+	const { codes, map, nestedAbsmax, offset } = double;
+	const absmax = new Float32Array(codes.length);
+	for (let index = 0; index < codes.length; index++) {
+		const nested = nestedAbsmax[Math.floor(index / nestedBlockSize)]!;
+		absmax[index] = Math.fround(map[codes[index]!]! * nested) + offset;
+	}
+	return absmax;
+}
