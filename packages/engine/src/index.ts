@@ -1,4 +1,6 @@
+export * from './backends/contract.ts';
 export { createReferenceBackend } from './backends/reference/reference-backend.ts';
+export { elements, reshape, rowsOf, viewOf } from './backends/view.ts';
 export { type ErrorDetails, type ErrorKind, inputError, VulntuneError } from './errors.ts';
 export { writeFileAtomically } from './formats/files.ts';
 export {
@@ -22,6 +24,32 @@ export { openSafetensors, type SafetensorsFile } from './formats/safetensors/rea
 export { type ShardOptions, writeShardedSafetensors } from './formats/safetensors/sharded.ts';
 export { type SafetensorsEntry, writeSafetensors } from './formats/safetensors/writer.ts';
 export { readFloat32, type WeightInfo, type WeightSource } from './formats/weightSource.ts';
+export {
+	attachLora,
+	initializeLora,
+	type LoraConfig,
+	loraScale,
+	loraSpecs,
+	targetMatcher,
+} from './layers/lora.ts';
+export { type BaseType, type FrozenWeights, frozenWeights } from './models/frozen-weights.ts';
+export {
+	createLlama,
+	type ForwardOptions,
+	type LlamaModel,
+	llamaHidden,
+	llamaLinears,
+	type PackTensors,
+	replaceLlamaLinears,
+} from './models/llama.ts';
+export { type LoadedLlama, type LoadOptions, loadLlama, loadTrainableLlama } from './models/load-llama.ts';
+export {
+	type HostMatrix,
+	type PeftAdapter,
+	readPeftAdapter,
+	writePeftAdapter,
+} from './models/peft-adapter.ts';
+export * from './ops/index.ts';
 export { normalQuantile } from './random/normalQuantile.ts';
 export { philox } from './random/philox.ts';
 export {
@@ -32,3 +60,16 @@ export {
 	uniform,
 	uniformArray,
 } from './random/streams.ts';
+export { Arena } from './tensor/arena.ts';
+export { checkpoint, scoped } from './tensor/checkpoint.ts';
+export { createParameters, type ParameterSpec, type Parameters } from './tensor/parameters.ts';
+export { Tape } from './tensor/tape.ts';
+export {
+	allocate,
+	type Context,
+	constant,
+	release,
+	type Tensor,
+	upload,
+	uploadOwned,
+} from './tensor/tensor.ts';

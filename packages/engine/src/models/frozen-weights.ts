@@ -1,0 +1,145 @@
+import type {
+	Backend,
+	DataType,
+	DeviceBuffer,
+	QuantizedLayout,
+	QuantizedWeight,
+	View,
+	Weight,
+} from '../backends/contract.ts';
+import { elements, viewOf } from '../backends/view.ts';
+import { roundToBfloat16 } from '../formats/floats.ts';
+import { isFourBitWeight } from '../formats/huggingface/checkWeights.ts';
+import { readFloat32, type WeightSource } from '../formats/weightSource.ts';
+import {
+	dequantizeMatrix,
+	isQuantizedType,
+	matrixCodebook,
+	type QuantizedMatrix,
+	type QuantizedType,
+	quantizeMatrix,
+} from '../quantize/matrix.ts';
+
+const readQuantizedMatrix = (_source: WeightSource, _name: string): QuantizedMatrix | undefined => undefined;
+
+import { constant, type Tensor } from '../tensor/tensor.ts';
+import type { WeightPlacer } from './llama.ts';
+
+/** In what form the frozen base lies in memory: `method.base`. */
+export type BaseType = 'fp32' | 'bf16' | QuantizedType;
+
+export interface FrozenWeights {
+	readonly place: WeightPlacer;
+	/** Gives all placed weights back to the backend. */
+	free(): void;
+}
+
+/**
+ * Places a checkpoint's tensors as frozen weights, one at a time, so that no more than one is ever in memory in
+ * full precision. Quantised bases quantise the matrices inside the blocks; embeddings, norms and the output
+ * matrix stay dense, as in bitsandbytes. `fp32` keeps 16-bit tensors in 16 bits: widening them in the kernels gives
+ * the same numbers.
+ */
+export function frozenWeights(
+	backend: Backend,
+	source: WeightSource,
+	base: BaseType,
+	doubleQuantization: boolean,
+): FrozenWeights {
+	const buffers: DeviceBuffer[] = [];
+	const keep = (view: View): Tensor => {
+		buffers.push(view.buffer);
+		return constant(view);
+	};
+
+	const dense = (name: string, rounding: 'exact' | 'bf16'): Tensor => {
+		const info = source.info(name)!;
+		if (info.dtype === 'BF16' || (info.dtype === 'F16' && rounding === 'exact')) {
+			const bytes = source.read(name);
+			const bits = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
+			return keep(uploaded(backend, info.dtype === 'BF16' ? 'bf16' : 'f16', info.shape, bits));
+		}
+		return keep(denseFrom(backend, readFloat32(source, name), info.shape, rounding));
+	};
+
+	const quantized = (matrix: QuantizedMatrix): QuantizedWeight => {
+		const weight = uploadQuantized(backend, matrix);
+		for (const view of [weight.codes, weight.scales, weight.codebook]) if (view !== undefined) keep(view);
+		return weight;
+	};
+
+	const linear = (name: string): Weight => {
+		const stored = isStoredQuantized(source, name) ? readQuantizedMatrix(source, name) : undefined;
+		if (!isQuantizedType(base)) {
+			if (stored === undefined) return dense(name, base === 'bf16' ? 'bf16' : 'exact');
+			return keep(
+				denseFrom(backend, dequantizeMatrix(stored), stored.shape, base === 'bf16' ? 'bf16' : 'exact'),
+			);
+		}
+		if (stored?.type === base) return quantized(stored);
+		const { shape, dtype } =
+			stored === undefined ? source.info(name)! : { shape: stored.shape, dtype: 'F32' };
+		const values = stored === undefined ? readFloat32(source, name) : dequantizeMatrix(stored);
+		const valueType = dtype === 'BF16' ? 'bfloat16' : dtype === 'F16' ? 'float16' : 'float32';
+		return quantized(quantizeMatrix(values, [shape[0]!, shape[1]!], base, { doubleQuantization, valueType }));
+	};
+
+	return {
+		place(name, role) {
+			if (role === 'linear') return linear(name);
+			if (role === 'norm' || role === 'bias') {
+				return keep(uploaded(backend, 'f32', source.info(name)!.shape, readFloat32(source, name)));
+			}
+			return dense(name, base === 'bf16' ? 'bf16' : 'exact');
+		},
+		free() {
+			for (const buffer of buffers) backend.free(buffer);
+			buffers.length = 0;
+		},
+	};
+}
+
+function isStoredQuantized(source: WeightSource, name: string): boolean {
+	return (
+		isFourBitWeight(source, name) || source.info(name)?.dtype === 'I8' || source.info(name)?.dtype === 'U8'
+	);
+}
+
+function denseFrom(
+	backend: Backend,
+	values: Float32Array,
+	shape: readonly number[],
+	rounding: 'exact' | 'bf16',
+): View {
+	if (rounding === 'exact') return uploaded(backend, 'f32', shape, values);
+	return uploaded(backend, 'bf16', shape, roundToBfloat16(values));
+}
+
+function uploaded(backend: Backend, dtype: DataType, shape: readonly number[], data: ArrayBufferView): View {
+	const view = viewOf(backend.allocate(dtype, elements(shape)), shape);
+	backend.upload(view, data);
+	return view;
+}
+
+/** A quantised matrix in the backend's memory; absmax is held restored, in float32. */
+export function uploadQuantized(backend: Backend, matrix: QuantizedMatrix): QuantizedWeight {
+	const { shape } = matrix;
+	const codebookValues = matrixCodebook(matrix);
+	const codebook =
+		codebookValues === undefined
+			? undefined
+			: uploaded(backend, 'f32', [codebookValues.length], codebookValues);
+	const [layout, dtype, codes, scales]: [QuantizedLayout, DataType, Uint8Array | Int8Array, Float32Array] =
+		matrix.type === 'int8'
+			? ['int8', 'i8', matrix.codes, matrix.scales]
+			: 'packed' in matrix
+				? ['table4', 'u8', matrix.packed, matrix.absmax]
+				: ['table8', 'u8', matrix.codes, matrix.absmax];
+	return {
+		layout,
+		shape,
+		codes: uploaded(backend, dtype, [codes.length], codes),
+		scales: uploaded(backend, 'f32', [scales.length], scales),
+		codebook,
+	};
+}

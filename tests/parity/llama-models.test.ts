@@ -1,0 +1,126 @@
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import {
+	Arena,
+	type Backend,
+	type Context,
+	linear,
+	llamaHidden,
+	loadLlama,
+	openModelFolder,
+	release,
+} from '@vulntune/engine';
+import { describe, expect, it } from 'vitest';
+import { backendsUnderTest } from '../backends.ts';
+import { needsShared } from '../shared.ts';
+import { pickRows, readGolden, readJson, relativeDifference } from './golden.ts';
+import { flatten, packTensors } from './packs.ts';
+
+const models = needsShared('fixtures/models');
+const tolerance = 2e-5;
+
+/** Models of the family, by what their config says and not by their names. */
+function llamaFolders(): string[] {
+	if (models.skip) return [];
+	return readdirSync(models.path).filter((name) => {
+		const config = path.join(models.path, name, 'config.json');
+		if (!existsSync(config) || !existsSync(path.join(models.path, name, 'golden.json'))) return false;
+		return ['llama', 'mistral'].includes(readJson(config).model_type);
+	});
+}
+
+/** A 16-bit 4-bit checkpoint stands for values rounded to 16 bits: opened dense, they are exactly those. */
+function baseOf(name: string): 'fp32' | 'bf16' | 'nf4' | 'fp4' {
+	const config = readJson(models.path, name, 'config.json');
+	const quantization = config.quantization_config;
+	if (quantization === undefined) return 'fp32';
+	if ((config.dtype ?? config.torch_dtype) === 'bfloat16') return 'bf16';
+	return quantization.bnb_4bit_quant_type;
+}
+
+describe.skipIf(models.skip).each(backendsUnderTest())('llama models on $name', ({ create }) => {
+	it.each(llamaFolders())('%s gives the golden hidden states and logits', (name) => {
+		const backend = create();
+		const golden = readGolden(path.join(models.path, name, 'golden.safetensors'));
+		const folder = openModelFolder(path.join(models.path, name));
+		const { model, free } = loadLlama(backend, folder, {
+			base: baseOf(name),
+			doubleQuantization: true,
+			maxPositions: 512,
+		});
+		inContext(backend, (context) => {
+			const ids = golden.get('single.input_ids')!.values as Int32Array;
+			const positions = Int32Array.from(ids, (_, i) => i);
+			const pack = packTensors(context, ids, positions, Int32Array.of(0, ids.length));
+			const hidden = llamaHidden(context, model, pack, {
+				observe(layer, x) {
+					const expected = golden.get(`single.hidden.${layer}`);
+					if (expected === undefined) return;
+					expect(relativeDifference(backend.download(x), expected.values), `hidden ${layer}`).toBeLessThan(
+						tolerance,
+					);
+				},
+			});
+			expect(relativeDifference(backend.download(hidden), golden.get('single.final')!.values)).toBeLessThan(
+				tolerance,
+			);
+			const logits = linear(context, hidden, { weight: model.languageHead });
+			expect(relativeDifference(backend.download(logits), golden.get('single.logits')!.values)).toBeLessThan(
+				tolerance,
+			);
+			release(context, hidden, logits);
+		});
+		free();
+		folder.close();
+		expect(backend.memory().liveBuffers).toBe(0);
+		backend.close();
+	});
+
+	it.each(llamaFolders())('%s packs functions, isolated and leaky', (name) => {
+		const json = readJson(models.path, name, 'golden.json');
+		if (json.packed === undefined) return;
+		const backend = create();
+		const golden = readGolden(path.join(models.path, name, 'golden.safetensors'));
+		const folder = openModelFolder(path.join(models.path, name));
+		const { model, free } = loadLlama(backend, folder, {
+			base: 'fp32',
+			doubleQuantization: false,
+			maxPositions: 512,
+		});
+		const batch = flatten(json.packed);
+		const width = folder.config.hiddenSize;
+		const pool = (json.packed.pool_row_col as [number, number][]).map(([r, c]) => batch.indexOf(r, c));
+		const finals = (positions: Int32Array, starts: Int32Array): Float32Array =>
+			inContext(backend, (context) => {
+				const pack = packTensors(context, batch.ids, positions, starts);
+				return backend.download(llamaHidden(context, model, pack)) as Float32Array;
+			});
+
+		const isolated = finals(batch.positions, batch.functionStarts);
+		const goldenFinal = golden.get('packed.isolated.final')!.values;
+		expect(relativeDifference(isolated, pickRows(goldenFinal, width, batch.kept))).toBeLessThan(tolerance);
+		expect(
+			relativeDifference(pickRows(isolated, width, pool), golden.get('packed.isolated.last_hidden')!.values),
+		).toBeLessThan(tolerance);
+
+		const rowPositions = batch.ids.map((_, token) => {
+			const row = batch.rowStarts.findLastIndex((start) => start <= token);
+			return token - batch.rowStarts[row]!;
+		});
+		const leaky = finals(rowPositions, batch.rowStarts);
+		const goldenLeaky = golden.get('packed.leaky.final')!.values;
+		expect(relativeDifference(leaky, pickRows(goldenLeaky, width, batch.kept))).toBeLessThan(tolerance);
+		free();
+		folder.close();
+		backend.close();
+	});
+});
+
+function inContext<Result>(backend: Backend, body: (context: Context) => Result): Result {
+	const arena = new Arena(backend);
+	try {
+		return body({ backend, precision: 'fp32', arena, tape: undefined, dropoutSeed: undefined });
+	} finally {
+		arena.close();
+	}
+}

@@ -1,0 +1,69 @@
+import { type Context, type PackTensors, upload } from '@vulntune/engine';
+
+/** A batch as the fixtures write it: rows of equal length with padding (segment −1). */
+export interface FixtureBatch {
+	readonly input_ids: readonly (readonly number[])[];
+	readonly segment_ids: readonly (readonly number[])[];
+	readonly position_ids: readonly (readonly number[])[];
+}
+
+export interface FlatBatch {
+	readonly ids: Int32Array;
+	readonly positions: Int32Array;
+	/** Boundaries of the functions, over all rows. */
+	readonly functionStarts: Int32Array;
+	/** Boundaries of the rows. */
+	readonly rowStarts: Int32Array;
+	/** Index of a token of the fixture's [B, S] among the tokens that are not padding, −1 for padding. */
+	readonly indexOf: (row: number, column: number) => number;
+	/** Flat [B × S] positions of the tokens that are not padding. */
+	readonly kept: readonly number[];
+}
+
+/** Drops the padding and puts all rows into one pack, as the engine takes them. */
+export function flatten(batch: FixtureBatch): FlatBatch {
+	const ids: number[] = [];
+	const positions: number[] = [];
+	const functionStarts: number[] = [];
+	const rowStarts: number[] = [];
+	const kept: number[] = [];
+	const index = new Map<number, number>();
+	const width = batch.input_ids[0]!.length;
+	for (const [row, rowIds] of batch.input_ids.entries()) {
+		rowStarts.push(ids.length);
+		let segment = Number.NaN;
+		for (const [column, id] of rowIds.entries()) {
+			const own = batch.segment_ids[row]![column]!;
+			if (own < 0) continue;
+			if (own !== segment) functionStarts.push(ids.length);
+			segment = own;
+			index.set(row * width + column, ids.length);
+			kept.push(row * width + column);
+			ids.push(id);
+			positions.push(batch.position_ids[row]![column]!);
+		}
+	}
+	return {
+		ids: Int32Array.from(ids),
+		positions: Int32Array.from(positions),
+		functionStarts: Int32Array.from([...functionStarts, ids.length]),
+		rowStarts: Int32Array.from([...rowStarts, ids.length]),
+		indexOf: (row, column) => index.get(row * width + column) ?? -1,
+		kept,
+	};
+}
+
+export function packTensors(
+	context: Context,
+	ids: Int32Array,
+	positions: Int32Array,
+	starts: Int32Array,
+): PackTensors {
+	let longest = 0;
+	for (let s = 1; s < starts.length; s++) longest = Math.max(longest, starts[s]! - starts[s - 1]!);
+	return {
+		ids: upload(context, ids),
+		positions: upload(context, positions),
+		segments: { starts: upload(context, starts), longest },
+	};
+}
