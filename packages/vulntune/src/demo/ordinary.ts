@@ -1,0 +1,196 @@
+import type { Draw } from './draw.ts';
+import { functionName, type Purpose, plainWords, variableNames } from './names.ts';
+import { capitalise, fill } from './text.ts';
+
+/** Everyday methods with nothing to find in them; `{f}` is the function's name. */
+const templates: readonly string[][] = [
+	['public {T} get{X}() {', '    return {x};', '}'],
+	['public void set{X}({T} {x}) {', '    this.{x} = {x};', '}'],
+	['public boolean is{X}() {', '    return {x} > {n};', '}'],
+	['@Override', 'public String toString() {', '    return "{X}(" + {x} + ", " + {y} + ")";', '}'],
+	['@Override', 'public int hashCode() {', '    return 31 * {x}.hashCode() + {y}.hashCode();', '}'],
+	[
+		'public int {f}(List<Integer> {x}) {',
+		'    int {y} = 0;',
+		'    for (int item : {x}) {',
+		'        {y} += item;',
+		'    }',
+		'    return {y};',
+		'}',
+	],
+	[
+		'public List<String> {f}(List<String> {x}, String {y}) {',
+		'    List<String> found = new ArrayList<>();',
+		'    for (String item : {x}) {',
+		'        if (item.startsWith({y})) {',
+		'            found.add(item);',
+		'        }',
+		'    }',
+		'    return found;',
+		'}',
+	],
+	[
+		'private int {f}(int[] {x}) {',
+		'    int best = {x}[0];',
+		'    for (int i = 1; i < {x}.length; i++) {',
+		'        if ({x}[i] > best) {',
+		'            best = {x}[i];',
+		'        }',
+		'    }',
+		'    return best;',
+		'}',
+	],
+	[
+		'public Map<String, Integer> {f}(List<String> {x}) {',
+		'    Map<String, Integer> {y} = new HashMap<>();',
+		'    for (String word : {x}) {',
+		'        {y}.merge(word, 1, Integer::sum);',
+		'    }',
+		'    return {y};',
+		'}',
+	],
+	[
+		'static int {f}(String {x}, int {y}) {',
+		'    try {',
+		'        return Integer.parseInt({x}.trim());',
+		'    } catch (NumberFormatException e) {',
+		'        log.warn("bad {s}");',
+		'        return {y};',
+		'    }',
+		'}',
+	],
+	[
+		'public String {f}(List<String> {x}) {',
+		'    StringBuilder {y} = new StringBuilder();',
+		'    for (String part : {x}) {',
+		'        if ({y}.length() > 0) {',
+		'            {y}.append(", ");',
+		'        }',
+		'        {y}.append(part);',
+		'    }',
+		'    return {y}.toString();',
+		'}',
+	],
+	[
+		'public boolean {f}(String {x}, String {y}) {',
+		'    if ({x} == null) {',
+		'        return {y} == null;',
+		'    }',
+		'    return {x}.equals({y});',
+		'}',
+	],
+	[
+		'private void {f}({T} {x}, {T} {y}) {',
+		'    if (settings.isSet("{s}")) {',
+		'        log.debug("{s} " + {x});',
+		'    } else {',
+		'        log.debug("{s} " + {y});',
+		'    }',
+		'    history.remember({x});',
+		'    context.put("{s}", {y});',
+		'}',
+	],
+	[
+		'public {T} {f}(String {x}, {T} {y}) {',
+		'    {T} value = cache.find({x});',
+		'    if (value == null) {',
+		'        value = {y};',
+		'        cache.put({x}, value);',
+		'    }',
+		'    return value;',
+		'}',
+	],
+	[
+		'static void {f}(int[] {x}, int {y}) {',
+		'    int low = 0;',
+		'    int high = {x}.length - 1;',
+		'    while (low < high) {',
+		'        int kept = {x}[low];',
+		'        {x}[low++] = {x}[high];',
+		'        {x}[high--] = kept;',
+		'    }',
+		'}',
+	],
+	[
+		'public void {f}(Listener {x}) {',
+		'    synchronized (listeners) {',
+		'        listeners.remove({x});',
+		'        listeners.add({x});',
+		'    }',
+		'    {x}.onEvent("{s}");',
+		'}',
+	],
+	[
+		'public long {f}(Path {x}) throws IOException {',
+		'    long {y} = 0;',
+		'    try (BufferedReader reader = Files.newBufferedReader({x})) {',
+		'        while (reader.readLine() != null) {',
+		'            {y}++;',
+		'        }',
+		'    }',
+		'    return {y};',
+		'}',
+	],
+	[
+		'public String {f}(int {x}) {',
+		'    switch ({x}) {',
+		'        case {n}:',
+		'            return "{s}";',
+		'        case {m}:',
+		'            return "{r}";',
+		'        default:',
+		'            return "" + {x};',
+		'    }',
+		'}',
+	],
+];
+
+const types = ['String', 'int', 'long', 'Session', 'byte[]', 'Path'];
+const verbs = [
+	'find',
+	'count',
+	'collect',
+	'join',
+	'parse',
+	'update',
+	'merge',
+	'copy',
+	'format',
+	'keep',
+	'pick',
+];
+const nouns = [
+	'item',
+	'name',
+	'total',
+	'path',
+	'user',
+	'order',
+	'value',
+	'size',
+	'token',
+	'record',
+	'file',
+	'session',
+];
+
+/** An everyday method: a getter, a loop over a collection, a parser, a formatter. */
+export function ordinaryFunction(draw: Draw, purpose: Purpose): string {
+	const [x, y] = variableNames(draw, nouns, 2) as [string, string];
+	const [s, r] = draw.sample(plainWords, 2) as [string, string];
+	const values = {
+		x,
+		y,
+		s,
+		r,
+		X: capitalise(x),
+		T: draw.pick(types),
+		n: String(draw.below(9)),
+		m: String(10 + draw.below(90)),
+		f: functionName(draw, purpose, verbs, nouns),
+	};
+	return draw
+		.pick(templates)
+		.map((line) => fill(line, values))
+		.join('\n');
+}
