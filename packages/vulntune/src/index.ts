@@ -1,4 +1,7 @@
 export { VulntuneError } from '@vulntune/engine';
+export { configJsonSchema, type JsonSchema } from './config/jsonSchema.ts';
+export { type ConfigContext, configToYaml, loadConfig, resolveConfig } from './config/load.ts';
+export type { Config, ConfigInput } from './config/schema.ts';
 export {
 	type Dataset,
 	type DatasetOptions,

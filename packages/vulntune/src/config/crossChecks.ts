@@ -1,0 +1,56 @@
+import { floatBases, type ParsedConfig, quantizedBases } from './schema.ts';
+
+/** A rule between options. It is tried only when all of `options` are right by themselves. */
+interface CrossCheck {
+	/** Names of the options it reads; a fault is shown at the first. */
+	readonly options: readonly string[];
+	/** What is wrong, undefined where nothing is. */
+	check(config: ParsedConfig): string | undefined;
+}
+
+const quantized: readonly string[] = quantizedBases;
+
+export const crossChecks: readonly CrossCheck[] = [
+	{
+		options: ['method.base', 'method.type'],
+		check({ method: { type, base } }) {
+			if (base === undefined || type === 'ngram') return undefined;
+			const isQuantized = quantized.includes(base);
+			if (type === 'qlora' && !isQuantized) {
+				return `expected one of ${quantizedBases.join(', ')} for qlora, found ${base} (or set method.type to lora)`;
+			}
+			if (type !== 'qlora' && isQuantized) {
+				return `expected ${floatBases.join(' or ')} for ${type}, found ${base} (or set method.type to qlora)`;
+			}
+			return undefined;
+		},
+	},
+	{
+		options: ['objective', 'method.type'],
+		check({ objective, method: { type } }) {
+			if (objective !== 'nextToken' || (type !== 'head' && type !== 'ngram')) return undefined;
+			return `expected class for method.type ${type}, which trains a classifier only, found nextToken`;
+		},
+	},
+	{
+		options: ['nextToken.negative', 'nextToken.positive'],
+		check({ nextToken }) {
+			if (nextToken.positive !== nextToken.negative) return undefined;
+			return `expected another answer than nextToken.positive, found ${JSON.stringify(nextToken.negative)} for both`;
+		},
+	},
+	{
+		options: ['sequence.windowStride', 'sequence.length'],
+		check({ sequence: { windowStride, length } }) {
+			if (windowStride === null || windowStride < length) return undefined;
+			return `expected less than sequence.length (${length}), so that windows leave no gap, found ${windowStride}`;
+		},
+	},
+	{
+		options: ['sequence.sharePrefixes', 'sequence.packing'],
+		check({ sequence: { sharePrefixes, packing } }) {
+			if (!sharePrefixes || packing === 'isolated') return undefined;
+			return `expected false where sequence.packing is ${packing}: prefixes can be shared in isolated packs only`;
+		},
+	},
+];

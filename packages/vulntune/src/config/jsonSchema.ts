@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { configSchema } from './schema.ts';
+
+/** The part of JSON Schema that a config option needs. */
+export interface JsonSchema {
+	readonly type?: 'string' | 'number' | 'integer' | 'boolean' | 'null' | 'array' | 'object';
+	readonly description?: string;
+	readonly default?: unknown;
+	readonly const?: unknown;
+	readonly enum?: readonly unknown[];
+	readonly anyOf?: readonly JsonSchema[];
+	readonly properties?: Readonly<Record<string, JsonSchema>>;
+	readonly required?: readonly string[];
+	readonly items?: JsonSchema;
+	readonly prefixItems?: readonly JsonSchema[];
+	readonly minimum?: number;
+	readonly maximum?: number;
+	readonly exclusiveMinimum?: number;
+	readonly exclusiveMaximum?: number;
+	readonly minItems?: number;
+	readonly minLength?: number;
+}
+
+/** What the schema says of the config's sections and options, the shorthands of YAML left out. */
+export const structuralSchema = z.toJSONSchema(configSchema, {
+	io: 'input',
+	override({ jsonSchema }) {
+		// Every whole number is bounded by 2^53 in JavaScript; that is no news to a reader.
+		if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+	},
+}) as JsonSchema;
+
+/** The JSON Schema of a config file: what `vulntune train --print-schema` prints, for editors to complete and check with. */
+export function configJsonSchema(): JsonSchema {
+	const { backend, ...properties } = structuralSchema.properties!;
+	const { type } = backend!.properties!;
+	const shorthand = {
+		...structuralSchema,
+		properties: { ...properties, backend: { anyOf: [type!, backend!] } },
+	};
+	return { title: 'vulntune config', ...shorthand } as JsonSchema;
+}

@@ -1,0 +1,324 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { VulntuneError } from '@vulntune/engine';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { type ConfigContext, configToYaml, loadConfig } from './load.ts';
+import { configOptions, configSections } from './options.ts';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'vulntune-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+mkdirSync(path.join(folder, 'nested'));
+mkdirSync(path.join(folder, 'owner/name'), { recursive: true });
+
+const required = 'model: base\ndata: { path: rows }\nmethod: { type: qlora }\n';
+const context: ConfigContext = {
+	workingFolder: folder,
+	homeFolder: '/home/someone',
+	date: new Date(2026, 10, 2),
+};
+
+function load(text: string, overrides: ConfigContext['overrides'] = {}, name = 'config.yaml') {
+	writeFileSync(path.join(folder, name), text);
+	return loadConfig(name, { ...context, overrides });
+}
+
+function failure(text: string, overrides: ConfigContext['overrides'] = {}): VulntuneError {
+	try {
+		load(text, overrides);
+	} catch (error) {
+		expect(error).toBeInstanceOf(VulntuneError);
+		expect(error).toMatchObject({ kind: 'input' });
+		return error as VulntuneError;
+	}
+	throw new Error('the config was accepted');
+}
+
+/** A config with a value for every option, as a tree. */
+const wholeTree: Record<string, unknown> = parse(configToYaml(load(required)));
+const fullConfig = () => structuredClone(wholeTree);
+
+describe('defaults', () => {
+	it('are those of the product page', () => {
+		expect(load(required)).toEqual({
+			model: path.join(folder, 'base'),
+			data: { path: path.join(folder, 'rows'), collapseWhitespace: true },
+			method: {
+				type: 'qlora',
+				base: 'nf4',
+				doubleQuantization: true,
+				rank: 8,
+				alpha: 32,
+				dropout: 0.05,
+				targets: 'all-linear',
+				rsLora: false,
+				from: null,
+			},
+			objective: 'class',
+			nextToken: {
+				prompt: '\nIs this function vulnerable? Answer YES or NO.\nAnswer:',
+				positive: ' YES',
+				negative: ' NO',
+			},
+			head: { pool: 'last', hidden: null },
+			sequence: {
+				length: 512,
+				packing: 'isolated',
+				order: 'bestFit',
+				maxFunctions: 200,
+				largeFunctions: 'ignore',
+				windowStride: null,
+				windowCombination: 'mean',
+				sharePrefixes: false,
+			},
+			loss: {
+				type: 'focal',
+				gamma: 1,
+				alpha: null,
+				gradient: 'full',
+				reduction: 'sum',
+				classWeights: null,
+				statusWeights: null,
+			},
+			training: {
+				epochs: 15,
+				learningRate: 1e-4,
+				schedule: 'cosine',
+				warmupSteps: 2,
+				weightDecay: 0.05,
+				accumulation: 16,
+				clipNorm: 1,
+				precision: 'bf16',
+				seed: 1,
+				earlyStopping: null,
+				checkpointEverySteps: 50,
+			},
+			backend: { type: 'auto', isa: 'auto', threads: 'auto' },
+			output: path.join(folder, 'runs/2026-11-02-config'),
+		});
+	});
+
+	it.each([
+		['qlora', 'bf16', 'nf4'],
+		['lora', 'bf16', 'bf16'],
+		['lora', 'fp32', 'fp32'],
+		['head', 'bf16', 'bf16'],
+		['full', 'bf16', 'fp32'],
+	])('give %s with precision %s the base %s', (type, precision, base) => {
+		const config = load(
+			`model: m\ndata: {path: d}\nmethod: {type: ${type}}\ntraining: {precision: ${precision}}`,
+		);
+		expect(config.method.base).toBe(base);
+	});
+
+	it('hold for a section that is empty in the file', () => {
+		expect(load(`${required}training:\n  # epochs: 3\n`).training.epochs).toBe(15);
+	});
+});
+
+describe('values', () => {
+	it('are read from YAML, a bare word for backend being its type', () => {
+		const config = load(
+			`${required}backend: cpu\nloss: {alpha: 0.25, classWeights: [1, 3]}\nhead: {hidden: 64}`,
+		);
+		expect(config.backend).toEqual({ type: 'cpu', isa: 'auto', threads: 'auto' });
+		expect(config.loss).toMatchObject({ alpha: 0.25, classWeights: [1, 3] });
+		expect(config.head.hidden).toBe(64);
+	});
+
+	it('are overridden by the command line', () => {
+		const config = load(`${required}backend: cpu\ntraining: {epochs: 7, seed: 5}`, {
+			'training.epochs': '3',
+			'training.learningRate': '3e-5',
+			'data.collapseWhitespace': 'false',
+			'training.clipNorm': 'null',
+			'method.targets': 'q_proj,v_proj',
+			'loss.classWeights': '[1, 3]',
+			'loss.statusWeights': '{VULNERABLE: 3}',
+			'backend.threads': '2',
+			'nextToken.prompt': ' [x]: ',
+			model: '123',
+		});
+		expect(config.training).toMatchObject({ epochs: 3, learningRate: 3e-5, seed: 5, clipNorm: null });
+		expect(config.data.collapseWhitespace).toBe(false);
+		expect(config.method.targets).toEqual(['q_proj', 'v_proj']);
+		expect(config.loss).toMatchObject({ classWeights: [1, 3], statusWeights: { VULNERABLE: 3 } });
+		expect(config.backend).toEqual({ type: 'cpu', isa: 'auto', threads: 2 });
+		expect(config.nextToken.prompt).toBe(' [x]: ');
+		expect(config.model).toBe(path.join(folder, '123'));
+	});
+
+	it('keep their meaning when the resolved config is loaded again', () => {
+		const config = load(
+			`${required}training: { learningRate: 2.5e-5 }\nmethod: { targets: [q_proj] }`
+				.replace('method: { type: qlora }\n', '')
+				.replace('{ targets', '{ type: qlora, targets'),
+		);
+		expect(load(configToYaml(config), {}, 'nested/config.yaml')).toEqual(config);
+	});
+});
+
+describe('paths', () => {
+	it('are relative to the config file, output to the working folder, ~ is the home folder', () => {
+		const text = 'model: ./base\ndata: {path: ../rows}\nmethod: {type: lora, from: ~/old}\noutput: out\n';
+		const config = load(text, {}, 'nested/config.yaml');
+		expect(config.model).toBe(path.join(folder, 'nested/base'));
+		expect(config.data.path).toBe(path.join(folder, 'rows'));
+		expect(config.method.from).toBe('/home/someone/old');
+		expect(config.output).toBe(path.join(folder, 'out'));
+	});
+
+	it('from the command line are relative to the working folder', () => {
+		const config = load(required, { 'data.path': 'rows', model: '~/m', output: 'o' }, 'nested/config.yaml');
+		expect(config.data.path).toBe(path.join(folder, 'rows'));
+		expect(config.model).toBe('/home/someone/m');
+		expect(config.output).toBe(path.join(folder, 'o'));
+	});
+
+	it('stay hub names where no such folder exists', () => {
+		const model = (name: string) => load(required.replace('model: base', `model: ${name}`)).model;
+		expect(model('WizardLM/WizardCoder-Python-13B-V1.0')).toBe('WizardLM/WizardCoder-Python-13B-V1.0');
+		expect(model('owner/name')).toBe(path.join(folder, 'owner/name'));
+		expect(model('./owner/absent')).toBe(path.join(folder, 'owner/absent'));
+	});
+});
+
+describe('faults', () => {
+	const misspellings: [string, (name: string) => string][] = [
+		['a letter doubled', (name) => name.slice(0, 2) + name.slice(1)],
+		['the last letter lost', (name) => name.slice(0, -1)],
+		['two letters swapped', (name) => name[1]! + name[0]! + name.slice(2)],
+	];
+	const paths = [
+		...configOptions.map((option) => option.path),
+		...configSections.filter(({ name }) => name !== '').map(({ name }) => [name]),
+	];
+
+	it.each(misspellings)(
+		'name every key once misspelt (%s) with its line and the right name',
+		(_, misspell) => {
+			for (const [section, key] of paths) {
+				const tree = fullConfig();
+				const parent = key === undefined ? tree : (tree[section!] as Record<string, unknown>);
+				const name = key ?? section!;
+				const wrong = misspell(name);
+				parent[wrong] = parent[name];
+				delete parent[name];
+				const text = stringify(tree);
+				const line = text.split('\n').findIndex((content) => content.trimStart().startsWith(`${wrong}:`)) + 1;
+				const prefix = key === undefined ? '' : `${section}.`;
+				const { code, message } = failure(text);
+				expect(code).toBe('CONFIG_INVALID');
+				expect(message).toContain(
+					`config.yaml:${line}: ${prefix}${wrong}: unknown option, did you mean ${prefix}${name}?`,
+				);
+			}
+		},
+	);
+
+	it('give every option with a value of the wrong kind, with its line and what was expected', () => {
+		for (const { name, path: optionPath } of configOptions) {
+			const tree = fullConfig();
+			const [section, key] = optionPath;
+			const parent = key === undefined ? tree : (tree[section!] as Record<string, unknown>);
+			parent[key ?? section!] = { nonsense: -1.5 };
+			const text = stringify(tree);
+			const isShorthand = name === 'loss.statusWeights';
+			const { message } = failure(text);
+			expect(message).toMatch(/config\.yaml:\d+: /);
+			expect(message).toContain(`${name}: expected `);
+			expect(message, name).toContain(isShorthand ? 'a section' : 'found {"nonsense":-1.5}');
+		}
+	});
+
+	it('come all at once, in the order of the file', () => {
+		const { message, code } = failure(
+			[
+				'data: { path: rows }',
+				'methd: { type: lora }',
+				'training:',
+				'  epochs: three',
+				'  learningRate: 0',
+				'  schedule: cosin',
+				'sequence: { length: 512, windowStride: 600 }',
+				'loss: { alpha: [1, -2], classWeights: [1] }',
+			].join('\n'),
+		);
+		expect(code).toBe('CONFIG_INVALID');
+		expect(message.split('\n').map((line) => line.trim())).toEqual([
+			'9 faults in the config',
+			'config.yaml: model: required, expected a text that is not empty',
+			'config.yaml: method.type: required, expected one of qlora, lora, full, head, prefix, ngram',
+			'config.yaml:2: methd: unknown option, did you mean method?',
+			'config.yaml:4: training.epochs: expected a whole number of at least 1, found "three"',
+			'config.yaml:5: training.learningRate: expected a number above 0, found 0',
+			'config.yaml:6: training.schedule: expected one of cosine, linear, constant, found "cosin" (did you mean cosine?)',
+			'config.yaml:7: sequence.windowStride: expected less than sequence.length (512), so that windows leave no gap, found 600',
+			'config.yaml:8: loss.alpha: expected a number of at least 0 and of at most 1, or a list of 2, each a number above 0, or null, found [1,-2]',
+			'config.yaml:8: loss.classWeights: expected a list of 2, each a number above 0, or null, found [1]',
+		]);
+	});
+
+	it.each([
+		['method: {type: qlora, base: bf16}', 'method.base: expected one of nf4, fp4, int8'],
+		['method: {type: lora, base: nf4}', 'method.base: expected fp32 or bf16 for lora, found nf4'],
+		['method: {type: head}\nobjective: nextToken', 'objective: expected class for method.type head'],
+		[
+			'method: {type: lora}\nsequence: {packing: leaky, sharePrefixes: true}',
+			'sequence.sharePrefixes: expected false',
+		],
+		['method: {type: lora}\nnextToken: {negative: " YES"}', 'nextToken.negative: expected another answer'],
+	])('between options are found: %s', (text, message) => {
+		expect(failure(`model: m\ndata: {path: d}\n${text}`).message).toContain(message);
+	});
+
+	it('of the command line name the flag', () => {
+		const { message, place } = failure(required, { 'training.epochs': 'many' });
+		expect(place).toBe('--training.epochs');
+		expect(message).toContain('expected a whole number of at least 1, found "many"');
+	});
+
+	it('point to the section where a known option stands in the wrong one', () => {
+		expect(failure(`${required}learningRate: 1`).message).toContain('did you mean training.learningRate?');
+	});
+
+	it.each(['5', '[a, b]', '"text"'])('say that %s is no config', (text) => {
+		expect(failure(text).message).toContain('expected sections and options');
+	});
+
+	it('list what an empty file lacks', () => {
+		const { message } = failure('');
+		for (const name of ['model', 'data.path', 'method.type']) expect(message).toContain(`${name}: required`);
+	});
+
+	it('do not let keys of the prototype through', () => {
+		expect(failure(`${required}__proto__: {output: x}`).message).toContain('__proto__: unknown option');
+		expect(failure(`${required}constructor: 1`).message).toContain('constructor: unknown option');
+	});
+});
+
+describe('broken YAML', () => {
+	it.each([
+		[`${required}training: { epochs: 3`, 4],
+		[`${required}training:\n\tepochs: 3`, 5],
+		[`${required}model: again`, 4],
+		['model: "open\n', 2],
+		['model: *nowhere', 1],
+	])('has its line, column and what to do: %j', (text, line) => {
+		const error = failure(text);
+		expect(error.code).toBe('CONFIG_YAML');
+		expect(error.message).toMatch(new RegExp(`config\\.yaml:${line}(:\\d+)?: broken YAML`));
+	});
+
+	it('includes aliases that multiply without end', () => {
+		const levels = Array.from({ length: 9 }, (_, n) => `l${n + 1}: &l${n + 1} [${`*l${n}, `.repeat(9)}]`);
+		expect(failure(['l0: &l0 [x]', ...levels].join('\n')).code).toBe('CONFIG_YAML');
+	});
+
+	it('is told apart from a file that is not there', () => {
+		expect(() => loadConfig('absent.yaml', context)).toThrow(
+			expect.objectContaining({ code: 'CONFIG_NOT_FOUND', place: 'absent.yaml' }),
+		);
+	});
+});

@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { inputError, type VulntuneError } from '@vulntune/engine';
+import { stringify } from 'yaml';
+import { type ConfigDocument, readConfigDocument } from './document.ts';
+import { applyOverrides, type ConfigOverrides } from './overrides.ts';
+import { resolveModel, resolvePath } from './paths.ts';
+import type { Config, MethodBase, ParsedConfig } from './schema.ts';
+import { type ConfigFault, validateConfig } from './validate.ts';
+
+export interface ConfigContext {
+	/** Options from the command line; they win over the file. */
+	readonly overrides?: ConfigOverrides;
+	/** What `output` and paths on the command line are relative to; default the process's. */
+	readonly workingFolder?: string;
+	readonly homeFolder?: string;
+	/** For the default output, `runs/<date>-<name>`; default now. */
+	readonly date?: Date;
+}
+
+/**
+ * The config of a YAML file.
+ *
+ * @throws VulntuneError CONFIG_NOT_FOUND, CONFIG_YAML (broken YAML), CONFIG_INVALID (all faults at once, each as
+ * `config.yaml:12: training.epochs: expected …, found …`)
+ *
+ * @example const config = loadConfig('configs/smollm2-x1.yaml', { overrides: { 'training.epochs': '3' } });
+ */
+export function loadConfig(file: string, context: ConfigContext = {}): Config {
+	const workingFolder = context.workingFolder ?? process.cwd();
+	const location = path.resolve(workingFolder, file);
+	const document = readConfigDocument(readText(location, file), file);
+	return resolveConfig(document.value, { ...context, place: file, folder: path.dirname(location), document });
+}
+
+interface ValueContext extends ConfigContext {
+	/** Name of the config in errors and in the default output. */
+	readonly place: string;
+	/** What paths in the config are relative to. */
+	readonly folder: string;
+	readonly document?: ConfigDocument;
+}
+
+/** A config from a value instead of a file: same checks, same defaults, same errors without the line. */
+export function resolveConfig(value: unknown, context: ValueContext): Config {
+	const overrides = context.overrides ?? {};
+	const { config, faults } = validateConfig(applyOverrides(value ?? {}, overrides));
+	if (faults !== undefined) throw configError(faults, context);
+	return complete(config, context);
+}
+
+/** The config as YAML, every option with its value: what a run folder keeps and what can be trained again. */
+export function configToYaml(config: Config): string {
+	return stringify(config, { lineWidth: 0 });
+}
+
+function readText(location: string, file: string): string {
+	try {
+		return readFileSync(location, 'utf8');
+	} catch (error) {
+		throw inputError(
+			'CONFIG_NOT_FOUND',
+			`the config can't be read (${(error as NodeJS.ErrnoException).code})`,
+			{
+				place: file,
+				remedy: 'Give the path of a YAML file; configs/ has some to start from.',
+				cause: error,
+			},
+		);
+	}
+}
+
+function configError(
+	faults: readonly ConfigFault[],
+	{ place, document, overrides = {} }: ValueContext,
+): VulntuneError {
+	const placed = faults.map(({ path: faultPath, message }) => {
+		const name = faultPath.join('.');
+		if (Object.hasOwn(overrides, name)) return { line: 0, place: `--${name}`, message };
+		const line = document?.lineOf(faultPath);
+		return { line: line ?? 0, place: line === undefined ? place : `${place}:${line}`, message };
+	});
+	placed.sort((a, b) => a.line - b.line);
+	const [first] = placed;
+	if (placed.length === 1) return inputError('CONFIG_INVALID', first!.message, { place: first!.place });
+	const list = placed.map((fault) => `  ${fault.place}: ${fault.message}`).join('\n');
+	return inputError('CONFIG_INVALID', `${placed.length} faults in the config\n${list}`);
+}
+
+function complete(parsed: ParsedConfig, context: ValueContext): Config {
+	const working = context.workingFolder ?? process.cwd();
+	const home = context.homeFolder ?? os.homedir();
+	const baseOf = (option: string) =>
+		Object.hasOwn(context.overrides ?? {}, option) ? working : context.folder;
+	const { data, method } = parsed;
+	return {
+		...parsed,
+		model: resolveModel(parsed.model, baseOf('model'), home),
+		data: { ...data, path: resolvePath(data.path, baseOf('data.path'), home) },
+		method: {
+			...method,
+			base: method.base ?? defaultBase(parsed),
+			from: method.from === null ? null : resolvePath(method.from, baseOf('method.from'), home),
+		},
+		output: resolvePath(parsed.output ?? defaultOutput(context), working, home),
+	};
+}
+
+/** Full fine-tuning keeps the weights it moves in fp32; a frozen base is as precise as the arithmetic on it. */
+function defaultBase({ method: { type }, training }: ParsedConfig): MethodBase {
+	if (type === 'qlora') return 'nf4';
+	return type === 'full' || training.precision === 'fp32' ? 'fp32' : 'bf16';
+}
+
+function defaultOutput({ date = new Date(), place }: ValueContext): string {
+	const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()]
+		.map((part) => String(part).padStart(2, '0'))
+		.join('-');
+	return path.join('runs', `${day}-${path.basename(place).replace(/\.ya?ml$/i, '')}`);
+}

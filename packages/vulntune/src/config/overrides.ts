@@ -1,0 +1,46 @@
+import { parse } from 'yaml';
+import { accepts } from './expectation.ts';
+import { type ConfigOption, configOptions } from './options.ts';
+
+/** Values given on the command line by option name: `{'training.epochs': '3'}`. */
+export type ConfigOverrides = Readonly<Record<string, string>>;
+
+/**
+ * A config value with the overrides laid over it.
+ *
+ * Their text is read as YAML (`3`, `false`, `null`, `[a, b]`); a list may also be written `a,b`, and where an option takes only a
+ * text, the text is taken as it is.
+ */
+export function applyOverrides(value: unknown, overrides: ConfigOverrides): unknown {
+	if (Object.keys(overrides).length === 0) return value;
+	if (typeof value !== 'object' || Array.isArray(value)) return value;
+	const result = structuredClone(value ?? {}) as Record<string, unknown>;
+	for (const [name, text] of Object.entries(overrides)) {
+		const option = configOptions.find((candidate) => candidate.name === name);
+		if (option === undefined) throw new RangeError(`no option is called ${name}`);
+		const [first, second] = option.path;
+		if (second === undefined) result[first!] = readFlagValue(option, text);
+		else result[first!] = { ...sectionOf(result[first!]), [second]: readFlagValue(option, text) };
+	}
+	return result;
+}
+
+function sectionOf(value: unknown): object {
+	if (typeof value === 'string') return { type: value };
+	return typeof value === 'object' && value !== null ? value : {};
+}
+
+function readFlagValue({ schema }: ConfigOption, text: string): unknown {
+	if (schema.type === 'string') return text;
+	const asYaml = readYaml(text);
+	const candidates = [asYaml, text, text.split(',').map((item) => readYaml(item.trim()))];
+	return candidates.find((candidate) => accepts(schema, candidate)) ?? asYaml;
+}
+
+function readYaml(text: string): unknown {
+	try {
+		return parse(text);
+	} catch {
+		return text;
+	}
+}

@@ -1,0 +1,222 @@
+import { z } from 'zod';
+
+/**
+ * The config of a training run. The one source of the TypeScript type, the YAML check, the command line flags, the JSON Schema
+ * and the docs: an option is added here and nowhere else.
+ */
+
+/** Quantised types of a frozen base; any other base is a float type. */
+export const quantizedBases = [
+	'nf4',
+	'fp4',
+	'int8',
+	'quantile2',
+	'quantile3',
+	'quantile4',
+	'quantile5',
+	'quantile6',
+	'quantile7',
+	'quantile8',
+] as const;
+export const floatBases = ['fp32', 'bf16'] as const;
+
+const wholeNumber = (minimum: number) => z.int().min(minimum);
+const weight = z.number().positive();
+const perClass = z.tuple([weight, weight]);
+
+/** A section may be left out: all of its options then have their defaults. */
+function section<Shape extends z.ZodRawShape>(shape: Shape) {
+	return z.strictObject(shape).prefault({} as never);
+}
+
+const data = z.strictObject({
+	path: z.string().min(1).describe('folder or .tar.gz with train.jsonl, valid.jsonl and test.jsonl'),
+	collapseWhitespace: z
+		.boolean()
+		.default(true)
+		.describe('every run of white space becomes one space, ends trimmed'),
+});
+
+const method = z.strictObject({
+	type: z
+		.enum(['qlora', 'lora', 'full', 'head', 'prefix', 'ngram'])
+		.describe('what is trained: adapters on a quantised or plain base, all, the head, a prefix; or n-grams'),
+	base: z
+		.enum([...quantizedBases, ...floatBases])
+		.optional()
+		.describe(
+			'storage of the base: nf4 unless given for qlora; for others bf16 (full: fp32, as with precision fp32)',
+		),
+	doubleQuantization: z.boolean().default(true).describe('qlora: the scales of the base are quantised too'),
+	rank: wholeNumber(1).default(8).describe('rank of each adapter pair'),
+	alpha: z.number().positive().default(32).describe('an adapter counts alpha / rank'),
+	dropout: z.number().min(0).lt(1).default(0.05).describe('share of an adapter input that is dropped'),
+	targets: z
+		.union([z.enum(['attention', 'all-linear']), z.array(z.string().min(1)).min(1)])
+		.default('all-linear')
+		.describe('linear layers that get an adapter: a preset or a list of name patterns'),
+	rsLora: z.boolean().default(false).describe('an adapter counts alpha / sqrt(rank) instead'),
+	from: z.string().min(1).nullable().default(null).describe('adapter or run folder to start from'),
+});
+
+const nextToken = section({
+	prompt: z
+		.string()
+		.default('\nIs this function vulnerable? Answer YES or NO.\nAnswer:')
+		.describe('objective nextToken: text between the function and the answer'),
+	positive: z
+		.string()
+		.min(1)
+		.default(' YES')
+		.describe('the answer for vulnerable; its first token is scored'),
+	negative: z.string().min(1).default(' NO').describe('the answer for not vulnerable'),
+});
+
+const head = section({
+	pool: z
+		.enum(['last', 'first', 'mean', 'max'])
+		.default('last')
+		.describe("which of a function's hidden states the head sees"),
+	hidden: wholeNumber(1)
+		.nullable()
+		.default(null)
+		.describe('size of a hidden layer in the head; null for none'),
+});
+
+const sequence = section({
+	length: wholeNumber(2).default(512).describe('tokens of a sequence, separators included'),
+	packing: z
+		.enum(['isolated', 'leaky', 'none'])
+		.default('isolated')
+		.describe('several functions a sequence: each seeing itself alone, or all before it; or one a sequence'),
+	order: z
+		.enum(['bestFit', 'arrival'])
+		.default('bestFit')
+		.describe("which functions share a sequence: best fit, or as they come (the paper's)"),
+	maxFunctions: wholeNumber(1).default(200).describe('functions a sequence holds at most'),
+	largeFunctions: z
+		.enum(['ignore', 'truncate', 'window'])
+		.default('ignore')
+		.describe(
+			'functions longer than a sequence: left out of training, cut to their head, or split into windows',
+		),
+	windowStride: wholeNumber(1)
+		.nullable()
+		.default(null)
+		.describe('tokens from one window to the next; null for half a window'),
+	windowCombination: z
+		.enum(['mean', 'max'])
+		.default('mean')
+		.describe("how the scores of a function's windows become its score"),
+	sharePrefixes: z
+		.boolean()
+		.default(false)
+		.describe('compute the common beginning of a function and its fix once'),
+});
+
+const loss = section({
+	type: z.enum(['focal', 'crossEntropy']).default('focal').describe('loss of the class objective'),
+	gamma: z.number().min(0).default(1).describe('focal: how much an easy function counts less'),
+	alpha: z
+		.union([z.number().min(0).max(1), perClass])
+		.nullable()
+		.default(null)
+		.describe('focal: weight of class 0 (class 1 has the rest), or [class 0, class 1]'),
+	gradient: z
+		.enum(['full', 'detached'])
+		.default('full')
+		.describe("focal: whole derivative, or with (1 - p)^gamma held constant as the paper's code has it"),
+	reduction: z.enum(['sum', 'mean']).default('sum').describe('over the functions of a step'),
+	classWeights: perClass.nullable().default(null).describe('weights of [not vulnerable, vulnerable]'),
+	statusWeights: z
+		.record(z.string(), weight)
+		.nullable()
+		.default(null)
+		.describe('weights by the status of a row: {VULNERABLE: 3, FIXED: 3, NOT_VULNERABLE: 1}'),
+});
+
+const training = section({
+	epochs: wholeNumber(1).default(15).describe('passes over the training rows'),
+	learningRate: z.number().positive().default(1e-4).describe('highest learning rate'),
+	schedule: z
+		.enum(['cosine', 'linear', 'constant'])
+		.default('cosine')
+		.describe('how the learning rate falls after the warm-up'),
+	warmupSteps: wholeNumber(0).default(2).describe('optimiser steps in which the learning rate rises from 0'),
+	weightDecay: z.number().min(0).default(0.05).describe('decoupled weight decay of AdamW'),
+	accumulation: wholeNumber(1).default(16).describe('sequences per optimiser step'),
+	clipNorm: z
+		.number()
+		.positive()
+		.nullable()
+		.default(1)
+		.describe('largest gradient norm; null for no clipping'),
+	precision: z.enum(['bf16', 'fp32', 'int8']).default('bf16').describe('arithmetic of the matrix products'),
+	seed: wholeNumber(0).default(1).describe('of initial weights, dropout and order'),
+	earlyStopping: wholeNumber(1)
+		.nullable()
+		.default(null)
+		.describe('stop after this many epochs without a better validation ROC AUC; null for never'),
+	checkpointEverySteps: wholeNumber(1)
+		.nullable()
+		.default(50)
+		.describe('optimiser steps between checkpoints; null for one per epoch'),
+});
+
+const backend = section({
+	type: z
+		.enum(['auto', 'cuda', 'cpu', 'wasm', 'reference'])
+		.default('auto')
+		.describe('where the kernels run; auto takes the fastest there is'),
+	isa: z
+		.enum(['auto', 'avx512bf16', 'avx512', 'avx2', 'generic'])
+		.default('auto')
+		.describe('instruction set of the cpu backend'),
+	threads: z
+		.union([z.literal('auto'), wholeNumber(1)])
+		.default('auto')
+		.describe('of the cpu backend; auto is one per core'),
+});
+
+export const configSchema = z.strictObject({
+	model: z
+		.string()
+		.min(1)
+		.describe(
+			'the base: a folder, a GGUF file, a bitsandbytes checkpoint, a quantised model of ours, or a hub name',
+		),
+	data: data.describe('the rows'),
+	method: method.describe('how the base is fine-tuned'),
+	objective: z
+		.enum(['class', 'nextToken'])
+		.default('class')
+		.describe('class: a head on the function; nextToken: the answer YES against NO'),
+	nextToken: nextToken.describe('the question of the nextToken objective'),
+	head: head.describe('the classification head'),
+	sequence: sequence.describe('how functions become sequences'),
+	loss: loss.describe('the loss'),
+	training: training.describe('the optimiser and its schedule'),
+	backend: backend.describe('what computes; a bare word is the type'),
+	output: z
+		.string()
+		.min(1)
+		.optional()
+		.describe('run folder, relative to the working folder; by default runs/<date>-<name of the config>'),
+});
+
+/** A config whose options all have a value of the right kind; `base` and `output` may still be open. */
+export type ParsedConfig = z.output<typeof configSchema>;
+export type MethodBase = NonNullable<ParsedConfig['method']['base']>;
+
+type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
+
+/** A config as the rest of the project takes it: every option has its value, paths are absolute. */
+export type Config = DeepReadonly<
+	Omit<ParsedConfig, 'method' | 'output'> & {
+		method: Omit<ParsedConfig['method'], 'base'> & { base: MethodBase };
+		output: string;
+	}
+>;
+
+/** What a config file holds: options with a default may be left out. */
+export type ConfigInput = z.input<typeof configSchema>;

@@ -1,0 +1,31 @@
+import { globSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from './load.ts';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
+const files = globSync('configs/**/*.yaml', { cwd: root }).toSorted();
+
+describe('shipped configs', () => {
+	it('include the six QLoRA rows of the paper', () => {
+		const rows = files
+			.filter((file) => path.dirname(file) === path.join('configs', 'paper'))
+			.map((file) => loadConfig(file, { workingFolder: root }))
+			.map(
+				({ data, sequence }) => `${path.basename(data.path)} ${sequence.length} ${sequence.largeFunctions}`,
+			);
+		expect(rows.toSorted()).toEqual([
+			'x1-with-p3-rebuilt 256 ignore',
+			'x1-with-p3-rebuilt 512 ignore',
+			'x1-with-p3-rebuilt 512 truncate',
+			'x1-without-p3 256 ignore',
+			'x1-without-p3 512 ignore',
+			'x1-without-p3 512 truncate',
+		]);
+	});
+
+	it.each(files)('%s is a valid config', (file) => {
+		expect(loadConfig(file, { workingFolder: root }).data.path).toMatch(/^\/.*\/data\/x1-/);
+	});
+});

@@ -1,0 +1,138 @@
+import type { z } from 'zod';
+import { crossChecks } from './crossChecks.ts';
+import { expectation } from './expectation.ts';
+import { nearestName } from './nearest.ts';
+import { type ConfigOption, configOptions, configSections } from './options.ts';
+import { configSchema, type ParsedConfig } from './schema.ts';
+
+/** Something wrong with a config, at a path into it. */
+export interface ConfigFault {
+	readonly path: readonly (string | number)[];
+	/** `training.epochs: expected a whole number of at least 1, found "x"` */
+	readonly message: string;
+}
+
+export type ValidationResult =
+	| { readonly config: ParsedConfig; readonly faults?: undefined }
+	| { readonly config?: undefined; readonly faults: readonly ConfigFault[] };
+
+/** Checks a whole config and finds all of its faults at once, those between options included. */
+export function validateConfig(value: unknown): ValidationResult {
+	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+		return { faults: [{ path: [], message: `expected sections and options, found ${found(value)}` }] };
+	}
+	const raw = expandShorthands(value as Record<string, unknown>);
+	const parsed = configSchema.safeParse(raw);
+	const faults = parsed.success ? [] : collectFaults(raw, parsed.error.issues);
+	// With every faulty part taken out, what is left can be checked for rules between options.
+	const rest = parsed.success ? parsed : configSchema.safeParse(withoutFaults(raw, faults));
+	if (rest.success) {
+		const faulty = new Set(faults.map((fault) => fault.path.join('.')));
+		for (const { options, check } of crossChecks) {
+			if (options.some((name) => isFaulty(name, faulty))) continue;
+			const message = check(rest.data);
+			const [first] = options;
+			if (message !== undefined) faults.push({ path: first!.split('.'), message: `${first}: ${message}` });
+		}
+	}
+	return parsed.success && faults.length === 0 ? { config: parsed.data } : { faults };
+}
+
+function isFaulty(name: string, faulty: ReadonlySet<string>): boolean {
+	return faulty.has(name) || faulty.has(name.split('.')[0]!);
+}
+
+/** A bare word for `backend` is its type; a section with nothing in it is one left out. */
+function expandShorthands(value: Record<string, unknown>): Record<string, unknown> {
+	const raw = { ...value };
+	for (const { name } of configSections) {
+		if (name !== '' && (raw[name] === null || raw[name] === undefined)) raw[name] = {};
+	}
+	if (typeof raw.backend === 'string') raw.backend = { type: raw.backend };
+	return raw;
+}
+
+function collectFaults(raw: unknown, issues: readonly z.core.$ZodIssue[]): ConfigFault[] {
+	const faults = new Map<string, ConfigFault>();
+	for (const issue of issues) {
+		const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
+		const issueFaults =
+			issue.code === 'unrecognized_keys'
+				? issue.keys.map((key) => unknownKey([...path, key]))
+				: [wrongValue(raw, path)];
+		// Several issues of one option (two items of a list) are one fault.
+		for (const fault of issueFaults) faults.set(fault.path.join('.'), fault);
+	}
+	return [...faults.values()];
+}
+
+function unknownKey(path: readonly (string | number)[]): ConfigFault {
+	const key = String(path.at(-1));
+	const section = path.slice(0, -1).join('.');
+	const keys = configSections.find(({ name }) => name === section)?.keys ?? [];
+	const elsewhere = configOptions.find((option) => option.path.at(-1) === key)?.name;
+	const nearest = nearestName(key, keys);
+	const suggestion = nearest === undefined ? elsewhere : [...path.slice(0, -1), nearest].join('.');
+	const hint = suggestion === undefined ? `known are ${keys.join(', ')}` : `did you mean ${suggestion}?`;
+	return { path, message: `${path.join('.')}: unknown option, ${hint}` };
+}
+
+function wrongValue(raw: unknown, path: readonly (string | number)[]): ConfigFault {
+	const name = path.join('.');
+	const option = configOptions.find(
+		(candidate) => name === candidate.name || name.startsWith(`${candidate.name}.`),
+	);
+	if (option === undefined) {
+		const section = configSections.find((candidate) => candidate.name === name);
+		const expected = `a section with ${section?.keys.join(', ')}`;
+		return { path, message: `${name}: expected ${expected}, found ${found(valueAt(raw, path))}` };
+	}
+	const value = valueAt(raw, option.path);
+	const expected = expectation(option.schema);
+	if (value === undefined)
+		return { path: option.path, message: `${option.name}: required, expected ${expected}` };
+	return {
+		path: option.path,
+		message: `${option.name}: expected ${expected}, found ${found(value)}${didYouMean(option, value)}`,
+	};
+}
+
+function didYouMean({ schema }: ConfigOption, value: unknown): string {
+	if (typeof value !== 'string') return '';
+	const words = [schema, ...(schema.anyOf ?? [])].flatMap(({ enum: choices = [] }) => choices.map(String));
+	const nearest = nearestName(value, words);
+	return nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
+}
+
+function valueAt(raw: unknown, path: readonly (string | number)[]): unknown {
+	return path.reduce<unknown>(
+		(value, part) =>
+			typeof value === 'object' && value !== null && Object.hasOwn(value, part)
+				? (value as Record<string | number, unknown>)[part]
+				: undefined,
+		raw,
+	);
+}
+
+function withoutFaults(
+	raw: Record<string, unknown>,
+	faults: readonly ConfigFault[],
+): Record<string, unknown> {
+	const rest = structuredClone(raw);
+	for (const { path } of faults) {
+		const parent = valueAt(rest, path.slice(0, -1));
+		if (typeof parent === 'object' && parent !== null)
+			delete (parent as Record<string, unknown>)[path.at(-1)!];
+	}
+	// Placeholders for what is required, so that the others can be looked at.
+	rest.model ??= '.';
+	rest.data = { path: '.', ...(rest.data as object) };
+	rest.method = { type: 'ngram', ...(rest.method as object) };
+	return rest;
+}
+
+function found(value: unknown): string {
+	if (value === undefined) return 'nothing';
+	const text = JSON.stringify(value) ?? String(value);
+	return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
