@@ -9,11 +9,115 @@
 
 #include "pool.h"
 
-#define VULNTUNE_ELEMENTWISE_KERNELS(KERNEL)                                       \
-	KERNEL(void, fill, (Pool & pool, float* target, int64_t length, float value)) \
-	KERNEL(void, add, (Pool & pool, float* sum, const float* a, const float* b, int64_t length))
+#define VULNTUNE_ELEMENTWISE_KERNELS(KERNEL)                                                                \
+	KERNEL(void, fill, (Pool& pool, float* target, int64_t length, float value))                            \
+	KERNEL(void, fillIntegers, (Pool& pool, int32_t* target, int64_t length, int32_t value))                \
+	KERNEL(void, copyBytes, (Pool& pool, uint8_t* target, const uint8_t* source, int64_t bytes))            \
+	KERNEL(void, bf16FromF32, (Pool& pool, uint16_t* target, const float* source, int64_t length))          \
+	KERNEL(void, f16FromF32, (Pool& pool, uint16_t* target, const float* source, int64_t length))           \
+	KERNEL(void, f32FromBf16, (Pool& pool, float* target, const uint16_t* source, int64_t length))          \
+	KERNEL(void, f32FromF16, (Pool& pool, float* target, const uint16_t* source, int64_t length))           \
+	KERNEL(void, f16FromBf16, (Pool& pool, uint16_t* target, const uint16_t* source, int64_t length))       \
+	KERNEL(void, bf16FromF16, (Pool& pool, uint16_t* target, const uint16_t* source, int64_t length))       \
+	KERNEL(void, add, (Pool& pool, float* sum, const float* a, const float* b, int64_t length))             \
+	KERNEL(void, addScaled, (Pool& pool, float* target, const float* source, int64_t length, float factor)) \
+	KERNEL(void, scale, (Pool& pool, float* target, int64_t length, float factor))                          \
+	KERNEL(void, addBias,                                                                                   \
+		(Pool& pool, float* y, const float* x, const float* bias, int64_t rows, int64_t width))             \
+	KERNEL(void, biasBackward,                                                                              \
+		(Pool& pool, float* dBias, bool accumulate, const float* dy, int64_t rows, int64_t width))          \
+	KERNEL(void, scaleRows, (Pool& pool, float* x, const float* factor, int64_t rows, int64_t width))       \
+	KERNEL(double, sumOfSquares, (Pool& pool, const float* x, int64_t length))                              \
+	KERNEL(void, dropout,                                                                                   \
+		(Pool& pool, float* y, const float* x, int64_t length, double seed, double stream, double           \
+		probability))
 
-#define VULNTUNE_KERNELS(KERNEL) VULNTUNE_ELEMENTWISE_KERNELS(KERNEL)
+#define VULNTUNE_NORM_KERNELS(KERNEL)                                                                      \
+	KERNEL(void, rmsNorm,                                                                                  \
+		(Pool& pool, float* y, float* rstd, const float* x, const float* weight, int64_t rows, int64_t     \
+		width, double epsilon))                                                                            \
+	KERNEL(void, rmsNormBackward,                                                                          \
+		(Pool& pool, float* dx, bool accumulate, const float* x, const float* rstd, const float* weight,   \
+		const float* dy, int64_t rows, int64_t width))                                                     \
+	KERNEL(void, rmsNormWeightBackward,                                                                    \
+		(Pool& pool, float* dWeight, bool accumulate, const float* x, const float* rstd, const float* dy,  \
+		int64_t rows, int64_t width))                                                                      \
+	KERNEL(void, layerNorm,                                                                                \
+		(Pool& pool, float* y, float* mean, float* rstd, const float* x, const float* weight, const float* \
+		bias, int64_t rows, int64_t width, double epsilon))                                                \
+	KERNEL(void, layerNormBackward,                                                                        \
+		(Pool& pool, float* dx, bool accumulate, const float* x, const float* mean, const float* rstd,     \
+		const float* weight, const float* dy, int64_t rows, int64_t width))                                \
+	KERNEL(void, layerNormWeightBackward,                                                                  \
+		(Pool& pool, float* dWeight, bool accumulate, const float* x, const float* mean, const float*      \
+		rstd, const float* dy, int64_t rows, int64_t width))
+
+#define VULNTUNE_ATTENTION_KERNELS(KERNEL)                                                           \
+	KERNEL(void, rope,                                                                               \
+		(Pool& pool, float* y, const float* x, const float* cosine, const float* sine, int64_t rows, \
+		int64_t heads, int64_t headDim, bool inverse))
+
+#define VULNTUNE_ACTIVATION_KERNELS(KERNEL)                                                          \
+	KERNEL(void, swiglu, (Pool& pool, float* y, const float* gate, const float* up, int64_t length)) \
+	KERNEL(void, swigluBackward,                                                                     \
+		(Pool& pool, float* dGate, float* dUp, const float* dy, const float* gate, const float* up,  \
+		int64_t length))                                                                             \
+	KERNEL(void, activation, (Pool& pool, int kind, float* y, const float* x, int64_t length))       \
+	KERNEL(void, activationBackward,                                                                 \
+		(Pool& pool, int kind, float* dx, bool accumulate, const float* dy, const float* x, int64_t  \
+		length))
+
+#define VULNTUNE_ROW_KERNELS(KERNEL)                                                                       \
+	KERNEL(void, gatherRowsF32,                                                                            \
+		(Pool& pool, float* y, const float* table, const int32_t* rows, int64_t count, int64_t width))     \
+	KERNEL(void, gatherRowsBf16,                                                                           \
+		(Pool& pool, float* y, const uint16_t* table, const int32_t* rows, int64_t count, int64_t width))  \
+	KERNEL(void, gatherRowsF16,                                                                            \
+		(Pool& pool, float* y, const uint16_t* table, const int32_t* rows, int64_t count, int64_t width))  \
+	KERNEL(void, scatterAddRows,                                                                           \
+		(Pool& pool, float* table, const float* y, const int32_t* rows, int64_t count, int64_t width))     \
+	KERNEL(void, meanOfRows,                                                                               \
+		(Pool& pool, float* y, const float* x, const int32_t* ranges, int64_t functions, int64_t width))   \
+	KERNEL(void, meanOfRowsBackward,                                                                       \
+		(Pool& pool, float* dx, const float* dy, const int32_t* ranges, int64_t functions, int64_t width)) \
+	KERNEL(void, maxOfRows,                                                                                \
+		(Pool& pool, float* y, int32_t* argmax, const float* x, const int32_t* ranges, int64_t functions,  \
+		int64_t width))                                                                                    \
+	KERNEL(void, maxOfRowsBackward,                                                                        \
+		(Pool& pool, float* dx, const float* dy, const int32_t* argmax, int64_t functions, int64_t width))
+
+#define VULNTUNE_LOSS_KERNELS(KERNEL)                                                                      \
+	KERNEL(void, focalLoss,                                                                                \
+		(Pool& pool, float* losses, float* probabilities, float* dLogits, const float* logits, const       \
+		int32_t* labels, const float* weights, int64_t functions, int64_t classes, double gamma, bool      \
+		detached))                                                                                         \
+	KERNEL(void, focalOfNegLogP,                                                                           \
+		(Pool& pool, float* losses, float* derivative, const float* negLogP, const float* weights, int64_t \
+		rows, double gamma, bool detached))                                                                \
+	KERNEL(void, crossEntropyChunk,                                                                        \
+		(Pool& pool, float* largestLogit, float* sums, float* targetLogit, const float* logits, const      \
+		int32_t* targets, int64_t rows, int64_t firstColumn, int64_t columns))                             \
+	KERNEL(void, crossEntropyEnd,                                                                          \
+		(Pool& pool, float* largestLogit, const float* sums, float* targetLogit, const int32_t* targets,   \
+		int64_t rows))                                                                                     \
+	KERNEL(void, crossEntropyChunkBackward,                                                                \
+		(Pool& pool, float* logits, const float* logSumExp, const float* dLosses, const int32_t* targets,  \
+		int64_t rows, int64_t firstColumn, int64_t columns))
+
+#define VULNTUNE_OPTIMIZER_KERNELS(KERNEL)                                                               \
+	KERNEL(void, adamW,                                                                                  \
+		(Pool& pool, float* parameters, const float* gradients, float* firstMoment, float* secondMoment, \
+		int64_t length, double beta1, double beta2, double epsilon, double keep, double stepSize, double \
+		rootOfCorrection, double gradientScale))
+
+#define VULNTUNE_KERNELS(KERNEL) \
+	VULNTUNE_ELEMENTWISE_KERNELS(KERNEL) \
+	VULNTUNE_NORM_KERNELS(KERNEL) \
+	VULNTUNE_ATTENTION_KERNELS(KERNEL) \
+	VULNTUNE_ACTIVATION_KERNELS(KERNEL) \
+	VULNTUNE_ROW_KERNELS(KERNEL) \
+	VULNTUNE_LOSS_KERNELS(KERNEL) \
+	VULNTUNE_OPTIMIZER_KERNELS(KERNEL)
 
 namespace vulntune {
 

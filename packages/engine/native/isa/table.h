@@ -2,7 +2,19 @@
 // vectors simd.h takes) and exports their table.
 #pragma once
 #include "../kernels.h"
+#include "../kernels/activation.h"
+#include "../kernels/adamW.h"
+#include "../kernels/copy.h"
+#include "../kernels/crossEntropy.h"
+#include "../kernels/dropout.h"
 #include "../kernels/elementwise.h"
+#include "../kernels/focalLoss.h"
+#include "../kernels/layerNorm.h"
+#include "../kernels/poolRows.h"
+#include "../kernels/rmsNorm.h"
+#include "../kernels/rope.h"
+#include "../kernels/rows.h"
+#include "../kernels/swiglu.h"
 
 namespace vulntune::ISA {
 
