@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import type { AttentionShape } from '../contract.ts';
+import { expectGradients } from '../testing/finite-differences.ts';
+import { drawFrom, emptyTensor, integerTensor, numbersOf, tensor } from '../testing/tensors.ts';
+import { createReferenceBackend } from './reference-backend.ts';
+
+const backend = createReferenceBackend({ storage: 'f64' });
+
+describe('attention on the reference backend', () => {
+	const shape: AttentionShape = {
+		heads: 1,
+		keyValueHeads: 1,
+		headDim: 1,
+		causal: true,
+		scale: 1,
+		longestSegment: 2,
+	};
+	const zeros = tensor(backend, [3, 1], [0, 0, 0]);
+	const values = tensor(backend, [3, 1], [1, 3, 7]);
+	const segments = integerTensor(backend, [3], [0, 2, 3]);
+
+	it('averages over its own segment, the past alone if causal', () => {
+		const out = emptyTensor(backend, [3, 1]);
+		const logSumExp = emptyTensor(backend, [3, 1]);
+		backend.attention(out, logSumExp, zeros, zeros, values, segments, shape);
+		expect(numbersOf(backend, out)).toEqual([1, 2, 7]);
+		expect(numbersOf(backend, logSumExp)).toEqual([0, Math.LN2, 0]);
+		backend.attention(out, logSumExp, zeros, zeros, values, segments, { ...shape, causal: false });
+		expect(numbersOf(backend, out)).toEqual([2, 2, 7]);
+	});
+
+	it('weighs by the softmax of scale × q·k, also where the scores are huge', () => {
+		const q = tensor(backend, [2, 1], [0, Math.LN2]);
+		const k = tensor(backend, [2, 1], [3, 4]);
+		const two = integerTensor(backend, [2], [0, 2]);
+		const out = emptyTensor(backend, [2, 1]);
+		const logSumExp = emptyTensor(backend, [2, 1]);
+		backend.attention(out, logSumExp, q, k, tensor(backend, [2, 1], [1, 4]), two, shape);
+		expect(numbersOf(backend, out)[1]).toBeCloseTo(3, 6); // weights 1/3 and 2/3
+		backend.scale(q, 1e4);
+		backend.attention(out, logSumExp, q, k, tensor(backend, [2, 1], [1, 4]), two, shape);
+		expect(numbersOf(backend, out)).toEqual([1, 4]);
+	});
+
+	it('lets groups of query heads share a key and value head', () => {
+		const grouped = { ...shape, heads: 4, keyValueHeads: 2, longestSegment: 1 };
+		const one = integerTensor(backend, [2], [0, 1]);
+		const q = tensor(backend, [1, 4], [1, 2, 3, 4]);
+		const keyValues = tensor(backend, [1, 2], [5, 6]);
+		const out = emptyTensor(backend, [1, 4]);
+		backend.attention(out, emptyTensor(backend, [1, 4]), q, keyValues, keyValues, one, grouped);
+		expect(numbersOf(backend, out)).toEqual([5, 5, 6, 6]);
+	});
+
+	it('refuses a segment longer than it was told', () => {
+		const out = emptyTensor(backend, [3, 1]);
+		expect(() =>
+			backend.attention(out, out, zeros, zeros, values, segments, { ...shape, longestSegment: 1 }),
+		).toThrow('segment 0 has 2 tokens, but longestSegment is 1');
+	});
+
+	it.each([
+		{ heads: 1, keyValueHeads: 1, headDim: 3, causal: true, starts: [0, 5] },
+		{ heads: 2, keyValueHeads: 2, headDim: 2, causal: false, starts: [0, 1, 4, 6] },
+		{ heads: 4, keyValueHeads: 2, headDim: 2, causal: true, starts: [0, 3, 4, 8] },
+		{ heads: 3, keyValueHeads: 1, headDim: 4, causal: false, starts: [0, 4] },
+		{ heads: 2, keyValueHeads: 1, headDim: 2, causal: true, starts: [0, 1, 2, 3] },
+	])('is differentiable in q, k and v: %j', ({ starts, ...heads }) => {
+		const tokens = starts.at(-1)!;
+		const draw = drawFrom(tokens);
+		const [width, keyWidth] = [heads.heads * heads.headDim, heads.keyValueHeads * heads.headDim];
+		const q = tensor(backend, [tokens, width], draw.normal(tokens * width));
+		const k = tensor(backend, [tokens, keyWidth], draw.normal(tokens * keyWidth));
+		const v = tensor(backend, [tokens, keyWidth], draw.normal(tokens * keyWidth));
+		const out = emptyTensor(backend, [tokens, width]);
+		const logSumExp = emptyTensor(backend, [tokens, heads.heads]);
+		const segmentStarts = integerTensor(backend, [starts.length], starts);
+		const options = { ...heads, scale: 0.8, longestSegment: tokens };
+		expectGradients(backend, {
+			inputs: { q, k, v },
+			forward: () => {
+				backend.attention(out, logSumExp, q, k, v, segmentStarts, options);
+				return out;
+			},
+			backward: (dOut) => {
+				const [dq, dk, dv] = [q, k, v].map((view) => emptyTensor(backend, view.shape));
+				const gradients = { dq: dq!, dk: dk!, dv: dv! };
+				backend.attentionBackward(gradients, { q, k, v, out, logSumExp, segmentStarts }, dOut, options);
+				return { q: gradients.dq, k: gradients.dk, v: gradients.dv };
+			},
+		});
+	});
+});

@@ -1,0 +1,58 @@
+import { normalArray, uniformArray } from '../../random/streams.ts';
+import type { Backend, DataType, View } from '../contract.ts';
+import { elements, viewOf } from '../view.ts';
+
+/** Memory of this shape that nobody has written. */
+export function emptyTensor(backend: Backend, shape: readonly number[], dtype: DataType = 'f32'): View {
+	return viewOf(backend.allocate(dtype, elements(shape)), shape);
+}
+
+/** An `f32` tensor with these values. */
+export function tensor(backend: Backend, shape: readonly number[], values: ArrayLike<number>): View {
+	const view = emptyTensor(backend, shape);
+	backend.upload(view, Float32Array.from(values));
+	return view;
+}
+
+/** An `i32` tensor with these values. */
+export function integerTensor(backend: Backend, shape: readonly number[], values: ArrayLike<number>): View {
+	const view = emptyTensor(backend, shape, 'i32');
+	backend.upload(view, Int32Array.from(values));
+	return view;
+}
+
+/** What a tensor holds, as numbers. */
+export function numbersOf(backend: Backend, view: View): number[] {
+	return Array.from(backend.download(view));
+}
+
+/** Draws arrays that differ from call to call and are the same in every run. */
+export interface Draw {
+	/** Normal numbers. */
+	normal(length: number, std?: number): Float32Array;
+	/** Whole numbers from 0 to bound − 1. */
+	integers(length: number, bound: number): Int32Array;
+}
+
+export function drawFrom(seed: number): Draw {
+	let stream = 0;
+	return {
+		normal: (length, std = 1) => normalArray(seed, stream++, length, std),
+		integers: (length, bound) =>
+			Int32Array.from(uniformArray(seed, stream++, length), (u) =>
+				Math.min(bound - 1, Math.floor(u * bound)),
+			),
+	};
+}
+
+/** ‖found − expected‖ / ‖expected‖; the plain distance where nothing is expected. NaN anywhere gives NaN. */
+export function relativeDistance(found: ArrayLike<number>, expected: ArrayLike<number>): number {
+	if (found.length !== expected.length) return Number.NaN;
+	let squares = 0;
+	let norm = 0;
+	for (let i = 0; i < expected.length; i++) {
+		squares += (found[i]! - expected[i]!) ** 2;
+		norm += expected[i]! ** 2;
+	}
+	return Math.sqrt(norm === 0 ? squares : squares / norm);
+}
