@@ -1,4 +1,4 @@
-import { type Backend, cpuFeatures, createCpuBackend, createReferenceBackend } from '@vulntune/engine';
+import { type Backend, createCpuBackend, createReferenceBackend } from '@vulntune/engine';
 
 export interface BackendUnderTest {
 	readonly name: string;

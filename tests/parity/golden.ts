@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { openSafetensors, toFloat32, type View } from '@vulntune/engine';
+import { openSafetensors, toFloat32 } from '@vulntune/engine';
 import { expect } from 'vitest';
 
 /** The golden tensors of one file by name, as float32 or int32. */
@@ -21,6 +21,8 @@ export function readGolden(
 	return tensors;
 }
 
+/** A fixture's JSON; its shape is described in the fixtures' README. */
+// biome-ignore lint/suspicious/noExplicitAny: fixtures are read as they are documented, not validated
 export function readJson(...parts: string[]): any {
 	return JSON.parse(readFileSync(path.join(...parts), 'utf8'));
 }
@@ -45,5 +47,3 @@ export function pickRows(values: ArrayLike<number>, width: number, rows: readonl
 	}
 	return picked;
 }
-
-export type { View };

@@ -14,6 +14,13 @@ export { type TokenStatistics, tokenStatistics } from './data/statistics.ts';
 export { defaultTokenCacheFolder } from './data/tokenCache.ts';
 export { type TextTokenizer, type TokenizeOptions, tokenizeRows } from './data/tokenize.ts';
 export { collapseWhitespace } from './data/whitespace.ts';
+export {
+	createDetector,
+	type Detector,
+	type DetectorOptions,
+	type MethodOptions,
+} from './methods/detector.ts';
+export type { HeadOptions, Pool } from './methods/head.ts';
 export { type BestF1, bestF1Threshold } from './metrics/bestF1.ts';
 export { pairedBootstrap } from './metrics/bootstrap.ts';
 export { delongInterval, pairedDelong } from './metrics/delong.ts';
@@ -21,9 +28,15 @@ export { evaluateScores } from './metrics/evaluateScores.ts';
 export type { Evaluation, Metric } from './metrics/evaluation.ts';
 export type { ScoredRows } from './metrics/metricDefinitions.ts';
 export { curveOf } from './metrics/ranking.ts';
+export { classObjective } from './objectives/class-objective.ts';
+export { answerTokens, nextTokenObjective } from './objectives/next-token-objective.ts';
+export type { Objective, ObjectiveOptions, PackLabels } from './objectives/objective.ts';
 export { combineWindows, type WindowCombination } from './packing/combineWindows.ts';
 export { packEpoch, packsOfRank } from './packing/epoch.ts';
 export type { PackingOptions, Piece } from './packing/options.ts';
 export { buildPack, type Pack } from './packing/pack.ts';
 export { type PackPlan, packFunctions } from './packing/packFunctions.ts';
 export { separatorPositions } from './packing/separatorPositions.ts';
+export { type PassOptions, type PassResult, scorePack, trainOnPack } from './training/micro-batch.ts';
+export { createOptimizer, type Optimizer } from './training/optimizer.ts';
+export { learningRateAt, type ScheduleOptions } from './training/schedule.ts';

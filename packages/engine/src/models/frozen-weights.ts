@@ -9,7 +9,6 @@ import type {
 } from '../backends/contract.ts';
 import { elements, viewOf } from '../backends/view.ts';
 import { roundToBfloat16 } from '../formats/floats.ts';
-import { isFourBitWeight } from '../formats/huggingface/checkWeights.ts';
 import { readFloat32, type WeightSource } from '../formats/weightSource.ts';
 import {
 	dequantizeMatrix,
@@ -20,8 +19,7 @@ import {
 	quantizeMatrix,
 } from '../quantize/matrix.ts';
 
-const readQuantizedMatrix = (_source: WeightSource, _name: string): QuantizedMatrix | undefined => undefined;
-
+import { readQuantizedMatrix } from '../quantize/storedMatrix.ts';
 import { constant, type Tensor } from '../tensor/tensor.ts';
 import type { WeightPlacer } from './llama.ts';
 
@@ -69,7 +67,7 @@ export function frozenWeights(
 	};
 
 	const linear = (name: string): Weight => {
-		const stored = isStoredQuantized(source, name) ? readQuantizedMatrix(source, name) : undefined;
+		const stored = readQuantizedMatrix(source, name);
 		if (!isQuantizedType(base)) {
 			if (stored === undefined) return dense(name, base === 'bf16' ? 'bf16' : 'exact');
 			return keep(
@@ -97,12 +95,6 @@ export function frozenWeights(
 			buffers.length = 0;
 		},
 	};
-}
-
-function isStoredQuantized(source: WeightSource, name: string): boolean {
-	return (
-		isFourBitWeight(source, name) || source.info(name)?.dtype === 'I8' || source.info(name)?.dtype === 'U8'
-	);
 }
 
 function denseFrom(

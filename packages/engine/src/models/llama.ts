@@ -98,7 +98,7 @@ export function llamaHidden(
 	for (const [index, block] of model.blocks.entries()) {
 		const run = (inner: Context, input: Tensor) =>
 			decoderBlock(inner, block, model.config, input, angles, pack.segments);
-		const next = runBlock(context, x, run, options.checkpointing === true); // [T, H]
+		const next = runBlock(context, x, [angles.cos, angles.sin], run, options.checkpointing === true); // [T, H]
 		release(context, x);
 		x = next;
 		options.observe?.(index + 1, x);
@@ -111,11 +111,12 @@ export function llamaHidden(
 function runBlock(
 	context: Context,
 	x: Tensor,
+	uses: readonly View[],
 	run: (context: Context, x: Tensor) => Tensor,
 	checkpointing: boolean,
 ): Tensor {
 	if (context.tape === undefined) return scoped(context, (inner) => run(inner, x));
-	return checkpointing ? checkpoint(context, x, run) : run(context, x);
+	return checkpointing ? checkpoint(context, x, uses, run) : run(context, x);
 }
 
 /** Every matrix that an adapter may be attached to, in the order of the checkpoint. */

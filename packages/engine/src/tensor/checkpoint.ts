@@ -1,3 +1,4 @@
+import type { View } from '../backends/contract.ts';
 import { Arena } from './arena.ts';
 import { Gradients } from './gradients.ts';
 import { Tape } from './tape.ts';
@@ -7,10 +8,13 @@ import type { Context, Tensor } from './tensor.ts';
  * Runs `block` without keeping its intermediate tensors and runs it again in the backward pass (Chen et al.
  * 2016): memory of one block at a time for one more forward pass. `block` must compute the same each time; it
  * may not release its input.
+ *
+ * @param uses what else of the pass the block reads, so that it is still there the second time
  */
 export function checkpoint(
 	context: Context,
 	input: Tensor,
+	uses: readonly View[],
 	block: (context: Context, input: Tensor) => Tensor,
 ): Tensor {
 	const output = scoped(context, (inner) => block({ ...inner, tape: undefined }, input));
@@ -19,7 +23,7 @@ export function checkpoint(
 	tape.record(context, {
 		name: 'checkpoint',
 		output,
-		saved: [input],
+		saved: [input, ...uses],
 		backward: (gradients, dOutput) => {
 			const arena = new Arena(context.backend);
 			const inner: Context = { ...context, arena, tape: new Tape() };

@@ -1,0 +1,110 @@
+import {
+	attachLora,
+	type Backend,
+	type BaseType,
+	createParameters,
+	initializeLora,
+	inputError,
+	type LlamaModel,
+	type LoadedLlama,
+	type LoraConfig,
+	llamaLinears,
+	loadLlama,
+	loadTrainableLlama,
+	loraSpecs,
+	type ModelFolder,
+	type Parameters,
+	type PeftAdapter,
+	replaceLlamaLinears,
+} from '@vulntune/engine';
+import { type HeadOptions, headSpecs, initializeHead, SCORE } from './head.ts';
+
+/** What is trained: adapters on a frozen base, every weight, or the head alone. */
+export type MethodOptions =
+	| { readonly type: 'qlora' | 'lora'; readonly lora: LoraConfig }
+	| { readonly type: 'full' }
+	| { readonly type: 'head' };
+
+export interface DetectorOptions {
+	readonly method: MethodOptions;
+	readonly base: BaseType;
+	readonly doubleQuantization: boolean;
+	/** The classification head; undefined for the next-token objective, which has none. */
+	readonly head: HeadOptions | undefined;
+	/** Longest sequence that will be run. */
+	readonly maxPositions: number;
+	readonly seed: number;
+	/** An adapter to start from instead of fresh matrices. */
+	readonly start: PeftAdapter | undefined;
+}
+
+/** A base model with what is trained on it. */
+export interface Detector {
+	readonly backend: Backend;
+	readonly model: LlamaModel;
+	readonly parameters: Parameters;
+	readonly head: HeadOptions | undefined;
+	free(): void;
+}
+
+/** Loads the base, creates the trainable parameters and fills them: fresh from the seed, or from an adapter. */
+export function createDetector(backend: Backend, folder: ModelFolder, options: DetectorOptions): Detector {
+	const head = options.head === undefined ? [] : headSpecs(folder.config.hiddenSize, options.head);
+	const { model, parameters, free } = createTrainables(backend, folder, options, head);
+	initializeHead(backend, parameters, options.seed);
+	if (options.start !== undefined) uploadAdapter(backend, parameters, options.start);
+	return { backend, model, parameters, head: options.head, free };
+}
+
+function createTrainables(
+	backend: Backend,
+	folder: ModelFolder,
+	options: DetectorOptions,
+	head: ReturnType<typeof headSpecs>,
+): LoadedLlama & { readonly parameters: Parameters } {
+	const { method, maxPositions } = options;
+	if (method.type === 'full') return loadTrainableLlama(backend, folder, maxPositions, head);
+	const { model, free } = loadLlama(backend, folder, options);
+	try {
+		const lora = method.type === 'head' ? [] : loraSpecs(llamaLinears(model), method.lora);
+		const parameters = createParameters(backend, [...lora, ...head]);
+		const everything = () => {
+			free();
+			parameters.free();
+		};
+		if (method.type === 'head') return { model, parameters, free: everything };
+		initializeLora(backend, parameters, options.seed);
+		const adapted = replaceLlamaLinears(model, attachLora(parameters, method.lora));
+		return { model: adapted, parameters, free: everything };
+	} catch (error) {
+		free();
+		throw error;
+	}
+}
+
+/**
+ * Copies an adapter's matrices over the parameters of the same names. Throws ADAPTER_MISMATCH where the adapter has a
+ * matrix that the method has no place for, or the other way round; a missing head stays as it was initialised.
+ */
+export function uploadAdapter(backend: Backend, parameters: Parameters, adapter: PeftAdapter): void {
+	const tensors = new Map(adapter.matrices);
+	if (adapter.head !== undefined && parameters.has(SCORE)) tensors.set(SCORE, adapter.head);
+	for (const [name, { shape, values }] of tensors) {
+		const own = parameters.has(name) ? parameters.get(name) : undefined;
+		if (own === undefined || own.shape.join() !== shape.join()) {
+			const expected = own === undefined ? 'no such matrix' : `[${own.shape.join(', ')}]`;
+			throw mismatch(`the adapter has ${name} [${shape.join(', ')}] where the method has ${expected}`);
+		}
+		backend.upload(own, values);
+	}
+	for (const { name } of parameters.specs) {
+		if (name.includes('.lora_') && !tensors.has(name)) throw mismatch(`the adapter has no ${name}`);
+	}
+}
+
+function mismatch(message: string): Error {
+	return inputError('ADAPTER_MISMATCH', message, {
+		place: 'method.from',
+		remedy: 'Use the rank, targets and base model that the adapter was made with.',
+	});
+}

@@ -1,0 +1,212 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import {
+	Arena,
+	type Backend,
+	linearCrossEntropy,
+	llamaHidden,
+	type Parameters,
+	readPeftAdapter,
+	Tape,
+	upload,
+} from '@vulntune/engine';
+import { describe, expect, it } from 'vitest';
+import { createOptimizer, learningRateAt, trainOnPack } from 'vulntune';
+import { backendsUnderTest } from '../backends.ts';
+import { needsShared } from '../shared.ts';
+import { adaptedDetector, focalPass, type LabelledBatch, packOf } from './detectors.ts';
+import { readGolden, readJson, relativeDifference } from './golden.ts';
+import { flatten, packTensors } from './packs.ts';
+
+const shared = needsShared('fixtures/training/llama');
+const folder = shared.path;
+const fixtures = path.join(folder, '..', '..');
+
+function baseFolder(): string {
+	return path.join(fixtures, readJson(folder, 'golden.json').base_model);
+}
+
+function unweighted(pack: { functionIndex: Int32Array }, labels: readonly number[]) {
+	return { labels: Int32Array.from(labels), weights: new Float32Array(pack.functionIndex.length).fill(1) };
+}
+
+/** α and one per class: a single α in the fixtures means [α, 1 − α]. */
+function weighted(pack: { functionIndex: Int32Array }, labels: readonly number[], alpha: number[] | null) {
+	const weights = Float32Array.from(labels, (label) => alpha?.[label] ?? 1);
+	return { ...unweighted(pack, labels), weights };
+}
+
+function expectGradients(
+	backend: Backend,
+	parameters: Parameters,
+	golden: ReturnType<typeof readGolden>,
+	prefix: string,
+): void {
+	for (const { name } of parameters.specs) {
+		const key = name === 'score.weight' ? 'head.weight' : `base_model.model.${name}`;
+		const expected = golden.get(`${prefix}${key}`);
+		if (expected === undefined) continue;
+		const actual = backend.download(parameters.get(name).gradient!);
+		expect(relativeDifference(actual, expected.values), `${prefix}${key}`).toBeLessThan(5e-5);
+	}
+	const present = [...golden.keys()].some((key) => key.startsWith(prefix));
+	expect(present).toBe(true);
+}
+
+describe.skipIf(shared.skip).each(backendsUnderTest())('training a llama on $name', ({ create }) => {
+	it('gives the losses and gradients of the focal loss', () => {
+		const batch: LabelledBatch = readJson(folder, 'batch.json');
+		const json = readJson(folder, 'golden.json');
+		const golden = readGolden(path.join(folder, 'golden.safetensors'));
+		const backend = create();
+		const { detector, close } = adaptedDetector(backend, baseFolder(), path.join(folder, 'adapter'));
+		const pack = packOf(batch);
+		for (const { gamma, alpha, per_function, sum } of json.focal) {
+			const targets = weighted(pack, batch.labels, alpha);
+			const { losses } = trainOnPack(detector, pack, targets, 1, 0, focalPass(gamma, 'full'));
+			for (const [f, loss] of losses.entries()) {
+				expect(Math.abs(loss - per_function[f])).toBeLessThan(1e-5 * Math.abs(per_function[f]) + 1e-7);
+			}
+			const total = losses.reduce((a, b) => a + b, 0);
+			expect(Math.abs(total - sum)).toBeLessThan(1e-5 * sum);
+		}
+		for (const gradient of ['full', 'detached'] as const) {
+			backend.fill(detector.parameters.gradients, 0);
+			trainOnPack(detector, pack, unweighted(pack, batch.labels), 1, 0, focalPass(1, gradient));
+			expectGradients(backend, detector.parameters, golden, `grad.focal1_sum.${gradient}.`);
+			if (gradient === 'full') {
+				const norm = Math.sqrt(backend.sumOfSquares(detector.parameters.gradients));
+				expect(norm / json.grad_norm_focal1_sum_full).toBeCloseTo(1, 5);
+			}
+		}
+		close();
+	});
+
+	it('computes the same gradients with checkpointed blocks', () => {
+		const batch: LabelledBatch = readJson(folder, 'batch.json');
+		const golden = readGolden(path.join(folder, 'golden.safetensors'));
+		const backend = create();
+		const { detector, close } = adaptedDetector(backend, baseFolder(), path.join(folder, 'adapter'));
+		const pack = packOf(batch);
+		const before = backend.memory().liveBytes;
+		const options = { ...focalPass(1, 'full'), checkpointing: true };
+		trainOnPack(detector, pack, unweighted(pack, batch.labels), 1, 0, options);
+		const peakCheckpointed = backend.memory().peakBytes - before;
+		expectGradients(backend, detector.parameters, golden, 'grad.focal1_sum.full.');
+		trainOnPack(detector, pack, unweighted(pack, batch.labels), 1, 0, focalPass(1, 'full'));
+		expect(peakCheckpointed).toBeLessThan(backend.memory().peakBytes - before);
+		close();
+	});
+
+	it.each(['with_sep', 'without_sep'])('gives the next-token loss and gradients %s', (variant) => {
+		const batch: LabelledBatch = readJson(folder, 'batch.json');
+		const expected = readJson(folder, 'golden.json').clm[variant];
+		const golden = readGolden(path.join(folder, 'golden.safetensors'));
+		const backend = create();
+		const { detector, close } = adaptedDetector(backend, baseFolder(), path.join(folder, 'adapter'));
+		const flat = flatten(batch);
+		const width = batch.input_ids[0]!.length;
+		const labels = (expected.labels_of_position as number[][]).flat();
+		const targets = Int32Array.from(flat.kept, (position) => labels[position]!);
+		expect(labels.length).toBe(width * batch.input_ids.length);
+		const arena = new Arena(backend);
+		const tape = new Tape();
+		const context = { backend, precision: 'fp32', arena, tape, dropoutSeed: undefined } as const;
+		const tensors = packTensors(context, flat.ids, flat.positions, flat.functionStarts);
+		const hidden = llamaHidden(context, detector.model, tensors);
+		const losses = linearCrossEntropy(context, hidden, detector.model.languageHead, upload(context, targets));
+		const sum = Float64Array.from(backend.download(losses)).reduce((a, b) => a + b, 0);
+		expect(Math.abs(sum - expected.sum)).toBeLessThan(1e-5 * expected.sum);
+		const dLosses = new Float32Array(targets.length).fill(1 / expected.tokens);
+		tape.backward(context, losses, upload(context, dLosses));
+		expectGradients(backend, detector.parameters, golden, `grad.clm_mean.${variant}.`);
+		arena.close();
+		close();
+	});
+
+	it.each([
+		['nf4', false],
+		['nf4_double', true],
+	] as const)('trains on a quantised base: %s', (variant, doubleQuantization) => {
+		const batch: LabelledBatch = readJson(folder, 'batch.json');
+		const json = readJson(folder, 'golden_qlora.json');
+		const golden = readGolden(path.join(folder, 'golden_qlora.safetensors'));
+		const backend = create();
+		const { detector, close } = adaptedDetector(backend, baseFolder(), path.join(folder, 'adapter'), {
+			base: 'nf4',
+			doubleQuantization,
+		});
+		const pack = packOf(batch);
+		const { losses } = trainOnPack(
+			detector,
+			pack,
+			unweighted(pack, batch.labels),
+			1,
+			0,
+			focalPass(1, 'full'),
+		);
+		const total = losses.reduce((a, b) => a + b, 0);
+		const expected = json[`${variant}_loss_focal1_sum`];
+		expect(Math.abs(total - expected)).toBeLessThan(1e-5 * expected);
+		const prefix = [...golden.keys()].find((key) => key.startsWith(variant) && key.includes('head.weight'))!;
+		expectGradients(backend, detector.parameters, golden, prefix.slice(0, -'head.weight'.length));
+		close();
+	});
+
+	it.each(shared.skip ? [] : Object.keys(readJson(folder, 'trajectory.json').variants))(
+		'follows the golden trajectory of ten steps: %s',
+		(variant) => {
+			const trajectory = readJson(folder, 'trajectory.json');
+			const { loss, steps } = trajectory.variants[variant];
+			const backend = create();
+			const { detector, close } = adaptedDetector(backend, baseFolder(), path.join(folder, 'adapter'));
+			const optimizer = createOptimizer(backend, detector.parameters, {
+				weightDecay: trajectory.optimizer.weight_decay,
+				clipNorm: trajectory.max_grad_norm,
+			});
+			const { accumulation } = trajectory;
+			const alpha = typeof loss.alpha === 'number' ? [loss.alpha, 1 - loss.alpha] : loss.alpha;
+			for (const [index, expected] of steps.entries()) {
+				let sum = 0;
+				for (let micro = 0; micro < accumulation; micro++) {
+					const batch: LabelledBatch = trajectory.micro_batches[index * accumulation + micro];
+					const pack = packOf(batch);
+					const factor = (loss.reduction === 'mean' ? 1 / batch.labels.length : 1) / accumulation;
+					const targets = weighted(pack, batch.labels, alpha);
+					const pass = focalPass(loss.gamma, loss.gradient);
+					const { losses } = trainOnPack(detector, pack, targets, factor, 0, pass);
+					sum += losses.reduce((a, b) => a + b, 0) * factor;
+				}
+				const learningRate = learningRateAt(index + 1, {
+					schedule: 'cosine',
+					learningRate: trajectory.optimizer.lr,
+					warmupSteps: 1,
+					totalSteps: steps.length,
+				});
+				expect(learningRate).toBeCloseTo(expected.lr, 12);
+				const norm = optimizer.step(index + 1, learningRate);
+				expect(Math.abs(sum - expected.loss)).toBeLessThan(1e-5 * Math.abs(expected.loss));
+				expect(norm / expected.grad_norm_before_clip).toBeCloseTo(1, 4);
+			}
+			const final = readPeftAdapter(path.join(folder, `final_${variant}`));
+			const finalTensors = new Map(final.matrices).set('score.weight', final.head!);
+			for (const { name } of detector.parameters.specs) {
+				const actual = backend.download(detector.parameters.get(name));
+				for (const [i, value] of finalTensors.get(name)!.values.entries()) {
+					expect(Math.abs(actual[i]! - value)).toBeLessThan(5e-6);
+				}
+			}
+			optimizer.free();
+			close();
+			expect(backend.memory().liveBuffers).toBe(0);
+		},
+	);
+
+	it('reads the adapter as PEFT saves it for sequence classification', () => {
+		if (!existsSync(path.join(folder, 'adapter_seqcls'))) return;
+		const plain = readPeftAdapter(path.join(folder, 'adapter'));
+		const sequence = readPeftAdapter(path.join(folder, 'adapter_seqcls'));
+		expect(sequence.head).toEqual(plain.head);
+		expect(new Map(sequence.matrices)).toEqual(new Map(plain.matrices));
+	});
+});
