@@ -29,11 +29,11 @@ const fp4Magnitudes = [0, 1 / 192, 2 / 3, 1, 1 / 3, 1 / 2, 1 / 6, 1 / 4];
 
 /**
  * FP4 by code, [16], not ascending: bit 3 of a code is the sign, bits 2 and 1 the exponent, bit 0 the mantissa, divided by the
- * largest value; the one subnormal is 1/192. Codes 0 and 8 are 0 and -0.
+ * largest value; the one subnormal is 1/192. Codes 0 and 8 both stand for 0 (not -0), as in bitsandbytes' files.
  */
 export const fp4Codebook: Float32Array = Float32Array.of(
 	...fp4Magnitudes,
-	...fp4Magnitudes.map((magnitude) => -magnitude),
+	...fp4Magnitudes.map((magnitude) => 0 - magnitude),
 );
 
 let cachedDynamicCodebook: Float32Array | undefined;

@@ -24,7 +24,7 @@ export function nearestTable(codebook: Float32Array): NearestTable {
 }
 
 function makeTable(codebook: Float32Array): NearestTable {
-	// Of FP4's two zeros, code 0 comes before code 8.
+	// Of FP4's two zeros, code 0 comes before code 8: bitsandbytes gives 8 to the smallest positive numbers.
 	const codes = Uint8Array.from(codebook, (_, code) => code);
 	codes.sort((a, b) => codebook[a]! - codebook[b]! || a - b);
 	const midpoints = new Float32Array(codes.length).fill(Infinity);
