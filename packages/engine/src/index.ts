@@ -50,6 +50,27 @@ export {
 	writePeftAdapter,
 } from './models/peft-adapter.ts';
 export * from './ops/index.ts';
+export {
+	type FourBitOptions,
+	type FourBitType,
+	type QuantizedMatrix4,
+	quantizeFourBit,
+	type ValueType,
+} from './quantize/fourBit.ts';
+export { type QuantizedMatrix8, quantizeInt8 } from './quantize/int8.ts';
+export {
+	dequantizeMatrix,
+	isQuantizedType,
+	matrixCodebook,
+	type QuantizedMatrix,
+	type QuantizedType,
+	quantizedTypes,
+	quantizeMatrix,
+} from './quantize/matrix.ts';
+export { type QuantileBits, type QuantileReading, quantileCodebook } from './quantize/quantileCodebook.ts';
+export { type QuantileMatrix, type QuantileType, quantizeQuantile } from './quantize/quantileMatrix.ts';
+export { type QuantizationError, quantizationError } from './quantize/quantizationError.ts';
+export { quantizedMatrixEntries, readQuantizedMatrix } from './quantize/storedMatrix.ts';
 export { normalQuantile } from './random/normalQuantile.ts';
 export { philox } from './random/philox.ts';
 export {
