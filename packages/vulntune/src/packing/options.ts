@@ -12,6 +12,8 @@ export interface PackingOptions {
 	readonly largeFunctions: 'ignore' | 'truncate' | 'window';
 	/** Tokens from the start of one window to the next; default (null) half a window. */
 	readonly windowStride?: number | null;
+	/** Tokens put after every function, before its separator: a question to the model; default none. */
+	readonly suffixLength?: number;
 }
 
 /** A stretch of a function that takes one segment of a pack: all of it, its head, or one of its windows. */
@@ -24,9 +26,11 @@ export interface Piece {
 	/** Which of the function's `windowCount` parts this is; 0 of 1 for a function in one part. */
 	readonly windowIndex: number;
 	readonly windowCount: number;
+	/** Tokens of the suffix that follows it. */
+	readonly suffixLength: number;
 }
 
-/** Tokens of a piece in a pack: its own and the separator. */
+/** Tokens of a piece in a pack: its own, its suffix and the separator. */
 export function pieceSize(piece: Piece): number {
-	return piece.end - piece.start + 1;
+	return piece.end - piece.start + piece.suffixLength + 1;
 }

@@ -39,12 +39,13 @@ describe('a pack', () => {
 			end: functionIndex,
 			windowIndex: 0,
 			windowCount: 1,
+			suffixLength: 0,
 		}));
 		expect(Array.from(buildPack(empty, [[], [7]], separator, 'isolated').poolPositions)).toEqual([0, 1]);
 	});
 
 	it('takes the tokens of its window', () => {
-		const window = { functionIndex: 0, start: 2, end: 5, windowIndex: 1, windowCount: 3 };
+		const window = { functionIndex: 0, start: 2, end: 5, windowIndex: 1, windowCount: 3, suffixLength: 0 };
 		const pack = buildPack([window], [[0, 10, 20, 30, 40, 50]], separator, 'isolated');
 		expect(Array.from(pack.inputIds)).toEqual([20, 30, 40, 2]);
 		expect([pack.windowIndex[0], pack.windowCount[0]]).toEqual([1, 3]);
@@ -67,4 +68,21 @@ describe('a pack', () => {
 			}),
 		);
 	});
+});
+
+it('puts a suffix after every function, cut ones too, and pools its last token', () => {
+	const plan = packFunctions([3, 40], {
+		length: 16,
+		packing: 'isolated',
+		order: 'arrival',
+		maxFunctions: 200,
+		largeFunctions: 'truncate',
+		suffixLength: 2,
+	});
+	const long = Array.from({ length: 40 }, (_, index) => 100 + index);
+	const packs = plan.packs.map((part) => buildPack(part, [tokens[0]!, long], separator, 'isolated', [7, 8]));
+	expect(Array.from(packs[0]!.inputIds)).toEqual([10, 11, 12, 7, 8, 2]);
+	expect(packs[1]!.inputIds.length).toBe(16);
+	expect(Array.from(packs[1]!.inputIds.slice(-4))).toEqual([112, 7, 8, 2]);
+	expect(packs[1]!.inputIds[packs[1]!.poolPositions[0]!]).toBe(8);
 });

@@ -27,6 +27,7 @@ export interface Pack {
  *
  * @param pieces one entry of `PackPlan.packs`
  * @param tokens ids per function, [functions] of [tokens]
+ * @param suffix ids put after every function, as many as the plan was made for
  * @param separator id of the token that closes each function: the model's EOS
  */
 export function buildPack(
@@ -34,6 +35,7 @@ export function buildPack(
 	tokens: readonly ArrayLike<number>[],
 	separator: number,
 	packing: PackingOptions['packing'],
+	suffix: readonly number[] = [],
 ): Pack {
 	const total = pieces.reduce((sum, piece) => sum + pieceSize(piece), 0);
 	const inputIds = new Int32Array(total); // [T]
@@ -45,6 +47,7 @@ export function buildPack(
 		const start = position;
 		const ids = tokens[piece.functionIndex]!;
 		for (let index = piece.start; index < piece.end; index++) inputIds[position++] = ids[index]!;
+		for (const id of suffix) inputIds[position++] = id;
 		inputIds[position++] = separator;
 		// A text without a single token leaves only its separator to pool.
 		poolPositions[segment] = Math.max(start, position - 2);

@@ -39,12 +39,14 @@ describe('packing', () => {
 				for (const [index, length] of lengths.entries()) {
 					const pieces = (byFunction[index] ?? []).toSorted((a, b) => a.windowIndex - b.windowIndex);
 					if (length < options.length) {
-						expect(pieces).toMatchObject([{ start: 0, end: length, windowCount: 1 }]);
+						expect(pieces).toMatchObject([{ start: 0, end: length, windowCount: 1, suffixLength: 0 }]);
 					} else if (options.largeFunctions === 'ignore') {
 						expect(pieces).toEqual([]);
 						expect(plan.ignored).toContain(index);
 					} else if (options.largeFunctions === 'truncate') {
-						expect(pieces).toMatchObject([{ start: 0, end: options.length - 1, windowCount: 1 }]);
+						expect(pieces).toMatchObject([
+							{ start: 0, end: options.length - 1, windowCount: 1, suffixLength: 0 },
+						]);
 						expect(plan.truncated).toContain(index);
 					} else {
 						expect(pieces[0]!.start).toBe(0);
