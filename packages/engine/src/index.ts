@@ -2,7 +2,7 @@ export * from './backends/contract.ts';
 export { createReferenceBackend } from './backends/reference/reference-backend.ts';
 export { elements, reshape, rowsOf, viewOf } from './backends/view.ts';
 export { type ErrorDetails, type ErrorKind, inputError, VulntuneError } from './errors.ts';
-export { writeFileAtomically } from './formats/files.ts';
+export { fileError, writeFileAtomically } from './formats/files.ts';
 export {
 	roundToBfloat16,
 	roundToFloat16,

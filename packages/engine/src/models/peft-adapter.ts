@@ -15,8 +15,11 @@ export interface PeftAdapter {
 	readonly baseModel: string;
 	/** `<module>.lora_A.weight` [r, K] and `<module>.lora_B.weight` [N, r], without PEFT's prefix. */
 	readonly matrices: ReadonlyMap<string, HostMatrix>;
-	/** [classes, H]; undefined where there is none beside the adapter. */
-	readonly head: HostMatrix | undefined;
+	/**
+	 * The classification head: `score.weight` [classes, H], and whatever a head with a hidden layer has besides under
+	 * names that begin with `score.`; empty where there is none.
+	 */
+	readonly head: ReadonlyMap<string, HostMatrix>;
 }
 
 export interface HostMatrix {
@@ -25,13 +28,7 @@ export interface HostMatrix {
 }
 
 const PREFIX = 'base_model.model.';
-const SCORE = `${PREFIX}score.weight`;
-/** PEFT wraps a saved module once more in some versions. */
-const SCORE_NAMES = [
-	SCORE,
-	`${PREFIX}score.modules_to_save.default.weight`,
-	`${PREFIX}score.modules_to_save.weight`,
-];
+const SCORE = 'score.weight';
 const CONFIG_FILE = 'adapter_config.json';
 const WEIGHTS_FILE = 'adapter_model.safetensors';
 const HEAD_FILE = 'head.safetensors';
@@ -55,16 +52,18 @@ export function readPeftAdapter(folder: string): PeftAdapter {
 	}
 	const { config, baseModel } = readConfig(configFile);
 	const tensors = readTensors(weightsFile);
-	const score = SCORE_NAMES.map((name) => tensors.get(name)).find((matrix) => matrix !== undefined);
 	const matrices = new Map<string, HostMatrix>();
+	const head = new Map<string, HostMatrix>();
 	for (const [name, matrix] of tensors) {
 		const bare = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name;
-		const plain = bare.replace(/\.lora_([AB])\.default\.weight$/, '.lora_$1.weight');
+		// PEFT names a saved module by its adapter in some versions
+		const plain = bare.replace('.modules_to_save.', '.').replace(/\.default\.(weight|bias)$/, '.$1');
 		if (/\.lora_[AB]\.weight$/.test(plain)) matrices.set(plain, matrix);
-		else if (!SCORE_NAMES.includes(name)) throw weightsError(weightsFile, `${name} is no LoRA matrix`);
+		else if (plain.startsWith('score.')) head.set(plain, matrix);
+		else throw weightsError(weightsFile, `${name} is no LoRA matrix`);
 	}
 	checkPairs(weightsFile, matrices, config.rank);
-	return { config, baseModel, matrices, head: score ?? readHead(folder) };
+	return { config, baseModel, matrices, head: head.size > 0 ? head : readHead(folder) };
 }
 
 function readConfig(file: string): { config: LoraConfig; baseModel: string } {
@@ -121,9 +120,10 @@ function readTensors(file: string): Map<string, HostMatrix> {
 	}
 }
 
-function readHead(folder: string): HostMatrix | undefined {
+function readHead(folder: string): Map<string, HostMatrix> {
 	const file = path.join(folder, HEAD_FILE);
-	return existsSync(file) ? readTensors(file).get('weight') : undefined;
+	const weight = existsSync(file) ? readTensors(file).get('weight') : undefined;
+	return new Map(weight === undefined ? [] : [[SCORE, weight]]);
 }
 
 function checkPairs(file: string, matrices: ReadonlyMap<string, HostMatrix>, rank: number): void {
@@ -154,16 +154,17 @@ export function writePeftAdapter(folder: string, adapter: PeftAdapter): void {
 		init_lora_weights: true,
 		lora_alpha: config.alpha,
 		lora_dropout: config.dropout,
-		modules_to_save: adapter.head === undefined ? null : ['score'],
+		modules_to_save: adapter.head.size === 0 ? null : ['score'],
 		peft_type: 'LORA',
 		r: config.rank,
 		target_modules: [...new Set(modules)].sort(),
-		task_type: adapter.head === undefined ? 'CAUSAL_LM' : 'SEQ_CLS',
+		task_type: adapter.head.size === 0 ? 'CAUSAL_LM' : 'SEQ_CLS',
 		use_dora: false,
 		use_rslora: config.rsLora,
 	};
-	const tensors = [...adapter.matrices].map(([name, matrix]) => [`${PREFIX}${name}`, matrix] as const);
-	if (adapter.head !== undefined) tensors.push([SCORE, adapter.head]);
+	const tensors = [...adapter.matrices, ...adapter.head].map(
+		([name, matrix]) => [`${PREFIX}${name}`, matrix] as const,
+	);
 	writeSafetensors(
 		path.join(folder, WEIGHTS_FILE),
 		tensors.map(([name, { shape, values }]) => ({

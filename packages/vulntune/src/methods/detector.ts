@@ -87,8 +87,9 @@ function createTrainables(
  * matrix that the method has no place for, or the other way round; a missing head stays as it was initialised.
  */
 export function uploadAdapter(backend: Backend, parameters: Parameters, adapter: PeftAdapter): void {
-	const tensors = new Map(adapter.matrices);
-	if (adapter.head !== undefined && parameters.has(SCORE)) tensors.set(SCORE, adapter.head);
+	// an adapter of the other objective brings a head that nothing here has a place for, or none
+	const usesHead = parameters.has(SCORE) && adapter.head.size > 0;
+	const tensors = new Map([...adapter.matrices, ...(usesHead ? adapter.head : [])]);
 	for (const [name, { shape, values }] of tensors) {
 		const own = parameters.has(name) ? parameters.get(name) : undefined;
 		if (own === undefined || own.shape.join() !== shape.join()) {

@@ -1,0 +1,68 @@
+import type { Detector } from '../methods/detector.ts';
+import { combineWindows, type WindowCombination } from '../packing/combineWindows.ts';
+import type { PackingOptions } from '../packing/options.ts';
+import { packFunctions } from '../packing/packFunctions.ts';
+import { type PassOptions, scorePack } from './micro-batch.ts';
+import { assemblePack, type PackTokens, type SplitData } from './split-data.ts';
+
+export interface ScoringOptions {
+	readonly pass: PassOptions;
+	readonly packing: PackingOptions;
+	readonly windowCombination: WindowCombination;
+	readonly tokens: PackTokens;
+	/** Called after every pack. */
+	readonly progress?: (done: number, total: number) => void;
+	/** Ends the scoring early where it returns true; the result is then undefined. */
+	readonly stop?: () => boolean;
+}
+
+export interface SplitScores {
+	/** [rows] probability of being vulnerable. */
+	readonly probabilities: Float64Array;
+	/** Mean weighted loss of a segment. */
+	readonly loss: number;
+	/** Functions that were cut to the length of a sequence. */
+	readonly truncated: number;
+	readonly tokens: number;
+}
+
+/**
+ * Scores every function of a split by itself: packs are isolated whatever training does, and functions that training
+ * ignores as too long are cut, so that no function is missing and no score depends on its neighbours.
+ */
+export function scoreSplit(
+	detector: Detector,
+	data: SplitData,
+	options: ScoringOptions,
+): SplitScores | undefined {
+	const { packing } = options;
+	const plan = packFunctions(data.lengths, scoringPacking(packing));
+	const scores: number[] = [];
+	const owners: number[] = [];
+	let loss = 0;
+	for (const [index, pieces] of plan.packs.entries()) {
+		if (options.stop?.() === true) return undefined;
+		const { pack, targets } = assemblePack(data, pieces, 'isolated', options.tokens);
+		const { losses, probabilities } = scorePack(detector, pack, targets, options.pass);
+		scores.push(...probabilities);
+		owners.push(...pack.functionIndex);
+		for (const value of losses) loss += value;
+		options.progress?.(index + 1, plan.packs.length);
+	}
+	return {
+		probabilities: combineWindows(scores, owners, data.rows.length, options.windowCombination),
+		loss: loss / Math.max(1, scores.length),
+		truncated: plan.truncated.length,
+		tokens: plan.tokens,
+	};
+}
+
+/** How a split is packed to be scored, whatever training does. */
+export function scoringPacking(packing: PackingOptions): PackingOptions {
+	return {
+		...packing,
+		packing: packing.packing === 'none' ? 'none' : 'isolated',
+		order: 'bestFit',
+		largeFunctions: packing.largeFunctions === 'window' ? 'window' : 'truncate',
+	};
+}

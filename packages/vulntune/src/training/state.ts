@@ -1,0 +1,109 @@
+import { type Backend, inputError, type Parameters, type View } from '@vulntune/engine';
+import type { CheckpointFiles, LoadedCheckpoint } from '../run/checkpoint-store.ts';
+import type { Optimizer } from './optimizer.ts';
+
+/** The best epoch so far. */
+export interface BestEpoch {
+	readonly epoch: number;
+	/** null where the validation split has one class only; then the lowest loss decides. */
+	readonly rocAuc: number | null;
+	readonly loss: number;
+	readonly threshold: number | null;
+}
+
+/** Everything that a run must know to go on as if it had not stopped, besides the tensors. */
+export interface TrainingState {
+	/** Counted from 1. */
+	epoch: number;
+	/** Packs of this epoch that are done. */
+	packs: number;
+	/** Optimiser steps that are done. */
+	step: number;
+	/** Sums over the packs since the last step. */
+	groupLoss: number;
+	groupTokens: number;
+	best: BestEpoch | null;
+	epochsWithoutBest: number;
+	finished: boolean;
+	/** Lengths of the run's logs. */
+	metricsBytes: number;
+	timingsBytes: number;
+}
+
+export function initialState(): TrainingState {
+	return {
+		epoch: 1,
+		packs: 0,
+		step: 0,
+		groupLoss: 0,
+		groupTokens: 0,
+		best: null,
+		epochsWithoutBest: 0,
+		finished: false,
+		metricsBytes: 0,
+		timingsBytes: 0,
+	};
+}
+
+/** Sorts by age. */
+export function checkpointName(state: TrainingState): string {
+	const padded = (value: number) => String(value).padStart(8, '0');
+	return `step-${padded(state.step)}-epoch-${padded(state.epoch)}-pack-${padded(state.packs)}`;
+}
+
+/** The flat vectors of a run. Gradients too, so that a run may stop between two packs of one step. */
+function vectors(parameters: Parameters, optimizer: Optimizer): ReadonlyMap<string, View> {
+	return new Map([
+		['parameters.f32', parameters.values],
+		['gradients.f32', parameters.gradients],
+		['first-moment.f32', optimizer.firstMoment],
+		['second-moment.f32', optimizer.secondMoment],
+	]);
+}
+
+export function checkpointFiles(
+	backend: Backend,
+	state: TrainingState,
+	parameters: Parameters,
+	optimizer: Optimizer,
+	fingerprint: string,
+): CheckpointFiles {
+	const files = new Map<string, Uint8Array>();
+	files.set('state.json', new TextEncoder().encode(JSON.stringify({ fingerprint, state })));
+	for (const [name, view] of vectors(parameters, optimizer)) {
+		const values = backend.download(view);
+		files.set(name, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+	}
+	return files;
+}
+
+/**
+ * Restores a run from its checkpoint. Throws CHECKPOINT_OTHER_RUN where it belongs to another configuration, base
+ * model or dataset: going on with it would be neither run.
+ */
+export function restoreCheckpoint(
+	backend: Backend,
+	checkpoint: LoadedCheckpoint,
+	parameters: Parameters,
+	optimizer: Optimizer,
+	fingerprint: string,
+): TrainingState {
+	const { fingerprint: found, state } = JSON.parse(checkpoint.files.get('state.json')!.toString('utf8'));
+	if (found !== fingerprint) {
+		throw inputError(
+			'CHECKPOINT_OTHER_RUN',
+			'the checkpoint was made with another configuration, base model or dataset',
+			{
+				place: checkpoint.name,
+				remedy:
+					'Resume with the config.yaml of the run folder and unchanged data, or start anew with --overwrite.',
+			},
+		);
+	}
+	for (const [name, view] of vectors(parameters, optimizer)) {
+		const bytes = checkpoint.files.get(name)!;
+		const copy = new Uint8Array(bytes); // aligned
+		backend.upload(view, new Float32Array(copy.buffer));
+	}
+	return state;
+}
