@@ -121,7 +121,7 @@ export function variableNames(draw: Draw, nouns: readonly string[], count: numbe
 	const names = new Set<string>();
 	while (names.size < count) {
 		const noun = draw.pick(nouns);
-		names.add(draw.chance(0.3) ? noun : draw.pick(variableWords) + capitalise(noun));
+		names.add(draw.chance(0.6) ? noun : draw.pick(variableWords) + capitalise(noun));
 	}
 	return [...names];
 }

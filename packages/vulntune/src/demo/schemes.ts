@@ -13,26 +13,26 @@ export type Scheme = FlowScheme | ChoiceScheme;
 
 export const flowSchemeWeights = {
 	/** The check, or the cleaning, is applied to another variable. */
-	wrongVariable: 28,
+	wrongVariable: 24,
 	/** The check comes after the use. */
-	lateCheck: 16,
+	lateCheck: 14,
 	/** The checked variable gets a new value from outside before its use. */
-	staleCheck: 8,
+	staleCheck: 6,
 	/** The cleaned copy goes to a harmless use, the original to the dangerous one. */
-	cleanedCopyUnused: 18,
+	cleanedCopyUnused: 14,
 	/** The condition lets pass what it should refuse. */
-	negatedCondition: 8,
+	negatedCondition: 6,
 	/** The check only writes a message; another condition leaves the function instead. */
-	checkWithoutExit: 8,
+	checkWithoutExit: 6,
 	/** There is no check at all (plain: visible to a count of words). */
-	missingCheck: 14,
+	missingCheck: 30,
 } as const;
 
 export const choiceSchemeWeights = {
 	/** The weak means serves the sensitive purpose, the strong one the harmless purpose. */
-	swappedPurpose: 80,
+	swappedPurpose: 60,
 	/** Only a weak means is there (plain: visible to a count of words). */
-	weakOnly: 20,
+	weakOnly: 40,
 } as const;
 
 /** The statements that matter, in order, for each version. Both have the same number of statements. */
