@@ -21,14 +21,19 @@ export interface JsonSchema {
 	readonly minLength?: number;
 }
 
-/** What the schema says of the config's sections and options, the shorthands of YAML left out. */
-export const structuralSchema = z.toJSONSchema(configSchema, {
-	io: 'input',
-	override({ jsonSchema }) {
-		// Every whole number is bounded by 2^53 in JavaScript; that is no news to a reader.
-		if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-	},
-}) as JsonSchema;
+/** What a zod schema takes, as JSON Schema. */
+export function toJsonSchema(schema: z.ZodType): JsonSchema {
+	return z.toJSONSchema(schema, {
+		io: 'input',
+		override({ jsonSchema }) {
+			// Every whole number is bounded by 2^53 in JavaScript; that is no news to a reader.
+			if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+		},
+	}) as JsonSchema;
+}
+
+/** The config's sections and options, the shorthands of YAML left out. */
+export const structuralSchema = toJsonSchema(configSchema);
 
 /** The JSON Schema of a config file: what `vulntune train --print-schema` prints, for editors to complete and check with. */
 export function configJsonSchema(): JsonSchema {

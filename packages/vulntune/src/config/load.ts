@@ -77,7 +77,9 @@ function configError(
 ): VulntuneError {
 	const placed = faults.map(({ path: faultPath, message }) => {
 		const name = faultPath.join('.');
-		if (Object.hasOwn(overrides, name)) return { line: 0, place: `--${name}`, message };
+		if (Object.hasOwn(overrides, name)) {
+			return { line: 0, place: `--${name}`, message: message.slice(`${name}: `.length) };
+		}
 		const line = document?.lineOf(faultPath);
 		return { line: line ?? 0, place: line === undefined ? place : `${place}:${line}`, message };
 	});

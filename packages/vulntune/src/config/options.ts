@@ -1,7 +1,7 @@
 import { type JsonSchema, structuralSchema } from './jsonSchema.ts';
 
-/** One option of the config: a leaf of the schema. */
-export interface ConfigOption {
+/** One option of a config or command: a leaf of its schema. */
+export interface SchemaOption {
 	/** `training.epochs` */
 	readonly name: string;
 	/** `['training', 'epochs']` */
@@ -20,7 +20,7 @@ export interface ConfigSection {
 }
 
 /** Every option, in the order of the schema. */
-export const configOptions: readonly ConfigOption[] = collectOptions(structuralSchema, []);
+export const configOptions: readonly SchemaOption[] = optionsOf(structuralSchema);
 
 export const configSections: readonly ConfigSection[] = [
 	{ name: '', keys: Object.keys(structuralSchema.properties!) },
@@ -29,11 +29,12 @@ export const configSections: readonly ConfigSection[] = [
 	),
 ];
 
-function collectOptions(schema: JsonSchema, path: readonly string[]): ConfigOption[] {
+/** The leaves of a schema, in its order. */
+export function optionsOf(schema: JsonSchema, path: readonly string[] = []): SchemaOption[] {
 	return Object.entries(schema.properties!).flatMap(([key, child]) => {
 		const childPath = [...path, key];
-		if (child.properties !== undefined) return collectOptions(child, childPath);
-		const option: ConfigOption = {
+		if (child.properties !== undefined) return optionsOf(child, childPath);
+		const option: SchemaOption = {
 			name: childPath.join('.'),
 			path: childPath,
 			description: child.description ?? '',

@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import { accepts } from './expectation.ts';
-import { type ConfigOption, configOptions } from './options.ts';
+import { configOptions, type SchemaOption } from './options.ts';
 
 /** Values given on the command line by option name: `{'training.epochs': '3'}`. */
 export type ConfigOverrides = Readonly<Record<string, string>>;
@@ -30,7 +30,8 @@ function sectionOf(value: unknown): object {
 	return typeof value === 'object' && value !== null ? value : {};
 }
 
-function readFlagValue({ schema }: ConfigOption, text: string): unknown {
+/** The value that the text of a flag stands for. */
+export function readFlagValue({ schema }: SchemaOption, text: string): unknown {
 	if (schema.type === 'string') return text;
 	const asYaml = readYaml(text);
 	const candidates = [asYaml, text, text.split(',').map((item) => readYaml(item.trim()))];

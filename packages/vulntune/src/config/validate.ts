@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import { crossChecks } from './crossChecks.ts';
-import { expectation } from './expectation.ts';
+import { found, valueFault } from './faultText.ts';
 import { nearestName } from './nearest.ts';
-import { type ConfigOption, configOptions, configSections } from './options.ts';
+import { configOptions, configSections } from './options.ts';
 import { configSchema, type ParsedConfig } from './schema.ts';
 
 /** Something wrong with a config, at a path into it. */
@@ -87,21 +87,8 @@ function wrongValue(raw: unknown, path: readonly (string | number)[]): ConfigFau
 		const expected = `a section with ${section?.keys.join(', ')}`;
 		return { path, message: `${name}: expected ${expected}, found ${found(valueAt(raw, path))}` };
 	}
-	const value = valueAt(raw, option.path);
-	const expected = expectation(option.schema);
-	if (value === undefined)
-		return { path: option.path, message: `${option.name}: required, expected ${expected}` };
-	return {
-		path: option.path,
-		message: `${option.name}: expected ${expected}, found ${found(value)}${didYouMean(option, value)}`,
-	};
-}
-
-function didYouMean({ schema }: ConfigOption, value: unknown): string {
-	if (typeof value !== 'string') return '';
-	const words = [schema, ...(schema.anyOf ?? [])].flatMap(({ enum: choices = [] }) => choices.map(String));
-	const nearest = nearestName(value, words);
-	return nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
+	const fault = valueFault(option, valueAt(raw, option.path));
+	return { path: option.path, message: `${option.name}: ${fault}` };
 }
 
 function valueAt(raw: unknown, path: readonly (string | number)[]): unknown {
@@ -129,10 +116,4 @@ function withoutFaults(
 	rest.data = { path: '.', ...(rest.data as object) };
 	rest.method = { type: 'ngram', ...(rest.method as object) };
 	return rest;
-}
-
-function found(value: unknown): string {
-	if (value === undefined) return 'nothing';
-	const text = JSON.stringify(value) ?? String(value);
-	return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+// Plain JavaScript that any Node can parse: it says which Node is needed before anything newer is read.
+const oldest = 24;
+const major = Number(process.versions.node.split('.')[0]);
+if (major >= oldest) {
+	await import('../src/cli/main.ts');
+} else {
+	await startPinned();
+}
+
+/** A clone pins its own Node as a dependency of its root; `npx vulntune` may still start with the machine's. */
+async function startPinned() {
+	const { existsSync } = await import('node:fs');
+	const { fileURLToPath } = await import('node:url');
+	const pinned = fileURLToPath(new URL('../../../node_modules/node/bin/node', import.meta.url));
+	if (!existsSync(pinned)) {
+		console.error(
+			`error: vulntune needs Node ${oldest} or newer, this is ${process.versions.node}\n  Install it from nodejs.org.`,
+		);
+		process.exitCode = 2;
+		return;
+	}
+	const { spawn } = await import('node:child_process');
+	const child = spawn(pinned, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+		stdio: 'inherit',
+	});
+	// A terminal sends Ctrl-C to both; anything else reaches this process alone.
+	process.on('SIGINT', () => {});
+	process.on('SIGTERM', () => child.kill('SIGTERM'));
+	child.on('error', (error) => {
+		console.error(`error: ${pinned} can't be started: ${error.message}`);
+		process.exitCode = 4;
+	});
+	child.on('exit', (code, signal) => {
+		process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 4);
+	});
+}

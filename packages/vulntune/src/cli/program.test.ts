@@ -1,0 +1,115 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { VulntuneError } from '@vulntune/engine';
+import { describe, expect, it } from 'vitest';
+import type { CommandResult } from './context.ts';
+import { type CommandDefinition, runCommandLine } from './program.ts';
+
+async function run(argv: string[], result: CommandResult | Error = { data: { value: 1 }, text: 'value 1' }) {
+	const seen = { stdout: '', stderr: '' };
+	const terminal = {
+		stdout: (text: string) => void (seen.stdout += text),
+		stderr: (text: string) => void (seen.stderr += text),
+		isInteractive: false,
+		columns: 80,
+	};
+	const definition: CommandDefinition = (program, runCommand) => {
+		program
+			.command('train')
+			.option('--epochs <n>', 'passes')
+			.action(() =>
+				runCommand(async ({ progress }) => {
+					progress.note('at work');
+					if (result instanceof Error) throw result;
+					return result;
+				}),
+			);
+	};
+	const exitCode = await runCommandLine(argv, [definition], terminal, '1.2.3');
+	return { exitCode, ...seen };
+}
+
+describe('the command line', () => {
+	it('prints the text of a result on stdout and everything else on stderr', async () => {
+		expect(await run(['train'])).toEqual({ exitCode: 0, stdout: 'value 1\n', stderr: 'at work\n' });
+	});
+
+	it('prints nothing but JSON on stdout with --json, wherever it stands', async () => {
+		for (const argv of [
+			['train', '--json'],
+			['--json', 'train'],
+		]) {
+			const { stdout, stderr } = await run(argv);
+			expect(JSON.parse(stdout)).toEqual({ value: 1 });
+			expect(stderr).toBe('at work\n');
+		}
+	});
+
+	it('ends with the exit code of the result', async () => {
+		expect((await run(['train'], { data: {}, text: '', exitCode: 3 })).exitCode).toBe(3);
+	});
+
+	it.each([
+		['input', 2],
+		['partial', 3],
+		['runtime', 4],
+		['resources', 5],
+		['interrupted', 130],
+	] as const)('ends with a stable exit code for an error of kind %s', async (kind, exitCode) => {
+		const error = new VulntuneError({
+			code: 'SOME',
+			kind,
+			message: 'what',
+			place: 'file:3',
+			remedy: 'do this',
+		});
+		const plain = await run(['train'], error);
+		expect(plain).toEqual({ exitCode, stdout: '', stderr: 'at work\nerror: file:3: what\n  do this\n' });
+		const { stdout } = await run(['train', '--json'], error);
+		expect(JSON.parse(stdout)).toEqual({
+			error: { code: 'SOME', kind, message: 'what', place: 'file:3', remedy: 'do this' },
+		});
+	});
+
+	it('shows a stack trace only of an unforeseen failure and only with --debug', async () => {
+		const failure = new TypeError('x is undefined');
+		const quiet = await run(['train'], failure);
+		expect(quiet).toMatchObject({ exitCode: 4, stdout: '' });
+		expect(quiet.stderr).toContain('error: unexpected failure: x is undefined\n');
+		expect(quiet.stderr).not.toContain('program.test.ts');
+		expect((await run(['train', '--debug'], failure)).stderr).toContain('program.test.ts');
+	});
+
+	it.each([
+		[['tran'], "unknown command 'tran'", 'Did you mean train?'],
+		[['train', '--epoch', '3'], "unknown option '--epoch'", 'Did you mean --epochs?'],
+		[['train', '--epochs'], 'argument missing', 'vulntune --help'],
+		[['train', 'surplus'], 'too many arguments', 'vulntune --help'],
+	])('ends with 2 and the nearest name for %j', async (argv, message, hint) => {
+		const { exitCode, stdout, stderr } = await run(argv);
+		expect(exitCode).toBe(2);
+		expect(stdout).toBe('');
+		expect(stderr).toContain(message);
+		expect(stderr).toContain(hint);
+		const asJson = await run([...argv, '--json']);
+		expect(JSON.parse(asJson.stdout).error.code).toBe('USAGE');
+	});
+
+	it('prints help on stdout when asked for it or given no command', async () => {
+		for (const argv of [['--help'], [], ['help']]) {
+			const { exitCode, stdout, stderr } = await run(argv);
+			expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+			expect(stdout).toContain('Usage: vulntune');
+			expect(stdout).toContain('train');
+		}
+		expect((await run(['train', '--help'])).stdout).toContain('--json');
+		expect((await run(['--version'])).stdout).toBe('1.2.3\n');
+	});
+});
+
+it('starts as a program', () => {
+	const file = fileURLToPath(new URL('../../bin/vulntune.mjs', import.meta.url));
+	expect(execFileSync(process.execPath, [file, '--version'], { encoding: 'utf8' })).toMatch(
+		/^\d+\.\d+\.\d+\n$/,
+	);
+});

@@ -1,0 +1,182 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { runCommandLine } from '../cli/program.ts';
+import { configOptions } from '../config/options.ts';
+import { demoCommand } from './demo.ts';
+import { doctorCommand } from './doctor.ts';
+import { evaluateCommand } from './evaluate.ts';
+import { modelCommand } from './model.ts';
+import { trainCommand } from './train.ts';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'vulntune-commands-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const config = path.join(folder, 'config.yaml');
+writeFileSync(config, 'model: base\ndata: { path: rows }\nmethod: { type: qlora }\nbackend: cpu\n');
+
+/** Runs a command line with rooms that only write down what they were asked for. */
+async function run(...argv: string[]) {
+	const requests: unknown[] = [];
+	const record = async (request: unknown) => {
+		requests.push(request);
+		return { data: null, text: '' };
+	};
+	let stdout = '';
+	let stderr = '';
+	const terminal = {
+		stdout: (text: string) => void (stdout += text),
+		stderr: (text: string) => void (stderr += text),
+		isInteractive: false,
+		columns: 100,
+	};
+	const definitions = [
+		trainCommand(record),
+		evaluateCommand(record),
+		modelCommand({ info: record, quantize: record }),
+		demoCommand(record),
+		doctorCommand(async () => record('doctor')),
+	];
+	const exitCode = await runCommandLine(argv, definitions, terminal, '0.0.0');
+	return { exitCode, request: requests[0], stdout, stderr };
+}
+
+describe('train', () => {
+	it('hands over the config with its flags laid over it', async () => {
+		const { request } = await run(
+			...['train', config, '--training.epochs', '3', '--method.rsLora', '--data.collapseWhitespace', 'false'],
+			...[
+				'--training.earlyStopping',
+				'null',
+				'--method.targets',
+				'[q_proj, v_proj]',
+				'--output',
+				'out',
+				'--resume',
+			],
+		);
+		expect(request).toMatchObject({
+			resume: true,
+			overwrite: false,
+			dryRun: false,
+			config: {
+				training: { epochs: 3, earlyStopping: null },
+				method: { rsLora: true, targets: ['q_proj', 'v_proj'] },
+				data: { collapseWhitespace: false, path: path.join(folder, 'rows') },
+				backend: { type: 'cpu' },
+				output: path.resolve('out'),
+			},
+		});
+	});
+
+	it('takes --backend as a bare word, and a boolean flag right before the config', async () => {
+		const { request } = await run('train', '--backend', 'reference', '--method.rsLora', config, '--dry-run');
+		expect(request).toMatchObject({
+			dryRun: true,
+			config: { backend: { type: 'reference', threads: 'auto' }, method: { rsLora: true } },
+		});
+	});
+
+	it('has a flag for every option', async () => {
+		const { stdout } = await run('train', '--help');
+		for (const { name } of configOptions) expect(stdout).toContain(`--${name} <`);
+		expect(stdout).toContain('Examples:');
+	});
+
+	it('prints the JSON Schema', async () => {
+		const { stdout, exitCode } = await run('train', '--print-schema');
+		expect(exitCode).toBe(0);
+		expect(JSON.parse(stdout).properties.training.properties.epochs).toMatchObject({
+			default: 15,
+			minimum: 1,
+		});
+		expect(JSON.parse((await run('train', '--print-schema', '--json')).stdout)).toEqual(JSON.parse(stdout));
+	});
+
+	it.each([
+		[['train'], 'a config is missing'],
+		[['train', config, '--resume', '--overwrite'], 'choose one'],
+		[['train', config, '--training.epochs', '0'], '--training.epochs: expected a whole number'],
+		[['train', config, '--training.epoch', '3'], 'Did you mean --training.epochs?'],
+		[['train', 'absent.yaml'], "absent.yaml: the config can't be read (ENOENT)"],
+	])('ends with 2 for %j', async (argv, message) => {
+		const { exitCode, stderr, request } = await run(...argv);
+		expect(request).toBeUndefined();
+		expect(stderr).toContain(message);
+		expect(exitCode).toBe(2);
+	});
+});
+
+describe('evaluate', () => {
+	it('scores a run or measures predictions', async () => {
+		expect((await run('evaluate', 'runs/a')).request).toEqual({
+			run: 'runs/a',
+			data: undefined,
+			split: 'test',
+		});
+		expect((await run('evaluate', 'runs/a', '--data', 'd', '--split', 'valid')).request).toEqual({
+			run: 'runs/a',
+			data: 'd',
+			split: 'valid',
+		});
+		expect((await run('evaluate', '--predictions', 'p.jsonl')).request).toEqual({
+			predictions: 'p.jsonl',
+			threshold: 0.5,
+		});
+		expect((await run('evaluate', '--predictions', 'p.jsonl', '--threshold', '0.25')).request).toMatchObject({
+			threshold: 0.25,
+		});
+	});
+
+	it.each([
+		[['evaluate'], 'a run folder or --predictions is missing'],
+		[['evaluate', 'runs/a', '--predictions', 'p'], 'choose one'],
+		[['evaluate', '--predictions', 'p', '--split', 'valid'], 'go with a run'],
+		[['evaluate', 'runs/a', '--threshold', '0.5'], 'goes with --predictions'],
+		[
+			['evaluate', 'runs/a', '--split', 'tset'],
+			'--split: expected one of train, valid, test, found "tset" (did you mean test?)',
+		],
+		[
+			['evaluate', '--predictions', 'p', '--threshold', '2'],
+			'--threshold: expected a number of at least 0 and of at most 1, found 2',
+		],
+	])('ends with 2 for %j', async (argv, message) => {
+		const { exitCode, stderr } = await run(...argv);
+		expect(stderr).toContain(message);
+		expect(exitCode).toBe(2);
+	});
+});
+
+describe('model, demo, doctor', () => {
+	it('hand over what was asked for', async () => {
+		expect((await run('model', 'info', 'm')).request).toBe('m');
+		expect((await run('model', 'quantize', 'm', '--type', 'nf4', '--output', 'o')).request).toEqual({
+			model: 'm',
+			type: 'nf4',
+			output: 'o',
+			doubleQuantization: true,
+			overwrite: false,
+		});
+		const plain = await run(
+			'model',
+			'quantize',
+			'm',
+			'--type',
+			'fp4',
+			'--output',
+			'o',
+			'--no-double-quantization',
+		);
+		expect(plain.request).toMatchObject({ doubleQuantization: false });
+		expect((await run('demo', '--seed', '4')).request).toEqual({ output: 'runs/demo', seed: 4 });
+		expect((await run('doctor')).request).toBe('doctor');
+	});
+
+	it('name every flag that is wrong or missing', async () => {
+		const { exitCode, stderr } = await run('model', 'quantize', 'm', '--type', 'nf5');
+		expect(exitCode).toBe(2);
+		expect(stderr).toContain('--type: expected one of nf4, fp4');
+		expect(stderr).toContain('--output: required');
+	});
+});

@@ -1,0 +1,77 @@
+import { inputError } from '@vulntune/engine';
+import { z } from 'zod';
+import type { CommandContext, CommandResult } from '../cli/context.ts';
+import type { CommandDefinition } from '../cli/program.ts';
+import { addFlags, readFlags } from '../cli/schemaFlags.ts';
+import { type SplitName, splitNames } from '../data/dataset.ts';
+
+const flags = z.strictObject({
+	data: z.string().min(1).optional().describe("folder or .tar.gz to score; by default the run's own"),
+	split: z.enum(splitNames).optional().describe('rows to score; default test'),
+	predictions: z
+		.string()
+		.min(1)
+		.optional()
+		.describe('measure a file of predictions instead: lines with id, label and probability'),
+	threshold: z
+		.number()
+		.min(0)
+		.max(1)
+		.optional()
+		.describe('with --predictions: vulnerable from this probability on; default 0.5'),
+});
+
+/** Score a split with a run's adapter, or measure predictions that are there. */
+export type EvaluateRequest =
+	| { readonly run: string; readonly data: string | undefined; readonly split: SplitName }
+	| { readonly predictions: string; readonly threshold: number };
+
+/** `vulntune evaluate`; `evaluate` is what does the work. */
+export function evaluateCommand(
+	evaluate: (request: EvaluateRequest, context: CommandContext) => Promise<CommandResult>,
+): CommandDefinition {
+	return (program, run) => {
+		const command = program
+			.command('evaluate')
+			.summary('score a split: metrics with intervals, baselines beside them')
+			.description(
+				'Score a split with a trained adapter, or measure a file of predictions: metrics with 95 % intervals, the threshold taken from validation, baselines beside them.',
+			)
+			.argument('[run]', 'run folder or adapter')
+			.addHelpText(
+				'after',
+				`
+Examples:
+  vulntune evaluate runs/three
+  vulntune evaluate runs/three --data data/x1-without-p3 --split valid --json
+  vulntune evaluate --predictions runs/three/predictions.test.jsonl --threshold 0.4`,
+			);
+		addFlags(command, flags);
+		command.action(async (folder: string | undefined) => {
+			const request = toRequest(folder, readFlags(flags, command.opts()));
+			await run((context) => evaluate(request, context));
+		});
+	};
+}
+
+function toRequest(run: string | undefined, values: z.output<typeof flags>): EvaluateRequest {
+	const { data, split, predictions, threshold } = values;
+	if (run !== undefined && predictions !== undefined) {
+		throw inputError('USAGE', 'a run and --predictions were given: choose one');
+	}
+	if (predictions !== undefined) {
+		if (data !== undefined || split !== undefined) {
+			throw inputError('USAGE', '--data and --split go with a run, not with --predictions');
+		}
+		return { predictions, threshold: threshold ?? 0.5 };
+	}
+	if (run === undefined) {
+		throw inputError('USAGE', 'a run folder or --predictions is missing', {
+			remedy: 'vulntune evaluate runs/<name>, or vulntune evaluate --predictions predictions.test.jsonl',
+		});
+	}
+	if (threshold !== undefined) {
+		throw inputError('USAGE', '--threshold goes with --predictions: a run has its own, from validation');
+	}
+	return { run, data, split: split ?? 'test' };
+}

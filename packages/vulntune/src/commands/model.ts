@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import type { CommandContext, CommandResult } from '../cli/context.ts';
+import type { CommandDefinition, CommandRunner } from '../cli/program.ts';
+import { addFlags, readFlags } from '../cli/schemaFlags.ts';
+import { quantizedBases } from '../config/schema.ts';
+
+const quantizeFlags = z.strictObject({
+	type: z.enum(quantizedBases).describe('how weights are stored'),
+	output: z.string().min(1).describe('folder for the quantised model'),
+	doubleQuantization: z.boolean().default(true).describe('keep the scales in full precision'),
+	overwrite: z.boolean().default(false).describe('replace what is in the output folder'),
+});
+
+export type QuantizeRequest = { readonly model: string } & Readonly<z.output<typeof quantizeFlags>>;
+
+/** What does the work of each subcommand. */
+export interface ModelCommands {
+	readonly info: (model: string, context: CommandContext) => Promise<CommandResult>;
+	readonly quantize: (request: QuantizeRequest, context: CommandContext) => Promise<CommandResult>;
+}
+
+/** `vulntune model info|quantize`. */
+export function modelCommand({ info, quantize }: ModelCommands): CommandDefinition {
+	return (program, run) => {
+		const model = program.command('model').description('Inspect and quantise models.');
+		defineInfo(model, run, info);
+		defineQuantize(model, run, quantize);
+	};
+}
+
+function defineInfo(parent: Command, run: CommandRunner, info: ModelCommands['info']): void {
+	parent
+		.command('info')
+		.description('Show what a model is: architecture, sizes, parameters, storage, memory.')
+		.argument('<model>', 'model folder')
+		.addHelpText(
+			'after',
+			'\nExamples:\n  vulntune model info models/smollm2-135m\n  vulntune model info models/smollm2-135m --json',
+		)
+		.action((model: string) => run((context) => info(model, context)));
+}
+
+function defineQuantize(parent: Command, run: CommandRunner, quantize: ModelCommands['quantize']): void {
+	const command = parent
+		.command('quantize')
+		.description("Quantise a model's linear layers and write it as a folder that needs the original no more.")
+		.argument('<model>', 'model folder')
+		.addHelpText(
+			'after',
+			'\nExamples:\n  vulntune model quantize models/smollm2-135m --type nf4 --output models/smollm2-135m-nf4',
+		);
+	addFlags(command, quantizeFlags);
+	command.action(async (model: string) => {
+		const request = { model, ...readFlags(quantizeFlags, command.opts()) };
+		await run((context) => quantize(request, context));
+	});
+}

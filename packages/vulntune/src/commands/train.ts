@@ -1,0 +1,73 @@
+import { inputError } from '@vulntune/engine';
+import { z } from 'zod';
+import type { CommandContext, CommandResult } from '../cli/context.ts';
+import type { CommandDefinition } from '../cli/program.ts';
+import { addConfigFlags, addFlags, configOverrides, readFlags } from '../cli/schemaFlags.ts';
+import { configJsonSchema } from '../config/jsonSchema.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+
+const flags = z.strictObject({
+	resume: z.boolean().default(false).describe('go on from the newest whole checkpoint of the output folder'),
+	overwrite: z.boolean().default(false).describe('replace the run in the output folder'),
+	dryRun: z
+		.boolean()
+		.default(false)
+		.describe('print the plan: parameters, packs, memory and time; train nothing'),
+	printSchema: z.boolean().default(false).describe('print the JSON Schema of the config'),
+});
+
+export interface TrainRequest {
+	readonly config: Config;
+	readonly resume: boolean;
+	readonly overwrite: boolean;
+	readonly dryRun: boolean;
+}
+
+/** `vulntune train`; `train` is what does the work. */
+export function trainCommand(
+	train: (request: TrainRequest, context: CommandContext) => Promise<CommandResult>,
+): CommandDefinition {
+	return (program, run) => {
+		const command = program
+			.command('train')
+			.summary('fine-tune a base model on labelled functions')
+			.description('Fine-tune a base model on labelled functions: config in, run folder out.')
+			.argument('[config]', 'YAML file; every option in it is also a flag, and the flag wins')
+			.addHelpText(
+				'after',
+				`
+Examples:
+  vulntune train configs/smollm2-x1.yaml
+  vulntune train configs/smollm2-x1.yaml --training.epochs 3 --backend cpu --output runs/three
+  vulntune train configs/smollm2-x1.yaml --dry-run
+  vulntune train configs/smollm2-x1.yaml --output runs/three --resume
+  vulntune train --print-schema > config.schema.json`,
+			);
+		addFlags(command, flags);
+		addConfigFlags(command);
+		command.action(async (file: string | undefined) => {
+			const values = command.opts();
+			const { printSchema, ...mode } = readFlags(flags, values);
+			await run(async (context) => {
+				if (printSchema) {
+					const schema = configJsonSchema();
+					return { data: schema, text: JSON.stringify(schema, null, 2) };
+				}
+				if (file === undefined) {
+					throw inputError('USAGE', 'a config is missing', {
+						remedy: 'vulntune train configs/smollm2-x1.yaml',
+					});
+				}
+				if (mode.resume && mode.overwrite) {
+					throw inputError(
+						'USAGE',
+						'--resume keeps the run in the output folder, --overwrite replaces it: choose one',
+					);
+				}
+				const config = loadConfig(file, { overrides: configOverrides(values) });
+				return train({ config, ...mode }, context);
+			});
+		});
+	};
+}

@@ -1,0 +1,24 @@
+import { expectation } from './expectation.ts';
+import { nearestName } from './nearest.ts';
+import type { SchemaOption } from './options.ts';
+
+/** What is wrong with an option's value: `expected a whole number of at least 1, found "x"`. */
+export function valueFault(option: SchemaOption, value: unknown): string {
+	const expected = expectation(option.schema);
+	if (value === undefined) return `required, expected ${expected}`;
+	return `expected ${expected}, found ${found(value)}${didYouMean(option, value)}`;
+}
+
+/** A value as an error shows it, cut to one line. */
+export function found(value: unknown): string {
+	if (value === undefined) return 'nothing';
+	const text = JSON.stringify(value) ?? String(value);
+	return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+function didYouMean({ schema }: SchemaOption, value: unknown): string {
+	if (typeof value !== 'string') return '';
+	const words = [schema, ...(schema.anyOf ?? [])].flatMap(({ enum: choices = [] }) => choices.map(String));
+	const nearest = nearestName(value, words);
+	return nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
+}
