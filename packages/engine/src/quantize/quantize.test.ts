@@ -117,6 +117,16 @@ describe('int8', () => {
 		expect([...codes]).toEqual([127, 0, 2, -2, -127, 127, 0, 2, -2, 1, 0, 0, 0, 0, 0]);
 	});
 
+	test('stays in range where the scale is subnormal, and is 0 where it underflows', () => {
+		const unit = 2 ** -149;
+		const { codes, scales } = quantizeInt8(
+			Float32Array.of(190 * unit, -190 * unit, 60 * unit, -unit),
+			[2, 2],
+		);
+		expect([...scales]).toEqual([unit, 0]);
+		expect([...codes]).toEqual([127, -127, 0, 0]);
+	});
+
 	test('is never off by more than half a step, also for subnormal rows', () => {
 		fc.assert(
 			fc.property(fc.array(finite, { minLength: 1, maxLength: 40 }), (numbers) => {

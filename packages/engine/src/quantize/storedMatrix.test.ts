@@ -150,6 +150,14 @@ test('integers without one quant state of a known type are refused, plain floats
 	expect(readQuantizedMatrix(sourceOf([plain]), name)).toBeUndefined();
 });
 
+test('a quant state of an absurd size is refused unread', () => {
+	const padded = withTensor(doubled, '.quant_state.bitsandbytes__nf4', (entry) => {
+		const text = new TextDecoder().decode(entry.data as Uint8Array);
+		return { ...entry, data: new TextEncoder().encode(text.padEnd(100_000)) };
+	});
+	expect(errorOf(padded).message).toMatch(/100000 bytes are too many/);
+});
+
 test('a damaged quant state is read or refused, never a crash', () => {
 	const original = doubled.find((tensor) => tensor.name.includes('quant_state'))!;
 	fc.assert(
