@@ -92,6 +92,7 @@ describe('defaults', () => {
 				precision: 'bf16',
 				seed: 1,
 				earlyStopping: null,
+				checkpointing: false,
 				checkpointEverySteps: 50,
 			},
 			backend: { type: 'auto', isa: 'auto', threads: 'auto' },

@@ -152,11 +152,19 @@ const training = section({
 		.default(1)
 		.describe('largest gradient norm; null for no clipping'),
 	precision: z.enum(['bf16', 'fp32', 'int8']).default('bf16').describe('arithmetic of the matrix products'),
+	checkpointing: z
+		.boolean()
+		.default(false)
+		.describe('keep the activations of one block at a time: less memory, a third more computation'),
 	seed: wholeNumber(0).default(1).describe('of initial weights, dropout and order'),
 	earlyStopping: wholeNumber(1)
 		.nullable()
 		.default(null)
 		.describe('stop after this many epochs without a better validation ROC AUC; null for never'),
+	checkpointing: z
+		.boolean()
+		.default(false)
+		.describe('compute the activations of a block again for its gradients: less memory, more time'),
 	checkpointEverySteps: wholeNumber(1)
 		.nullable()
 		.default(50)
