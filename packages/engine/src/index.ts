@@ -23,6 +23,8 @@ export type { SafetensorsTensor } from './formats/safetensors/header.ts';
 export { openSafetensors, type SafetensorsFile } from './formats/safetensors/reader.ts';
 export { type ShardOptions, writeShardedSafetensors } from './formats/safetensors/sharded.ts';
 export { type SafetensorsEntry, writeSafetensors } from './formats/safetensors/writer.ts';
+export { checkTokenizer, loadTokenizer } from './formats/tokenizer/loadTokenizer.ts';
+export type { DecodeOptions, EncodeOptions, Tokenizer } from './formats/tokenizer/tokenizer.ts';
 export { readFloat32, type WeightInfo, type WeightSource } from './formats/weightSource.ts';
 export {
 	attachLora,
