@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { loadDataset } from '../data/dataset.ts';
 import { generateDemoDataset } from './dataset.ts';
 import { writeDemoDataset } from './writeDataset.ts';
 
@@ -38,5 +39,13 @@ test('a file where the folder should be is reported as such', () => {
 	writeFileSync(file, '');
 	expect(() => writeDemoDataset(path.join(file, 'x'), dataset, options)).toThrow(
 		expect.objectContaining({ code: 'FILE_NOT_FOUND', kind: 'input' }),
+	);
+});
+
+test('the folder is read as a dataset', async () => {
+	writeDemoDataset(folder, dataset, options);
+	const { splits } = await loadDataset(folder);
+	expect(splits.valid.map(({ id, code, label, commit }) => ({ id, code, label, commit }))).toEqual(
+		dataset.valid.map(({ idx, code, target, commit }) => ({ id: idx, code, label: target, commit })),
 	);
 });
