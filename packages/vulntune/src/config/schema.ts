@@ -161,10 +161,6 @@ const training = section({
 		.nullable()
 		.default(null)
 		.describe('stop after this many epochs without a better validation ROC AUC; null for never'),
-	checkpointing: z
-		.boolean()
-		.default(false)
-		.describe('compute the activations of a block again for its gradients: less memory, more time'),
 	checkpointEverySteps: wholeNumber(1)
 		.nullable()
 		.default(50)
