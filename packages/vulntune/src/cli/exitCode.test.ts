@@ -20,11 +20,7 @@ describe('any thrown value', () => {
 
 	it('has the place and exit code 2 for a file that is not there or not allowed', () => {
 		const error = toVulntuneError(thrownBy(() => readFileSync('absent/file')));
-		expect(error).toMatchObject({
-			kind: 'input',
-			place: 'absent/file',
-			summary: 'there is no such file or folder',
-		});
+		expect(error).toMatchObject({ kind: 'input', code: 'FILE_NOT_FOUND', place: 'absent/file' });
 		expect(exitCodes[error.kind]).toBe(2);
 	});
 

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { inputError, type VulntuneError } from '@vulntune/engine';
+import { fileError, inputError, VulntuneError } from '@vulntune/engine';
 import { Parser, type ReadEntry } from 'tar';
 
 export interface ArchiveLimits {
@@ -44,7 +44,7 @@ export async function readArchive(
 	const finished = new Promise<void>((resolve) => {
 		parser.on('end', resolve);
 		parser.on('error', (error: Error) => {
-			fail(parserError(file, error));
+			fail(archiveError(file, error));
 			resolve();
 		});
 	});
@@ -58,7 +58,7 @@ export async function readArchive(
 		parser.end();
 		await finished;
 	} catch (error) {
-		throw failure ?? parserError(file, error as Error);
+		throw failure ?? archiveError(file, error as Error);
 	}
 	if (failure !== undefined) throw failure;
 	return new Map([...parts].map(([name, pieces]) => [name, Buffer.concat(pieces)]));
@@ -117,7 +117,9 @@ function tooLarge(file: string, what: string): VulntuneError {
 	});
 }
 
-function parserError(file: string, error: Error): VulntuneError {
+function archiveError(file: string, error: Error): VulntuneError {
+	const ofFileSystem = fileError(error, file, 'read');
+	if (ofFileSystem instanceof VulntuneError) return ofFileSystem;
 	if (error.message.includes('decompression ratio')) {
 		return tooLarge(file, `data compressed beyond any real dataset (${error.message})`);
 	}

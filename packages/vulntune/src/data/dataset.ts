@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { inputError } from '@vulntune/engine';
+import { fileError, inputError } from '@vulntune/engine';
 import { readArchive } from './archive.ts';
 import { createFaultList } from './faults.ts';
 import { readJsonlRows } from './jsonl.ts';
@@ -104,7 +104,12 @@ async function readSplitFiles(
 				},
 			);
 		}
-		files.set(split, await readFile(file));
+		files.set(
+			split,
+			await readFile(file).catch((error: unknown) => {
+				throw fileError(error, file, 'read');
+			}),
+		);
 	}
 	return files;
 }
