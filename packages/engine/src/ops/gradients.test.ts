@@ -1,0 +1,287 @@
+import { describe, expect, it } from 'vitest';
+import type { Backend, View } from '../backends/contract.ts';
+import { createReferenceBackend } from '../backends/reference/reference-backend.ts';
+import { elements, viewOf } from '../backends/view.ts';
+import { normalArray } from '../random/streams.ts';
+import { Arena } from '../tensor/arena.ts';
+import { checkpoint } from '../tensor/checkpoint.ts';
+import { Tape } from '../tensor/tape.ts';
+import { type Context, constant, release, type Tensor, upload } from '../tensor/tensor.ts';
+import {
+	activation,
+	add,
+	attention,
+	dropout,
+	focalLoss,
+	focalOfNegLogP,
+	gatherRows,
+	layerNorm,
+	linear,
+	linearCrossEntropy,
+	poolRows,
+	rmsNorm,
+	rope,
+	swiglu,
+} from './index.ts';
+
+/**
+ * Every op's gradient against central differences, in float64 storage: the derivative of Σ output · direction with
+ * respect to every element of every input.
+ */
+interface Case {
+	readonly name: string;
+	/** Shapes of the trainable inputs. */
+	readonly inputs: readonly (readonly number[])[];
+	readonly run: (context: Context, inputs: readonly Tensor[]) => Tensor;
+	readonly dropoutSeed?: number;
+}
+
+const T = 5;
+const H = 6;
+
+function integers(context: Context, values: readonly number[], shape?: readonly number[]): View {
+	return upload(context, Int32Array.from(values), shape ?? [values.length]);
+}
+
+function segments(context: Context, starts: readonly number[]) {
+	const longest = Math.max(...starts.slice(1).map((end, i) => end - starts[i]!));
+	return { starts: integers(context, starts), longest };
+}
+
+const qkv = { heads: 4, keyValueHeads: 2, headDim: 2, scale: 0.7 };
+
+const cases: Case[] = [
+	{
+		name: 'add',
+		inputs: [
+			[T, H],
+			[T, H],
+		],
+		run: (c, [a, b]) => add(c, a!, b!),
+	},
+	{ name: 'add of a tensor to itself', inputs: [[T, H]], run: (c, [a]) => add(c, a!, a!) },
+	{
+		name: 'linear',
+		inputs: [[T, H], [3, H], [3]],
+		run: (c, [x, w, b]) => linear(c, x!, { weight: w!, bias: b! }),
+	},
+	{
+		name: 'linear with an adapter',
+		inputs: [
+			[T, H],
+			[2, H],
+			[3, 2],
+		],
+		run: (c, [x, a, b]) =>
+			linear(c, x!, {
+				weight: constant(upload(c, normalArray(3, 1, 3 * H), [3, H])),
+				lora: { a: a!, b: b!, scale: 1.5, dropout: 0, site: 0 },
+			}),
+	},
+	{
+		name: 'linear with an adapter and dropout',
+		inputs: [
+			[T, H],
+			[2, H],
+			[3, 2],
+		],
+		dropoutSeed: 7,
+		run: (c, [x, a, b]) =>
+			linear(c, x!, {
+				weight: constant(upload(c, normalArray(3, 1, 3 * H), [3, H])),
+				lora: { a: a!, b: b!, scale: 1.5, dropout: 0.3, site: 11 },
+			}),
+	},
+	{ name: 'dropout', inputs: [[T, H]], dropoutSeed: 5, run: (c, [x]) => dropout(c, x!, 0.4, 3) },
+	{ name: 'rmsNorm', inputs: [[T, H], [H]], run: (c, [x, w]) => rmsNorm(c, x!, w!, 1e-5) },
+	{
+		name: 'layerNorm',
+		inputs: [[T, H], [H], [H]],
+		run: (c, [x, w, b]) => layerNorm(c, x!, w!, b!, 1e-5),
+	},
+	{
+		name: 'layerNorm without bias',
+		inputs: [[T, H], [H]],
+		run: (c, [x, w]) => layerNorm(c, x!, w!, undefined, 1e-5),
+	},
+	{
+		name: 'rope',
+		inputs: [[T, 8]],
+		run: (c, [x]) => {
+			const angles = normalArray(9, 2, T * 2);
+			const cos = upload(c, angles.map(Math.cos), [T, 2]);
+			const sin = upload(c, angles.map(Math.sin), [T, 2]);
+			return rope(c, x!, { cos, sin }, 4);
+		},
+	},
+	...[true, false].flatMap((causal) =>
+		[
+			[0, T],
+			[0, 1, 3, T],
+		].map((starts) => ({
+			name: `attention, ${causal ? 'causal' : 'both ways'}, ${starts.length - 1} segments`,
+			inputs: [
+				[T, 8],
+				[T, 4],
+				[T, 4],
+			],
+			run: (c: Context, [q, k, v]: readonly Tensor[]) =>
+				attention(c, q!, k!, v!, segments(c, starts), { ...qkv, causal }),
+		})),
+	),
+	{
+		name: 'swiglu',
+		inputs: [
+			[T, H],
+			[T, H],
+		],
+		run: (c, [gate, up]) => swiglu(c, gate!, up!),
+	},
+	...(['gelu', 'geluTanh', 'tanh', 'silu'] as const).map((kind) => ({
+		name: `activation ${kind}`,
+		inputs: [[T, H]],
+		run: (c: Context, [x]: readonly Tensor[]) => activation(c, kind, x!),
+	})),
+	{ name: 'gatherRows', inputs: [[T, H]], run: (c, [x]) => gatherRows(c, x!, integers(c, [4, 0, 4, 2])) },
+	...(['mean', 'max'] as const).map((kind) => ({
+		name: `poolRows ${kind}`,
+		inputs: [[T, H]],
+		run: (c: Context, [x]: readonly Tensor[]) => poolRows(c, kind, x!, integers(c, [0, 2, 3, 5], [2, 2])),
+	})),
+	...(['full'] as const).flatMap((gradient) =>
+		[0, 1, 2.5].map((gamma) => ({
+			name: `focalLoss γ ${gamma}`,
+			inputs: [[4, 3]],
+			run: (c: Context, [x]: readonly Tensor[]) => {
+				const weights = upload(c, Float32Array.of(1, 0.5, 2, 1));
+				return focalLoss(c, x!, integers(c, [0, 2, 1, 1]), weights, { gamma, gradient }).losses;
+			},
+		})),
+	),
+	{
+		name: 'linearCrossEntropy',
+		inputs: [
+			[T, H],
+			[9, H],
+		],
+		run: (c, [x, w]) => linearCrossEntropy(c, x!, w!, integers(c, [3, 8, -100, 0, 3])),
+	},
+	{
+		name: 'focalOfNegLogP after linearCrossEntropy',
+		inputs: [
+			[T, H],
+			[9, H],
+		],
+		run: (c, [x, w]) => {
+			const negLogP = linearCrossEntropy(c, x!, w!, integers(c, [3, 8, 1, 0, 3]));
+			const weights = upload(c, Float32Array.of(1, 0.5, 2, 1, 1));
+			return focalOfNegLogP(c, negLogP, weights, { gamma: 1.5, gradient: 'full' });
+		},
+	},
+	{
+		name: 'a checkpointed block with a residual',
+		inputs: [[T, H], [H], [H, H]],
+		run: (c, [x, norm, w]) => {
+			const doubled = add(c, x!, x!);
+			const out = checkpoint(c, doubled, [], (inner, input) => {
+				const normed = rmsNorm(inner, input, norm!, 1e-5);
+				const projected = linear(inner, normed, { weight: w! });
+				const sum = add(inner, input, projected);
+				release(inner, normed, projected);
+				return sum;
+			});
+			release(c, doubled);
+			return add(c, out, x!);
+		},
+	},
+];
+
+describe('gradients of the ops', () => {
+	it.each(cases)('$name', (testCase) => {
+		const backend = createReferenceBackend({ storage: 'f64' });
+		const values = testCase.inputs.map((shape, i) => Float64Array.from(normalArray(1, i, elements(shape))));
+		const analytic = gradientsOf(backend, testCase, values);
+		for (const [i, input] of values.entries()) {
+			for (let j = 0; j < input.length; j++) {
+				const step = 1e-5;
+				const at = input[j]!;
+				input[j] = at + step;
+				const above = weightedSum(backend, testCase, values);
+				input[j] = at - step;
+				const below = weightedSum(backend, testCase, values);
+				input[j] = at;
+				const numeric = (above - below) / (2 * step);
+				expect(Math.abs(analytic[i]![j]! - numeric)).toBeLessThan(1e-6 * Math.max(1, Math.abs(numeric)));
+			}
+		}
+		expect(backend.memory().liveBuffers).toBe(0);
+	});
+
+	it('accumulates over several passes and leaves no buffer behind', () => {
+		const backend = createReferenceBackend({ storage: 'f64' });
+		const testCase = cases.find(({ name }) => name === 'linear')!;
+		const values = testCase.inputs.map((shape, i) => Float64Array.from(normalArray(1, i, elements(shape))));
+		const once = gradientsOf(backend, testCase, values);
+		const twice = gradientsOf(backend, testCase, values, 2);
+		for (const [i, gradient] of once.entries()) {
+			for (const [j, value] of gradient.entries()) expect(twice[i]![j]).toBeCloseTo(2 * value, 12);
+		}
+	});
+
+	it('throws with the name of an op that has no rule', () => {
+		const backend = createReferenceBackend();
+		const arena = new Arena(backend);
+		const tape = new Tape();
+		const context: Context = { backend, precision: 'fp32', arena, tape, dropoutSeed: undefined };
+		const output: Tensor = { ...upload(context, Float32Array.of(1)), tracked: true };
+		tape.record(context, { name: 'mystery', output, saved: [], backward: undefined });
+		expect(() => tape.backward(context, output, upload(context, Float32Array.of(1)))).toThrow(/mystery/);
+		arena.close();
+	});
+});
+
+/** Σ output · direction, with a fixed random direction. */
+function weightedSum(backend: Backend, testCase: Case, values: readonly Float64Array[]): number {
+	const arena = new Arena(backend);
+	const dropoutSeed = testCase.dropoutSeed;
+	const context: Context = { backend, precision: 'fp32', arena, tape: undefined, dropoutSeed };
+	const inputs = values.map((data, i) => {
+		const view = arena.allocate('f32', testCase.inputs[i]!);
+		backend.upload(view, data);
+		return constant(view);
+	});
+	const output = backend.download(testCase.run(context, inputs));
+	const direction = normalArray(2, 0, output.length);
+	arena.close();
+	let sum = 0;
+	for (const [i, value] of output.entries()) sum += value * direction[i]!;
+	return sum;
+}
+
+function gradientsOf(
+	backend: Backend,
+	testCase: Case,
+	values: readonly Float64Array[],
+	passes = 1,
+): Float64Array[] {
+	const arena = new Arena(backend);
+	const dropoutSeed = testCase.dropoutSeed;
+	const inputs = values.map((data, i): Tensor => {
+		const shape = testCase.inputs[i]!;
+		const view = arena.allocate('f32', shape);
+		backend.upload(view, data);
+		const gradient = viewOf(arena.allocate('f32', shape).buffer, shape);
+		backend.fill(gradient, 0);
+		return { ...view, tracked: true, gradient };
+	});
+	for (let pass = 0; pass < passes; pass++) {
+		const tape = new Tape();
+		const context: Context = { backend, precision: 'fp32', arena, tape, dropoutSeed };
+		const output = testCase.run(context, inputs);
+		const direction = upload(context, normalArray(2, 0, elements(output.shape)), output.shape);
+		tape.backward(context, output, direction);
+	}
+	const gradients = inputs.map((input) => Float64Array.from(backend.download(input.gradient!)));
+	arena.close();
+	return gradients;
+}

@@ -1,0 +1,154 @@
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import {
+	type Backend,
+	fileError,
+	type HostMatrix,
+	inputError,
+	openSafetensors,
+	type Parameters,
+	type PeftAdapter,
+	parseJsonObject,
+	readPeftAdapter,
+	readSmallFile,
+	toFloat32,
+	writeFileAtomically,
+	writePeftAdapter,
+	writeSafetensors,
+} from '@vulntune/engine';
+import type { WindowCombination } from '../packing/combineWindows.ts';
+import type { PackingOptions } from '../packing/options.ts';
+import { type Detector, type MethodOptions, uploadAdapter } from './detector.ts';
+import type { HeadOptions } from './head.ts';
+
+/** What a saved detector must be run with to give the numbers that were measured. */
+export interface DetectorDescription {
+	readonly format: 1;
+	/** Folder of the base model. */
+	readonly model: string;
+	readonly method: MethodOptions['type'];
+	readonly base: string;
+	readonly doubleQuantization: boolean;
+	readonly objective: 'class' | 'nextToken';
+	readonly nextToken: { readonly prompt: string; readonly positive: string; readonly negative: string };
+	readonly head: HeadOptions;
+	readonly collapseWhitespace: boolean;
+	readonly sequence: PackingOptions & { readonly windowCombination: WindowCombination };
+	readonly precision: 'fp32' | 'bf16';
+	/** From validation; null where that had one class only. */
+	readonly threshold: number | null;
+	readonly epoch: number;
+	readonly seed: number;
+}
+
+const DESCRIPTION = 'vulntune.json';
+const HEAD = 'head.safetensors';
+const MODEL = 'model.safetensors';
+const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
+
+/**
+ * Writes what was trained, next to a description of how to run it: a PEFT adapter; for full fine-tuning a whole
+ * model folder; for a trained head alone its matrices.
+ */
+export function saveDetector(
+	folder: string,
+	detector: Detector,
+	method: MethodOptions,
+	description: DetectorDescription,
+): void {
+	makeFolder(folder);
+	const tensors = downloadParameters(detector.backend, detector.parameters);
+	if (method.type === 'full') {
+		saveWholeModel(folder, tensors, description.model);
+	} else if (method.type === 'head') {
+		writeSafetensors(path.join(folder, HEAD), entries(tensors), { format: 'pt' });
+	} else {
+		const isHead = (name: string) => name.startsWith('score.');
+		writePeftAdapter(folder, {
+			config: method.lora,
+			baseModel: description.model,
+			matrices: new Map([...tensors].filter(([name]) => !isHead(name))),
+			head: new Map([...tensors].filter(([name]) => isHead(name))),
+		});
+	}
+	const text = new TextEncoder().encode(`${JSON.stringify(description, null, '\t')}\n`);
+	writeFileAtomically(path.join(folder, DESCRIPTION), (append) => append(text));
+}
+
+/** Copies a saved detector's matrices over the parameters. Throws ADAPTER_MISMATCH where they don't fit. */
+export function restoreDetector(folder: string, detector: Detector, method: MethodOptions['type']): void {
+	const { backend, parameters } = detector;
+	if (method === 'qlora' || method === 'lora') {
+		uploadAdapter(backend, parameters, readPeftAdapter(folder));
+		return;
+	}
+	const file = openSafetensors(path.join(folder, method === 'full' ? MODEL : HEAD));
+	try {
+		for (const { name } of parameters.specs) {
+			const tensor = file.tensors.get(name);
+			if (tensor === undefined) throw missingTensor(file.path, name);
+			backend.upload(parameters.get(name), toFloat32(file.read(name), tensor.dtype));
+		}
+	} finally {
+		file.close();
+	}
+}
+
+function missingTensor(place: string, name: string): Error {
+	return inputError('ADAPTER_MISMATCH', `there is no tensor ${name}`, {
+		place,
+		remedy: 'Use the method, head and base model that it was made with.',
+	});
+}
+
+/** undefined where the folder is an adapter that another tool saved. */
+export function readDescription(folder: string): DetectorDescription | undefined {
+	const file = path.join(folder, DESCRIPTION);
+	if (!existsSync(file)) return undefined;
+	const json = parseJsonObject(readSmallFile(file, 1_000_000), {
+		code: 'DETECTOR_DESCRIPTION',
+		place: file,
+		remedy: 'Train again, or copy the file from the run that made the adapter.',
+	}) as unknown as DetectorDescription;
+	if (json.format !== 1) {
+		throw inputError('DETECTOR_DESCRIPTION', `format 1 is expected, found ${String(json.format)}`, {
+			place: file,
+			remedy: 'Use the version of vulntune that wrote it.',
+		});
+	}
+	return json;
+}
+
+function downloadParameters(backend: Backend, parameters: Parameters): Map<string, HostMatrix> {
+	return new Map(
+		parameters.specs.map(({ name, shape }) => [
+			name,
+			{ shape, values: Float32Array.from(backend.download(parameters.get(name))) },
+		]),
+	);
+}
+
+function saveWholeModel(folder: string, tensors: ReadonlyMap<string, HostMatrix>, model: string): void {
+	writeSafetensors(path.join(folder, MODEL), entries(tensors), { format: 'pt' });
+	for (const name of ['config.json', ...TOKENIZER_FILES]) {
+		const source = path.join(model, name);
+		if (existsSync(source)) copyFileSync(source, path.join(folder, name));
+	}
+}
+
+function entries(tensors: PeftAdapter['matrices']) {
+	return [...tensors].map(([name, { shape, values }]) => ({
+		name,
+		dtype: 'F32' as const,
+		shape,
+		data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+	}));
+}
+
+function makeFolder(folder: string): void {
+	try {
+		mkdirSync(folder, { recursive: true });
+	} catch (error) {
+		throw fileError(error, folder, 'written');
+	}
+}

@@ -1,0 +1,72 @@
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { fileError, inputError } from '@vulntune/engine';
+
+/** Where everything of a run lies. */
+export interface RunFolder {
+	readonly root: string;
+	readonly config: string;
+	readonly environment: string;
+	readonly metrics: string;
+	readonly timings: string;
+	readonly checkpoints: string;
+	readonly adapter: string;
+	readonly report: string;
+	readonly readme: string;
+	predictions(split: string): string;
+}
+
+export function runFolder(root: string): RunFolder {
+	const inside = (name: string) => path.join(root, name);
+	return {
+		root,
+		config: inside('config.yaml'),
+		environment: inside('environment.json'),
+		metrics: inside('metrics.jsonl'),
+		timings: inside('timings.jsonl'),
+		checkpoints: inside('checkpoints'),
+		adapter: inside('adapter'),
+		report: inside('report.html'),
+		readme: inside('README.md'),
+		predictions: (split) => inside(`predictions.${split}.jsonl`),
+	};
+}
+
+/** Whether a folder holds (the beginning of) a run. */
+export function holdsRun(folder: RunFolder): boolean {
+	return existsSync(folder.metrics) || existsSync(folder.checkpoints) || existsSync(folder.config);
+}
+
+/**
+ * Makes the folder ready for a run. Throws RUN_EXISTS where it holds one and neither `resume` nor `overwrite` says
+ * what to do with it; `overwrite` removes the old run's files and nothing else.
+ */
+export function claimRunFolder(
+	folder: RunFolder,
+	mode: { readonly resume: boolean; readonly overwrite: boolean },
+): void {
+	if (holdsRun(folder) && !mode.resume && !mode.overwrite) {
+		throw inputError('RUN_EXISTS', 'the folder holds a run already', {
+			place: folder.root,
+			remedy: 'Go on with it (--resume), replace it (--overwrite), or choose another --output.',
+		});
+	}
+	try {
+		if (mode.overwrite) {
+			const files = [folder.config, folder.environment, folder.metrics, folder.timings, folder.checkpoints];
+			const results = [folder.adapter, folder.report, folder.readme];
+			const predictions = ['train', 'valid', 'test'].map((split) => folder.predictions(split));
+			for (const file of [...files, ...results, ...predictions])
+				rmSync(file, { recursive: true, force: true });
+		}
+		mkdirSync(folder.root, { recursive: true });
+	} catch (error) {
+		throw fileError(error, folder.root, 'written');
+	}
+}
+
+/** The adapter of a run folder, or the folder itself where it is an adapter. */
+export function adapterFolder(location: string): string {
+	const inside = path.join(location, 'adapter');
+	return existsSync(inside) ? inside : location;
+}

@@ -1,0 +1,244 @@
+import { type Backend, createBackend, writeFileAtomically } from '@vulntune/engine';
+import { configToYaml } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import type { Detector } from '../methods/detector.ts';
+import { type DetectorDescription, restoreDetector, saveDetector } from '../methods/saved-detector.ts';
+import { loadNewestCheckpoint, saveCheckpoint } from '../run/checkpoint-store.ts';
+import { describeEnvironment } from '../run/environment.ts';
+import { type JsonlLog, openJsonlLog } from '../run/jsonl-log.ts';
+import { claimRunFolder, type RunFolder, runFolder } from '../run/run-folder.ts';
+import { finishRun, type RunSummary } from './finish-run.ts';
+import { createOptimizer } from './optimizer.ts';
+import { savePredictions } from './predictions.ts';
+import { createDetectorOf, fingerprintOf, methodOf, type PreparedData, prepareData } from './session.ts';
+import {
+	checkpointFiles,
+	checkpointName,
+	initialState,
+	restoreCheckpoint,
+	type TrainingState,
+} from './state.ts';
+import { createStopwatch } from './stopwatch.ts';
+import { countSteps, type TrainingRecord, type TrainingSettings, train } from './train-loop.ts';
+
+/** What a run tells the process that shows it. Plain data: it crosses threads. */
+export type TrainingEvent =
+	| { readonly type: 'note'; readonly line: string }
+	| {
+			readonly type: 'training';
+			readonly epoch: number;
+			readonly epochs: number;
+			readonly pack: number;
+			readonly packs: number;
+			readonly step: number;
+			readonly steps: number;
+			readonly tokensPerSecond: number;
+			readonly secondsLeft: number;
+			readonly residentBytes: number;
+			readonly loss: number | null;
+	  }
+	| { readonly type: 'scoring'; readonly split: string; readonly done: number; readonly total: number }
+	| { readonly type: 'record'; readonly record: TrainingRecord };
+
+export interface RunMode {
+	readonly resume: boolean;
+	readonly overwrite: boolean;
+}
+
+export type RunOutcome =
+	| { readonly status: 'finished'; readonly summary: RunSummary }
+	| { readonly status: 'alreadyFinished'; readonly output: string }
+	| { readonly status: 'interrupted'; readonly output: string };
+
+export interface RunSignals {
+	readonly emit: (event: TrainingEvent) => void;
+	readonly interrupted: () => boolean;
+}
+
+/**
+ * A whole run: from a config to a run folder with adapter, metrics, predictions and report; or on from its newest
+ * checkpoint. Equal configs give equal bytes in metrics, adapter and predictions.
+ */
+export async function runTraining(config: Config, mode: RunMode, signals: RunSignals): Promise<RunOutcome> {
+	const folder = runFolder(config.output);
+	claimRunFolder(folder, mode);
+	const data = await prepareData(config);
+	const note = (line: string) => signals.emit({ type: 'note', line });
+	const backend = createBackend(config.backend, note);
+	try {
+		const fingerprint = fingerprintOf(config, data);
+		const detector = createDetectorOf(config, backend, data.folder);
+		try {
+			return trainAndFinish(config, folder, data, detector, fingerprint, mode, signals);
+		} finally {
+			detector.free();
+		}
+	} finally {
+		backend.close();
+		data.folder.close();
+	}
+}
+
+function trainAndFinish(
+	config: Config,
+	folder: RunFolder,
+	data: PreparedData,
+	detector: Detector,
+	fingerprint: string,
+	mode: RunMode,
+	signals: RunSignals,
+): RunOutcome {
+	const { backend } = detector;
+	const settings = settingsOf(config);
+	const optimizer = createOptimizer(backend, detector.parameters, settings.optimizer);
+	const warn = (line: string) => signals.emit({ type: 'note', line });
+	try {
+		const checkpoint = mode.resume ? loadNewestCheckpoint(folder.checkpoints, warn) : undefined;
+		const state =
+			checkpoint === undefined
+				? initialState()
+				: restoreCheckpoint(backend, checkpoint, detector.parameters, optimizer, fingerprint);
+		if (state.finished) return { status: 'alreadyFinished', output: folder.root };
+		writeHeader(config, folder, backend, data, fingerprint);
+		const metrics = openJsonlLog(folder.metrics, state.metricsBytes);
+		const timings = openJsonlLog(folder.timings, state.timingsBytes);
+		const save = () => {
+			state.metricsBytes = metrics.flush();
+			state.timingsBytes = timings.flush();
+			const files = checkpointFiles(backend, state, detector.parameters, optimizer, fingerprint);
+			saveCheckpoint(folder.checkpoints, checkpointName(state), files);
+		};
+		try {
+			const outcome = trainWithEvents(
+				config,
+				folder,
+				data,
+				detector,
+				state,
+				{ metrics, timings, save },
+				signals,
+				optimizer,
+			);
+			if (outcome === 'interrupted') return { status: 'interrupted', output: folder.root };
+			restoreDetector(folder.adapter, detector, config.method.type as 'qlora');
+			const summary = finishRun(config, folder, data, detector, state, signals);
+			if (summary === undefined) return { status: 'interrupted', output: folder.root };
+			metrics.append(summary.record);
+			state.finished = true;
+			save();
+			return { status: 'finished', summary };
+		} finally {
+			metrics.close();
+			timings.close();
+		}
+	} finally {
+		optimizer.free();
+	}
+}
+
+function trainWithEvents(
+	config: Config,
+	folder: RunFolder,
+	data: PreparedData,
+	detector: Detector,
+	state: TrainingState,
+	logs: { readonly metrics: JsonlLog; readonly timings: JsonlLog; readonly save: () => void },
+	signals: RunSignals,
+	optimizer: ReturnType<typeof createOptimizer>,
+): 'finished' | 'interrupted' {
+	const settings = settingsOf(config);
+	const steps = countSteps(data.splits.train, settings, data.scoring);
+	const stopwatch = createStopwatch();
+	let loss: number | null = null;
+	return train(detector, optimizer, data.splits, settings, data.scoring, state, {
+		progress({ epoch, pack, packs, tokens }) {
+			stopwatch.count(tokens);
+			signals.emit({
+				type: 'training',
+				epoch,
+				epochs: settings.epochs,
+				pack,
+				packs,
+				step: state.step,
+				steps,
+				tokensPerSecond: stopwatch.tokensPerSecond(),
+				secondsLeft: stopwatch.secondsLeft((epoch - 1 + pack / packs) / settings.epochs),
+				residentBytes: process.memoryUsage.rss(),
+				loss,
+			});
+		},
+		record(record) {
+			logs.metrics.append(record);
+			logs.timings.append(stopwatch.lap(record, process.memoryUsage.rss()));
+			if (record.type === 'step') loss = record.loss;
+			signals.emit({ type: 'record', record });
+		},
+		validating: (done, total) => signals.emit({ type: 'scoring', split: 'valid', done, total }),
+		bestEpoch(best, probabilities) {
+			saveDetector(folder.adapter, detector, methodOf(config), describeDetector(config, data, best));
+			savePredictions(folder.predictions('valid'), data.splits.valid.rows, probabilities);
+		},
+		checkpoint: logs.save,
+		interrupted: signals.interrupted,
+	});
+}
+
+export function settingsOf(config: Config): TrainingSettings {
+	const { epochs, accumulation, schedule, learningRate, warmupSteps, weightDecay, clipNorm } =
+		config.training;
+	const { seed, earlyStopping, checkpointEverySteps } = config.training;
+	return {
+		epochs,
+		accumulation,
+		schedule: { schedule, learningRate, warmupSteps },
+		optimizer: { weightDecay, clipNorm },
+		reduction: config.loss.reduction,
+		seed,
+		earlyStopping,
+		checkpointEverySteps,
+	};
+}
+
+function describeDetector(
+	config: Config,
+	data: PreparedData,
+	best: { readonly epoch: number; readonly threshold: number | null },
+): DetectorDescription {
+	return {
+		format: 1,
+		model: config.model,
+		method: methodOf(config).type,
+		base: config.method.base,
+		doubleQuantization: config.method.doubleQuantization,
+		objective: config.objective,
+		nextToken: config.nextToken,
+		head: config.head,
+		collapseWhitespace: config.data.collapseWhitespace,
+		sequence: { ...data.scoring.packing, windowCombination: config.sequence.windowCombination },
+		precision: data.scoring.pass.precision,
+		threshold: best.threshold,
+		epoch: best.epoch,
+		seed: config.training.seed,
+	};
+}
+
+function writeHeader(
+	config: Config,
+	folder: RunFolder,
+	backend: Backend,
+	data: PreparedData,
+	fingerprint: string,
+): void {
+	const environment = describeEnvironment({
+		backend: `${backend.name} (${backend.description})`,
+		datasetHash: data.dataset.hash,
+		tokenizerHash: data.tokenizer.hash,
+		fingerprint,
+	});
+	writeText(folder.config, configToYaml(config));
+	writeText(folder.environment, `${JSON.stringify(environment, null, '\t')}\n`);
+}
+
+function writeText(file: string, text: string): void {
+	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+}

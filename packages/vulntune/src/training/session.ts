@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto';
+import {
+	type Backend,
+	checkTokenizer,
+	inputError,
+	loadTokenizer,
+	type ModelFolder,
+	openModelFolder,
+	readPeftAdapter,
+	type Tokenizer,
+} from '@vulntune/engine';
+import type { Config } from '../config/schema.ts';
+import { type Dataset, loadDataset, type SplitName } from '../data/dataset.ts';
+import { defaultTokenCacheFolder } from '../data/tokenCache.ts';
+import { tokenizeRows } from '../data/tokenize.ts';
+import { createDetector, type Detector, type MethodOptions } from '../methods/detector.ts';
+import { classObjective } from '../objectives/class-objective.ts';
+import { answerTokens, nextTokenObjective } from '../objectives/next-token-objective.ts';
+import type { Objective } from '../objectives/objective.ts';
+import type { PackingOptions } from '../packing/options.ts';
+import { adapterFolder } from '../run/run-folder.ts';
+import type { ScoringOptions } from './score-split.ts';
+import { type PackTokens, type SplitData, splitData } from './split-data.ts';
+
+/** A config's data, tokenised: all of a run that needs no kernel. */
+export interface PreparedData {
+	readonly dataset: Dataset;
+	readonly splits: Readonly<Record<SplitName, SplitData>>;
+	readonly tokenizer: Tokenizer;
+	readonly folder: ModelFolder;
+	readonly scoring: ScoringOptions;
+}
+
+/** Opens the model folder and the dataset of a config and tokenises the rows. Weights are not read. */
+export async function prepareData(config: Config, required?: readonly SplitName[]): Promise<PreparedData> {
+	const folder = openModelFolder(config.model);
+	try {
+		const tokenizer = loadTokenizer(config.model);
+		checkTokenizer(tokenizer, folder.config);
+		const dataset = await loadDataset(config.data.path, required === undefined ? {} : { required });
+		const tokenized = async (split: SplitName): Promise<SplitData> => {
+			const rows = dataset.splits[split];
+			const options = {
+				collapseWhitespace: config.data.collapseWhitespace,
+				cacheFolder: defaultTokenCacheFolder(),
+			};
+			return splitData(rows, await tokenizeRows(rows, tokenizer, options), config.loss);
+		};
+		const splits = {
+			train: await tokenized('train'),
+			valid: await tokenized('valid'),
+			test: await tokenized('test'),
+		};
+		return { dataset, splits, tokenizer, folder, scoring: scoringOf(config, tokenizer) };
+	} catch (error) {
+		folder.close();
+		throw error;
+	}
+}
+
+/** How packs are made and scored under a config. */
+export function scoringOf(config: Config, tokenizer: Tokenizer): ScoringOptions {
+	const tokens = packTokens(config, tokenizer);
+	if (config.training.precision === 'int8') {
+		throw inputError('PRECISION_UNAVAILABLE', 'there is no int8 arithmetic in this version', {
+			place: 'training.precision',
+			remedy: 'Use bf16 or fp32.',
+		});
+	}
+	return {
+		pass: {
+			objective: objectiveOf(config, tokenizer),
+			precision: config.training.precision,
+			focal: {
+				gamma: config.loss.type === 'focal' ? config.loss.gamma : 0,
+				gradient: config.loss.gradient,
+			},
+			checkpointing: config.training.checkpointing,
+		},
+		packing: packingOf(config, tokens),
+		windowCombination: config.sequence.windowCombination,
+		tokens,
+	};
+}
+
+function objectiveOf(config: Config, tokenizer: Tokenizer): Objective {
+	if (config.objective === 'class') return classObjective;
+	const { positive, negative } = config.nextToken;
+	return nextTokenObjective(answerTokens((text) => tokenizer.encode(text), positive, negative));
+}
+
+function packTokens(config: Config, tokenizer: Tokenizer): PackTokens {
+	const separator = tokenizer.separatorId;
+	if (separator === undefined) {
+		throw inputError('TOKENIZER_SEPARATOR', 'the tokenizer has no end token to close a function with', {
+			place: tokenizer.place,
+			remedy: 'Name an eos_token in tokenizer_config.json.',
+		});
+	}
+	const suffix = config.objective === 'class' ? [] : [...tokenizer.encode(config.nextToken.prompt)];
+	return { separator, suffix };
+}
+
+function packingOf(config: Config, tokens: PackTokens): PackingOptions {
+	const { length, packing, order, maxFunctions, largeFunctions, windowStride } = config.sequence;
+	const suffixLength = tokens.suffix.length;
+	if (length < suffixLength + 2) {
+		throw inputError('SEQUENCE_TOO_SHORT', `the question alone takes ${suffixLength} of ${length} tokens`, {
+			place: 'sequence.length',
+			remedy: 'Use longer sequences or a shorter nextToken.prompt.',
+		});
+	}
+	return { length, packing, order, maxFunctions, largeFunctions, windowStride, suffixLength };
+}
+
+/** The method of a config. Throws METHOD_UNAVAILABLE for those that train no transformer here. */
+export function methodOf(config: Config): MethodOptions {
+	const { type, rank, alpha, dropout, targets, rsLora } = config.method;
+	if (type === 'qlora' || type === 'lora') {
+		return { type, lora: { rank, alpha, dropout, targets, rsLora } };
+	}
+	if (type === 'full' || type === 'head') return { type };
+	throw inputError('METHOD_UNAVAILABLE', `the method ${type} is not in this version`, {
+		place: 'method.type',
+		remedy: 'Use qlora, lora, full, head or ngram.',
+	});
+}
+
+/** Loads the base model of a config and what is trained on it. */
+export function createDetectorOf(config: Config, backend: Backend, folder: ModelFolder): Detector {
+	const { from } = config.method;
+	return createDetector(backend, folder, {
+		method: methodOf(config),
+		base: config.method.base,
+		doubleQuantization: config.method.doubleQuantization,
+		head: config.objective === 'class' ? config.head : undefined,
+		maxPositions: config.sequence.length,
+		seed: config.training.seed,
+		start: from === null ? undefined : readPeftAdapter(adapterFolder(from)),
+	});
+}
+
+/**
+ * What two runs must have in common for one to go on with the other's checkpoint: the settings that change results,
+ * the data, the tokenizer and the base model.
+ */
+export function fingerprintOf(config: Config, data: PreparedData): string {
+	const { output: _output, backend: _backend, training, ...settings } = config;
+	const { checkpointEverySteps: _every, ...trained } = training;
+	const hash = createHash('sha256');
+	hash.update(JSON.stringify({ settings: { ...settings, model: '', data: '' }, trained }));
+	hash.update(data.dataset.hash).update(data.tokenizer.hash);
+	hash.update(JSON.stringify(data.folder.config));
+	// the norms tell one model's weights from another's without reading all of them
+	for (const name of data.folder.weights.names.filter((name) => name.endsWith('norm.weight')).sort()) {
+		hash.update(name).update(data.folder.weights.read(name));
+	}
+	return hash.digest('hex');
+}

@@ -1,0 +1,49 @@
+import type { TrainingRecord } from './train-loop.ts';
+
+/** Times of a run: what differs between two equal runs and therefore goes into timings.jsonl alone. */
+export interface Stopwatch {
+	/** Says how many tokens the current group has so far. */
+	count(groupTokens: number): void;
+	tokensPerSecond(): number;
+	/** From the share of the run that is done, and what was done when the watch started. */
+	secondsLeft(done: number): number;
+	/** One line of timings.jsonl for a record of metrics.jsonl. */
+	lap(record: TrainingRecord, residentBytes: number): object;
+}
+
+export function createStopwatch(now: () => number = () => performance.now() / 1000): Stopwatch {
+	const start = now();
+	let lapStart = start;
+	let tokens = 0;
+	let groupTokens = 0;
+	let doneAtStart: number | undefined;
+	const total = () => tokens + groupTokens;
+	return {
+		count(group) {
+			if (group < groupTokens) tokens += groupTokens;
+			groupTokens = group;
+		},
+		tokensPerSecond: () => total() / Math.max(1e-9, now() - start),
+		secondsLeft(done) {
+			doneAtStart ??= done;
+			const share = done - doneAtStart;
+			return share > 0 ? ((now() - start) * (1 - done)) / share : Number.NaN;
+		},
+		lap(record, residentBytes) {
+			const time = now();
+			const seconds = time - lapStart;
+			lapStart = time;
+			const place = record.type === 'step' ? { step: record.step } : {};
+			const rate = record.type === 'step' ? { tokensPerSecond: record.tokens / seconds } : {};
+			return {
+				type: record.type,
+				...place,
+				epoch: record.epoch,
+				seconds,
+				...rate,
+				residentBytes,
+				totalSeconds: time - start,
+			};
+		},
+	};
+}
