@@ -1,4 +1,4 @@
-import { normalArray, uniformArray } from '../../random/streams.ts';
+import { normalArray, uniform, uniformArray } from '../../random/streams.ts';
 import type { Backend, DataType, View } from '../contract.ts';
 import { elements, viewOf } from '../view.ts';
 
@@ -42,6 +42,33 @@ export function drawFrom(seed: number): Draw {
 			Int32Array.from(uniformArray(seed, stream++, length), (u) =>
 				Math.min(bound - 1, Math.floor(u * bound)),
 			),
+	};
+}
+
+let pool: Float32Array | undefined;
+
+/** Normal numbers cut from a pool that is made once, for suites that draw millions of them again and again. */
+export function drawFromPool(seed: number): Draw {
+	pool ??= normalArray(1, 0, 2 ** 17);
+	const numbers = pool;
+	let stream = 0;
+	return {
+		normal(length, std = 1) {
+			const start = Math.floor(uniform(seed, stream++, 0) * numbers.length);
+			const values = new Float32Array(length);
+			for (let i = 0; i < length; i++) values[i] = std * numbers[(start + i) % numbers.length]!;
+			return values;
+		},
+		integers(length, bound) {
+			const start = Math.floor(uniform(seed, stream++, 0) * numbers.length);
+			const values = new Int32Array(length);
+			for (let i = 0; i < length; i++) {
+				// The later digits of a normal number are as good as uniform.
+				const fraction = (Math.abs(numbers[(start + i) % numbers.length]!) * 4096) % 1;
+				values[i] = Math.floor(fraction * bound);
+			}
+			return values;
+		},
 	};
 }
 

@@ -1,0 +1,141 @@
+import { viewOf } from '../view.ts';
+import { type AgreementCase, fp32Tolerance as tolerance } from './workbench.ts';
+
+const lengths = [1, 3, 63, 64, 65, 1001, 70_001];
+const matrices = [
+	[1, 1],
+	[1, 70],
+	[9, 1],
+	[5, 33],
+	[130, 577],
+] as const;
+
+const bySize: readonly AgreementCase[] = lengths.flatMap((length): AgreementCase[] => [
+	{
+		name: `fill ${length}`,
+		kernels: ['fill'],
+		tolerance: 0,
+		run({ backend, output }) {
+			backend.fill(output('floats', [length]), 0.1);
+			backend.fill(output('integers', [length], undefined, 'i32'), -100);
+		},
+	},
+	{
+		name: `add, addScaled, scale ${length}`,
+		kernels: ['add', 'addScaled', 'scale'],
+		tolerance,
+		run({ backend, output, normal, draw }) {
+			const [a, b] = [normal([length]), normal([length])];
+			backend.add(output('sum', [length]), a, b);
+			const inPlace = output('sum in place', [length], draw.normal(length));
+			backend.add(inPlace, a, inPlace);
+			backend.addScaled(output('addScaled', [length], draw.normal(length)), b, -0.37);
+			backend.scale(output('scale', [length], draw.normal(length)), 1.7);
+		},
+	},
+	{
+		name: `dropout ${length}`,
+		kernels: ['dropout'],
+		tolerance,
+		run({ backend, output, normal, draw }) {
+			const dropout = { seed: 2 ** 35 + length, stream: 0xdeadbeef, probability: 0.3 };
+			backend.dropout(output('y', [length]), normal([length]), dropout);
+			const inPlace = output('in place', [length], draw.normal(length));
+			backend.dropout(inPlace, inPlace, { ...dropout, probability: 0.9 });
+		},
+	},
+	{
+		name: `sumOfSquares ${length}`,
+		kernels: ['sumOfSquares'],
+		tolerance: 1e-12,
+		run({ backend, normal, record }) {
+			record('sum', [backend.sumOfSquares(normal([length]))]);
+		},
+	},
+	{
+		name: `adamW ${length}`,
+		kernels: ['adamW'],
+		tolerance,
+		run({ backend, output, normal, draw }) {
+			for (const step of [1, 1000]) {
+				backend.adamW(
+					output(`parameters at ${step}`, [length], draw.normal(length)),
+					normal([length]),
+					output(`first moment at ${step}`, [length], draw.normal(length, 0.1)),
+					output(`second moment at ${step}`, [length], draw.normal(length).map(Math.abs)),
+					{
+						learningRate: 1e-2,
+						beta1: 0.9,
+						beta2: 0.999,
+						epsilon: 1e-8,
+						weightDecay: 0.05,
+						step,
+						gradientScale: 0.3,
+					},
+				);
+			}
+		},
+	},
+]);
+
+const byMatrix: readonly AgreementCase[] = matrices.flatMap(([rows, columns]): AgreementCase[] => [
+	{
+		name: `addBias, biasBackward [${rows}, ${columns}]`,
+		kernels: ['addBias', 'biasBackward'],
+		tolerance,
+		run({ backend, output, normal, draw }) {
+			const [shape, bias] = [[rows, columns], normal([columns])];
+			backend.addBias(output('y', shape), normal(shape), bias);
+			const inPlace = output('in place', shape, draw.normal(rows * columns));
+			backend.addBias(inPlace, inPlace, bias);
+			backend.biasBackward({ view: output('dBias', [columns]), accumulate: false }, normal(shape));
+			const added = output('dBias added', [columns], draw.normal(columns));
+			backend.biasBackward({ view: added, accumulate: true }, normal(shape));
+		},
+	},
+	{
+		name: `scaleRows [${rows}, ${columns}]`,
+		kernels: ['scaleRows'],
+		tolerance,
+		run({ backend, output, normal, draw }) {
+			backend.scaleRows(output('x', [rows, columns], draw.normal(rows * columns)), normal([rows]));
+		},
+	},
+]);
+
+/** Halves between two neighbours, the smallest numbers, and what becomes infinite in half precision. */
+const awkward = [
+	0,
+	-0,
+	1,
+	1 + 2 ** -8,
+	1 + 3 * 2 ** -8,
+	1 + 2 ** -11,
+	1 + 3 * 2 ** -11,
+	-65_504,
+	65_519,
+	65_520,
+]
+	.concat([1e30, 2 ** -14, 2 ** -24, 2 ** -25, 3 * 2 ** -25, 1e-40, -1e-6])
+	.map(Math.fround);
+
+const copies: readonly AgreementCase[] = (['f32', 'bf16', 'f16', 'i32'] as const).map((dtype) => ({
+	name: `copy ${dtype}`,
+	kernels: ['copy'],
+	tolerance: 0,
+	run({ backend, output, input, draw }) {
+		if (dtype === 'i32') {
+			backend.copy(output('copy', [9], undefined, 'i32'), input([9], draw.integers(9, 1000)));
+			return;
+		}
+		const values = Float32Array.of(...awkward, ...draw.normal(1001, 10));
+		const shape = [values.length];
+		const narrow = output('narrow', shape, undefined, dtype);
+		backend.copy(narrow, input(shape, values));
+		backend.copy(output('copy', shape, undefined, dtype), narrow);
+		const finite = { ...viewOf(narrow.buffer, [1001], narrow.offset + awkward.length), dtype };
+		backend.copy(output('wide', [1001]), finite);
+	},
+}));
+
+export const elementwiseCases: readonly AgreementCase[] = [...bySize, ...byMatrix, ...copies];

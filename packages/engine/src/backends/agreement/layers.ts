@@ -1,0 +1,208 @@
+import type { Activation, AttentionShape } from '../contract.ts';
+import { elements, viewOf } from '../view.ts';
+import { type AgreementCase, fp32Tolerance as tolerance, type Workbench } from './workbench.ts';
+
+/** [T, H]; at least three elements, since what is left of one or two after normalising them is rounding alone. */
+const shapes = [
+	[1, 3],
+	[1, 5],
+	[3, 64],
+	[2, 1000],
+	[33, 17],
+	[130, 576],
+] as const;
+
+/** Two destinations of a gradient, one to write over and one to add to. */
+function destinations({ output, draw }: Workbench, name: string, shape: readonly number[], length: number) {
+	return [
+		{ view: output(name, shape), accumulate: false },
+		{ view: output(`${name} added`, shape, draw.normal(length)), accumulate: true },
+	] as const;
+}
+
+const norms: readonly AgreementCase[] = shapes.flatMap(([t, h]): AgreementCase[] => [
+	{
+		name: `rmsNorm [${t}, ${h}]`,
+		kernels: ['rmsNorm', 'rmsNormBackward'],
+		tolerance,
+		run(bench) {
+			const { backend, output, normal } = bench;
+			const [x, weight, dy] = [normal([t, h], 3), normal([h]), normal([t, h])];
+			const rstd = output('rstd', [t]);
+			backend.rmsNorm(output('y', [t, h]), rstd, x, weight, 1e-5);
+			const [dx, dxAdded] = destinations(bench, 'dx', [t, h], t * h);
+			const [dWeight, dWeightAdded] = destinations(bench, 'dWeight', [h], h);
+			const saved = { x, rstd, weight };
+			backend.rmsNormBackward({ dx, dWeight: dWeightAdded }, saved, dy);
+			backend.rmsNormBackward({ dx: dxAdded, dWeight: undefined }, saved, dy);
+			backend.rmsNormBackward({ dx: undefined, dWeight }, saved, dy);
+		},
+	},
+	{
+		name: `layerNorm [${t}, ${h}]`,
+		kernels: ['layerNorm', 'layerNormBackward'],
+		tolerance,
+		run(bench) {
+			const { backend, output, normal } = bench;
+			const [x, weight, bias, dy] = [normal([t, h], 3), normal([h]), normal([h]), normal([t, h])];
+			const [mean, rstd] = [output('mean', [t]), output('rstd', [t])];
+			backend.layerNorm(output('y', [t, h]), mean, rstd, x, weight, bias, 1e-5);
+			backend.layerNorm(output('y without bias', [t, h]), mean, rstd, x, weight, undefined, 1e-5);
+			const [dx, dxAdded] = destinations(bench, 'dx', [t, h], t * h);
+			const [dWeight, dWeightAdded] = destinations(bench, 'dWeight', [h], h);
+			const [dBias, dBiasAdded] = destinations(bench, 'dBias', [h], h);
+			const saved = { x, mean, rstd, weight };
+			backend.layerNormBackward({ dx, dWeight: dWeightAdded, dBias }, saved, dy);
+			backend.layerNormBackward({ dx: dxAdded, dWeight: undefined, dBias: undefined }, saved, dy);
+			backend.layerNormBackward({ dx: undefined, dWeight, dBias: dBiasAdded }, saved, dy);
+		},
+	},
+]);
+
+const ropes: readonly AgreementCase[] = [
+	[1, 1, 2],
+	[3, 2, 8],
+	[5, 3, 10],
+	[1, 9, 24],
+	[70, 9, 64],
+	[4, 1, 80],
+	[6, 5, 128],
+].map(([t, heads, d]) => ({
+	name: `rope [${t}, ${heads} × ${d}]`,
+	kernels: ['rope'],
+	tolerance,
+	run({ backend, output, normal, draw, input }) {
+		const [tokens, headDim] = [t!, d!];
+		const half = headDim / 2;
+		const angles = draw.normal(tokens * half, 3);
+		const [cos, sin] = [Math.cos, Math.sin].map((f) => input([tokens, half], angles.map(f)));
+		const shape = [tokens, heads! * headDim];
+		backend.rope(output('y', shape), normal(shape), cos!, sin!, headDim, false);
+		const inPlace = output('in place', shape, draw.normal(tokens * heads! * headDim));
+		backend.rope(inPlace, inPlace, cos!, sin!, headDim, true);
+	},
+}));
+
+/** Query heads, key/value heads, head dimension. */
+const headLayouts = [
+	[1, 1, 8],
+	[3, 3, 10],
+	[4, 2, 24],
+	[9, 3, 64],
+	[5, 1, 80],
+	[2, 1, 128],
+] as const;
+const segmentLengths = [[1], [7], [1, 1, 1, 1, 1], [3, 1, 17, 2], [65], [16, 16, 32], [131, 5]];
+
+/**
+ * A token alone in its segment has no gradient in q and k but for rounding: then the three are compared as one
+ * tensor, by the norm of dv.
+ */
+function attentionGradients(
+	output: Workbench['output'],
+	wide: readonly number[],
+	narrow: readonly number[],
+	apart: boolean,
+) {
+	if (apart) return { dq: output('dq', wide), dk: output('dk', narrow), dv: output('dv', narrow) };
+	const [q, kv] = [elements(wide), elements(narrow)];
+	const all = output('dq, dk, dv', [q + 2 * kv]);
+	return {
+		dq: viewOf(all.buffer, wide, all.offset),
+		dk: viewOf(all.buffer, narrow, all.offset + q),
+		dv: viewOf(all.buffer, narrow, all.offset + q + kv),
+	};
+}
+
+const attentions: readonly AgreementCase[] = headLayouts.flatMap(([heads, keyValueHeads, headDim]) =>
+	segmentLengths.flatMap((segments, i) =>
+		(i % 2 === 0 ? [true] : [true, false]).map(
+			(causal): AgreementCase => ({
+				name: `attention ${heads}/${keyValueHeads} × ${headDim} ${causal ? 'causal' : 'both ways'}, segments ${segments.join(' ')}`,
+				kernels: ['attention', 'attentionBackward'],
+				tolerance,
+				run({ backend, output, normal, integers }) {
+					const starts = [0];
+					for (const length of segments) starts.push(starts.at(-1)! + length);
+					const tokens = starts.at(-1)!;
+					const shape: AttentionShape = {
+						heads,
+						keyValueHeads,
+						headDim,
+						causal,
+						scale: 1 / Math.sqrt(headDim),
+						longestSegment: Math.max(...segments),
+					};
+					const [wide, narrow] = [
+						[tokens, heads * headDim],
+						[tokens, keyValueHeads * headDim],
+					];
+					const [q, k, v] = [normal(wide!, 2), normal(narrow!), normal(narrow!)];
+					const [out, logSumExp] = [output('out', wide!), output('logSumExp', [tokens, heads])];
+					const segmentStarts = integers([starts.length], starts);
+					backend.attention(out, logSumExp, q, k, v, segmentStarts, shape);
+					backend.attentionBackward(
+						attentionGradients(output, wide!, narrow!, Math.max(...segments) > 1),
+						{ q, k, v, out, logSumExp, segmentStarts },
+						normal(wide!),
+						shape,
+					);
+				},
+			}),
+		),
+	),
+);
+
+const kinds: readonly Activation[] = ['gelu', 'geluTanh', 'tanh', 'silu'];
+const activations: readonly AgreementCase[] = [1, 15, 64, 1001, 70_001].flatMap((length): AgreementCase[] => [
+	...kinds.map(
+		(kind): AgreementCase => ({
+			name: `${kind} ${length}`,
+			kernels: ['activation', 'activationBackward'],
+			tolerance,
+			run(bench) {
+				const { backend, output, normal } = bench;
+				const [x, dy] = [normal([length], 3), normal([length])];
+				backend.activation(kind, output('y', [length]), x);
+				for (const dx of destinations(bench, 'dx', [length], length)) {
+					backend.activationBackward(kind, dx, dy, x);
+				}
+			},
+		}),
+	),
+	{
+		name: `swiglu ${length}`,
+		kernels: ['swiglu', 'swigluBackward'],
+		tolerance,
+		run({ backend, output, normal, draw }) {
+			const [gate, up, dy] = [normal([length], 3), normal([length]), normal([length])];
+			backend.swiglu(output('y', [length]), gate, up);
+			backend.swigluBackward(output('dGate', [length]), output('dUp', [length]), dy, gate, up);
+			const [gateInPlace, upInPlace] = [
+				output('dGate in place', [length], draw.normal(length)),
+				output('dUp in place', [length], draw.normal(length)),
+			];
+			backend.swigluBackward(gateInPlace, upInPlace, dy, gateInPlace, upInPlace);
+		},
+	},
+]);
+
+const saturated: readonly AgreementCase[] = kinds.map((kind) => ({
+	name: `${kind} far out`,
+	kernels: ['activation', 'activationBackward'],
+	tolerance,
+	run({ backend, output, input }) {
+		const x = input([7], Float32Array.of(0, 12, -12, 90, -90, 1e4, -1e4));
+		const dx = { view: output('dx', [7]), accumulate: false };
+		backend.activation(kind, output('y', [7]), x);
+		backend.activationBackward(kind, dx, input([7], new Float32Array(7).fill(1)), x);
+	},
+}));
+
+export const layerCases: readonly AgreementCase[] = [
+	...norms,
+	...ropes,
+	...attentions,
+	...activations,
+	...saturated,
+];

@@ -1,0 +1,205 @@
+import type { FocalOptions, Precision } from '../contract.ts';
+import { randomWeight } from './weights.ts';
+import { type AgreementCase, bf16Tolerance, fp32Tolerance, type Workbench } from './workbench.ts';
+
+const tolerance = fp32Tolerance;
+
+/** Rows of a table, how many are taken, H. */
+const gathers = [
+	[1, 1, 1],
+	[3, 7, 5],
+	[50, 130, 64],
+	[9, 1, 577],
+] as const;
+
+const rows: readonly AgreementCase[] = gathers.flatMap(([tableRows, taken, h]): AgreementCase[] => [
+	...(['f32', 'bf16', 'f16'] as const).map(
+		(kind): AgreementCase => ({
+			name: `gatherRows ${kind} ${taken} of [${tableRows}, ${h}]`,
+			kernels: ['gatherRows'],
+			tolerance: 0,
+			run(bench) {
+				const table = randomWeight(bench, kind, tableRows, h);
+				if ('layout' in table) throw new TypeError('a table is dense');
+				const ids = bench.integers([taken], bench.draw.integers(taken, tableRows));
+				bench.backend.gatherRows(bench.output('y', [taken, h]), table, ids);
+			},
+		}),
+	),
+	{
+		name: `scatterAddRows ${taken} to [${tableRows}, ${h}]`,
+		kernels: ['scatterAddRows'],
+		tolerance,
+		run({ backend, output, normal, integers, draw }) {
+			const table = output('table', [tableRows, h], draw.normal(tableRows * h));
+			backend.scatterAddRows(table, normal([taken, h]), integers([taken], draw.integers(taken, tableRows)));
+		},
+	},
+]);
+
+/** Lengths of functions with a token between them, and H. */
+const pools = [
+	[[1], 1],
+	[[1, 1, 1], 7],
+	[[5, 1, 70], 33],
+	[[200], 576],
+] as const;
+
+const pooling: readonly AgreementCase[] = pools.flatMap(([lengths, h]) =>
+	(['mean', 'max'] as const).map(
+		(kind): AgreementCase => ({
+			name: `poolRows ${kind} ${lengths.join(' ')} × ${h}`,
+			kernels: ['poolRows', 'poolRowsBackward'],
+			tolerance,
+			run({ backend, output, input, normal, integers, draw }) {
+				const bounds: number[] = [];
+				let tokens = 1;
+				for (const length of lengths) {
+					bounds.push(tokens, tokens + length);
+					tokens += length + 1;
+				}
+				const functions = lengths.length;
+				// Few different values, so that maxima tie.
+				const x = input([tokens, h], Float32Array.from(draw.integers(tokens * h, 5)));
+				const ranges = integers([functions, 2], bounds);
+				const argmax = kind === 'max' ? output('argmax', [functions, h], undefined, 'i32') : undefined;
+				backend.poolRows(kind, output('y', [functions, h]), argmax, x, ranges);
+				const dx = output('dx', [tokens, h], draw.normal(tokens * h));
+				backend.poolRowsBackward(kind, dx, normal([functions, h]), argmax, ranges);
+			},
+		}),
+	),
+);
+
+/** [R, H, V] */
+const vocabularies = [
+	[1, 8, 1],
+	[1, 64, 1000],
+	[5, 33, 517],
+	[70, 48, 300],
+	[33, 130, 65],
+] as const;
+
+const linearCrossEntropies: readonly AgreementCase[] = (['fp32', 'bf16'] as Precision[]).flatMap(
+	(precision) =>
+		(['f32', 'bf16', 'table4'] as const).flatMap((kind) =>
+			vocabularies.map(
+				([r, h, v]): AgreementCase => ({
+					name: `linearCrossEntropy ${kind} ${precision} [${r}, ${h}, ${v}]`,
+					kernels: ['linearCrossEntropy', 'linearCrossEntropyBackward'],
+					tolerance: precision === 'fp32' ? fp32Tolerance : bf16Tolerance,
+					run(bench) {
+						const { backend, output, normal, integers, draw, record, input } = bench;
+						const hidden = normal([r, h], 0.3);
+						const weight = randomWeight(bench, kind, v, h);
+						const ids = draw.integers(r, v).map((id, i) => (i % 5 === 3 ? -100 : id));
+						const targets = integers([r], ids);
+						const logSumExp = input([r], new Float32Array(r).fill(Number.NaN));
+						backend.linearCrossEntropy(output('losses', [r]), logSumExp, hidden, weight, targets, precision);
+						const saved = backend.download(logSumExp);
+						record(
+							'logSumExp',
+							saved.map((value, i) => (ids[i] === -100 ? 0 : value)),
+						);
+						backward(bench, { hidden, weight, targets, logSumExp }, [r, h, v], kind === 'f32', precision);
+					},
+				}),
+			),
+		),
+);
+
+function backward(
+	{ backend, output, normal, draw }: Workbench,
+	saved: Parameters<Workbench['backend']['linearCrossEntropyBackward']>[1],
+	[r, h, v]: readonly [number, number, number],
+	trainable: boolean,
+	precision: Precision,
+): void {
+	const dLosses = normal([r]);
+	const dHidden = { view: output('dHidden', [r, h]), accumulate: false };
+	const dWeight = trainable ? { view: output('dWeight', [v, h]), accumulate: false } : undefined;
+	backend.linearCrossEntropyBackward({ dHidden, dWeight }, saved, dLosses, precision);
+	const dHiddenAdded = { view: output('dHidden added', [r, h], draw.normal(r * h)), accumulate: true };
+	backend.linearCrossEntropyBackward(
+		{ dHidden: dHiddenAdded, dWeight: undefined },
+		saved,
+		dLosses,
+		precision,
+	);
+	if (!trainable) return;
+	const dWeightAdded = { view: output('dWeight added', [v, h], draw.normal(v * h)), accumulate: true };
+	backend.linearCrossEntropyBackward(
+		{ dHidden: undefined, dWeight: dWeightAdded },
+		saved,
+		dLosses,
+		precision,
+	);
+}
+
+const focalOptions: readonly FocalOptions[] = [0, 0.5, 1, 2, 5].flatMap((gamma) => [
+	{ gamma, gradient: 'full' },
+	{ gamma, gradient: 'detached' },
+]);
+
+/** What is added to the logit of the label: random, well classified, badly classified, hopeless. */
+const leads = [0, 25, -25, -1e4, 1e4];
+
+const focal: readonly AgreementCase[] = focalOptions.flatMap((options) =>
+	leads.flatMap((lead) =>
+		[
+			[1, 2],
+			[9, 3],
+			[33, 17],
+		].map(([functions, classes]): AgreementCase => {
+			const [f, c] = [functions!, classes!];
+			return {
+				name: `focalLoss γ ${options.gamma} ${options.gradient}, label ahead by ${lead}, [${f}, ${c}]`,
+				kernels: ['focalLoss'],
+				tolerance,
+				run({ backend, output, input, integers, draw }) {
+					const labels = draw.integers(f, c);
+					const logits = draw.normal(f * c, 2);
+					for (let i = 0; i < f; i++) logits[i * c + labels[i]!]! += lead;
+					backend.focalLoss(
+						{
+							losses: output('losses', [f]),
+							probabilities: output('probabilities', [f, c]),
+							dLogits: output('dLogits', [f, c]),
+						},
+						input([f, c], logits),
+						integers([f], labels),
+						input([f], draw.normal(f).map(Math.abs)),
+						options,
+					);
+				},
+			};
+		}),
+	),
+);
+
+const focalOfNegLogP: readonly AgreementCase[] = focalOptions.map((options) => ({
+	name: `focalOfNegLogP γ ${options.gamma} ${options.gradient}`,
+	kernels: ['focalOfNegLogP'],
+	tolerance,
+	run({ backend, output, input, draw }) {
+		for (const scale of [1e-6, 1, 100]) {
+			const values = draw.normal(65, scale).map(Math.abs);
+			values[0] = 0;
+			values[1] = -1e-8;
+			backend.focalOfNegLogP(
+				{ losses: output(`losses × ${scale}`, [65]), derivative: output(`derivative × ${scale}`, [65]) },
+				input([65], values),
+				input([65], draw.normal(65).map(Math.abs)),
+				options,
+			);
+		}
+	},
+}));
+
+export const rowAndLossCases: readonly AgreementCase[] = [
+	...rows,
+	...pooling,
+	...linearCrossEntropies,
+	...focal,
+	...focalOfNegLogP,
+];

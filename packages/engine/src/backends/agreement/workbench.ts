@@ -1,0 +1,120 @@
+import type { Backend, DataType, View } from '../contract.ts';
+import { type Draw, drawFromPool } from '../testing/tensors.ts';
+import { elements, viewOf } from '../view.ts';
+
+type HostArray = ReturnType<Backend['download']>;
+
+/** Unwritten memory and a margin around every tensor hold this: NaN in float types, so that a stray read shows. */
+const poison = { f32: Number.NaN, bf16: 0x7fff, f16: 0x7fff, i32: -7_777_777, u8: 0xaa, i8: -86 } as const;
+/** Odd, so that no tensor of a case is aligned by accident. */
+const margin = 19;
+
+function poisoned(dtype: DataType, length: number): HostArray {
+	switch (dtype) {
+		case 'f32':
+			return new Float32Array(length).fill(poison.f32);
+		case 'bf16':
+		case 'f16':
+			return new Uint16Array(length).fill(poison[dtype]);
+		case 'i32':
+			return new Int32Array(length).fill(poison.i32);
+		case 'u8':
+			return new Uint8Array(length).fill(poison.u8);
+		case 'i8':
+			return new Int8Array(length).fill(poison.i8);
+	}
+}
+
+/** Where a case makes its tensors, the same on every backend. */
+export interface Workbench {
+	readonly backend: Backend;
+	readonly draw: Draw;
+	/** A tensor with these values, of the type of the array or as named. */
+	readonly input: (shape: readonly number[], values: HostArray, dtype?: DataType) => View;
+	/** An `f32` tensor of normal numbers. */
+	readonly normal: (shape: readonly number[], std?: number) => View;
+	readonly integers: (shape: readonly number[], values: ArrayLike<number>) => View;
+	/** A tensor whose content is compared at the end; unwritten unless it starts with values. */
+	readonly output: (
+		name: string,
+		shape: readonly number[],
+		start?: HostArray | undefined,
+		dtype?: DataType,
+	) => View;
+	/** Compares numbers that are no tensor, or a part of one. */
+	readonly record: (name: string, values: ArrayLike<number>) => void;
+}
+
+export type Outputs = ReadonlyMap<string, HostArray>;
+
+/**
+ * Runs a case on a backend and gives what its outputs hold. Throws if a kernel wrote outside of its tensors. All
+ * memory is freed.
+ */
+export function runOn(backend: Backend, seed: number, run: (bench: Workbench) => void): Outputs {
+	const views: View[] = [];
+	const outputs = new Map<string, View>();
+	const results = new Map<string, HostArray>();
+	const draw = drawFromPool(seed);
+
+	function place(shape: readonly number[], dtype: DataType, values: HostArray | undefined): View {
+		const length = elements(shape);
+		const buffer = backend.allocate(dtype, length + 2 * margin);
+		const whole = poisoned(dtype, length + 2 * margin);
+		if (values !== undefined) whole.set(values, margin);
+		backend.upload(viewOf(buffer, [whole.length]), whole);
+		const view = viewOf(buffer, shape, margin);
+		views.push(view);
+		return view;
+	}
+
+	function checkMargins(view: View): void {
+		const whole = backend.download(viewOf(view.buffer, [view.buffer.length]));
+		const expected = poison[view.dtype];
+		const end = whole.length - margin;
+		for (let i = 0; i < margin; i++) {
+			if (Object.is(whole[i], expected) && Object.is(whole[end + i], expected)) continue;
+			throw new Error(`a kernel wrote outside of a tensor of shape [${view.shape.join(', ')}]`);
+		}
+	}
+
+	run({
+		backend,
+		draw,
+		input: (shape, values, dtype = typeOf(values)) => place(shape, dtype, values),
+		normal: (shape, std) => place(shape, 'f32', draw.normal(elements(shape), std)),
+		integers: (shape, values) => place(shape, 'i32', Int32Array.from(values)),
+		output(name, shape, start, dtype = start === undefined ? 'f32' : typeOf(start)) {
+			const view = place(shape, dtype, start);
+			outputs.set(name, view);
+			return view;
+		},
+		record: (name, values) => results.set(name, Float64Array.from(values)),
+	});
+	for (const view of views) checkMargins(view);
+	for (const [name, view] of outputs) results.set(name, backend.download(view));
+	for (const view of views) backend.free(view.buffer);
+	return results;
+}
+
+function typeOf(values: HostArray): DataType {
+	if (values instanceof Float32Array) return 'f32';
+	if (values instanceof Int32Array) return 'i32';
+	if (values instanceof Uint8Array) return 'u8';
+	if (values instanceof Int8Array) return 'i8';
+	throw new TypeError(`a ${values.constructor.name} needs its type named`);
+}
+
+export interface AgreementCase {
+	readonly name: string;
+	/** What the backend must have for this case. */
+	readonly kernels: readonly (keyof Backend)[];
+	/** Largest distance from the reference, relative to the norm, of outputs in float32; others must be equal. */
+	readonly tolerance: number;
+	readonly run: (bench: Workbench) => void;
+}
+
+/** fp32 kernels against float64 sums. */
+export const fp32Tolerance = 1e-5;
+/** Products with operands rounded to bfloat16, where a second rounding may fall to the other side. */
+export const bf16Tolerance = 1e-2;
