@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { doctorCommand } from '../commands/doctor.ts';
 import { runCommandLine } from './program.ts';
 import { processTerminal } from './terminal.ts';
 
@@ -6,4 +7,6 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 	version: string;
 };
 
-process.exitCode = await runCommandLine(process.argv.slice(2), [], processTerminal(), version);
+const commands = [doctorCommand];
+
+process.exitCode = await runCommandLine(process.argv.slice(2), commands, processTerminal(), version);

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../cli/program.ts';
 import { configOptions } from '../config/options.ts';
 import { demoCommand } from './demo.ts';
-import { doctorCommand } from './doctor.ts';
+import { describeMachine, doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { modelCommand } from './model.ts';
 import { trainCommand } from './train.ts';
@@ -35,7 +35,7 @@ async function run(...argv: string[]) {
 		evaluateCommand(record),
 		modelCommand({ info: record, quantize: record }),
 		demoCommand(record),
-		doctorCommand(async () => record('doctor')),
+		doctorCommand,
 	];
 	const exitCode = await runCommandLine(argv, definitions, terminal, '0.0.0');
 	return { exitCode, request: requests[0], stdout, stderr };
@@ -148,7 +148,7 @@ describe('evaluate', () => {
 	});
 });
 
-describe('model, demo, doctor', () => {
+describe('model, demo', () => {
 	it('hand over what was asked for', async () => {
 		expect((await run('model', 'info', 'm')).request).toBe('m');
 		expect((await run('model', 'quantize', 'm', '--type', 'nf4', '--output', 'o')).request).toEqual({
@@ -170,7 +170,6 @@ describe('model, demo, doctor', () => {
 		);
 		expect(plain.request).toMatchObject({ doubleQuantization: false });
 		expect((await run('demo', '--seed', '4')).request).toEqual({ output: 'runs/demo', seed: 4 });
-		expect((await run('doctor')).request).toBe('doctor');
 	});
 
 	it('name every flag that is wrong or missing', async () => {
@@ -178,5 +177,34 @@ describe('model, demo, doctor', () => {
 		expect(exitCode).toBe(2);
 		expect(stderr).toContain('--type: expected one of nf4, fp4');
 		expect(stderr).toContain('--output: required');
+	});
+});
+
+describe('doctor', () => {
+	it('prints the same report as lines and as JSON', async () => {
+		const report = JSON.parse((await run('doctor', '--json')).stdout);
+		for (const name of ['backend', 'isa', 'threads', 'memoryBytes', 'gpus'])
+			expect(report).toHaveProperty(name);
+		expect((await run('doctor')).stdout).toContain(`backend   ${report.backend}`);
+	});
+
+	it('says why there are no native kernels', () => {
+		const text = describeMachine({
+			backend: 'reference',
+			isa: null,
+			threads: 1,
+			memoryBytes: 2 ** 34,
+			freeMemoryBytes: 2 ** 33,
+			gpus: [],
+			node: '24.0.0',
+			platform: 'linux-x64',
+			cpu: 'some processor',
+			instructionSets: [],
+			nativeFailure: { reason: 'building the native kernels failed', details: 'no C++ compiler found' },
+			fits: [],
+		});
+		expect(text).toContain('building the native kernels failed');
+		expect(text).toContain('no C++ compiler found');
+		expect(text).toContain('g++');
 	});
 });

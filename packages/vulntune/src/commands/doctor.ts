@@ -1,18 +1,48 @@
-import type { CommandContext, CommandResult } from '../cli/context.ts';
+import { formatBytes } from '../cli/format.ts';
 import type { CommandDefinition } from '../cli/program.ts';
+import { examineMachine, type MachineReport } from '../doctor/examineMachine.ts';
 
-/** `vulntune doctor`; `examine` is what does the work. */
-export function doctorCommand(
-	examine: (context: CommandContext) => Promise<CommandResult>,
-): CommandDefinition {
-	return (program, run) => {
-		program
-			.command('doctor')
-			.summary('show what this machine offers')
-			.description(
-				'Show what this machine offers: backend, instruction set, threads, memory, GPUs, and what would fit.',
-			)
-			.addHelpText('after', '\nExamples:\n  vulntune doctor\n  vulntune doctor --json')
-			.action(() => run(examine));
-	};
+/** `vulntune doctor`. */
+export const doctorCommand: CommandDefinition = (program, run) => {
+	program
+		.command('doctor')
+		.summary('show what this machine offers')
+		.description(
+			'Show what this machine offers: backend, instruction set, threads, memory, GPUs, and what would fit.',
+		)
+		.addHelpText('after', '\nExamples:\n  vulntune doctor\n  vulntune doctor --json')
+		.action(() =>
+			run(async () => {
+				const report = await examineMachine();
+				return { data: report, text: describeMachine(report) };
+			}),
+		);
+};
+
+/** The report as lines for people. */
+export function describeMachine(report: MachineReport): string {
+	const { nativeFailure: failure, gpus } = report;
+	const sets = report.instructionSets.filter(({ supported }) => supported).map(({ name }) => name);
+	const lines = [
+		`backend   ${report.backend}${report.isa === null ? '' : `, ${report.isa}`}, threads: ${report.threads}`,
+		`cpu       ${report.cpu} (${report.platform}); kernels for ${sets.join(', ') || 'none'}`,
+		`memory    ${formatBytes(report.memoryBytes)}, free: ${formatBytes(report.freeMemoryBytes)}`,
+		`gpus      ${gpus.map(({ name, memoryBytes }) => `${name} (${formatBytes(memoryBytes)})`).join(', ') || 'none'}`,
+		`node      ${report.node}`,
+	];
+	if (failure !== null) {
+		lines.push(
+			'',
+			`No native kernels: ${failure.reason}. Everything runs, very slowly.`,
+			...(failure.details === null ? [] : [failure.details]),
+			'Install g++ or clang++ (C++20) and run `npm install` again.',
+		);
+	}
+	lines.push('', 'Would fit (estimates for adapters of rank 8, 512 tokens):');
+	for (const { model, method, bytes, fits } of report.fits) {
+		lines.push(
+			`  ${fits ? 'yes' : 'no '}  ${model.padEnd(24)}${method.padEnd(7)}${formatBytes(bytes).padStart(9)}`,
+		);
+	}
+	return lines.join('\n');
 }

@@ -1,0 +1,69 @@
+import os from 'node:os';
+import { cpuFeatures } from '@vulntune/engine/backends/cpu/features.ts';
+import { findGpus, type Gpu } from './gpus.ts';
+import { estimateTrainingBytes, knownShapes } from './memoryEstimate.ts';
+
+/** What `vulntune doctor --json` prints; others script against the names. */
+export interface MachineReport {
+	/** What `backend: auto` takes. */
+	readonly backend: 'cpu' | 'cuda' | 'wasm' | 'reference';
+	/** Instruction set of the cpu backend; null on another. */
+	readonly isa: string | null;
+	/** What `threads: auto` takes. */
+	readonly threads: number;
+	/** Memory that this process may use: the machine's, or its container's share. */
+	readonly memoryBytes: number;
+	readonly freeMemoryBytes: number;
+	readonly gpus: readonly Gpu[];
+	readonly node: string;
+	readonly platform: string;
+	readonly cpu: string;
+	/** Instruction sets the native kernels were built for, and whether this machine runs them. */
+	readonly instructionSets: readonly { readonly name: string; readonly supported: boolean }[];
+	/** Why there are no native kernels; null where they are there. */
+	readonly nativeFailure: { readonly reason: string; readonly details: string | null } | null;
+	/** Estimates for adapters of rank 8 at 512 tokens. */
+	readonly fits: readonly {
+		readonly model: string;
+		readonly method: 'qlora' | 'lora';
+		readonly bytes: number;
+		readonly fits: boolean;
+	}[];
+}
+
+const tokens = 512;
+
+/** Looks at the machine; takes no longer than asking its GPU driver. */
+export async function examineMachine(): Promise<MachineReport> {
+	const features = cpuFeatures();
+	const isNative = features.failure === undefined;
+	const memoryBytes = availableMemory();
+	return {
+		backend: isNative ? 'cpu' : 'reference',
+		isa: features.best ?? null,
+		threads: isNative ? features.threads : 1,
+		memoryBytes,
+		freeMemoryBytes: Math.min(os.freemem(), memoryBytes),
+		gpus: await findGpus(),
+		node: process.versions.node,
+		platform: `${process.platform}-${process.arch}`,
+		cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
+		instructionSets: features.instructionSets.map(({ name, supported }) => ({ name, supported })),
+		nativeFailure:
+			features.failure === undefined
+				? null
+				: { reason: features.failure.reason, details: features.failure.details ?? null },
+		fits: knownShapes.flatMap((shape) =>
+			(['qlora', 'lora'] as const).map((method) => {
+				const bytes = Math.round(estimateTrainingBytes(shape, method === 'qlora' ? 'nf4' : 'bf16', tokens));
+				return { model: shape.name, method, bytes, fits: bytes <= memoryBytes };
+			}),
+		),
+	};
+}
+
+/** A container's limit counts only where it is below what the machine has: without one the system reports a huge number. */
+function availableMemory(): number {
+	const limit = process.constrainedMemory();
+	return limit > 0 ? Math.min(limit, os.totalmem()) : os.totalmem();
+}
