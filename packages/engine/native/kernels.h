@@ -52,10 +52,18 @@
 		(Pool& pool, float* dWeight, bool accumulate, const float* x, const float* mean, const float*      \
 		rstd, const float* dy, int64_t rows, int64_t width))
 
-#define VULNTUNE_ATTENTION_KERNELS(KERNEL)                                                           \
-	KERNEL(void, rope,                                                                               \
-		(Pool& pool, float* y, const float* x, const float* cosine, const float* sine, int64_t rows, \
-		int64_t heads, int64_t headDim, bool inverse))
+#define VULNTUNE_ATTENTION_KERNELS(KERNEL)                                                                 \
+	KERNEL(void, rope,                                                                                     \
+		(Pool& pool, float* y, const float* x, const float* cosine, const float* sine, int64_t rows,       \
+		int64_t heads, int64_t headDim, bool inverse))                                                     \
+	KERNEL(void, attention,                                                                                \
+		(Pool& pool, float* out, float* logSumExp, const float* q, const float* k, const float* v, const   \
+		int32_t* segmentStarts, int64_t segments, int64_t heads, int64_t keyValueHeads, int64_t headDim,   \
+		bool causal, float scale))                                                                         \
+	KERNEL(void, attentionBackward,                                                                        \
+		(Pool& pool, float* dq, float* dk, float* dv, const float* q, const float* k, const float* v,      \
+		const float* out, const float* logSumExp, const float* dOut, const int32_t* segmentStarts, int64_t \
+		segments, int64_t heads, int64_t keyValueHeads, int64_t headDim, bool causal, float scale))
 
 #define VULNTUNE_ACTIVATION_KERNELS(KERNEL)                                                          \
 	KERNEL(void, swiglu, (Pool& pool, float* y, const float* gate, const float* up, int64_t length)) \
@@ -68,6 +76,8 @@
 		length))
 
 #define VULNTUNE_ROW_KERNELS(KERNEL)                                                                       \
+	KERNEL(double, firstRowOutside,                                                                        \
+		(Pool& pool, const int32_t* rows, int64_t count, int64_t tableRows, int32_t ignored))              \
 	KERNEL(void, gatherRowsF32,                                                                            \
 		(Pool& pool, float* y, const float* table, const int32_t* rows, int64_t count, int64_t width))     \
 	KERNEL(void, gatherRowsBf16,                                                                           \

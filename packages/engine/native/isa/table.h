@@ -4,6 +4,8 @@
 #include "../kernels.h"
 #include "../kernels/activation.h"
 #include "../kernels/adamW.h"
+#include "../kernels/attention.h"
+#include "../kernels/attentionBackward.h"
 #include "../kernels/copy.h"
 #include "../kernels/crossEntropy.h"
 #include "../kernels/dropout.h"

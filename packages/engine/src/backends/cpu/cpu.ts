@@ -1,10 +1,16 @@
 import { inputError, VulntuneError } from '../../errors.ts';
 import type { Backend } from '../contract.ts';
+import { activationGroup } from './activations.ts';
+import { attentionGroup } from './attention.ts';
 import { createDevice } from './device.ts';
 import { elementwiseGroup } from './elementwise.ts';
 import { cpuFeatures } from './features.ts';
+import { focalGroup } from './losses.ts';
 import { memoryGroup } from './memory.ts';
 import { loadNative } from './native.ts';
+import { normGroup } from './norms.ts';
+import { optimizerGroup } from './optimizer.ts';
+import { rowGroup } from './rows.ts';
 
 export interface CpuBackendOptions {
 	/** An instruction set by name, or the best of this machine. */
@@ -49,6 +55,12 @@ export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
 	const groups = {
 		...memoryGroup(device),
 		...elementwiseGroup(device),
+		...normGroup(device),
+		...attentionGroup(device),
+		...activationGroup(device),
+		...rowGroup(device),
+		...focalGroup(device),
+		...optimizerGroup(device),
 	};
 	return {
 		...groups,

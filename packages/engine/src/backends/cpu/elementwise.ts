@@ -1,29 +1,120 @@
-import type { Backend } from '../contract.ts';
-import { elements } from '../view.ts';
-import type { CpuDevice } from './device.ts';
+import type { Backend, DataType } from '../contract.ts';
+import { BYTES_PER_ELEMENT } from '../contract.ts';
+import { describe, elements } from '../view.ts';
+import { type CpuDevice, programError } from './device.ts';
 import { kernelsOf } from './native.ts';
 
-export type ElementwiseGroup = Pick<Backend, 'fill' | 'add'>;
+export type ElementwiseGroup = Pick<
+	Backend,
+	| 'fill'
+	| 'copy'
+	| 'add'
+	| 'addScaled'
+	| 'scale'
+	| 'dropout'
+	| 'addBias'
+	| 'biasBackward'
+	| 'sumOfSquares'
+	| 'scaleRows'
+>;
+
+type Conversion = (engine: number, target: number, source: number, length: number) => void;
 
 interface ElementwiseKernels {
 	fill(engine: number, target: number, length: number, value: number): void;
+	fillIntegers(engine: number, target: number, length: number, value: number): void;
+	copyBytes(engine: number, target: number, source: number, bytes: number): void;
+	readonly bf16FromF32: Conversion;
+	readonly f16FromF32: Conversion;
+	readonly f32FromBf16: Conversion;
+	readonly f32FromF16: Conversion;
+	readonly f16FromBf16: Conversion;
+	readonly bf16FromF16: Conversion;
 	add(engine: number, sum: number, a: number, b: number, length: number): void;
+	addScaled(engine: number, target: number, source: number, length: number, factor: number): void;
+	scale(engine: number, target: number, length: number, factor: number): void;
+	addBias(engine: number, y: number, x: number, bias: number, rows: number, width: number): void;
+	biasBackward(
+		engine: number,
+		dBias: number,
+		accumulate: boolean,
+		dy: number,
+		rows: number,
+		width: number,
+	): void;
+	scaleRows(engine: number, x: number, factor: number, rows: number, width: number): void;
+	sumOfSquares(engine: number, x: number, length: number): number;
+	dropout(
+		engine: number,
+		y: number,
+		x: number,
+		length: number,
+		seed: number,
+		stream: number,
+		probability: number,
+	): void;
 }
 
+/** Kernels that treat a tensor as a flat row of elements, or as rows that share a vector. */
 export function elementwiseGroup(device: CpuDevice): ElementwiseGroup {
 	const kernels = kernelsOf<ElementwiseKernels>(device.addon);
+	const { address } = device;
+	const conversions: Partial<Record<`${DataType} ${DataType}`, Conversion>> = {
+		'bf16 f32': kernels.bf16FromF32,
+		'f16 f32': kernels.f16FromF32,
+		'f32 bf16': kernels.f32FromBf16,
+		'f32 f16': kernels.f32FromF16,
+		'f16 bf16': kernels.f16FromBf16,
+		'bf16 f16': kernels.bf16FromF16,
+	};
 	return {
 		fill(target, value) {
-			kernels.fill(device.engine, device.address(target), elements(target.shape), value);
+			const kernel = target.dtype === 'i32' ? kernels.fillIntegers : kernels.fill;
+			kernel(device.engine, address(target), elements(target.shape), value);
+		},
+		copy(target, source) {
+			const length = elements(target.shape);
+			if (target.dtype === source.dtype) {
+				const bytes = length * BYTES_PER_ELEMENT[target.dtype];
+				kernels.copyBytes(device.engine, address(target), address(source), bytes);
+				return;
+			}
+			const conversion = conversions[`${target.dtype} ${source.dtype}`];
+			if (conversion === undefined) {
+				throw programError(
+					'COPY_TYPE',
+					`only float types are converted by a copy, found ${describe(source)} to ${describe(target)}`,
+				);
+			}
+			conversion(device.engine, address(target), address(source), length);
 		},
 		add(sum, a, b) {
-			kernels.add(
-				device.engine,
-				device.address(sum),
-				device.address(a),
-				device.address(b),
-				elements(sum.shape),
-			);
+			kernels.add(device.engine, address(sum), address(a), address(b), elements(sum.shape));
+		},
+		addScaled(target, source, factor) {
+			kernels.addScaled(device.engine, address(target), address(source), elements(target.shape), factor);
+		},
+		scale(target, factor) {
+			kernels.scale(device.engine, address(target), elements(target.shape), factor);
+		},
+		dropout(y, x, { seed, stream, probability }) {
+			kernels.dropout(device.engine, address(y), address(x), elements(x.shape), seed, stream, probability);
+		},
+		addBias(y, x, bias) {
+			const width = elements(bias.shape);
+			const rows = elements(x.shape) / width;
+			kernels.addBias(device.engine, address(y), address(x), address(bias), rows, width);
+		},
+		biasBackward(dBias, dy) {
+			const width = elements(dBias.view.shape);
+			const rows = elements(dy.shape) / width;
+			kernels.biasBackward(device.engine, address(dBias.view), dBias.accumulate, address(dy), rows, width);
+		},
+		sumOfSquares: (x) => kernels.sumOfSquares(device.engine, address(x), elements(x.shape)),
+		scaleRows(x, factor) {
+			const rows = elements(factor.shape);
+			const width = elements(x.shape) / rows;
+			kernels.scaleRows(device.engine, address(x), address(factor), rows, width);
 		},
 	};
 }

@@ -1,0 +1,202 @@
+// What the forward and the backward pass of attention share. A tile holds up to three vectors of queries; the lanes of a
+// vector are W neighbouring positions of one head, so that softmax needs no sums across lanes, and keys and values
+// are read as they lie. The heads that share a key/value head share its tiles.
+#pragma once
+#include "../pool.h"
+#include "loops.h"
+#include "math.h"
+#include "transpose.h"
+
+namespace vulntune::ISA {
+
+struct AttentionSizes {
+	int64_t heads;
+	int64_t keyValueHeads;
+	int64_t headDim;
+	bool causal;
+	float scale;
+
+	int64_t group() const { return heads / keyValueHeads; }
+	// Floats from one token's row to the next.
+	int64_t queryStride() const { return heads * headDim; }
+	int64_t keyStride() const { return keyValueHeads * headDim; }
+	// headDim in whole vectors.
+	int64_t paddedDim() const { return divideUp(headDim, W) * W; }
+	int vectorsPerTile() const { return group() % 3 == 0 ? 3 : 2; }
+	int64_t lanesPerTile() const { return vectorsPerTile() * W; }
+	// Vectors of queries of one segment and one key/value head: positions outermost, heads innermost.
+	int64_t queryVectors(int64_t length) const { return divideUp(length, W) * group(); }
+};
+
+constexpr float log2OfE = 1.44269504088896340736f;
+constexpr float logOf2 = 0.69314718055994530942f;
+// Keys whose scores are held at a time.
+constexpr int64_t keysPerTile = 64;
+constexpr int largestVectorsPerTile = 3;
+
+struct QueryTile {
+	int64_t length;  // of the segment
+	int vectors;
+	int64_t positions[largestVectorsPerTile];
+	int64_t heads[largestVectorsPerTile];
+
+	// Keys that some query of the tile sees.
+	int64_t keysSeen(bool causal) const {
+		return causal ? minimum(length, positions[vectors - 1] + W) : length;
+	}
+	// Keys that all queries of the tile see.
+	int64_t keysSeenByAll(bool causal) const { return causal ? positions[0] + 1 : length; }
+	int lanes(int vector) const { return static_cast<int>(minimum<int64_t>(W, length - positions[vector])); }
+};
+
+inline QueryTile makeTile(
+	const AttentionSizes& sizes, int64_t length, int64_t keyValueHead, int64_t firstVector, int64_t endVector) {
+	QueryTile tile;
+	tile.length = length;
+	tile.vectors = static_cast<int>(minimum<int64_t>(sizes.vectorsPerTile(), endVector - firstVector));
+	for (int j = 0; j < tile.vectors; j++) {
+		tile.positions[j] = (firstVector + j) / sizes.group() * W;
+		tile.heads[j] = keyValueHead * sizes.group() + (firstVector + j) % sizes.group();
+	}
+	return tile;
+}
+
+// ── a small matrix product ─────────────────────────────────────────────────────────────────────────────────────
+
+#if defined(SIMD_AVX512) || defined(__aarch64__)
+constexpr int rowsPerBlock = 8;
+#else
+constexpr int rowsPerBlock = 4;
+#endif
+
+// c [Rows, Vectors · W] (+)= a · b [depth, Vectors · W], where a is [Rows, depth] or, transposed, [depth, Rows].
+template <int Rows, int Vectors, bool Transposed>
+__attribute__((noinline)) static void multiplyBlock(
+	const float* a,
+	int64_t aStride,
+	const float* b,
+	int64_t bStride,
+	int64_t depth,
+	float* c,
+	int64_t cStride,
+	bool accumulate) {
+	vf sums[Rows][Vectors];
+	UNROLL for (int r = 0; r < Rows; r++) {
+		UNROLL for (int j = 0; j < Vectors; j++) {
+			sums[r][j] = accumulate ? load(c + r * cStride + j * W) : zero();
+		}
+	}
+	for (int64_t k = 0; k < depth; k++) {
+		vf factors[Vectors];
+		UNROLL for (int j = 0; j < Vectors; j++) factors[j] = load(b + j * W);
+		b += bStride;
+		UNROLL for (int r = 0; r < Rows; r++) {
+			const vf x = splat(Transposed ? a[r] : a[r * aStride]);
+			UNROLL for (int j = 0; j < Vectors; j++) sums[r][j] = fma(x, factors[j], sums[r][j]);
+		}
+		a += Transposed ? aStride : 1;
+	}
+	UNROLL for (int r = 0; r < Rows; r++) {
+		UNROLL for (int j = 0; j < Vectors; j++) store(c + r * cStride + j * W, sums[r][j]);
+	}
+}
+
+// The same for any number of rows.
+template <int Vectors, bool Transposed>
+inline void multiply(
+	int64_t rows,
+	const float* a,
+	int64_t aStride,
+	const float* b,
+	int64_t bStride,
+	int64_t depth,
+	float* c,
+	int64_t cStride,
+	bool accumulate) {
+	const int64_t rowStep = Transposed ? 1 : aStride;
+	int64_t row = 0;
+	const auto take = [&](auto block, int count) {
+		block(a + row * rowStep, aStride, b, bStride, depth, c + row * cStride, cStride, accumulate);
+		row += count;
+	};
+	while (rows - row >= rowsPerBlock) take(multiplyBlock<rowsPerBlock, Vectors, Transposed>, rowsPerBlock);
+	if (rowsPerBlock > 4 && rows - row >= 4) take(multiplyBlock<4, Vectors, Transposed>, 4);
+	if (rows - row >= 2) take(multiplyBlock<2, Vectors, Transposed>, 2);
+	if (rows - row >= 1) take(multiplyBlock<1, Vectors, Transposed>, 1);
+}
+
+// ── between rows of tokens and lanes ───────────────────────────────────────────────────────────────────────────
+
+// target[d][lane] = factor · source[lane · stride + d] for d < headDim and a vector of lanes, of which those from `lanes`
+// on are 0.
+inline void rowsToLanes(
+	float* target, int64_t targetStride, const float* source, int64_t stride, int lanes, int64_t headDim, float factor) {
+	for (int64_t d = 0; d < headDim; d += W) {
+		const int part = static_cast<int>(minimum<int64_t>(W, headDim - d));
+		vf block[W];
+		for (int lane = 0; lane < W; lane++) {
+			block[lane] = lane >= lanes ? zero()
+				: part == W				? load(source + lane * stride + d)
+										: loadPartial(source + lane * stride + d, part);
+		}
+		transpose(block);
+		for (int i = 0; i < part; i++) store(target + (d + i) * targetStride, block[i] * splat(factor));
+	}
+}
+
+// target[lane · stride + d] = factors[lane] · source[d][lane], the reverse.
+inline void lanesToRows(
+	float* target, int64_t stride, const float* source, int64_t sourceStride, int lanes, int64_t headDim, vf factors) {
+	for (int64_t d = 0; d < headDim; d += W) {
+		const int part = static_cast<int>(minimum<int64_t>(W, headDim - d));
+		vf block[W];
+		for (int i = 0; i < W; i++) block[i] = i < part ? load(source + (d + i) * sourceStride) * factors : zero();
+		transpose(block);
+		for (int lane = 0; lane < lanes; lane++) {
+			if (part == W) {
+				store(target + lane * stride + d, block[lane]);
+			} else {
+				storePartial(target + lane * stride + d, block[lane], part);
+			}
+		}
+	}
+}
+
+inline vint laneNumbers() {
+	vint lanes;
+	for (int i = 0; i < W; i++) lanes[i] = i;
+	return lanes;
+}
+
+// Sets the scores [keys, lanes] of keys that come after a lane's position to -infinity; row 0 is key `firstKey`.
+template <int Vectors>
+inline void hideLaterKeys(float* scores, const QueryTile& tile, int64_t firstKey, int64_t keys) {
+	const vint lane = laneNumbers();
+	const int64_t from = maximum<int64_t>(0, tile.keysSeenByAll(true) - firstKey);
+	for (int64_t row = from; row < keys; row++) {
+		UNROLL for (int j = 0; j < Vectors; j++) {
+			float* at = scores + (row * Vectors + j) * W;
+			const int32_t ahead = static_cast<int32_t>(firstKey + row - tile.positions[j]);
+			store(at, lane < ahead ? splat(-__builtin_inff()) : load(at));
+		}
+	}
+}
+
+// ── segments ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+// The last index i < count with sums[i] ≤ value, for ascending sums that begin with 0.
+inline int64_t lastAtMost(const int64_t* sums, int64_t count, int64_t value) {
+	int64_t low = 0;
+	int64_t high = count;
+	while (high - low > 1) {
+		const int64_t middle = (low + high) / 2;
+		if (sums[middle] <= value) {
+			low = middle;
+		} else {
+			high = middle;
+		}
+	}
+	return low;
+}
+
+}  // namespace vulntune::ISA

@@ -1,0 +1,196 @@
+import type { Backend } from '../contract.ts';
+import { elements } from '../view.ts';
+import type { CpuDevice } from './device.ts';
+import { kernelsOf } from './native.ts';
+
+export type NormGroup = Pick<Backend, 'rmsNorm' | 'rmsNormBackward' | 'layerNorm' | 'layerNormBackward'>;
+
+interface NormKernels {
+	rmsNorm(
+		engine: number,
+		y: number,
+		rstd: number,
+		x: number,
+		weight: number,
+		rows: number,
+		width: number,
+		epsilon: number,
+	): void;
+	rmsNormBackward(
+		engine: number,
+		dx: number,
+		accumulate: boolean,
+		x: number,
+		rstd: number,
+		weight: number,
+		dy: number,
+		rows: number,
+		width: number,
+	): void;
+	rmsNormWeightBackward(
+		engine: number,
+		dWeight: number,
+		accumulate: boolean,
+		x: number,
+		rstd: number,
+		dy: number,
+		rows: number,
+		width: number,
+	): void;
+	layerNorm(
+		engine: number,
+		y: number,
+		mean: number,
+		rstd: number,
+		x: number,
+		weight: number,
+		bias: number,
+		rows: number,
+		width: number,
+		epsilon: number,
+	): void;
+	layerNormBackward(
+		engine: number,
+		dx: number,
+		accumulate: boolean,
+		x: number,
+		mean: number,
+		rstd: number,
+		weight: number,
+		dy: number,
+		rows: number,
+		width: number,
+	): void;
+	layerNormWeightBackward(
+		engine: number,
+		dWeight: number,
+		accumulate: boolean,
+		x: number,
+		mean: number,
+		rstd: number,
+		dy: number,
+		rows: number,
+		width: number,
+	): void;
+	biasBackward(
+		engine: number,
+		dBias: number,
+		accumulate: boolean,
+		dy: number,
+		rows: number,
+		width: number,
+	): void;
+}
+
+/** Normalisation of rows. A gradient that nobody asks for costs nothing. */
+export function normGroup(device: CpuDevice): NormGroup {
+	const kernels = kernelsOf<NormKernels>(device.addon);
+	const { address } = device;
+	return {
+		rmsNorm(y, rstd, x, weight, epsilon) {
+			const width = elements(weight.shape);
+			const rows = elements(x.shape) / width;
+			kernels.rmsNorm(
+				device.engine,
+				address(y),
+				address(rstd),
+				address(x),
+				address(weight),
+				rows,
+				width,
+				epsilon,
+			);
+		},
+		rmsNormBackward({ dx, dWeight }, saved, dy) {
+			const width = elements(saved.weight.shape);
+			const rows = elements(dy.shape) / width;
+			const x = address(saved.x);
+			const rstd = address(saved.rstd);
+			if (dWeight !== undefined) {
+				const { view, accumulate } = dWeight;
+				kernels.rmsNormWeightBackward(
+					device.engine,
+					address(view),
+					accumulate,
+					x,
+					rstd,
+					address(dy),
+					rows,
+					width,
+				);
+			}
+			if (dx !== undefined) {
+				const weight = address(saved.weight);
+				const { view, accumulate } = dx;
+				kernels.rmsNormBackward(
+					device.engine,
+					address(view),
+					accumulate,
+					x,
+					rstd,
+					weight,
+					address(dy),
+					rows,
+					width,
+				);
+			}
+		},
+		layerNorm(y, mean, rstd, x, weight, bias, epsilon) {
+			const width = elements(weight.shape);
+			const rows = elements(x.shape) / width;
+			kernels.layerNorm(
+				device.engine,
+				address(y),
+				address(mean),
+				address(rstd),
+				address(x),
+				address(weight),
+				device.optionalAddress(bias),
+				rows,
+				width,
+				epsilon,
+			);
+		},
+		layerNormBackward({ dx, dWeight, dBias }, saved, dy) {
+			const width = elements(saved.weight.shape);
+			const rows = elements(dy.shape) / width;
+			const x = address(saved.x);
+			const mean = address(saved.mean);
+			const rstd = address(saved.rstd);
+			if (dWeight !== undefined) {
+				const { view, accumulate } = dWeight;
+				kernels.layerNormWeightBackward(
+					device.engine,
+					address(view),
+					accumulate,
+					x,
+					mean,
+					rstd,
+					address(dy),
+					rows,
+					width,
+				);
+			}
+			if (dBias !== undefined) {
+				const { view, accumulate } = dBias;
+				kernels.biasBackward(device.engine, address(view), accumulate, address(dy), rows, width);
+			}
+			if (dx !== undefined) {
+				const weight = address(saved.weight);
+				const { view, accumulate } = dx;
+				kernels.layerNormBackward(
+					device.engine,
+					address(view),
+					accumulate,
+					x,
+					mean,
+					rstd,
+					weight,
+					address(dy),
+					rows,
+					width,
+				);
+			}
+		},
+	};
+}

@@ -1,0 +1,110 @@
+import { VulntuneError } from '../../errors.ts';
+import type { Backend, View } from '../contract.ts';
+import { describe, elements } from '../view.ts';
+import { type CpuDevice, programError } from './device.ts';
+import { kernelsOf } from './native.ts';
+
+export type RowGroup = Pick<Backend, 'gatherRows' | 'scatterAddRows' | 'poolRows' | 'poolRowsBackward'>;
+
+type Gather = (engine: number, y: number, table: number, rows: number, count: number, width: number) => void;
+
+interface RowKernels {
+	firstRowOutside(engine: number, rows: number, count: number, tableRows: number, ignored: number): number;
+	readonly gatherRowsF32: Gather;
+	readonly gatherRowsBf16: Gather;
+	readonly gatherRowsF16: Gather;
+	scatterAddRows(engine: number, table: number, y: number, rows: number, count: number, width: number): void;
+	meanOfRows(engine: number, y: number, x: number, ranges: number, functions: number, width: number): void;
+	meanOfRowsBackward(
+		engine: number,
+		dx: number,
+		dy: number,
+		ranges: number,
+		functions: number,
+		width: number,
+	): void;
+	maxOfRows(
+		engine: number,
+		y: number,
+		argmax: number,
+		x: number,
+		ranges: number,
+		functions: number,
+		width: number,
+	): void;
+	maxOfRowsBackward(
+		engine: number,
+		dx: number,
+		dy: number,
+		argmax: number,
+		functions: number,
+		width: number,
+	): void;
+}
+
+/**
+ * Throws `ROW_RANGE` if an id is no row of a table of `tableRows` rows: ids are data, and reading beyond a table would
+ * read other memory. `ignored` is an id that may stand there all the same.
+ */
+export function checkRows(device: CpuDevice, rows: View, tableRows: number, ignored = 0): void {
+	const { firstRowOutside } = kernelsOf<RowKernels>(device.addon);
+	const count = elements(rows.shape);
+	const position = firstRowOutside(device.engine, device.address(rows), count, tableRows, ignored);
+	if (position < 0) return;
+	throw new VulntuneError({
+		code: 'ROW_RANGE',
+		kind: 'runtime',
+		message: `id ${position + 1} of ${count} is no row of a table of ${tableRows} rows`,
+		remedy:
+			'Check that the tokenizer belongs to the model: its ids must be below the size of the vocabulary.',
+	});
+}
+
+/** Rows of tables and rows of functions. */
+export function rowGroup(device: CpuDevice): RowGroup {
+	const kernels = kernelsOf<RowKernels>(device.addon);
+	const { address } = device;
+
+	return {
+		gatherRows(y, table, rows) {
+			checkRows(device, rows, table.shape[0]!);
+			const gathers = {
+				f32: kernels.gatherRowsF32,
+				bf16: kernels.gatherRowsBf16,
+				f16: kernels.gatherRowsF16,
+			} as const;
+			const gather = gathers[table.dtype as keyof typeof gathers];
+			if (gather === undefined)
+				throw programError('CPU_TYPE', `rows of ${describe(table)} can't be gathered`);
+			const width = elements(table.shape.slice(1));
+			gather(device.engine, address(y), address(table), address(rows), elements(rows.shape), width);
+		},
+		scatterAddRows(table, y, rows) {
+			checkRows(device, rows, table.shape[0]!);
+			const width = elements(table.shape.slice(1));
+			kernels.scatterAddRows(
+				device.engine,
+				address(table),
+				address(y),
+				address(rows),
+				elements(rows.shape),
+				width,
+			);
+		},
+		poolRows(kind, y, argmax, x, ranges) {
+			const [functions, width] = y.shape as readonly [number, number];
+			const [to, from, bounds] = [address(y), address(x), address(ranges)];
+			if (kind === 'mean') kernels.meanOfRows(device.engine, to, from, bounds, functions, width);
+			else kernels.maxOfRows(device.engine, to, address(argmax!), from, bounds, functions, width);
+		},
+		poolRowsBackward(kind, dx, dy, argmax, ranges) {
+			const [functions, width] = dy.shape as readonly [number, number];
+			const [to, from] = [address(dx), address(dy)];
+			if (kind === 'mean') {
+				kernels.meanOfRowsBackward(device.engine, to, from, address(ranges), functions, width);
+			} else {
+				kernels.maxOfRowsBackward(device.engine, to, from, address(argmax!), functions, width);
+			}
+		},
+	};
+}
