@@ -39,4 +39,11 @@ export { type PackPlan, packFunctions } from './packing/packFunctions.ts';
 export { separatorPositions } from './packing/separatorPositions.ts';
 export { type PassOptions, type PassResult, scorePack, trainOnPack } from './training/micro-batch.ts';
 export { createOptimizer, type Optimizer } from './training/optimizer.ts';
+export {
+	type RunMode,
+	type RunOutcome,
+	type RunSignals,
+	runTraining,
+	type TrainingEvent,
+} from './training/run-training.ts';
 export { learningRateAt, type ScheduleOptions } from './training/schedule.ts';
