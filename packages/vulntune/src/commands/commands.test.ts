@@ -8,6 +8,7 @@ import { demoCommand } from './demo.ts';
 import { describeMachine, doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { modelCommand } from './model.ts';
+import { pretrainCommand } from './pretrain.ts';
 import { trainCommand } from './train.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'vulntune-commands-'));
@@ -34,6 +35,7 @@ async function run(...argv: string[]) {
 		trainCommand(record),
 		evaluateCommand(record),
 		modelCommand({ info: record, quantize: record }),
+		pretrainCommand(record),
 		demoCommand(record),
 		doctorCommand,
 	];
@@ -177,6 +179,30 @@ describe('model, demo', () => {
 		expect(exitCode).toBe(2);
 		expect(stderr).toContain('--type: expected one of nf4, fp4');
 		expect(stderr).toContain('--output: required');
+	});
+});
+
+describe('pretrain', () => {
+	it('hands over a shape with its defaults', async () => {
+		const { request } = await run('pretrain', 'src', '--output', 'o', '--hidden-size', '96', '--heads', '8');
+		expect(request).toMatchObject({
+			corpus: 'src',
+			output: 'o',
+			hiddenSize: 96,
+			heads: 8,
+			keyValueHeads: 4,
+			learningRate: 1e-3,
+		});
+	});
+
+	it.each([
+		[['--heads', '3'], '--hidden-size: expected an even size per head, found 256 for 3 heads'],
+		[['--key-value-heads', '3'], '--key-value-heads: expected a divisor of 8 heads, found 3'],
+		[['--layers', 'many'], '--layers: expected a whole number of at least 1, found "many"'],
+	])('refuses %j', async (argv, message) => {
+		const { exitCode, stderr } = await run('pretrain', 'src', '--output', 'o', ...argv);
+		expect(stderr).toContain(message);
+		expect(exitCode).toBe(2);
 	});
 });
 

@@ -18,6 +18,7 @@ export const quantizedBases = [
 	'quantile7',
 	'quantile8',
 ] as const;
+export const backendTypes = ['auto', 'cuda', 'cpu', 'wasm', 'reference'] as const;
 export const floatBases = ['fp32', 'bf16'] as const;
 
 const wholeNumber = (minimum: number) => z.int().min(minimum);
@@ -169,7 +170,7 @@ const training = section({
 
 const backend = section({
 	type: z
-		.enum(['auto', 'cuda', 'cpu', 'wasm', 'reference'])
+		.enum(backendTypes)
 		.default('auto')
 		.describe('where the kernels run; auto takes the fastest there is'),
 	isa: z
