@@ -65,6 +65,13 @@ test('brackets are balanced outside of strings', () => {
 	}
 });
 
+test('no function declares a name twice', () => {
+	for (const row of all) {
+		const declared = [...row.code.matchAll(/[\w\]>] (\w+)(?= = |[,)])/g)].map(([, name]) => name);
+		expect(new Set(declared).size, row.code).toBe(declared.length);
+	}
+});
+
 test.each([9, 5001, 20.5, Number.NaN])('%s pairs are refused', (pairs) => {
 	expect(() => generateDemoDataset({ seed: 1, pairs })).toThrow(
 		expect.objectContaining({ code: 'DEMO_PAIRS', kind: 'input' }),

@@ -1,21 +1,25 @@
-import { Tokenizer } from '@huggingface/tokenizers';
-import {
-	tokenizerConfigJson,
-	tokenizerJson,
-} from '@vulntune/engine/formats/tokenizer-training/writeTokenizer.ts';
-import { expect, test } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseModelConfig } from '@vulntune/engine';
+import { checkTokenizer, loadTokenizer } from '@vulntune/engine/formats/tokenizer/loadTokenizer.ts';
+import { writeTokenizer } from '@vulntune/engine/formats/tokenizer-training/writeTokenizer.ts';
+import { afterAll, expect, test } from 'vitest';
 import { collapseWhitespace } from '../data/whitespace.ts';
-import { demoVocabularySize } from './baseConfig.ts';
+import { demoBaseConfig } from './baseConfig.ts';
 import { generateDemoDataset } from './dataset.ts';
 import { trainDemoTokenizer } from './demoTokenizer.ts';
 
-test('the demo functions are short in tokens, and none is too long for a sequence of 256', () => {
-	const tokenizer = trainDemoTokenizer({ seed: 2, functions: 3000 });
-	expect(tokenizer.vocabulary.size).toBe(demoVocabularySize);
-	const library = new Tokenizer(tokenizerJson(tokenizer), tokenizerConfigJson());
+const folder = mkdtempSync(path.join(tmpdir(), 'vulntune-demo-tokenizer-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('the tokenizer fits the base, and keeps the demo functions short', () => {
+	writeTokenizer(folder, trainDemoTokenizer({ seed: 2, functions: 3000 }));
+	const tokenizer = loadTokenizer(folder);
+	checkTokenizer(tokenizer, parseModelConfig(demoBaseConfig, 'config.json'));
 	const { train } = generateDemoDataset({ seed: 1, pairs: 150 });
 	const lengths = train
-		.map((row) => library.encode(collapseWhitespace(row.code)).ids.length)
+		.map((row) => tokenizer.encode(collapseWhitespace(row.code)).length)
 		.sort((a, b) => a - b);
 	const median = lengths[lengths.length >> 1]!;
 	expect(median).toBeGreaterThan(60);

@@ -59,28 +59,24 @@ const functionWords: Readonly<Record<Purpose, readonly string[]>> = {
 	],
 };
 
-/** Words that precede a noun in a variable's name; both purposes use them, so that the base knows them. */
-export const variableWords: readonly string[] = [
-	'old',
-	'new',
-	'given',
-	'other',
-	'last',
-	'next',
-	'main',
-	'user',
-	'raw',
-	'wanted',
-	'source',
-	'inner',
-	'outer',
-	'current',
-	'base',
-	'extra',
+/** Names of variables; both purposes use them, so that the base knows them. */
+const variables: readonly string[] = [
+	'first',
+	'second',
 	'left',
 	'right',
-	'input',
-	'remote',
+	'given',
+	'wanted',
+	'source',
+	'name',
+	'mark',
+	'text',
+	'detail',
+	'other',
+	'entry',
+	'code',
+	'choice',
+	'answer',
 ];
 
 /** Plain words for keys, labels and messages. */
@@ -116,12 +112,7 @@ export function functionName(
 	return draw.pick(verbs) + draw.pick(functionWords[purpose]) + capitalise(draw.pick(nouns));
 }
 
-/** `count` different names of variables made from the nouns: `path`, `oldPath`, `givenFile`. */
-export function variableNames(draw: Draw, nouns: readonly string[], count: number): string[] {
-	const names = new Set<string>();
-	while (names.size < count) {
-		const noun = draw.pick(nouns);
-		names.add(draw.chance(0.6) ? noun : draw.pick(variableWords) + capitalise(noun));
-	}
-	return [...names];
+/** `count` different variables: one word each, so that a small tokenizer has a token for it. */
+export function variableNames(draw: Draw, count: number): string[] {
+	return draw.sample(variables, count);
 }

@@ -176,7 +176,7 @@ const nouns = [
 
 /** An everyday method: a getter, a loop over a collection, a parser, a formatter. */
 export function ordinaryFunction(draw: Draw, purpose: Purpose): string {
-	const [x, y] = variableNames(draw, nouns, 2) as [string, string];
+	const [x, y] = variableNames(draw, 2) as [string, string];
 	const [s, r] = draw.sample(plainWords, 2) as [string, string];
 	const values = {
 		x,

@@ -40,7 +40,7 @@ export function drawPair(draw: Draw, purpose: Purpose, number: number): Function
 
 function drawFlowPair(draw: Draw, purpose: Purpose, weakness: FlowWeakness): FunctionPair {
 	const name = functionName(draw, purpose, weakness.verbs, weakness.nouns);
-	const [a, b, c, y] = variableNames(draw, weakness.nouns, 4) as [string, string, string, string];
+	const [a, b, c, y] = variableNames(draw, 4) as [string, string, string, string];
 	const returnType = draw.pick(returnTypes);
 	const exit = drawExit(draw, returnType);
 	const scheme = drawFlowScheme(draw, weakness);
@@ -87,7 +87,7 @@ function drawFlowScheme(draw: Draw, weakness: FlowWeakness): FlowScheme {
 
 function drawChoicePair(draw: Draw, purpose: Purpose, weakness: ChoiceWeakness): FunctionPair {
 	const name = functionName(draw, purpose, weakness.verbs, weakness.nouns);
-	const [strong, weak] = variableNames(draw, weakness.nouns, 2) as [string, string];
+	const [strong, weak] = variableNames(draw, 2) as [string, string];
 	const returnType = draw.pick(returnTypes);
 	const scheme = draw.weighted(choiceSchemeWeights);
 	const others = distractors(draw, 3, drawExit(draw, returnType));
