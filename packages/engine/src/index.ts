@@ -1,8 +1,9 @@
 export * from './backends/contract.ts';
 export { createReferenceBackend } from './backends/reference/reference-backend.ts';
+export { type BackendChoice, createBackend } from './backends/select.ts';
 export { elements, reshape, rowsOf, viewOf } from './backends/view.ts';
 export { type ErrorDetails, type ErrorKind, inputError, VulntuneError } from './errors.ts';
-export { fileError, writeFileAtomically } from './formats/files.ts';
+export { fileError, readSmallFile, writeFileAtomically } from './formats/files.ts';
 export {
 	roundToBfloat16,
 	roundToFloat16,
@@ -18,6 +19,7 @@ export { type ModelFolder, openModelFolder, readModelConfig } from './formats/hu
 export type { QuantizationConfig } from './formats/huggingface/quantizationConfig.ts';
 export type { RopeScaling } from './formats/huggingface/ropeScaling.ts';
 export { openWeights } from './formats/huggingface/weights.ts';
+export { parseJsonObject } from './formats/json.ts';
 export type { SafetensorsDtype } from './formats/safetensors/dtypes.ts';
 export type { SafetensorsTensor } from './formats/safetensors/header.ts';
 export { openSafetensors, type SafetensorsFile } from './formats/safetensors/reader.ts';
@@ -25,6 +27,12 @@ export { type ShardOptions, writeShardedSafetensors } from './formats/safetensor
 export { type SafetensorsEntry, writeSafetensors } from './formats/safetensors/writer.ts';
 export { checkTokenizer, loadTokenizer } from './formats/tokenizer/loadTokenizer.ts';
 export type { DecodeOptions, EncodeOptions, Tokenizer } from './formats/tokenizer/tokenizer.ts';
+export {
+	type TokenizerTrainingOptions,
+	type TrainedTokenizer,
+	trainTokenizer,
+} from './formats/tokenizer-training/trainTokenizer.ts';
+export { writeTokenizer } from './formats/tokenizer-training/writeTokenizer.ts';
 export { readFloat32, type WeightInfo, type WeightSource } from './formats/weightSource.ts';
 export {
 	attachLora,
@@ -44,7 +52,14 @@ export {
 	type PackTensors,
 	replaceLlamaLinears,
 } from './models/llama.ts';
-export { type LoadedLlama, type LoadOptions, loadLlama, loadTrainableLlama } from './models/load-llama.ts';
+export {
+	createTrainableLlama,
+	type LoadedLlama,
+	type LoadOptions,
+	loadLlama,
+	loadTrainableLlama,
+	type TrainableLlama,
+} from './models/load-llama.ts';
 export {
 	type HostMatrix,
 	type PeftAdapter,

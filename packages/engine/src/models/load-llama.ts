@@ -1,9 +1,11 @@
 import type { Backend } from '../backends/contract.ts';
-import { expectedTensors } from '../formats/huggingface/modelConfig.ts';
+import type { ExpectedTensor } from '../formats/huggingface/expectedTensor.ts';
+import { expectedTensors, type ModelConfig } from '../formats/huggingface/modelConfig.ts';
 import type { ModelFolder } from '../formats/huggingface/modelFolder.ts';
 import { readFloat32 } from '../formats/weightSource.ts';
-import { createParameters, type Parameters } from '../tensor/parameters.ts';
+import { createParameters, type ParameterSpec, type Parameters } from '../tensor/parameters.ts';
 import { type BaseType, frozenWeights } from './frozen-weights.ts';
+import { initialWeight } from './initial-weights.ts';
 import { createLlama, type LlamaModel } from './llama.ts';
 
 export interface LoadOptions {
@@ -30,17 +32,45 @@ export function loadLlama(backend: Backend, folder: ModelFolder, options: LoadOp
 	}
 }
 
+/** A model with every weight trainable. */
+export type TrainableLlama = LoadedLlama & { readonly parameters: Parameters };
+
 /** Loads a model folder with every weight trainable, in float32. */
 export function loadTrainableLlama(
 	backend: Backend,
 	folder: ModelFolder,
 	maxPositions: number,
-	extra: readonly { readonly name: string; readonly shape: readonly number[] }[],
-): LoadedLlama & { readonly parameters: Parameters } {
-	const specs = expectedTensors(folder.config).map(({ name, shape }) => ({ name, shape }));
-	const parameters = createParameters(backend, [...specs, ...extra]);
-	for (const { name } of specs) backend.upload(parameters.get(name), readFloat32(folder.weights, name));
-	const model = createLlama(backend, folder.config, maxPositions, (name) => parameters.get(name));
+	extra: readonly ParameterSpec[],
+): TrainableLlama {
+	return trainableLlama(backend, folder.config, maxPositions, extra, ({ name }) =>
+		readFloat32(folder.weights, name),
+	);
+}
+
+/** A new model with every weight trainable, in float32: a function of its config and the seed alone. */
+export function createTrainableLlama(
+	backend: Backend,
+	config: ModelConfig,
+	maxPositions: number,
+	seed: number,
+): TrainableLlama {
+	return trainableLlama(backend, config, maxPositions, [], (tensor) => initialWeight(tensor, config, seed));
+}
+
+function trainableLlama(
+	backend: Backend,
+	config: ModelConfig,
+	maxPositions: number,
+	extra: readonly ParameterSpec[],
+	valuesOf: (tensor: ExpectedTensor) => Float32Array,
+): TrainableLlama {
+	const tensors = expectedTensors(config);
+	const parameters = createParameters(backend, [
+		...tensors.map(({ name, shape }) => ({ name, shape })),
+		...extra,
+	]);
+	for (const tensor of tensors) backend.upload(parameters.get(tensor.name), valuesOf(tensor));
+	const model = createLlama(backend, config, maxPositions, (name) => parameters.get(name));
 	return { model, parameters, free: () => freeModel(backend, model, parameters.free) };
 }
 
