@@ -1,4 +1,10 @@
 export { VulntuneError } from '@vulntune/engine';
+export { allPositive } from './baselines/allPositive.ts';
+export { type Baselines, fitBaselines } from './baselines/fitBaselines.ts';
+export { lengthScores } from './baselines/length.ts';
+export { readNgram, writeNgram } from './baselines/ngram/file.ts';
+export { fitNgram, type NgramModel, type NgramOptions, predictNgram } from './baselines/ngram/model.ts';
+export { type NgramSelection, selectNgram } from './baselines/ngram/select.ts';
 export { configJsonSchema, type JsonSchema } from './config/jsonSchema.ts';
 export { type ConfigContext, configToYaml, loadConfig, resolveConfig } from './config/load.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
@@ -14,6 +20,21 @@ export { type TokenStatistics, tokenStatistics } from './data/statistics.ts';
 export { defaultTokenCacheFolder } from './data/tokenCache.ts';
 export { type TextTokenizer, type TokenizeOptions, tokenizeRows } from './data/tokenize.ts';
 export { collapseWhitespace } from './data/whitespace.ts';
+export {
+	type Comparison,
+	type ComparisonOptions,
+	compareWithBaselines,
+	type EvaluatedRow,
+} from './evaluation/compareWithBaselines.ts';
+export {
+	evaluatePredictions,
+	evaluatePredictionsFile,
+	type PredictionsReport,
+	renderPredictionsReport,
+} from './evaluation/evaluatePredictionsFile.ts';
+export { type Prediction, readPredictions, writePredictions } from './evaluation/predictions.ts';
+export { renderComparison } from './evaluation/renderComparison.ts';
+export { textTable } from './evaluation/textTable.ts';
 export {
 	createDetector,
 	type Detector,

@@ -1,0 +1,82 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { VulntuneError } from '@vulntune/engine';
+import { expect, test } from 'vitest';
+import {
+	formatPredictions,
+	type Prediction,
+	parsePredictions,
+	readPredictions,
+	writePredictions,
+} from './predictions.ts';
+
+const good = '{"id":"a","label":1,"probability":0.25}';
+
+test.each([
+	['{"id":"b","label":2,"probability":0.5}', /label: expected 0 or 1, found 2/],
+	['{"id":"b","label":"1","probability":0.5}', /label: expected 0 or 1, found "1"/],
+	['{"id":"b","label":true,"probability":0.5}', /label: expected 0 or 1, found true/],
+	['{"id":"b","label":1,"probability":1.01}', /probability: expected a number from 0 to 1, found 1.01/],
+	['{"id":"b","label":1,"probability":-0.1}', /probability: .* found -0.1/],
+	['{"id":"b","label":1,"probability":"NaN"}', /probability: .* found "NaN"/],
+	['{"id":"b","label":1,"probability":NaN}', /broken JSON/],
+	['{"id":"b","label":1,"probability":null}', /null needs "missing"/],
+	['{"id":"b","label":1}', /the key "probability" is missing/],
+	['{"label":1,"probability":0.5}', /the key "id" is missing/],
+	['{"id":"b","probability":0.5}', /the key "label" is missing/],
+	['{"id":null,"label":1,"probability":0.5}', /id: expected a text or a number, found null/],
+	['{"id":"a","label":0,"probability":0.5}', /the id "a" is already on line 1/],
+	['{"id":"b","label":1,"probability":0.5,"commit":7}', /commit: expected a text, found 7/],
+	['[1]', /expected an object/],
+	['null', /expected an object/],
+	['{"id":', /broken JSON/],
+])('refuses %s with its line', (line, message) => {
+	const read = () => parsePredictions(`${good}\n\n${line}\n`, 'predictions.jsonl');
+	expect(read).toThrow(message);
+	expect(read).toThrow(/^predictions\.jsonl:3: /);
+	expect(read).toThrow(VulntuneError);
+});
+
+test('a number and a text that look alike are the same id', () => {
+	const lines = '{"id":1,"label":1,"probability":0.5}\n{"id":"1","label":1,"probability":0.5}';
+	expect(() => parsePredictions(lines, 'p')).toThrow(/already on line 1/);
+});
+
+test('an empty file holds no predictions', () => {
+	expect(() => parsePredictions('\n\n', 'p.jsonl')).toThrow(
+		/p\.jsonl: expected one prediction per line, found none/,
+	);
+});
+
+test('tolerates a byte-order mark, CRLF, no newline at the end, and unknown keys', () => {
+	const text = `\uFEFF${good}\r\n{"id":2,"label":0,"probability":1,"model":"x"}`;
+	expect(parsePredictions(text, 'p')).toEqual([
+		{ id: 'a', label: 1, probability: 0.25 },
+		{ id: 2, label: 0, probability: 1 },
+	]);
+});
+
+test('what is written is read again, missing functions included', async () => {
+	const folder = await mkdtemp(path.join(tmpdir(), 'vulntune-predictions-'));
+	try {
+		const file = path.join(folder, 'predictions.test.jsonl');
+		const predictions: Prediction[] = [
+			{ id: 7, label: 1, probability: 0.1 + 0.2, commit: 'abc', cwe: 'CWE-79' },
+			{ id: 'x', label: 0, probability: null, missing: 'longer than the sequence' },
+		];
+		await writePredictions(file, predictions);
+		expect(await readPredictions(file)).toEqual(predictions);
+		await expect(readPredictions(path.join(folder, 'none.jsonl'))).rejects.toThrow(
+			/none\.jsonl: .*does not exist/,
+		);
+	} finally {
+		await rm(folder, { recursive: true });
+	}
+});
+
+test('does not write a probability that is none', () => {
+	expect(() => formatPredictions([{ id: 3, label: 1, probability: Number.NaN }])).toThrow(
+		/function 3: .*NaN/,
+	);
+});

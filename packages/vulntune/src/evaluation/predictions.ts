@@ -1,0 +1,127 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { inputError } from '@vulntune/engine';
+
+/** One line of a predictions file. */
+export interface Prediction {
+	readonly id: string | number;
+	readonly label: 0 | 1;
+	/** Of vulnerable, 0 to 1; null where the function could not be scored, and then `missing` says why. */
+	readonly probability: number | null;
+	readonly missing?: string | undefined;
+	/** The fix commit: what the bootstrap draws together. */
+	readonly commit?: string | undefined;
+	/** The weakness, `CWE-79`. */
+	readonly cwe?: string | undefined;
+}
+
+const example = '{"id": "42", "label": 1, "probability": 0.73}';
+
+/**
+ * Predictions from the text of a JSONL file. Empty lines are skipped; unknown keys are ignored.
+ * @param name named in errors, as `predictions.jsonl:7`
+ * @throws VulntuneError `PREDICTIONS_INVALID` with the line of the first fault; `PREDICTIONS_EMPTY`
+ */
+export function parsePredictions(text: string, name: string): Prediction[] {
+	const predictions: Prediction[] = [];
+	const lineOf = new Map<string, number>();
+	for (const [index, line] of text
+		.replace(/^\uFEFF/, '')
+		.split('\n')
+		.entries()) {
+		if (line.trim() === '') continue;
+		const refuse = (message: string) =>
+			inputError('PREDICTIONS_INVALID', message, {
+				place: `${name}:${index + 1}`,
+				remedy: `Each line is an object such as ${example}.`,
+			});
+		const prediction = parsePrediction(line, refuse);
+		const earlier = lineOf.get(String(prediction.id));
+		if (earlier !== undefined) {
+			throw refuse(`the id ${JSON.stringify(prediction.id)} is already on line ${earlier}`);
+		}
+		lineOf.set(String(prediction.id), index + 1);
+		predictions.push(prediction);
+	}
+	if (predictions.length === 0) {
+		throw inputError('PREDICTIONS_EMPTY', 'expected one prediction per line, found none', {
+			place: name,
+			remedy: `Each line is an object such as ${example}.`,
+		});
+	}
+	return predictions;
+}
+
+function parsePrediction(line: string, refuse: (message: string) => Error): Prediction {
+	let row: unknown;
+	try {
+		row = JSON.parse(line);
+	} catch (error) {
+		throw refuse(`broken JSON: ${(error as Error).message}`);
+	}
+	if (typeof row !== 'object' || row === null || Array.isArray(row)) {
+		throw refuse('expected an object with id, label and probability');
+	}
+	const fields = row as Record<string, unknown>;
+	for (const key of ['id', 'label', 'probability']) {
+		if (!Object.hasOwn(fields, key)) throw refuse(`the key "${key}" is missing`);
+	}
+	const { id, label, probability, missing, commit, cwe } = fields;
+	if (!(typeof id === 'string' && id !== '') && !(typeof id === 'number' && Number.isFinite(id))) {
+		throw refuse(`id: expected a text or a number, found ${JSON.stringify(id)}`);
+	}
+	if (label !== 0 && label !== 1) throw refuse(`label: expected 0 or 1, found ${JSON.stringify(label)}`);
+	for (const [key, value] of Object.entries({ missing, commit, cwe })) {
+		if (value !== undefined && value !== null && typeof value !== 'string') {
+			throw refuse(`${key}: expected a text, found ${JSON.stringify(value)}`);
+		}
+	}
+	if (probability === null) {
+		if (typeof missing !== 'string' || missing === '') {
+			throw refuse('probability: null needs "missing" with the reason why the function was not scored');
+		}
+	} else if (typeof probability !== 'number' || !(probability >= 0 && probability <= 1)) {
+		throw refuse(`probability: expected a number from 0 to 1, found ${JSON.stringify(probability)}`);
+	}
+	return {
+		id,
+		label,
+		probability,
+		...(typeof missing === 'string' ? { missing } : {}),
+		...(typeof commit === 'string' ? { commit } : {}),
+		...(typeof cwe === 'string' ? { cwe } : {}),
+	};
+}
+
+/** One JSON object per line: id, label, probability, then what else is known. */
+export function formatPredictions(predictions: readonly Prediction[]): string {
+	return predictions
+		.map(({ id, label, probability, missing, commit, cwe }) => {
+			if (probability !== null && !(probability >= 0 && probability <= 1)) {
+				throw inputError('PREDICTIONS_INVALID', `expected a probability from 0 to 1, found ${probability}`, {
+					place: `function ${id}`,
+					remedy: 'Scoring went wrong: look at that function and at the loss.',
+				});
+			}
+			return `${JSON.stringify({ id, label, probability, missing, commit, cwe })}\n`;
+		})
+		.join('');
+}
+
+/** @throws VulntuneError `PREDICTIONS_UNREADABLE`, `PREDICTIONS_INVALID` with the line, `PREDICTIONS_EMPTY` */
+export async function readPredictions(path: string): Promise<Prediction[]> {
+	const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+		const message =
+			cause.code === 'ENOENT' ? 'the predictions file does not exist' : `cannot be read: ${cause.message}`;
+		throw inputError('PREDICTIONS_UNREADABLE', message, {
+			place: path,
+			remedy: 'Give a JSONL file with one prediction per line, as a run folder holds it.',
+			cause,
+		});
+	});
+	return parsePredictions(text, path);
+}
+
+/** Writes predictions as JSONL, in the given order. */
+export async function writePredictions(path: string, predictions: readonly Prediction[]): Promise<void> {
+	await writeFile(path, formatPredictions(predictions));
+}
