@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { philox } from '../../random/philox.ts';
 import { dropoutKeeps } from '../../random/streams.ts';
 import { expectGradients } from '../testing/finite-differences.ts';
 import { drawFrom, emptyTensor, integerTensor, numbersOf, tensor } from '../testing/tensors.ts';
@@ -62,6 +63,19 @@ describe('element-wise kernels of the reference backend', () => {
 			Array.from({ length }, (_, i) => dropoutKeeps(dropout.seed, dropout.stream, i, dropout.probability)),
 		);
 		expect(new Set(numbersOf(backend, y))).toEqual(new Set([0, 4]));
+	});
+
+	it('keeps an element whose word is the threshold itself', () => {
+		const word = philox([0, 7, 0, 0], [1, 0])[0]!;
+		const y = emptyTensor(backend, [1]);
+		for (const [threshold, kept] of [
+			[word, true],
+			[word + 1, false],
+		] as const) {
+			const dropout = { seed: 1, stream: 7, probability: threshold / 2 ** 32 };
+			backend.dropout(y, tensor(backend, [1], [1]), dropout);
+			expect(numbersOf(backend, y)[0] !== 0).toBe(kept);
+		}
 	});
 
 	it('has the gradient of dropout in the same call', () => {

@@ -47,6 +47,25 @@ describe('linear and cross-entropy on the reference backend', () => {
 		expect(numbersOf(backend, losses)[0]).toBeCloseTo(2 + Math.log1p(Math.exp(-2)), 12);
 	});
 
+	it('rounds the gradient of the logits too, the left operand of both products', () => {
+		const hidden = tensor(backend, [1, 1], [1]);
+		const weight = tensor(backend, [2, 1], [1, 0]); // probabilities e/(1 + e) and 1/(1 + e)
+		const dHidden = { view: emptyTensor(backend, [1, 1]), accumulate: false };
+		backend.linearCrossEntropyBackward(
+			{ dHidden, dWeight: undefined },
+			{
+				hidden,
+				weight,
+				targets: integerTensor(backend, [1], [0]),
+				logSumExp: float64Tensor([1], [Math.log(Math.E + 1)]),
+			},
+			tensor(backend, [1], [1]),
+			'bf16',
+		);
+		// −1/(1 + e) = −0.26894… lies between −0.26953125 and −0.267578125
+		expect(numbersOf(backend, dHidden.view)).toEqual([-0.26953125]);
+	});
+
 	it('is differentiable in hidden states and weight', () => {
 		const [rows, h, vocabulary] = [5, 3, 7];
 		const draw = drawFrom(1);
@@ -201,6 +220,16 @@ describe('focal loss on the reference backend', () => {
 				expect(value).toBeCloseTo(expectedNumbers[i]!, 12);
 			});
 		}
+	});
+
+	it('keeps its digits where the label is nearly certain', () => {
+		const { losses, dLogits } = focal(float64Tensor([1, 2], [40, 0]), [0], [1], {
+			gamma: 1,
+			gradient: 'full',
+		});
+		const rest = Math.exp(-40); // 1 − p and −log p to 17 digits
+		expect(numbersOf(backend, losses)[0]! / rest ** 2).toBeCloseTo(1, 12);
+		expect(numbersOf(backend, dLogits)[1]! / (2 * rest ** 2)).toBeCloseTo(1, 12);
 	});
 
 	it('stays a number at −log p = 0 and where rounding made it negative', () => {
