@@ -11,6 +11,8 @@ export interface RunFolder {
 	readonly timings: string;
 	readonly checkpoints: string;
 	readonly adapter: string;
+	/** The model beside the baselines on the test split. */
+	readonly comparison: string;
 	readonly report: string;
 	readonly readme: string;
 	predictions(split: string): string;
@@ -26,6 +28,7 @@ export function runFolder(root: string): RunFolder {
 		timings: inside('timings.jsonl'),
 		checkpoints: inside('checkpoints'),
 		adapter: inside('adapter'),
+		comparison: inside('comparison.json'),
 		report: inside('report.html'),
 		readme: inside('README.md'),
 		predictions: (split) => inside(`predictions.${split}.jsonl`),
@@ -54,7 +57,7 @@ export function claimRunFolder(
 	try {
 		if (mode.overwrite) {
 			const files = [folder.config, folder.environment, folder.metrics, folder.timings, folder.checkpoints];
-			const results = [folder.adapter, folder.report, folder.readme];
+			const results = [folder.adapter, folder.comparison, folder.report, folder.readme];
 			const predictions = ['train', 'valid', 'test'].map((split) => folder.predictions(split));
 			for (const file of [...files, ...results, ...predictions])
 				rmSync(file, { recursive: true, force: true });

@@ -1,14 +1,13 @@
+import { writeFileAtomically } from '@vulntune/engine';
+import { fitBaselines } from '../baselines/fitBaselines.ts';
 import type { Config } from '../config/schema.ts';
-import type { Detector } from '../methods/detector.ts';
-import { evaluateScores } from '../metrics/evaluateScores.ts';
+import type { FunctionRow } from '../data/row.ts';
+import { type Comparison, compareWithBaselines } from '../evaluation/compareWithBaselines.ts';
+import { evaluatedRows, textRows } from '../evaluation/evaluatedRows.ts';
 import type { Evaluation } from '../metrics/evaluation.ts';
 import type { RunFolder } from '../run/run-folder.ts';
 import { savePredictions } from './predictions.ts';
-import type { RunSignals } from './run-training.ts';
-import { scoreSplit } from './score-split.ts';
-import { scoredRows } from './scored-rows.ts';
-import type { PreparedData } from './session.ts';
-import type { TrainingState } from './state.ts';
+import type { BestEpoch } from './state.ts';
 
 /** The last line of metrics.jsonl. */
 export interface EndRecord {
@@ -22,32 +21,39 @@ export interface EndRecord {
 export interface RunSummary {
 	readonly output: string;
 	readonly record: EndRecord;
+	/** The model beside the trivial baselines. */
+	readonly comparison: Comparison;
 }
 
-/** Scores the test split with the best epoch's adapter, which the detector holds; undefined if interrupted. */
-export function finishRun(
+/** The rows of a run, whatever reads them. */
+export type RunRows = Readonly<Record<'train' | 'valid' | 'test', readonly FunctionRow[]>>;
+
+/**
+ * Writes what a run ends with: predictions of the test split, its metrics beside the baselines' (fitted on the run's
+ * own training rows) in comparison.json.
+ */
+export function summarizeRun(
 	config: Config,
 	folder: RunFolder,
-	data: PreparedData,
-	detector: Detector,
-	state: TrainingState,
-	signals: RunSignals,
-): RunSummary | undefined {
-	const { test } = data.splits;
-	const scores = scoreSplit(detector, test, {
-		...data.scoring,
-		progress: (done, total) => signals.emit({ type: 'scoring', split: 'test', done, total }),
-		stop: signals.interrupted,
+	rows: RunRows,
+	test: { readonly probabilities: Float64Array; readonly truncated: number },
+	best: BestEpoch | null,
+): RunSummary {
+	savePredictions(folder.predictions('test'), rows.test, test.probabilities);
+	const isCollapsed = config.data.collapseWhitespace;
+	const comparison = compareWithBaselines(evaluatedRows(rows.test, test.probabilities, isCollapsed), {
+		name: config.method.type,
+		threshold: best?.threshold ?? null,
+		baselines: fitBaselines(textRows(rows.train, isCollapsed), textRows(rows.valid, isCollapsed)),
+		seed: config.training.seed,
 	});
-	if (scores === undefined) return undefined;
-	savePredictions(folder.predictions('test'), test.rows, scores.probabilities);
-	const threshold = state.best?.threshold ?? null;
-	const rows = scoredRows(test.rows, scores.probabilities, threshold, config.training.seed);
+	const text = new TextEncoder().encode(`${JSON.stringify(comparison, null, '\t')}\n`);
+	writeFileAtomically(folder.comparison, (append) => append(text));
 	const record: EndRecord = {
 		type: 'end',
-		bestEpoch: state.best?.epoch ?? 0,
-		test: evaluateScores(rows),
-		truncated: scores.truncated,
+		bestEpoch: best?.epoch ?? 0,
+		test: comparison.rows[0]!.evaluation,
+		truncated: test.truncated,
 	};
-	return { output: folder.root, record };
+	return { output: folder.root, record, comparison };
 }

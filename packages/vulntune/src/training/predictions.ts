@@ -1,14 +1,21 @@
 import { writeFileAtomically } from '@vulntune/engine';
 import type { FunctionRow } from '../data/row.ts';
+import { formatPredictions } from '../evaluation/predictions.ts';
 
-/** Writes `predictions.<split>.jsonl`: one `{"id", "label", "probability"}` a line, in the order of the rows. */
+/** Writes `predictions.<split>.jsonl`, in the order of the rows. */
 export function savePredictions(
 	file: string,
 	rows: readonly FunctionRow[],
 	probabilities: ArrayLike<number>,
 ): void {
-	const lines = rows.map(({ id, label }, index) =>
-		JSON.stringify({ id, label, probability: probabilities[index]! }),
+	const text = formatPredictions(
+		rows.map(({ id, label, commit, cwe }, index) => ({
+			id,
+			label,
+			probability: probabilities[index]!,
+			...(commit === undefined ? {} : { commit }),
+			...(cwe === undefined ? {} : { cwe }),
+		})),
 	);
-	writeFileAtomically(file, (append) => append(new TextEncoder().encode(`${lines.join('\n')}\n`)));
+	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
 }

@@ -7,9 +7,10 @@ import { loadNewestCheckpoint, saveCheckpoint } from '../run/checkpoint-store.ts
 import { describeEnvironment } from '../run/environment.ts';
 import { type JsonlLog, openJsonlLog } from '../run/jsonl-log.ts';
 import { claimRunFolder, type RunFolder, runFolder } from '../run/run-folder.ts';
-import { finishRun, type RunSummary } from './finish-run.ts';
+import { type RunSummary, summarizeRun } from './finish-run.ts';
 import { createOptimizer } from './optimizer.ts';
 import { savePredictions } from './predictions.ts';
+import { scoreSplit } from './score-split.ts';
 import { createDetectorOf, fingerprintOf, methodOf, type PreparedData, prepareData } from './session.ts';
 import {
 	checkpointFiles,
@@ -121,8 +122,9 @@ function trainAndFinish(
 			);
 			if (outcome === 'interrupted') return { status: 'interrupted', output: folder.root };
 			restoreDetector(folder.adapter, detector, config.method.type as 'qlora');
-			const summary = finishRun(config, folder, data, detector, state, signals);
-			if (summary === undefined) return { status: 'interrupted', output: folder.root };
+			const scores = scoreTest(data, detector, signals);
+			if (scores === undefined) return { status: 'interrupted', output: folder.root };
+			const summary = summarizeRun(config, folder, data.dataset.splits, scores, state.best);
 			metrics.append(summary.record);
 			state.finished = true;
 			save();
@@ -180,6 +182,15 @@ function trainWithEvents(
 		},
 		checkpoint: logs.save,
 		interrupted: signals.interrupted,
+	});
+}
+
+/** Scores the test split with what the detector holds; undefined if interrupted. */
+function scoreTest(data: PreparedData, detector: Detector, signals: RunSignals) {
+	return scoreSplit(detector, data.splits.test, {
+		...data.scoring,
+		progress: (done, total) => signals.emit({ type: 'scoring', split: 'test', done, total }),
+		stop: signals.interrupted,
 	});
 }
 

@@ -169,7 +169,8 @@ function finishEpoch(
 		stop: () => listener.interrupted(),
 	});
 	if (scores === undefined) return false;
-	const validation = epochMetrics(valid, scores.probabilities, scores.loss);
+	const labels = valid.rows.map((row) => row.label);
+	const validation = splitMetrics(labels, scores.probabilities, scores.loss);
 	const { epoch } = state;
 	listener.record({ type: 'epoch', epoch, validation });
 	if (isBetter(validation, state.best)) {
@@ -186,8 +187,11 @@ function finishEpoch(
 }
 
 /** Point metrics of a validation pass. */
-export function epochMetrics(data: SplitData, probabilities: Float64Array, loss: number): EpochMetrics {
-	const labels = data.rows.map((row) => row.label);
+export function splitMetrics(
+	labels: readonly (0 | 1)[],
+	probabilities: Float64Array,
+	loss: number,
+): EpochMetrics {
 	const best = bestF1Threshold(countCurve(rankScores(probabilities), labels));
 	const threshold = best.status === 'ok' ? best.threshold : null;
 	const evaluation = evaluateScores({ labels, scores: probabilities, threshold, seed: 0, resamples: 0 });

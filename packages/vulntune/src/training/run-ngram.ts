@@ -1,0 +1,83 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { fileError, writeFileAtomically } from '@vulntune/engine';
+import { serializeNgram } from '../baselines/ngram/file.ts';
+import { predictNgram } from '../baselines/ngram/model.ts';
+import { selectNgram } from '../baselines/ngram/select.ts';
+import { configToYaml } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { loadDataset } from '../data/dataset.ts';
+import { textRows } from '../evaluation/evaluatedRows.ts';
+import { describeEnvironment } from '../run/environment.ts';
+import { openJsonlLog } from '../run/jsonl-log.ts';
+import { claimRunFolder, runFolder } from '../run/run-folder.ts';
+import { summarizeRun } from './finish-run.ts';
+import { savePredictions } from './predictions.ts';
+import type { RunMode, RunOutcome, RunSignals } from './run-training.ts';
+import { splitMetrics } from './train-loop.ts';
+
+/** The file of an n-gram model in a run's adapter folder. */
+export const NGRAM_FILE = 'ngram.json';
+
+/** A run of `method.type: ngram`: logistic regression on character n-grams, in seconds, into the same run folder. */
+export async function runNgram(config: Config, mode: RunMode, signals: RunSignals): Promise<RunOutcome> {
+	const folder = runFolder(config.output);
+	// seconds of work: a run that was begun is made anew
+	claimRunFolder(folder, { resume: false, overwrite: mode.overwrite || mode.resume });
+	const dataset = await loadDataset(config.data.path);
+	const { train, valid, test } = dataset.splits;
+	const isCollapsed = config.data.collapseWhitespace;
+	const selection = selectNgram(textRows(train, isCollapsed), textRows(valid, isCollapsed));
+	const { model, validationProbabilities } = selection;
+	const labels = valid.map((row) => row.label);
+	const validation = splitMetrics(
+		labels,
+		validationProbabilities,
+		meanLogLoss(labels, validationProbabilities),
+	);
+	const { loss, rocAuc, threshold } = validation;
+	const texts = textRows(test, isCollapsed).map((row) => row.text);
+	const probabilities = Float64Array.from(predictNgram(model, texts));
+
+	writeText(folder.config, configToYaml(config));
+	const environment = describeEnvironment({
+		backend: 'none',
+		datasetHash: dataset.hash,
+		tokenizerHash: '',
+		fingerprint: '',
+	});
+	writeText(folder.environment, `${JSON.stringify(environment, null, '\t')}\n`);
+	makeFolder(folder.adapter);
+	writeText(path.join(folder.adapter, NGRAM_FILE), serializeNgram(model, threshold));
+	savePredictions(folder.predictions('valid'), valid, validationProbabilities);
+	const best = { epoch: 1, loss, rocAuc, threshold };
+	const summary = summarizeRun(config, folder, dataset.splits, { probabilities, truncated: 0 }, best);
+	const metrics = openJsonlLog(folder.metrics, 0);
+	try {
+		const record = { type: 'epoch', epoch: 1, validation } as const;
+		metrics.append(record);
+		metrics.append(summary.record);
+		metrics.flush();
+		signals.emit({ type: 'record', record });
+	} finally {
+		metrics.close();
+	}
+	return { status: 'finished', summary };
+}
+
+function meanLogLoss(labels: readonly number[], probabilities: ArrayLike<number>): number {
+	const losses = labels.map((label, i) => -Math.log(label === 1 ? probabilities[i]! : 1 - probabilities[i]!));
+	return losses.reduce((sum, value) => sum + value, 0) / Math.max(1, losses.length);
+}
+
+function makeFolder(folder: string): void {
+	try {
+		mkdirSync(folder, { recursive: true });
+	} catch (error) {
+		throw fileError(error, folder, 'written');
+	}
+}
+
+function writeText(file: string, text: string): void {
+	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+}
