@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { inputError } from '@vulntune/engine';
+import { inputError } from '@vulntune/engine/errors.ts';
 import { describe, expect, it } from 'vitest';
 import { exitCodes, toVulntuneError } from './exitCode.ts';
 

@@ -1,4 +1,5 @@
-import { type ErrorKind, fileError, VulntuneError } from '@vulntune/engine';
+import { type ErrorKind, VulntuneError } from '@vulntune/engine/errors.ts';
+import { fileError } from '@vulntune/engine/formats/files.ts';
 
 /** Stable: others script against them. 1 is kept for findings of a scan. */
 export const exitCodes: Readonly<Record<ErrorKind, number>> = {

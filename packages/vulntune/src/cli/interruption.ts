@@ -1,16 +1,28 @@
+export interface Interruption {
+	/** Aborted by the first SIGINT or SIGTERM. */
+	readonly signal: AbortSignal;
+	/** Gives the signals back to the process. */
+	readonly dispose: () => void;
+}
+
 /**
- * A signal that the first SIGINT or SIGTERM aborts.
+ * Listens for Ctrl-C: the first one asks the command to save and end, the second ends the process at once.
  *
  * @param note tells the user what happens now
  */
-export function onInterruption(note: (line: string) => void): AbortSignal {
+export function listenForInterruption(note: (line: string) => void): Interruption {
 	const controller = new AbortController();
 	const interrupt = () => {
 		if (controller.signal.aborted) process.exit(130);
 		note('stopping as soon as everything is saved; once more to stop at once');
 		controller.abort();
 	};
-	process.on('SIGINT', interrupt);
-	process.on('SIGTERM', interrupt);
-	return controller.signal;
+	const signals = ['SIGINT', 'SIGTERM'] as const;
+	for (const signal of signals) process.on(signal, interrupt);
+	return {
+		signal: controller.signal,
+		dispose() {
+			for (const signal of signals) process.off(signal, interrupt);
+		},
+	};
 }

@@ -1,8 +1,8 @@
-import { inputError, type VulntuneError } from '@vulntune/engine';
+import { inputError, type VulntuneError } from '@vulntune/engine/errors.ts';
 import { Command, CommanderError } from 'commander';
 import type { CommandContext, CommandResult } from './context.ts';
 import { exitCodes, toVulntuneError } from './exitCode.ts';
-import { onInterruption } from './interruption.ts';
+import { type Interruption, listenForInterruption } from './interruption.ts';
 import { createProgressRenderer } from './progress.ts';
 import { spellOutBooleans } from './schemaFlags.ts';
 import type { Terminal } from './terminal.ts';
@@ -32,11 +32,11 @@ export async function runCommandLine(
 
 	const runCommand: CommandRunner = async (body) => {
 		const progress = createProgressRenderer(terminal);
-		let signal: AbortSignal | undefined;
+		let interruption: Interruption | undefined;
 		try {
 			const result = await body({
 				progress,
-				interruption: () => (signal ??= onInterruption(progress.note)),
+				interruption: () => (interruption ??= listenForInterruption(progress.note)).signal,
 			});
 			progress.finish();
 			const text = isJson ? JSON.stringify(result.data, null, 2) : result.text;
@@ -45,6 +45,8 @@ export async function runCommandLine(
 		} catch (error) {
 			progress.finish();
 			throw error;
+		} finally {
+			interruption?.dispose();
 		}
 	};
 
@@ -52,7 +54,7 @@ export async function runCommandLine(
 		const program = createProgram(version);
 		for (const define of definitions) define(program, runCommand);
 		configureAll(program, terminal);
-		await program.parseAsync(spellOutBooleans(argv), { from: 'user' });
+		await program.parseAsync(spellOutBooleans(argv, program), { from: 'user' });
 		return exitCode;
 	} catch (thrown) {
 		// Help was asked for, by name or by giving no command.

@@ -1,4 +1,4 @@
-import { inputError } from '@vulntune/engine';
+import { inputError } from '@vulntune/engine/errors.ts';
 import { type Command, Option } from 'commander';
 import type { z } from 'zod';
 import { expectation } from '../config/expectation.ts';
@@ -11,9 +11,9 @@ import { type ConfigOverrides, readFlagValue } from '../config/overrides.ts';
 const shorthands = [{ flag: 'backend', option: 'backend.type' }] as const;
 
 /** Gives a command one flag for every option of the config: `--training.epochs <value>`. */
-export function addConfigFlags(command: Command): void {
+export function addConfigFlags(command: Command, options: readonly SchemaOption[] = configOptions): void {
 	const group = 'Options of the config:';
-	for (const option of configOptions) {
+	for (const option of options) {
 		const value = option.schema.type === 'boolean' ? 'boolean' : 'value';
 		command.addOption(new Option(`--${option.name} <${value}>`, describe(option)).helpGroup(group));
 	}
@@ -23,22 +23,26 @@ export function addConfigFlags(command: Command): void {
 }
 
 /** The options of the config that were given as flags, by name. */
-export function configOverrides(values: Readonly<Record<string, unknown>>): ConfigOverrides {
+export function configOverrides(
+	values: Readonly<Record<string, unknown>>,
+	options: readonly SchemaOption[] = configOptions,
+): ConfigOverrides {
 	const overrides: Record<string, string> = {};
 	for (const { flag, option } of shorthands) {
 		if (typeof values[flag] === 'string') overrides[option] = values[flag];
 	}
-	for (const { name } of configOptions) {
+	for (const { name } of options) {
 		if (typeof values[name] === 'string') overrides[name] = values[name];
 	}
 	return overrides;
 }
 
 /** `--method.rsLora` alone means `--method.rsLora true`; a word that follows is its value only if it is true or false. */
-export function spellOutBooleans(argv: readonly string[]): string[] {
-	const names = new Set(
-		configOptions.filter(({ schema }) => schema.type === 'boolean').map(({ name }) => `--${name}`),
-	);
+export function spellOutBooleans(argv: readonly string[], program: Command): string[] {
+	const booleans = program.commands
+		.flatMap(({ options }) => options)
+		.filter(({ flags }) => flags.endsWith(' <boolean>'));
+	const names = new Set(booleans.map(({ long }) => long));
 	return argv.map((argument, index) => {
 		const next = argv[index + 1];
 		return names.has(argument) && next !== 'true' && next !== 'false' ? `${argument}=true` : argument;

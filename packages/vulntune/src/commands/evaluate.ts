@@ -1,4 +1,4 @@
-import { inputError } from '@vulntune/engine';
+import { inputError } from '@vulntune/engine/errors.ts';
 import { z } from 'zod';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import type { CommandDefinition } from '../cli/program.ts';

@@ -1,16 +1,16 @@
 import { floatBases, type ParsedConfig, quantizedBases } from './schema.ts';
 
 /** A rule between options. It is tried only when all of `options` are right by themselves. */
-interface CrossCheck {
+export interface CrossCheck<Parsed> {
 	/** Names of the options it reads; a fault is shown at the first. */
 	readonly options: readonly string[];
 	/** What is wrong, undefined where nothing is. */
-	check(config: ParsedConfig): string | undefined;
+	check(config: Parsed): string | undefined;
 }
 
 const quantized: readonly string[] = quantizedBases;
 
-export const crossChecks: readonly CrossCheck[] = [
+export const crossChecks: readonly CrossCheck<ParsedConfig>[] = [
 	{
 		options: ['method.base', 'method.type'],
 		check({ method: { type, base } }) {

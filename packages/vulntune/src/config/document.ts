@@ -1,4 +1,4 @@
-import { inputError } from '@vulntune/engine';
+import { inputError } from '@vulntune/engine/errors.ts';
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
 
 /** A YAML file's value and where in the file its parts stand. */
@@ -22,7 +22,7 @@ export function readConfigDocument(text: string, place: string): ConfigDocument 
 		});
 	}
 	const lines = new LineCounter();
-	const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+	const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
 	if (document.errors.length > 0) {
 		const faults = document.errors.slice(0, 20).map((error) => {
 			const { line, col } = lines.linePos(error.pos[0]);

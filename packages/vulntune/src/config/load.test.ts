@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { VulntuneError } from '@vulntune/engine';
+import { VulntuneError } from '@vulntune/engine/errors.ts';
+import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { type ConfigContext, configToYaml, loadConfig } from './load.ts';
@@ -322,4 +323,42 @@ describe('broken YAML', () => {
 			expect.objectContaining({ code: 'CONFIG_NOT_FOUND', place: 'absent.yaml' }),
 		);
 	});
+});
+
+it('gives a config or an error for the user, whatever is changed in a file', () => {
+	const text = configToYaml(load(required));
+	const pieces = fc.constantFrom(
+		':',
+		'\n',
+		'  ',
+		'-',
+		'[',
+		'}',
+		'"',
+		'&a ',
+		'*a',
+		'!!map ',
+		'? ',
+		'|',
+		'#',
+		'\t',
+		'\0',
+		'<<: ',
+	);
+	const edits = fc.array(fc.tuple(fc.nat(), fc.nat(3), pieces), { minLength: 1, maxLength: 3 });
+	fc.assert(
+		fc.property(edits, (list) => {
+			let changed = text;
+			for (const [at, removed, piece] of list) {
+				const position = at % changed.length;
+				changed = changed.slice(0, position) + piece + changed.slice(position + removed);
+			}
+			try {
+				load(changed);
+			} catch (error) {
+				expect(error).toBeInstanceOf(VulntuneError);
+			}
+		}),
+		{ numRuns: 300, seed: 1 },
+	);
 });

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { inputError, type VulntuneError } from '@vulntune/engine';
+import { inputError, type VulntuneError } from '@vulntune/engine/errors.ts';
 import { stringify } from 'yaml';
+import type { ConfigDefinition } from './definition.ts';
 import { type ConfigDocument, readConfigDocument } from './document.ts';
 import { applyOverrides, type ConfigOverrides } from './overrides.ts';
 import { resolveModel, resolvePath } from './paths.ts';
 import type { Config, MethodBase, ParsedConfig } from './schema.ts';
+import { trainingConfig } from './trainingConfig.ts';
 import { type ConfigFault, validateConfig } from './validate.ts';
 
 export interface ConfigContext {
@@ -28,13 +30,20 @@ export interface ConfigContext {
  * @example const config = loadConfig('configs/smollm2-x1.yaml', { overrides: { 'training.epochs': '3' } });
  */
 export function loadConfig(file: string, context: ConfigContext = {}): Config {
+	const { value, ...found } = readConfigFile(file, context);
+	return resolveConfig(value, found);
+}
+
+/** What a config file holds, not checked yet, and the context to check it in. */
+export function readConfigFile(file: string, context: ConfigContext): ValueContext & { value: unknown } {
 	const workingFolder = context.workingFolder ?? process.cwd();
 	const location = path.resolve(workingFolder, file);
 	const document = readConfigDocument(readText(location, file), file);
-	return resolveConfig(document.value, { ...context, place: file, folder: path.dirname(location), document });
+	const { value } = document;
+	return { ...context, value, place: file, folder: path.dirname(location), document };
 }
 
-interface ValueContext extends ConfigContext {
+export interface ValueContext extends ConfigContext {
 	/** Name of the config in errors and in the default output. */
 	readonly place: string;
 	/** What paths in the config are relative to. */
@@ -44,14 +53,23 @@ interface ValueContext extends ConfigContext {
 
 /** A config from a value instead of a file: same checks, same defaults, same errors without the line. */
 export function resolveConfig(value: unknown, context: ValueContext): Config {
-	const overrides = context.overrides ?? {};
-	const { config, faults } = validateConfig(applyOverrides(value ?? {}, overrides));
+	return complete(checkConfig(value, trainingConfig, context), context);
+}
+
+/** Checks a value and the overrides over it; throws CONFIG_INVALID with all faults at once. */
+export function checkConfig<Parsed>(
+	value: unknown,
+	definition: ConfigDefinition<Parsed>,
+	context: ValueContext,
+): Parsed {
+	const overridden = applyOverrides(value ?? {}, context.overrides ?? {}, definition.options);
+	const { config, faults } = validateConfig(overridden, definition);
 	if (faults !== undefined) throw configError(faults, context);
-	return complete(config, context);
+	return config;
 }
 
 /** The config as YAML, every option with its value: what a run folder keeps and what can be trained again. */
-export function configToYaml(config: Config): string {
+export function configToYaml(config: object): string {
 	return stringify(config, { lineWidth: 0 });
 }
 
@@ -91,21 +109,32 @@ function configError(
 }
 
 function complete(parsed: ParsedConfig, context: ValueContext): Config {
+	const paths = configPaths(context);
+	const { data, method } = parsed;
+	return {
+		...parsed,
+		model: resolveModel(parsed.model, paths.baseOf('model'), paths.home),
+		data: { ...data, path: paths.resolve('data.path', data.path) },
+		method: {
+			...method,
+			base: method.base ?? defaultBase(parsed),
+			from: method.from === null ? null : paths.resolve('method.from', method.from),
+		},
+		output: paths.output(parsed.output),
+	};
+}
+
+/** How the paths of a config become absolute: those of the file from its folder, those of flags from the working folder. */
+export function configPaths(context: ValueContext) {
 	const working = context.workingFolder ?? process.cwd();
 	const home = context.homeFolder ?? os.homedir();
 	const baseOf = (option: string) =>
 		Object.hasOwn(context.overrides ?? {}, option) ? working : context.folder;
-	const { data, method } = parsed;
 	return {
-		...parsed,
-		model: resolveModel(parsed.model, baseOf('model'), home),
-		data: { ...data, path: resolvePath(data.path, baseOf('data.path'), home) },
-		method: {
-			...method,
-			base: method.base ?? defaultBase(parsed),
-			from: method.from === null ? null : resolvePath(method.from, baseOf('method.from'), home),
-		},
-		output: resolvePath(parsed.output ?? defaultOutput(context), working, home),
+		home,
+		baseOf,
+		resolve: (option: string, text: string) => resolvePath(text, baseOf(option), home),
+		output: (text: string | undefined) => resolvePath(text ?? defaultOutput(context), working, home),
 	};
 }
 

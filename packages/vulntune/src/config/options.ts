@@ -22,12 +22,16 @@ export interface ConfigSection {
 /** Every option, in the order of the schema. */
 export const configOptions: readonly SchemaOption[] = optionsOf(structuralSchema);
 
-export const configSections: readonly ConfigSection[] = [
-	{ name: '', keys: Object.keys(structuralSchema.properties!) },
-	...Object.entries(structuralSchema.properties!).flatMap(([name, { properties }]) =>
-		properties === undefined ? [] : [{ name, keys: Object.keys(properties) }],
-	),
-];
+export const configSections: readonly ConfigSection[] = sectionsOf(structuralSchema);
+
+export function sectionsOf(schema: JsonSchema): ConfigSection[] {
+	return [
+		{ name: '', keys: Object.keys(schema.properties!) },
+		...Object.entries(schema.properties!).flatMap(([name, { properties }]) =>
+			properties === undefined ? [] : [{ name, keys: Object.keys(properties) }],
+		),
+	];
+}
 
 /** The leaves of a schema, in its order. */
 export function optionsOf(schema: JsonSchema, path: readonly string[] = []): SchemaOption[] {

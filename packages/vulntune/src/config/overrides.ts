@@ -11,12 +11,16 @@ export type ConfigOverrides = Readonly<Record<string, string>>;
  * Their text is read as YAML (`3`, `false`, `null`, `[a, b]`); a list may also be written `a,b`, and where an option takes only a
  * text, the text is taken as it is.
  */
-export function applyOverrides(value: unknown, overrides: ConfigOverrides): unknown {
+export function applyOverrides(
+	value: unknown,
+	overrides: ConfigOverrides,
+	options: readonly SchemaOption[] = configOptions,
+): unknown {
 	if (Object.keys(overrides).length === 0) return value;
 	if (typeof value !== 'object' || Array.isArray(value)) return value;
 	const result = structuredClone(value ?? {}) as Record<string, unknown>;
 	for (const [name, text] of Object.entries(overrides)) {
-		const option = configOptions.find((candidate) => candidate.name === name);
+		const option = options.find((candidate) => candidate.name === name);
 		if (option === undefined) throw new RangeError(`no option is called ${name}`);
 		const [first, second] = option.path;
 		if (second === undefined) result[first!] = readFlagValue(option, text);
@@ -40,7 +44,7 @@ export function readFlagValue({ schema }: SchemaOption, text: string): unknown {
 
 function readYaml(text: string): unknown {
 	try {
-		return parse(text);
+		return parse(text, { logLevel: 'error' });
 	} catch {
 		return text;
 	}

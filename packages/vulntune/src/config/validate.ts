@@ -1,9 +1,10 @@
 import type { z } from 'zod';
-import { crossChecks } from './crossChecks.ts';
+import type { ConfigDefinition } from './definition.ts';
 import { found, valueFault } from './faultText.ts';
 import { nearestName } from './nearest.ts';
-import { configOptions, configSections } from './options.ts';
-import { configSchema, type ParsedConfig } from './schema.ts';
+
+/** The parts of a definition that don't depend on what it parses to. */
+type AnyDefinition = Pick<ConfigDefinition<unknown>, 'options' | 'sections' | 'placeholders'>;
 
 /** Something wrong with a config, at a path into it. */
 export interface ConfigFault {
@@ -12,20 +13,24 @@ export interface ConfigFault {
 	readonly message: string;
 }
 
-export type ValidationResult =
-	| { readonly config: ParsedConfig; readonly faults?: undefined }
+export type ValidationResult<Parsed> =
+	| { readonly config: Parsed; readonly faults?: undefined }
 	| { readonly config?: undefined; readonly faults: readonly ConfigFault[] };
 
 /** Checks a whole config and finds all of its faults at once, those between options included. */
-export function validateConfig(value: unknown): ValidationResult {
+export function validateConfig<Parsed>(
+	value: unknown,
+	definition: ConfigDefinition<Parsed>,
+): ValidationResult<Parsed> {
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
 		return { faults: [{ path: [], message: `expected sections and options, found ${found(value)}` }] };
 	}
-	const raw = expandShorthands(value as Record<string, unknown>);
-	const parsed = configSchema.safeParse(raw);
-	const faults = parsed.success ? [] : collectFaults(raw, parsed.error.issues);
+	const { schema, crossChecks } = definition;
+	const raw = expandShorthands(value as Record<string, unknown>, definition);
+	const parsed = schema.safeParse(raw);
+	const faults = parsed.success ? [] : collectFaults(raw, parsed.error.issues, definition);
 	// With every faulty part taken out, what is left can be checked for rules between options.
-	const rest = parsed.success ? parsed : configSchema.safeParse(withoutFaults(raw, faults));
+	const rest = parsed.success ? parsed : schema.safeParse(withoutFaults(raw, faults, definition));
 	if (rest.success) {
 		const faulty = new Set(faults.map((fault) => fault.path.join('.')));
 		for (const { options, check } of crossChecks) {
@@ -43,47 +48,58 @@ function isFaulty(name: string, faulty: ReadonlySet<string>): boolean {
 }
 
 /** A bare word for `backend` is its type; a section with nothing in it is one left out. */
-function expandShorthands(value: Record<string, unknown>): Record<string, unknown> {
+function expandShorthands(
+	value: Record<string, unknown>,
+	{ sections }: AnyDefinition,
+): Record<string, unknown> {
 	const raw = { ...value };
-	for (const { name } of configSections) {
+	for (const { name } of sections) {
 		if (name !== '' && (raw[name] === null || raw[name] === undefined)) raw[name] = {};
 	}
 	if (typeof raw.backend === 'string') raw.backend = { type: raw.backend };
 	return raw;
 }
 
-function collectFaults(raw: unknown, issues: readonly z.core.$ZodIssue[]): ConfigFault[] {
+function collectFaults(
+	raw: unknown,
+	issues: readonly z.core.$ZodIssue[],
+	definition: AnyDefinition,
+): ConfigFault[] {
 	const faults = new Map<string, ConfigFault>();
 	for (const issue of issues) {
 		const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
 		const issueFaults =
 			issue.code === 'unrecognized_keys'
-				? issue.keys.map((key) => unknownKey([...path, key]))
-				: [wrongValue(raw, path)];
+				? issue.keys.map((key) => unknownKey([...path, key], definition))
+				: [wrongValue(raw, path, definition)];
 		// Several issues of one option (two items of a list) are one fault.
 		for (const fault of issueFaults) faults.set(fault.path.join('.'), fault);
 	}
 	return [...faults.values()];
 }
 
-function unknownKey(path: readonly (string | number)[]): ConfigFault {
+function unknownKey(path: readonly (string | number)[], { options, sections }: AnyDefinition): ConfigFault {
 	const key = String(path.at(-1));
 	const section = path.slice(0, -1).join('.');
-	const keys = configSections.find(({ name }) => name === section)?.keys ?? [];
-	const elsewhere = configOptions.find((option) => option.path.at(-1) === key)?.name;
+	const keys = sections.find(({ name }) => name === section)?.keys ?? [];
+	const elsewhere = options.find((option) => option.path.at(-1) === key)?.name;
 	const nearest = nearestName(key, keys);
 	const suggestion = nearest === undefined ? elsewhere : [...path.slice(0, -1), nearest].join('.');
 	const hint = suggestion === undefined ? `known are ${keys.join(', ')}` : `did you mean ${suggestion}?`;
 	return { path, message: `${path.join('.')}: unknown option, ${hint}` };
 }
 
-function wrongValue(raw: unknown, path: readonly (string | number)[]): ConfigFault {
+function wrongValue(
+	raw: unknown,
+	path: readonly (string | number)[],
+	{ options, sections }: AnyDefinition,
+): ConfigFault {
 	const name = path.join('.');
-	const option = configOptions.find(
+	const option = options.find(
 		(candidate) => name === candidate.name || name.startsWith(`${candidate.name}.`),
 	);
 	if (option === undefined) {
-		const section = configSections.find((candidate) => candidate.name === name);
+		const section = sections.find((candidate) => candidate.name === name);
 		const expected = `a section with ${section?.keys.join(', ')}`;
 		return { path, message: `${name}: expected ${expected}, found ${found(valueAt(raw, path))}` };
 	}
@@ -104,6 +120,7 @@ function valueAt(raw: unknown, path: readonly (string | number)[]): unknown {
 function withoutFaults(
 	raw: Record<string, unknown>,
 	faults: readonly ConfigFault[],
+	{ placeholders }: AnyDefinition,
 ): Record<string, unknown> {
 	const rest = structuredClone(raw);
 	for (const { path } of faults) {
@@ -111,9 +128,9 @@ function withoutFaults(
 		if (typeof parent === 'object' && parent !== null)
 			delete (parent as Record<string, unknown>)[path.at(-1)!];
 	}
-	// Placeholders for what is required, so that the others can be looked at.
-	rest.model ??= '.';
-	rest.data = { path: '.', ...(rest.data as object) };
-	rest.method = { type: 'ngram', ...(rest.method as object) };
+	for (const [name, value] of Object.entries(placeholders)) {
+		const isSection = typeof value === 'object' && value !== null;
+		rest[name] = isSection ? { ...value, ...(rest[name] as object) } : (rest[name] ?? value);
+	}
 	return rest;
 }

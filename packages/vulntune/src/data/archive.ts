@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { fileError, inputError, VulntuneError } from '@vulntune/engine';
+import { inputError, VulntuneError } from '@vulntune/engine/errors.ts';
+import { fileError } from '@vulntune/engine/formats/files.ts';
 import { Parser, type ReadEntry } from 'tar';
 
 export interface ArchiveLimits {

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { VulntuneError } from '@vulntune/engine';
+import { VulntuneError } from '@vulntune/engine/errors.ts';
 import { create } from 'tar';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { needsShared } from '../../../../tests/shared.ts';

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { fileError, inputError } from '@vulntune/engine';
+import { inputError } from '@vulntune/engine/errors.ts';
+import { fileError } from '@vulntune/engine/formats/files.ts';
 import { readArchive } from './archive.ts';
 import { createFaultList } from './faults.ts';
 import { readJsonlRows } from './jsonl.ts';

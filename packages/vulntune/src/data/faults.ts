@@ -1,4 +1,4 @@
-import { inputError, type VulntuneError } from '@vulntune/engine';
+import { inputError, type VulntuneError } from '@vulntune/engine/errors.ts';
 
 /** Faults found so far in a dataset, at most `limit` of them kept with their text. */
 export interface FaultList {

@@ -1,0 +1,31 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { createFaultList } from './faults.ts';
+import { readJsonlRows } from './jsonl.ts';
+
+it('gives rows or faults with their line for any bytes', () => {
+	const line = '{"code": "int f() { return 1; }", "target": 0, "idx": 5, "cwe": ["CWE-1"]}';
+	const whole = Buffer.from(`${line}\n${line.replace('5', '6')}\n`);
+	const edits = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 5 });
+	fc.assert(
+		fc.property(edits, (list) => {
+			const bytes = Buffer.from(whole);
+			for (const [position, value] of list) bytes[position] = value;
+			const faults = createFaultList();
+			const rows = readJsonlRows(bytes, { name: 'train.jsonl' }, faults);
+			for (const { code, label } of rows) {
+				expect(code.trim()).not.toBe('');
+				expect([0, 1]).toContain(label);
+			}
+			if (faults.count > 0) expect(faults.toError()?.message).toMatch(/train\.jsonl:\d+: /);
+			else expect(rows.length).toBeGreaterThan(0);
+		}),
+		{ numRuns: 2000, seed: 1 },
+	);
+});
+
+it('reads nothing from nothing', () => {
+	const faults = createFaultList();
+	expect(readJsonlRows(new Uint8Array(), { name: 'train.jsonl' }, faults)).toEqual([]);
+	expect(faults.toError()).toBeUndefined();
+});
