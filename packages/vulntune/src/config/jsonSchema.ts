@@ -35,12 +35,16 @@ export function toJsonSchema(schema: z.ZodType): JsonSchema {
 /** The config's sections and options, the shorthands of YAML left out. */
 export const structuralSchema = toJsonSchema(configSchema);
 
-/** The JSON Schema of a config file: what `vulntune train --print-schema` prints, for editors to complete and check with. */
-export function configJsonSchema(): JsonSchema {
-	const { backend, ...properties } = structuralSchema.properties!;
+/**
+ * The JSON Schema of a config file: what `vulntune train --print-schema` prints, for editors to complete and check with.
+ *
+ * @param structure of another kind of config than that of `vulntune train`; it has a `backend` too
+ */
+export function configJsonSchema(structure: JsonSchema = structuralSchema): JsonSchema {
+	const { backend, ...properties } = structure.properties!;
 	const { type } = backend!.properties!;
 	const shorthand = {
-		...structuralSchema,
+		...structure,
 		properties: { ...properties, backend: { anyOf: [type!, backend!] } },
 	};
 	return { title: 'vulntune config', ...shorthand } as JsonSchema;
