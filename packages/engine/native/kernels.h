@@ -120,6 +120,20 @@
 		int64_t length, double beta1, double beta2, double epsilon, double keep, double stepSize, double \
 		rootOfCorrection, double gradientScale))
 
+#define VULNTUNE_MATMUL_KERNELS(KERNEL)                                                                              \
+	KERNEL(void, matmulNT,                                                                                           \
+		(Pool & pool, int64_t M, int64_t N, int64_t K, const float* x, Storage storage, const void* data,            \
+			const float* scales, const float* codebook, float* y, bool bf16, float scale, bool accumulate))          \
+	KERNEL(void, matmulNN,                                                                                           \
+		(Pool & pool, int64_t M, int64_t N, int64_t K, const float* dy, Storage storage, const void* data,           \
+			const float* scales, const float* codebook, float* dx, bool bf16, float scale, bool accumulate))         \
+	KERNEL(void, matmulTN,                                                                                           \
+		(Pool & pool, int64_t M, int64_t N, int64_t K, const float* dy, const float* x, float* dWeight, bool bf16,   \
+			float scale, bool accumulate))                                                                           \
+	KERNEL(void, dequantize,                                                                                         \
+		(Pool & pool, int64_t N, int64_t K, Storage storage, const void* data, const float* scales,                  \
+			const float* codebook, float* target))
+
 #define VULNTUNE_KERNELS(KERNEL) \
 	VULNTUNE_ELEMENTWISE_KERNELS(KERNEL) \
 	VULNTUNE_NORM_KERNELS(KERNEL) \
@@ -127,9 +141,13 @@
 	VULNTUNE_ACTIVATION_KERNELS(KERNEL) \
 	VULNTUNE_ROW_KERNELS(KERNEL) \
 	VULNTUNE_LOSS_KERNELS(KERNEL) \
-	VULNTUNE_OPTIMIZER_KERNELS(KERNEL)
+	VULNTUNE_OPTIMIZER_KERNELS(KERNEL) \
+	VULNTUNE_MATMUL_KERNELS(KERNEL)
 
 namespace vulntune {
+
+// How the elements of a matrix are stored; the quantised layouts are those of QuantizedLayout in contract.ts.
+enum class Storage : int32_t { f32, bf16, f16, table4, table8, int8 };
 
 struct Kernels {
 #define KERNEL(result, name, parameters) result(*name) parameters;

@@ -28,6 +28,15 @@ inline T maximum(T a, T b) {
 	return a > b ? a : b;
 }
 
+template <bool condition, typename Yes, typename No>
+struct Choose {
+	using Type = Yes;
+};
+template <typename Yes, typename No>
+struct Choose<false, Yes, No> {
+	using Type = No;
+};
+
 inline int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // ── scalars of 16 bits ─────────────────────────────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ import { createDevice } from './device.ts';
 import { elementwiseGroup } from './elementwise.ts';
 import { cpuFeatures } from './features.ts';
 import { focalGroup } from './losses.ts';
+import { matmulGroup } from './matmul.ts';
 import { memoryGroup } from './memory.ts';
 import { loadNative } from './native.ts';
 import { normGroup } from './norms.ts';
@@ -55,6 +56,7 @@ export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
 	const groups = {
 		...memoryGroup(device),
 		...elementwiseGroup(device),
+		...matmulGroup(device),
 		...normGroup(device),
 		...attentionGroup(device),
 		...activationGroup(device),

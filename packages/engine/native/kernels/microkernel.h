@@ -1,0 +1,121 @@
+// The inner loop of all matrix products: a tile of `rows` × tileColumns sums held in registers.
+//
+// Every sum runs over the depth in ascending order and in one accumulator, whatever the number of rows: a row of the
+// result never depends on which other rows share its tile.
+#pragma once
+#include "../bf16.h"
+#include "../simd.h"
+
+namespace vulntune::ISA {
+
+// What a step of the depth is: one float32, or two bfloat16 in the same four bytes. Both operands are packed into
+// arrays of such steps.
+enum class Arithmetic { fp32, bf16 };
+
+#if defined(SIMD_BF16)
+constexpr bool hasBf16 = true;
+#else
+constexpr bool hasBf16 = false;
+#endif
+
+template <Arithmetic arithmetic>
+constexpr int elementsPerStep = arithmetic == Arithmetic::bf16 ? 2 : 1;
+
+// The largest tile whose sums, one row of B and one element of A fit the registers.
+constexpr int tileVectors = 2;
+#if defined(SIMD_AVX512)
+constexpr int tileRows = 14;
+#elif defined(__aarch64__)
+constexpr int tileRows = 12;
+#else
+constexpr int tileRows = 6;
+#endif
+constexpr int tileColumns = tileVectors * W;
+
+// Steps of the depth that are multiplied before the sums go to memory: a panel of A of this depth stays in the
+// first-level cache. The rows of a panel lie a little further apart, so that they don't share cache sets.
+constexpr int depthBlock = 384;
+constexpr int rowStride = depthBlock + 16;
+
+struct Tile {
+	const float* a;   // [rows, rowStride] steps
+	const float* b;   // [depth, tileColumns] steps
+	int64_t depth;    // steps
+	float* c;         // [rows, tileColumns] inside a matrix
+	int64_t cStride;
+	int columns;      // of the tile that exist, 1 … tileColumns
+	float scale;
+	bool accumulate;
+};
+
+template <Arithmetic arithmetic>
+inline vf multiplyAdd(vf a, vf b, vf sum) {
+#if defined(SIMD_BF16)
+	if constexpr (arithmetic == Arithmetic::bf16) return dotBf16(sum, a, b);
+#endif
+	return fma(a, b, sum);
+}
+
+template <Arithmetic arithmetic, int rows>
+__attribute__((noinline)) void multiplyTile(const Tile& tile) {
+	vf sums[rows][tileVectors];
+	UNROLL for (int r = 0; r < rows; r++) {
+		UNROLL for (int v = 0; v < tileVectors; v++) {
+			sums[r][v] = zero();
+			__builtin_prefetch(tile.c + r * tile.cStride + v * W, 1);
+		}
+	}
+	const float* a = tile.a;
+	const float* b = tile.b;
+	for (int64_t depth = tile.depth; depth > 0; depth--) {
+		vf row[tileVectors];
+		UNROLL for (int v = 0; v < tileVectors; v++) {
+			row[v] = load(b + v * W);
+			__builtin_prefetch(b + v * W + 16 * tileColumns);
+		}
+		UNROLL for (int r = 0; r < rows; r++) {
+			const vf element = splat(a[r * rowStride]);
+			UNROLL for (int v = 0; v < tileVectors; v++) {
+				sums[r][v] = multiplyAdd<arithmetic>(element, row[v], sums[r][v]);
+			}
+		}
+		a++;
+		b += tileColumns;
+	}
+	const vf scale = splat(tile.scale);
+	UNROLL for (int r = 0; r < rows; r++) {
+		UNROLL for (int v = 0; v < tileVectors; v++) {
+			float* c = tile.c + r * tile.cStride + v * W;
+			const int columns = minimum(tile.columns - v * W, W);
+			vf result = sums[r][v] * scale;
+			if (columns == W) {
+				if (tile.accumulate) result = result + load(c);
+				store(c, result);
+			} else if (columns > 0) {
+				if (tile.accumulate) result = result + loadPartial(c, columns);
+				storePartial(c, result, columns);
+			}
+		}
+	}
+}
+
+using TileFunction = void (*)(const Tile&);
+
+// The functions for 1 … tileRows rows; entry 0 is unused.
+template <Arithmetic arithmetic>
+struct TileFunctions {
+	TileFunction forRows[tileRows + 1] = {};
+	constexpr TileFunctions() { fillFrom<tileRows>(); }
+
+private:
+	template <int rows>
+	constexpr void fillFrom() {
+		forRows[rows] = multiplyTile<arithmetic, rows>;
+		if constexpr (rows > 1) fillFrom<rows - 1>();
+	}
+};
+
+template <Arithmetic arithmetic>
+inline constexpr TileFunctions<arithmetic> tileFunctions = {};
+
+}  // namespace vulntune::ISA

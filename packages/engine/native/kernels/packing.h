@@ -1,0 +1,179 @@
+// Operands of matrix products in the order in which the inner loop reads them. Steps are float32 numbers or pairs of
+// bfloat16, see microkernel.h; conversion and dequantisation happen here, once per tile.
+#pragma once
+#include "microkernel.h"
+#include "weights.h"
+
+namespace vulntune::ISA {
+
+// A part of the depth: elements [from, from + length), which are `steps` steps.
+struct DepthRange {
+	int64_t from;
+	int64_t length;
+	int64_t steps;
+};
+
+// ── the left operand: panels [rows, rowStride] ─────────────────────────────────────────────────────────────────
+
+template <Arithmetic arithmetic>
+inline void packRow(const float* row, const DepthRange& range, float* panelRow) {
+	if constexpr (arithmetic == Arithmetic::fp32) {
+		memcpy(panelRow, row, range.length * sizeof(float));
+	} else {
+#if defined(SIMD_BF16)
+		auto* out = reinterpret_cast<uint16_t*>(panelRow);
+		storeBf16(out, row, static_cast<int>(range.length));
+		if (range.length & 1) out[range.length] = 0;
+#endif
+	}
+}
+
+// Rows of a row-major matrix, the depth along its columns.
+struct RowsOperand {
+	const float* data;
+	int64_t stride;
+
+	template <Arithmetic arithmetic>
+	void pack(int64_t row, int rows, const DepthRange& range, float* panel, float*) const {
+		for (int r = 0; r < rows; r++) {
+			packRow<arithmetic>(data + (row + r) * stride + range.from, range, panel + r * rowStride);
+		}
+	}
+};
+
+// Columns of a row-major matrix, the depth along its rows.
+struct ColumnsOperand {
+	const float* data;
+	int64_t stride;
+
+	template <Arithmetic arithmetic>
+	void pack(int64_t column, int columns, const DepthRange& range, float* panel, float* stage) const {
+		constexpr bool direct = arithmetic == Arithmetic::fp32;
+		constexpr int64_t stageStride = 2 * rowStride;
+		float* target = direct ? panel : stage;
+		const int64_t targetStride = direct ? rowStride : stageStride;
+		for (int64_t k = 0; k < range.length; k += W) {
+			for (int c = 0; c < columns; c += W) {
+				const int width = minimum(W, columns - c);
+				vf block[W];
+				UNROLL for (int i = 0; i < W; i++) {
+					const float* source = data + (range.from + k + i) * stride + column + c;
+					block[i] = k + i < range.length ? loadPartial(source, width) : zero();
+				}
+				transpose(block);
+				UNROLL for (int i = 0; i < W; i++) {
+					if (i < width) store(target + (c + i) * targetStride + k, block[i]);
+				}
+			}
+		}
+		if constexpr (!direct) {
+			for (int c = 0; c < columns; c++) packRow<arithmetic>(stage + c * stageStride, range, panel + c * rowStride);
+		}
+	}
+};
+
+// ── the right operand: panels [steps, tileColumns] ─────────────────────────────────────────────────────────────
+
+template <Arithmetic arithmetic>
+constexpr Storage packedStorage = arithmetic == Arithmetic::bf16 ? Storage::bf16 : Storage::f32;
+
+template <Arithmetic arithmetic>
+using PackedElement = typename Choose<arithmetic == Arithmetic::bf16, uint16_t, float>::Type;
+
+// Wᵀ: the columns of the operand are rows of the matrix.
+struct TransposedMatrix {
+	Matrix matrix;
+
+	// Panels for columns [column, column + columns), `panelStride` apart; stage: [W, rowStride].
+	template <Arithmetic arithmetic>
+	void pack(
+		int64_t column, int64_t columns, const DepthRange& range, float* panels, int64_t panelStride, float* stage) const {
+		using Element = PackedElement<arithmetic>;
+		const bool direct = matrix.storage == packedStorage<arithmetic> && range.steps % W == 0 &&
+			range.length == range.steps * elementsPerStep<arithmetic>;
+		for (int64_t c = 0; c < columns; c += W) {
+			const float* rows[W];
+			for (int i = 0; i < W; i++) {
+				auto* staged = reinterpret_cast<Element*>(stage + i * rowStride);
+				rows[i] = reinterpret_cast<const float*>(staged);
+				if (c + i >= columns) {
+					memset(staged, 0, range.steps * sizeof(float));
+				} else if (direct) {
+					const int64_t flat = matrix.first + (column + c + i) * matrix.columns + range.from;
+					rows[i] = reinterpret_cast<const float*>(static_cast<const Element*>(matrix.data) + flat);
+				} else {
+					decodeRow(matrix, column + c + i, range.from, range.length, staged);
+					if (range.length % elementsPerStep<arithmetic> != 0) staged[range.length] = 0;
+				}
+			}
+			float* panel = panels + c / tileColumns * panelStride + c % tileColumns;
+			for (int64_t k = 0; k < range.steps; k += W) {
+				vf block[W];
+				UNROLL for (int i = 0; i < W; i++) block[i] = load(rows[i] + k);
+				transpose(block);
+				UNROLL for (int i = 0; i < W; i++) store(panel + (k + i) * tileColumns, block[i]);
+			}
+		}
+	}
+};
+
+// The matrix as it is: the depth runs along its rows.
+struct PlainMatrix {
+	Matrix matrix;
+
+	template <Arithmetic arithmetic>
+	void pack(
+		int64_t column, int64_t columns, const DepthRange& range, float* panels, int64_t panelStride, float* stage) const {
+		using Element = PackedElement<arithmetic>;
+		constexpr int together = elementsPerStep<arithmetic>;
+		const int64_t width = divideUp(columns, tileColumns) * tileColumns;
+		const bool direct = matrix.storage == packedStorage<arithmetic> && width == columns;
+		for (int64_t step = 0; step < range.steps; step++) {
+			const Element* rows[together];
+			for (int i = 0; i < together; i++) {
+				const int64_t row = step * together + i;
+				auto* staged = reinterpret_cast<Element*>(stage) + i * width;
+				rows[i] = staged;
+				if (row >= range.length) {
+					memset(staged, 0, width * sizeof(Element));
+				} else if (direct) {
+					const int64_t flat = matrix.first + (range.from + row) * matrix.columns + column;
+					rows[i] = static_cast<const Element*>(matrix.data) + flat;
+				} else {
+					decodeRow(matrix, range.from + row, column, columns, staged);
+					memset(staged + columns, 0, (width - columns) * sizeof(Element));
+				}
+			}
+			float* target = panels + step * tileColumns;
+			for (int64_t c = 0; c < width; c += tileColumns, target += panelStride) {
+				if constexpr (arithmetic == Arithmetic::fp32) {
+					UNROLL for (int v = 0; v < tileVectors; v++) store(target + v * W, load(rows[0] + c + v * W));
+				} else {
+#if defined(SIMD_BF16)
+					storePairs(target, rows[0] + c, rows[1] + c);
+#endif
+				}
+			}
+		}
+	}
+
+#if defined(SIMD_BF16)
+	// target[c] = (even[c], odd[c]) for tileColumns columns.
+	static void storePairs(float* target, const uint16_t* even, const uint16_t* odd) {
+		using Halves = int16_t __attribute__((vector_size(64)));
+		Halves a, b;
+		memcpy(&a, even, sizeof a);
+		memcpy(&b, odd, sizeof b);
+		const Halves low = __builtin_shufflevector(
+			a, b, 0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38, 7, 39, 8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45,
+			14, 46, 15, 47);
+		const Halves high = __builtin_shufflevector(
+			a, b, 16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53, 22, 54, 23, 55, 24, 56, 25, 57, 26, 58, 27, 59, 28, 60,
+			29, 61, 30, 62, 31, 63);
+		memcpy(target, &low, sizeof low);
+		memcpy(target + W, &high, sizeof high);
+	}
+#endif
+};
+
+}  // namespace vulntune::ISA

@@ -1,0 +1,166 @@
+import { VulntuneError } from '../../errors.ts';
+import {
+	type Backend,
+	isQuantized,
+	type MatmulOptions,
+	type QuantizedWeight,
+	type View,
+	type Weight,
+} from '../contract.ts';
+import { describe } from '../view.ts';
+import { type CpuDevice, expectType, outOfMemoryGuard, programError } from './device.ts';
+import { kernelsOf } from './native.ts';
+
+export type MatmulGroup = Pick<Backend, 'matmulNT' | 'matmulNN' | 'matmulTN' | 'dequantize'>;
+
+interface MatmulKernels {
+	matmulNT(engine: number, ...values: MatmulArguments): void;
+	matmulNN(engine: number, ...values: MatmulArguments): void;
+	matmulTN(
+		engine: number,
+		tokens: number,
+		outputs: number,
+		inputs: number,
+		dy: number,
+		x: number,
+		dWeight: number,
+		bf16: boolean,
+		scale: number,
+		accumulate: boolean,
+	): void;
+	dequantize(
+		engine: number,
+		outputs: number,
+		inputs: number,
+		storage: number,
+		codes: number,
+		scales: number,
+		codebook: number,
+		target: number,
+	): void;
+}
+
+type MatmulArguments = [
+	tokens: number,
+	outputs: number,
+	inputs: number,
+	left: number,
+	storage: number,
+	data: number,
+	scales: number,
+	codebook: number,
+	result: number,
+	bf16: boolean,
+	scale: number,
+	accumulate: boolean,
+];
+
+/** The order of `enum class Storage` in kernels.h. */
+const storages = ['f32', 'bf16', 'f16', 'table4', 'table8', 'int8'] as const;
+
+/** A weight as the kernels take it. */
+export interface NativeWeight {
+	readonly storage: number;
+	readonly data: number;
+	readonly scales: number;
+	readonly codebook: number;
+}
+
+export function nativeWeight(device: CpuDevice, weight: Weight): NativeWeight {
+	if (isQuantized(weight)) {
+		return {
+			storage: storages.indexOf(weight.layout),
+			data: device.address(weight.codes),
+			scales: device.address(weight.scales),
+			codebook: device.optionalAddress(weight.codebook),
+		};
+	}
+	const storage = (storages as readonly string[]).indexOf(weight.dtype);
+	if (storage < 0) throw programError('CPU_TYPE', `a weight can't be ${weight.dtype}`);
+	return { storage, data: device.address(weight), scales: 0, codebook: 0 };
+}
+
+/** Matrix products of linear layers, with the weight in any storage. */
+export function matmulGroup(device: CpuDevice): MatmulGroup {
+	const kernels = kernelsOf<MatmulKernels>(device.addon);
+
+	/** Both directions over W [outputs, inputs]: `left` is x or dy, `result` is y or dx. */
+	function multiply(
+		kernel: MatmulKernels['matmulNT'],
+		result: View,
+		left: View,
+		weight: Weight,
+		options: MatmulOptions,
+	): void {
+		const [outputs, inputs] = weight.shape as [number, number];
+		const tokens = rowsOf(left);
+		const native = nativeWeight(device, weight);
+		outOfMemoryGuard(
+			() => `the product of ${describe(left)} and ${describe(weight)}`,
+			() =>
+				kernel(
+					device.engine,
+					tokens,
+					outputs,
+					inputs,
+					floats(left),
+					native.storage,
+					native.data,
+					native.scales,
+					native.codebook,
+					floats(result),
+					options.precision === 'bf16',
+					options.scale,
+					options.accumulate,
+				),
+		);
+	}
+
+	function floats(view: View): number {
+		expectType(view, 'f32', 'a matrix product');
+		return device.address(view);
+	}
+
+	return {
+		matmulNT: (y, x, weight, options) => multiply(kernels.matmulNT, y, x, weight, options),
+		matmulNN: (dx, dy, weight, options) => multiply(kernels.matmulNN, dx, dy, weight, options),
+		matmulTN(dWeight, dy, x, options) {
+			const [outputs, inputs] = dWeight.shape as [number, number];
+			const tokens = rowsOf(dy);
+			outOfMemoryGuard(
+				() => `the product of ${describe(dy)} and ${describe(x)}`,
+				() =>
+					kernels.matmulTN(
+						device.engine,
+						tokens,
+						outputs,
+						inputs,
+						floats(dy),
+						floats(x),
+						floats(dWeight),
+						options.precision === 'bf16',
+						options.scale,
+						options.accumulate,
+					),
+			);
+		},
+		dequantize(target: View, weight: QuantizedWeight) {
+			const [outputs, inputs] = weight.shape as [number, number];
+			const { storage, data, scales, codebook } = nativeWeight(device, weight);
+			kernels.dequantize(device.engine, outputs, inputs, storage, data, scales, codebook, floats(target));
+		},
+	};
+}
+
+/** Rows of a matrix; none is refused, since it is always a mistake of the caller. */
+function rowsOf(view: View): number {
+	const rows = view.shape[0]!;
+	if (rows < 1) {
+		throw new VulntuneError({
+			code: 'CPU_NO_ROWS',
+			kind: 'runtime',
+			message: `a matrix product needs at least one row, but got ${describe(view)}`,
+		});
+	}
+	return rows;
+}
