@@ -5,7 +5,7 @@ import type { Pack } from '../packing/pack.ts';
 /** Hidden states [T, H] of a pack after the final norm. */
 export function hiddenStates(
 	context: Context,
-	detector: Detector,
+	{ model }: Pick<Detector, 'model'>,
 	pack: Pack,
 	checkpointing: boolean,
 ): Tensor {
@@ -17,5 +17,5 @@ export function hiddenStates(
 		positions: upload(context, pack.positionIds),
 		segments: { starts: upload(context, starts), longest },
 	};
-	return llamaHidden(context, detector.model, tensors, { checkpointing });
+	return llamaHidden(context, model, tensors, { checkpointing });
 }

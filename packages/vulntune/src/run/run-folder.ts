@@ -11,6 +11,8 @@ export interface RunFolder {
 	readonly timings: string;
 	readonly checkpoints: string;
 	readonly adapter: string;
+	/** What a pretraining run makes: a whole model. */
+	readonly model: string;
 	/** The model beside the baselines on the test split. */
 	readonly comparison: string;
 	readonly report: string;
@@ -28,6 +30,7 @@ export function runFolder(root: string): RunFolder {
 		timings: inside('timings.jsonl'),
 		checkpoints: inside('checkpoints'),
 		adapter: inside('adapter'),
+		model: inside('model'),
 		comparison: inside('comparison.json'),
 		report: inside('report.html'),
 		readme: inside('README.md'),
@@ -57,7 +60,7 @@ export function claimRunFolder(
 	try {
 		if (mode.overwrite) {
 			const files = [folder.config, folder.environment, folder.metrics, folder.timings, folder.checkpoints];
-			const results = [folder.adapter, folder.comparison, folder.report, folder.readme];
+			const results = [folder.adapter, folder.model, folder.comparison, folder.report, folder.readme];
 			const predictions = ['train', 'valid', 'test'].map((split) => folder.predictions(split));
 			for (const file of [...files, ...results, ...predictions])
 				rmSync(file, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import { Arena, type Context, type Precision, Tape, upload } from '@vulntune/engine';
+import { Arena, type Backend, type Context, type Precision, Tape, upload } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
 import type { Objective, ObjectiveOptions, PackLabels } from '../objectives/objective.ts';
 import type { Pack } from '../packing/pack.ts';
@@ -29,7 +29,7 @@ export function trainOnPack(
 	options: PassOptions,
 ): PassResult {
 	const tape = new Tape();
-	return inArena(detector, options.precision, { tape, dropoutSeed }, (context) => {
+	return inArena(detector.backend, options.precision, { tape, dropoutSeed }, (context) => {
 		const { losses, probabilities } = options.objective(context, detector, pack, targets, options);
 		const dLosses = upload(context, new Float32Array(losses.shape[0]!).fill(factor)); // [F]
 		const result = download(context, losses, probabilities);
@@ -45,10 +45,15 @@ export function scorePack(
 	targets: PackLabels,
 	options: PassOptions,
 ): PassResult {
-	return inArena(detector, options.precision, { tape: undefined, dropoutSeed: undefined }, (context) => {
-		const { losses, probabilities } = options.objective(context, detector, pack, targets, options);
-		return download(context, losses, probabilities);
-	});
+	return inArena(
+		detector.backend,
+		options.precision,
+		{ tape: undefined, dropoutSeed: undefined },
+		(context) => {
+			const { losses, probabilities } = options.objective(context, detector, pack, targets, options);
+			return download(context, losses, probabilities);
+		},
+	);
 }
 
 function download(
@@ -63,15 +68,16 @@ function download(
 	};
 }
 
-function inArena<Result>(
-	detector: Detector,
+/** Runs `body` with memory of its own, all of which is given back at its end. */
+export function inArena<Result>(
+	backend: Backend,
 	precision: Precision,
 	mode: Pick<Context, 'tape' | 'dropoutSeed'>,
 	body: (context: Context) => Result,
 ): Result {
-	const arena = new Arena(detector.backend);
+	const arena = new Arena(backend);
 	try {
-		return body({ backend: detector.backend, precision, arena, ...mode });
+		return body({ backend, precision, arena, ...mode });
 	} finally {
 		arena.close();
 	}

@@ -7,6 +7,7 @@ import { loadNewestCheckpoint, saveCheckpoint } from '../run/checkpoint-store.ts
 import { describeEnvironment } from '../run/environment.ts';
 import { type JsonlLog, openJsonlLog } from '../run/jsonl-log.ts';
 import { claimRunFolder, type RunFolder, runFolder } from '../run/run-folder.ts';
+import type { Signals } from '../run/run-thread.ts';
 import { type RunSummary, summarizeRun } from './finish-run.ts';
 import { createOptimizer } from './optimizer.ts';
 import { savePredictions } from './predictions.ts';
@@ -51,10 +52,7 @@ export type RunOutcome =
 	| { readonly status: 'alreadyFinished'; readonly output: string }
 	| { readonly status: 'interrupted'; readonly output: string };
 
-export interface RunSignals {
-	readonly emit: (event: TrainingEvent) => void;
-	readonly interrupted: () => boolean;
-}
+export type RunSignals = Signals<TrainingEvent>;
 
 /**
  * A whole run: from a config to a run folder with adapter, metrics, predictions and report; or on from its newest
@@ -98,7 +96,7 @@ function trainAndFinish(
 		const state =
 			checkpoint === undefined
 				? initialState()
-				: restoreCheckpoint(backend, checkpoint, detector.parameters, optimizer, fingerprint);
+				: restoreCheckpoint<TrainingState>(backend, checkpoint, detector.parameters, optimizer, fingerprint);
 		if (state.finished) return { status: 'alreadyFinished', output: folder.root };
 		writeHeader(config, folder, backend, data, fingerprint);
 		const metrics = openJsonlLog(folder.metrics, state.metricsBytes);

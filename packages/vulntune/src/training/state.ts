@@ -11,8 +11,8 @@ export interface BestEpoch {
 	readonly threshold: number | null;
 }
 
-/** Everything that a run must know to go on as if it had not stopped, besides the tensors. */
-export interface TrainingState {
+/** What the state of every kind of run has. */
+export interface RunState {
 	/** Counted from 1. */
 	epoch: number;
 	/** Packs of this epoch that are done. */
@@ -22,23 +22,29 @@ export interface TrainingState {
 	/** Sums over the packs since the last step. */
 	groupLoss: number;
 	groupTokens: number;
-	best: BestEpoch | null;
-	epochsWithoutBest: number;
 	finished: boolean;
 	/** Lengths of the run's logs. */
 	metricsBytes: number;
 	timingsBytes: number;
 }
 
+/** Everything that a run must know to go on as if it had not stopped, besides the tensors. */
+export interface TrainingState extends RunState {
+	best: BestEpoch | null;
+	epochsWithoutBest: number;
+}
+
 export function initialState(): TrainingState {
+	return { ...initialRunState(), best: null, epochsWithoutBest: 0 };
+}
+
+export function initialRunState(): RunState {
 	return {
 		epoch: 1,
 		packs: 0,
 		step: 0,
 		groupLoss: 0,
 		groupTokens: 0,
-		best: null,
-		epochsWithoutBest: 0,
 		finished: false,
 		metricsBytes: 0,
 		timingsBytes: 0,
@@ -46,7 +52,7 @@ export function initialState(): TrainingState {
 }
 
 /** Sorts by age. */
-export function checkpointName(state: TrainingState): string {
+export function checkpointName(state: RunState): string {
 	const padded = (value: number) => String(value).padStart(8, '0');
 	return `step-${padded(state.step)}-epoch-${padded(state.epoch)}-pack-${padded(state.packs)}`;
 }
@@ -63,7 +69,7 @@ function vectors(parameters: Parameters, optimizer: Optimizer): ReadonlyMap<stri
 
 export function checkpointFiles(
 	backend: Backend,
-	state: TrainingState,
+	state: RunState,
 	parameters: Parameters,
 	optimizer: Optimizer,
 	fingerprint: string,
@@ -81,13 +87,13 @@ export function checkpointFiles(
  * Restores a run from its checkpoint. Throws CHECKPOINT_OTHER_RUN where it belongs to another configuration, base
  * model or dataset: going on with it would be neither run.
  */
-export function restoreCheckpoint(
+export function restoreCheckpoint<State extends RunState>(
 	backend: Backend,
 	checkpoint: LoadedCheckpoint,
 	parameters: Parameters,
 	optimizer: Optimizer,
 	fingerprint: string,
-): TrainingState {
+): State {
 	const { fingerprint: found, state } = JSON.parse(checkpoint.files.get('state.json')!.toString('utf8'));
 	if (found !== fingerprint) {
 		throw inputError(

@@ -1,4 +1,11 @@
-import type { TrainingRecord } from './train-loop.ts';
+/** A record of metrics.jsonl as far as times are concerned. */
+export interface TimedRecord {
+	readonly type: string;
+	readonly epoch: number;
+	readonly step?: number;
+	/** Of a record of one optimiser step. */
+	readonly tokens?: number;
+}
 
 /** Times of a run: what differs between two equal runs and therefore goes into timings.jsonl alone. */
 export interface Stopwatch {
@@ -8,7 +15,7 @@ export interface Stopwatch {
 	/** From the share of the run that is done, and what was done when the watch started. */
 	secondsLeft(done: number): number;
 	/** One line of timings.jsonl for a record of metrics.jsonl. */
-	lap(record: TrainingRecord, residentBytes: number): object;
+	lap(record: TimedRecord, residentBytes: number): object;
 }
 
 export function createStopwatch(now: () => number = () => performance.now() / 1000): Stopwatch {
@@ -33,14 +40,13 @@ export function createStopwatch(now: () => number = () => performance.now() / 10
 			const time = now();
 			const seconds = time - lapStart;
 			lapStart = time;
-			const place = record.type === 'step' ? { step: record.step } : {};
-			const rate = record.type === 'step' ? { tokensPerSecond: record.tokens / seconds } : {};
+			const { type, epoch, step, tokens: stepTokens } = record;
 			return {
-				type: record.type,
-				...place,
-				epoch: record.epoch,
+				type,
+				...(step === undefined ? {} : { step }),
+				epoch,
 				seconds,
-				...rate,
+				...(stepTokens === undefined ? {} : { tokensPerSecond: stepTokens / seconds }),
 				residentBytes,
 				totalSeconds: time - start,
 			};
