@@ -18,13 +18,15 @@ const flags = z.strictObject({
 		.min(0)
 		.max(1)
 		.optional()
-		.describe('with --predictions: vulnerable from this probability on; default 0.5'),
+		.describe(
+			'with --predictions: vulnerable from this probability on; without one, what needs it is undefined',
+		),
 });
 
 /** Score a split with a run's adapter, or measure predictions that are there. */
 export type EvaluateRequest =
 	| { readonly run: string; readonly data: string | undefined; readonly split: SplitName }
-	| { readonly predictions: string; readonly threshold: number };
+	| { readonly predictions: string; readonly threshold: number | undefined };
 
 /** `vulntune evaluate`; `evaluate` is what does the work. */
 export function evaluateCommand(
@@ -63,7 +65,7 @@ function toRequest(run: string | undefined, values: z.output<typeof flags>): Eva
 		if (data !== undefined || split !== undefined) {
 			throw inputError('USAGE', '--data and --split go with a run, not with --predictions');
 		}
-		return { predictions, threshold: threshold ?? 0.5 };
+		return { predictions, threshold };
 	}
 	if (run === undefined) {
 		throw inputError('USAGE', 'a run folder or --predictions is missing', {

@@ -11,6 +11,7 @@ import {
 } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import { type Dataset, loadDataset, type SplitName } from '../data/dataset.ts';
+import type { FunctionRow } from '../data/row.ts';
 import { defaultTokenCacheFolder } from '../data/tokenCache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
 import { createDetector, type Detector, type MethodOptions } from '../methods/detector.ts';
@@ -38,14 +39,7 @@ export async function prepareData(config: Config, required?: readonly SplitName[
 		const tokenizer = loadTokenizer(config.model);
 		checkTokenizer(tokenizer, folder.config);
 		const dataset = await loadDataset(config.data.path, required === undefined ? {} : { required });
-		const tokenized = async (split: SplitName): Promise<SplitData> => {
-			const rows = dataset.splits[split];
-			const options = {
-				collapseWhitespace: config.data.collapseWhitespace,
-				cacheFolder: defaultTokenCacheFolder(),
-			};
-			return splitData(rows, await tokenizeRows(rows, tokenizer, options), config.loss);
-		};
+		const tokenized = (split: SplitName) => tokenizedSplit(config, dataset.splits[split], tokenizer);
 		const splits = {
 			train: await tokenized('train'),
 			valid: await tokenized('valid'),
@@ -56,6 +50,17 @@ export async function prepareData(config: Config, required?: readonly SplitName[
 		folder.close();
 		throw error;
 	}
+}
+
+/** Rows with their tokens (kept between runs) and loss weights. */
+export async function tokenizedSplit(
+	config: Config,
+	rows: readonly FunctionRow[],
+	tokenizer: Tokenizer,
+): Promise<SplitData> {
+	const { collapseWhitespace } = config.data;
+	const options = { collapseWhitespace, cacheFolder: defaultTokenCacheFolder() };
+	return splitData(rows, await tokenizeRows(rows, tokenizer, options), config.loss);
 }
 
 /** How packs are made and scored under a config. */

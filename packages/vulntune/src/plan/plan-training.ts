@@ -1,0 +1,176 @@
+import { existsSync } from 'node:fs';
+import {
+	type BaseType,
+	createBackend,
+	inputError,
+	loadTokenizer,
+	type ModelConfig,
+	readModelConfig,
+	targetMatcher,
+} from '@vulntune/engine';
+import type { Config } from '../config/schema.ts';
+import { loadDataset } from '../data/dataset.ts';
+import { defaultTokenCacheFolder } from '../data/tokenCache.ts';
+import { tokenizeRows } from '../data/tokenize.ts';
+import { packFunctions } from '../packing/packFunctions.ts';
+import { scoringPacking } from '../training/score-split.ts';
+import { estimateBytes, estimateFlops } from './estimates.ts';
+import { measureFlops } from './measure-speed.ts';
+import { type DecoderShape, knownModel, shapeOf } from './model-shape.ts';
+
+/** What `train --dry-run` prints: what a run would do and cost. Estimates say that they are. */
+export interface TrainingPlan {
+	readonly model: {
+		readonly name: string;
+		/** Whether the shape is the folder's own, or the published one of a model that isn't here. */
+		readonly source: 'folder' | 'published';
+		readonly layers: number;
+		readonly hiddenSize: number;
+		readonly parameters: number;
+	};
+	readonly method: string;
+	readonly base: string;
+	readonly trainable: number;
+	readonly trainableShare: number;
+	readonly data: DataPlan | { readonly missing: string };
+	readonly memoryBytes: {
+		readonly base: number;
+		readonly trained: number;
+		readonly activations: number;
+		readonly total: number;
+	};
+	readonly backend: string;
+	/** null where the data is missing. */
+	readonly seconds: { readonly epoch: number; readonly total: number } | null;
+	readonly output: string;
+}
+
+interface DataPlan {
+	readonly rows: { readonly train: number; readonly valid: number; readonly test: number };
+	/** Whether tokens were counted by the model's tokenizer or guessed from characters. */
+	readonly tokens: 'counted' | 'estimated';
+	readonly packs: number;
+	readonly tokensPerEpoch: number;
+	readonly efficiency: number;
+	/** Train functions that are left out or cut as too long. */
+	readonly ignored: number;
+	readonly truncated: number;
+	readonly steps: number;
+	readonly validationTokens: number;
+}
+
+/** Characters of Java a token stands for in a code tokenizer, where there is none to ask. */
+const CHARACTERS_PER_TOKEN = 3.6;
+
+/**
+ * Plans a run without training: counts parameters and packs, estimates memory and time. A model that isn't at hand is
+ * planned by its published shape; throws MODEL_UNKNOWN where there is none.
+ */
+export async function planTraining(config: Config): Promise<TrainingPlan> {
+	const { shape, source, name } = modelOf(config);
+	const trainable = countTrainable(config, shape);
+	const data = await planData(config);
+	const memory = estimateBytes(shape, {
+		base: config.method.base as BaseType,
+		trainable,
+		full: config.method.type === 'full',
+		tokens: config.sequence.length,
+		checkpointing: config.training.checkpointing,
+	});
+	const backend = createBackend(config.backend, () => {});
+	try {
+		const precision = config.training.precision === 'fp32' ? 'fp32' : 'bf16';
+		const flopsPerSecond = measureFlops(backend, precision);
+		const seconds = 'missing' in data ? null : estimateSeconds(config, shape, data, flopsPerSecond);
+		return {
+			model: {
+				name,
+				source,
+				layers: shape.layers,
+				hiddenSize: shape.hiddenSize,
+				parameters: shape.parameters,
+			},
+			method: config.method.type,
+			base: config.method.base,
+			trainable,
+			trainableShare: trainable / shape.parameters,
+			data,
+			memoryBytes: memory,
+			backend: `${backend.name} (${backend.description})`,
+			seconds,
+			output: config.output,
+		};
+	} finally {
+		backend.close();
+	}
+}
+
+function modelOf(config: Config): { shape: DecoderShape; source: 'folder' | 'published'; name: string } {
+	if (existsSync(config.model)) {
+		const modelConfig: ModelConfig = readModelConfig(config.model);
+		return { shape: shapeOf(modelConfig), source: 'folder', name: config.model };
+	}
+	const known = knownModel(config.model);
+	if (known !== undefined) return { shape: shapeOf(known), source: 'published', name: config.model };
+	throw inputError('MODEL_NOT_FOUND', 'there is no such model folder, and its shape is not known', {
+		place: config.model,
+		remedy: 'Give a folder in Hugging Face layout (config.json, tokenizer.json, *.safetensors) as model.',
+	});
+}
+
+function countTrainable(config: Config, shape: DecoderShape): number {
+	const { type, rank, targets } = config.method;
+	if (type === 'ngram') return 0;
+	const hidden = config.head.hidden;
+	const headSize = hidden === null ? 2 * shape.hiddenSize : hidden * (shape.hiddenSize + 3);
+	const head = config.objective === 'class' ? headSize : 0;
+	if (type === 'full') return shape.parameters + head;
+	if (type === 'head') return head;
+	const matches = targetMatcher(targets);
+	const adapted = shape.matrices.filter(({ name }) => matches(name));
+	return head + adapted.reduce((sum, { rows, columns }) => sum + rank * (rows + columns), 0);
+}
+
+async function planData(config: Config): Promise<TrainingPlan['data']> {
+	if (!existsSync(config.data.path)) return { missing: config.data.path };
+	const { splits } = await loadDataset(config.data.path);
+	const hasTokenizer = existsSync(config.model);
+	const lengthsOf = async (rows: (typeof splits)['train']): Promise<number[]> => {
+		if (!hasTokenizer) return rows.map(({ code }) => Math.ceil(code.length / CHARACTERS_PER_TOKEN));
+		const options = {
+			collapseWhitespace: config.data.collapseWhitespace,
+			cacheFolder: defaultTokenCacheFolder(),
+		};
+		const tokens = await tokenizeRows(rows, loadTokenizer(config.model), options);
+		return tokens.map((ids) => ids.length);
+	};
+	const train = packFunctions(await lengthsOf(splits.train), config.sequence);
+	const valid = packFunctions(await lengthsOf(splits.valid), scoringPacking(config.sequence));
+	return {
+		rows: { train: splits.train.length, valid: splits.valid.length, test: splits.test.length },
+		tokens: hasTokenizer ? 'counted' : 'estimated',
+		packs: train.packs.length,
+		tokensPerEpoch: train.tokens,
+		efficiency: train.efficiency,
+		ignored: train.ignored.length,
+		truncated: train.truncated.length,
+		steps: Math.ceil(train.packs.length / config.training.accumulation) * config.training.epochs,
+		validationTokens: valid.tokens,
+	};
+}
+
+function estimateSeconds(
+	config: Config,
+	shape: DecoderShape,
+	data: DataPlan,
+	flopsPerSecond: number,
+): TrainingPlan['seconds'] {
+	const { type } = config.method;
+	const flops = estimateFlops(shape, {
+		backward: type === 'head' ? 'none' : type === 'full' ? 'all' : 'inputs',
+		checkpointing: config.training.checkpointing,
+	});
+	const epoch =
+		(data.tokensPerEpoch * flops.training + data.validationTokens * flops.forward) / flopsPerSecond;
+	return { epoch, total: epoch * config.training.epochs };
+}

@@ -1,0 +1,48 @@
+import { formatBytes, formatDuration, formatNumber } from '../cli/format.ts';
+import type { TrainingPlan } from './plan-training.ts';
+
+/** The plan for people. */
+export function renderPlan(plan: TrainingPlan): string {
+	const { model, data, memoryBytes: memory, seconds } = plan;
+	const lines: [string, string][] = [
+		[
+			'model',
+			`${model.name}${model.source === 'published' ? ' (not here; planned by its published shape)' : ''}`,
+		],
+		['', `${formatNumber(model.parameters)} parameters, ${model.layers} layers of ${model.hiddenSize}`],
+		[
+			'method',
+			plan.method === 'ngram' ? 'n-gram logistic regression' : `${plan.method} on a base in ${plan.base}`,
+		],
+		['trainable', `${formatNumber(plan.trainable)} (${(100 * plan.trainableShare).toFixed(3)} %)`],
+	];
+	if ('missing' in data) {
+		lines.push(['data', `${data.missing} is not there: no packs, no time`]);
+	} else {
+		const { rows } = data;
+		lines.push(
+			['data', `${rows.train} train, ${rows.valid} valid, ${rows.test} test functions`],
+			[
+				'packs',
+				`${data.packs} sequences, ${formatNumber(data.tokensPerEpoch)} tokens an epoch ${data.tokens}, ${(100 * data.efficiency).toFixed(1)} % full`,
+			],
+			['', `${data.ignored} functions left out as too long, ${data.truncated} cut`],
+			['steps', `${data.steps} optimiser steps`],
+		);
+	}
+	lines.push(
+		[
+			'memory',
+			`about ${formatBytes(memory.total)}: base ${formatBytes(memory.base)}, trained ${formatBytes(memory.trained)}, activations ${formatBytes(memory.activations)}`,
+		],
+		['backend', plan.backend],
+	);
+	if (seconds !== null) {
+		lines.push([
+			'time',
+			`about ${formatDuration(seconds.epoch)} an epoch, ${formatDuration(seconds.total)} in all`,
+		]);
+	}
+	lines.push(['output', plan.output]);
+	return lines.map(([name, text]) => `${name.padEnd(10)}${text}`).join('\n');
+}

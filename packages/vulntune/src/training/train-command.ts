@@ -1,0 +1,91 @@
+import { VulntuneError } from '@vulntune/engine';
+import type { CommandContext, CommandResult } from '../cli/context.ts';
+import { formatBytes } from '../cli/format.ts';
+import type { TrainRequest } from '../commands/train.ts';
+import { renderComparison } from '../evaluation/renderComparison.ts';
+import { planTraining } from '../plan/plan-training.ts';
+import { renderPlan } from '../plan/render-plan.ts';
+import { runNgram } from './run-ngram.ts';
+import type { RunOutcome, TrainingEvent } from './run-training.ts';
+import { startTraining } from './start-training.ts';
+
+/** What `vulntune train` does. */
+export async function trainFromConfig(
+	request: TrainRequest,
+	context: CommandContext,
+): Promise<CommandResult> {
+	const { config, dryRun, ...mode } = request;
+	if (dryRun) {
+		const plan = await planTraining(config);
+		return { data: plan, text: renderPlan(plan) };
+	}
+	const onEvent = (event: TrainingEvent) => showEvent(event, context);
+	const outcome =
+		config.method.type === 'ngram'
+			? await runNgram(config, mode, { emit: onEvent, interrupted: () => false })
+			: await startTraining(config, mode, onEvent, context.interruption());
+	return describeOutcome(outcome);
+}
+
+/** Draws what a training tells. */
+export function showEvent(event: TrainingEvent, { progress }: CommandContext): void {
+	switch (event.type) {
+		case 'note':
+			progress.note(event.line);
+			break;
+		case 'training': {
+			const { epoch, epochs, pack, packs, tokensPerSecond, residentBytes, loss } = event;
+			const rate = `${Math.round(tokensPerSecond)} tokens/s`;
+			const lossText = loss === null ? '' : `, loss ${loss.toFixed(4)}`;
+			progress.update({
+				task: 'training',
+				done: (epoch - 1) * packs + pack,
+				total: epochs * packs,
+				unit: 'sequences',
+				detail: `epoch ${epoch} of ${epochs}${lossText}, ${rate}, ${formatBytes(residentBytes)}`,
+			});
+			break;
+		}
+		case 'scoring':
+			progress.update({
+				task: `scoring ${event.split}`,
+				done: event.done,
+				total: event.total,
+				unit: 'sequences',
+			});
+			break;
+		case 'record':
+			if (event.record.type === 'epoch') progress.note(epochLine(event.record));
+			break;
+	}
+}
+
+function epochLine(record: Extract<TrainingEvent, { type: 'record' }>['record'] & { type: 'epoch' }): string {
+	const { loss, rocAuc, f1 } = record.validation;
+	const number = (value: number | null) => (value === null ? 'undefined' : value.toFixed(4));
+	return `epoch ${record.epoch}: validation loss ${loss.toFixed(4)}, ROC AUC ${number(rocAuc)}, F1 ${number(f1)} (at its best threshold)`;
+}
+
+function describeOutcome(outcome: RunOutcome): CommandResult {
+	if (outcome.status === 'interrupted') {
+		throw new VulntuneError({
+			code: 'INTERRUPTED',
+			kind: 'interrupted',
+			message: 'stopped; everything up to the last sequence is saved',
+			place: outcome.output,
+			remedy: 'Run the same command with --resume to go on.',
+		});
+	}
+	if (outcome.status === 'alreadyFinished') {
+		return { data: outcome, text: `The run in ${outcome.output} is finished; nothing was changed.` };
+	}
+	const { output, record, comparison } = outcome.summary;
+	const text = [
+		`Best epoch ${record.bestEpoch} by validation ROC AUC. On the test split:`,
+		'',
+		renderComparison(comparison),
+		'',
+		`Everything is in ${output}: adapter, metrics, predictions, report.html.`,
+	].join('\n');
+	return { data: { status: 'finished', output, bestEpoch: record.bestEpoch, comparison }, text };
+}
