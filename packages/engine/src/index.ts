@@ -1,4 +1,6 @@
 export * from './backends/contract.ts';
+export { type CpuBackendOptions, createCpuBackend } from './backends/cpu/cpu.ts';
+export { type CpuFeatures, cpuFeatures } from './backends/cpu/features.ts';
 export { createReferenceBackend } from './backends/reference/reference-backend.ts';
 export { type BackendChoice, createBackend } from './backends/select.ts';
 export { elements, reshape, rowsOf, viewOf } from './backends/view.ts';
