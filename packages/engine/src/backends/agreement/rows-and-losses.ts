@@ -1,6 +1,12 @@
 import type { FocalOptions, Precision } from '../contract.ts';
-import { randomWeight } from './weights.ts';
-import { type AgreementCase, bf16Tolerance, fp32Tolerance, type Workbench } from './workbench.ts';
+import { randomWeight, type WeightKind } from './weights.ts';
+import {
+	type AgreementCase,
+	bf16Tolerance,
+	fp32Tolerance,
+	inPrecision,
+	type Workbench,
+} from './workbench.ts';
 
 const tolerance = fp32Tolerance;
 
@@ -84,29 +90,36 @@ const linearCrossEntropies: readonly AgreementCase[] = (['fp32', 'bf16'] as Prec
 	(precision) =>
 		(['f32', 'bf16', 'table4'] as const).flatMap((kind) =>
 			vocabularies.map(
-				([r, h, v]): AgreementCase => ({
-					name: `linearCrossEntropy ${kind} ${precision} [${r}, ${h}, ${v}]`,
+				(size): AgreementCase => ({
+					name: `linearCrossEntropy ${kind} ${precision} [${size.join(', ')}]`,
 					kernels: ['linearCrossEntropy', 'linearCrossEntropyBackward'],
 					tolerance: precision === 'fp32' ? fp32Tolerance : bf16Tolerance,
-					run(bench) {
-						const { backend, output, normal, integers, draw, record, input } = bench;
-						const hidden = normal([r, h], 0.3);
-						const weight = randomWeight(bench, kind, v, h);
-						const ids = draw.integers(r, v).map((id, i) => (i % 5 === 3 ? -100 : id));
-						const targets = integers([r], ids);
-						const logSumExp = input([r], new Float32Array(r).fill(Number.NaN));
-						backend.linearCrossEntropy(output('losses', [r]), logSumExp, hidden, weight, targets, precision);
-						const saved = backend.download(logSumExp);
-						record(
-							'logSumExp',
-							saved.map((value, i) => (ids[i] === -100 ? 0 : value)),
-						);
-						backward(bench, { hidden, weight, targets, logSumExp }, [r, h, v], kind === 'f32', precision);
-					},
+					...inPrecision(precision, (bench, used) => forwardAndBackward(bench, kind, size, used)),
 				}),
 			),
 		),
 );
+
+function forwardAndBackward(
+	bench: Workbench,
+	kind: WeightKind,
+	[r, h, v]: readonly [number, number, number],
+	precision: Precision,
+): void {
+	const { backend, output, normal, integers, draw, record, input } = bench;
+	const hidden = normal([r, h], 0.3);
+	const weight = randomWeight(bench, kind, v, h);
+	const ids = draw.integers(r, v).map((id, i) => (i % 5 === 3 ? -100 : id));
+	const targets = integers([r], ids);
+	const logSumExp = input([r], new Float32Array(r).fill(Number.NaN));
+	backend.linearCrossEntropy(output('losses', [r]), logSumExp, hidden, weight, targets, precision);
+	const saved = backend.download(logSumExp);
+	record(
+		'logSumExp',
+		saved.map((value, i) => (ids[i] === -100 ? 0 : value)),
+	);
+	backward(bench, { hidden, weight, targets, logSumExp }, [r, h, v], kind === 'f32', precision);
+}
 
 function backward(
 	{ backend, output, normal, draw }: Workbench,

@@ -1,4 +1,4 @@
-import type { Backend, DataType, View } from '../contract.ts';
+import type { Backend, DataType, Precision, View } from '../contract.ts';
 import { type Draw, drawFromPool } from '../testing/tensors.ts';
 import { elements, viewOf } from '../view.ts';
 
@@ -112,9 +112,20 @@ export interface AgreementCase {
 	/** Largest distance from the reference, relative to the norm, of outputs in float32; others must be equal. */
 	readonly tolerance: number;
 	readonly run: (bench: Workbench) => void;
+	/** What a machine without bfloat16 arithmetic computes instead, if that differs: the same in fp32. */
+	readonly withoutBfloat16?: (bench: Workbench) => void;
 }
 
 /** fp32 kernels against float64 sums. */
 export const fp32Tolerance = 1e-5;
-/** Products with operands rounded to bfloat16, where a second rounding may fall to the other side. */
+/** Several bf16 products in a row: what lies between them is rounded again, and may fall to the other side. */
 export const bf16Tolerance = 1e-2;
+
+/** A case for a run that depends on the precision; a bf16 one may also be computed in fp32. */
+export function inPrecision(
+	precision: Precision,
+	run: (bench: Workbench, precision: Precision) => void,
+): Pick<AgreementCase, 'run' | 'withoutBfloat16'> {
+	if (precision === 'fp32') return { run: (bench) => run(bench, 'fp32') };
+	return { run: (bench) => run(bench, 'bf16'), withoutBfloat16: (bench) => run(bench, 'fp32') };
+}
