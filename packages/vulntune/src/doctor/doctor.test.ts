@@ -2,7 +2,7 @@ import os from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { examineMachine } from './examineMachine.ts';
 import { parseGpuList } from './gpus.ts';
-import { countParameters, estimateTrainingBytes, knownShapes } from './memoryEstimate.ts';
+import { whatFits } from './whatFits.ts';
 
 describe('the report on a machine', () => {
 	it('agrees with itself', async () => {
@@ -18,24 +18,17 @@ describe('the report on a machine', () => {
 	});
 });
 
-describe('the memory estimate', () => {
-	it('counts the parameters of published models', () => {
-		const totals = knownShapes.map((shape) => {
-			const { linear, other } = countParameters(shape);
-			return linear + other;
-		});
-		expect(totals).toEqual([134_515_008, 1_346_471_936, 6_738_546_688, 13_015_874_560]);
-	});
-
-	it('is near a quarter of bf16 for NF4 once the base dominates, and grows with the sequence', () => {
-		const largest = knownShapes.at(-1)!;
-		const nf4 = estimateTrainingBytes(largest, 'nf4', 512);
-		const bf16 = estimateTrainingBytes(largest, 'bf16', 512);
-		// The paper: 26 GB in half precision, 6 GB quantised, for the weights alone.
-		expect(bf16 / 1e9).toBeGreaterThan(26);
-		expect(nf4 / 1e9).toBeGreaterThan(6.5);
-		expect(nf4 / 1e9).toBeLessThan(10);
-		expect(estimateTrainingBytes(largest, 'nf4', 1024)).toBeGreaterThan(nf4);
+describe('what fits', () => {
+	it('is what the memory holds, NF4 taking about a third of bf16 where the base dominates', () => {
+		const bytes = (model: string, method: string) =>
+			whatFits(0).find((fit) => fit.model === model && fit.method === method)!.bytes;
+		expect(whatFits(0).every(({ fits }) => !fits)).toBe(true);
+		expect(whatFits(2 ** 40).every(({ fits }) => fits)).toBe(true);
+		const model = 'WizardCoder-Python-13B';
+		expect(bytes(model, 'qlora') / bytes(model, 'lora')).toBeCloseTo(1 / 3, 1);
+		// 13 billion weights of two bytes, and a little more.
+		expect(bytes(model, 'lora') / 26e9).toBeCloseTo(1, 0);
+		expect(bytes('SmolLM2-135M', 'qlora')).toBeLessThan(2 ** 30);
 	});
 });
 

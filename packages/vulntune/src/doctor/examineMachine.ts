@@ -1,7 +1,7 @@
 import os from 'node:os';
 import { cpuFeatures } from '@vulntune/engine/backends/cpu/features.ts';
 import { findGpus, type Gpu } from './gpus.ts';
-import { estimateTrainingBytes, knownShapes } from './memoryEstimate.ts';
+import { type Fit, whatFits } from './whatFits.ts';
 
 /** What `vulntune doctor --json` prints; others script against the names. */
 export interface MachineReport {
@@ -22,16 +22,8 @@ export interface MachineReport {
 	readonly instructionSets: readonly { readonly name: string; readonly supported: boolean }[];
 	/** Why there are no native kernels; null where they are there. */
 	readonly nativeFailure: { readonly reason: string; readonly details: string | null } | null;
-	/** Estimates for adapters of rank 8 at 512 tokens. */
-	readonly fits: readonly {
-		readonly model: string;
-		readonly method: 'qlora' | 'lora';
-		readonly bytes: number;
-		readonly fits: boolean;
-	}[];
+	readonly fits: readonly Fit[];
 }
-
-const tokens = 512;
 
 /** Looks at the machine; takes no longer than asking its GPU driver. */
 export async function examineMachine(): Promise<MachineReport> {
@@ -53,12 +45,7 @@ export async function examineMachine(): Promise<MachineReport> {
 			features.failure === undefined
 				? null
 				: { reason: features.failure.reason, details: features.failure.details ?? null },
-		fits: knownShapes.flatMap((shape) =>
-			(['qlora', 'lora'] as const).map((method) => {
-				const bytes = Math.round(estimateTrainingBytes(shape, method === 'qlora' ? 'nf4' : 'bf16', tokens));
-				return { model: shape.name, method, bytes, fits: bytes <= memoryBytes };
-			}),
-		),
+		fits: whatFits(memoryBytes),
 	};
 }
 
