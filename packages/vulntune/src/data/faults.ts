@@ -9,8 +9,15 @@ export interface FaultList {
 	toError(): VulntuneError | undefined;
 }
 
-/** Faults are gathered over all splits, so that one run shows a user everything there is to mend. */
-export function createFaultList(limit = 20): FaultList {
+/**
+ * Faults are gathered over all splits, so that one run shows a user everything there is to mend.
+ *
+ * @param line what a right line looks like
+ */
+export function createFaultList(
+	limit = 20,
+	line = '{"code": "...", "target": 0 or 1, "idx": ...}',
+): FaultList {
 	const kept: { place: string; message: string }[] = [];
 	let count = 0;
 	return {
@@ -24,7 +31,7 @@ export function createFaultList(limit = 20): FaultList {
 		toError() {
 			const [first] = kept;
 			if (first === undefined) return undefined;
-			const remedy = 'Mend or remove these lines; a line is {"code": "...", "target": 0 or 1, "idx": ...}.';
+			const remedy = `Mend or remove these lines; a line is ${line}.`;
 			if (count === 1) return inputError('DATASET_INVALID', first.message, { place: first.place, remedy });
 			const lines = kept.map(({ place, message }) => `  ${place}: ${message}`);
 			if (count > kept.length) lines.push(`  … and ${count - kept.length} more`);

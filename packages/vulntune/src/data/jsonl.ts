@@ -15,51 +15,62 @@ const newline = 0x0a;
  * lines of white space alone are skipped.
  */
 export function readJsonlRows(bytes: Uint8Array, options: JsonlOptions, faults: FaultList): FunctionRow[] {
-	const maxLineBytes = options.maxLineBytes ?? 8 * 2 ** 20;
-	const decoder = new TextDecoder('utf-8', { fatal: true });
 	const rows: FunctionRow[] = [];
 	const lineOfId = new Map<string, number>();
+	readJsonLines(bytes, options, faults, (value, line, place) => {
+		const row = readRow(value, line);
+		if (!('code' in row)) {
+			for (const fault of row) faults.add(place, fault);
+			return;
+		}
+		const key = String(row.id);
+		const earlier = lineOfId.get(key);
+		if (earlier !== undefined) {
+			faults.add(place, `id ${JSON.stringify(row.id)} is already that of line ${earlier}`);
+			return;
+		}
+		lineOfId.set(key, line);
+		rows.push(row);
+	});
+	return rows;
+}
+
+/** Gives the JSON value of every line to `read`, with its number and place; what is no JSON goes to `faults`. */
+export function readJsonLines(
+	bytes: Uint8Array,
+	options: JsonlOptions,
+	faults: FaultList,
+	read: (value: unknown, line: number, place: string) => void,
+): void {
+	const maxLineBytes = options.maxLineBytes ?? 8 * 2 ** 20;
+	const decoder = new TextDecoder('utf-8', { fatal: true });
 	let line = 0;
 	for (let start = 0; start < bytes.length; ) {
 		const found = bytes.indexOf(newline, start);
 		const end = found === -1 ? bytes.length : found;
 		line += 1;
-		const row = readLine(bytes.subarray(start, end), line);
-		if (row !== undefined) rows.push(row);
+		readLine(bytes.subarray(start, end), line);
 		start = end + 1;
 	}
-	return rows;
 
-	function readLine(content: Uint8Array, number: number): FunctionRow | undefined {
+	function readLine(content: Uint8Array, number: number): void {
 		const place = `${options.name}:${number}`;
 		if (content.length > maxLineBytes) {
 			faults.add(place, `the line has ${content.length} bytes, at most ${maxLineBytes} are read`);
-			return undefined;
+			return;
 		}
 		let value: unknown;
 		try {
 			const text = decoder.decode(content);
-			if (text.trim() === '') return undefined;
+			if (text.trim() === '') return;
 			value = JSON.parse(text);
 		} catch (error) {
 			faults.add(
 				place,
 				error instanceof SyntaxError ? `broken JSON: ${error.message}` : 'the line is not valid UTF-8',
 			);
-			return undefined;
+			return;
 		}
-		const row = readRow(value, number);
-		if (!('code' in row)) {
-			for (const fault of row) faults.add(place, fault);
-			return undefined;
-		}
-		const key = String(row.id);
-		const earlier = lineOfId.get(key);
-		if (earlier !== undefined) {
-			faults.add(place, `id ${JSON.stringify(row.id)} is already that of line ${earlier}`);
-			return undefined;
-		}
-		lineOfId.set(key, number);
-		return row;
+		read(value, number, place);
 	}
 }

@@ -73,7 +73,8 @@ function readId(fields: Record<string, unknown>, line: number, faults: string[])
 	return line;
 }
 
-function readCode(fields: Record<string, unknown>, faults: string[]): string {
+/** The source text of a row; what is wrong with it goes to `faults`. */
+export function readCode(fields: Record<string, unknown>, faults: string[]): string {
 	const [name, value] = field(fields, 'code');
 	if (value === undefined) faults.push('missing field code (or func): the source text of the function');
 	else if (typeof value !== 'string') faults.push(`${name}: expected a text, found ${describe(value)}`);

@@ -4,13 +4,12 @@ import { fileError, writeFileAtomically } from '@vulntune/engine';
 import { serializeNgram } from '../baselines/ngram/file.ts';
 import { predictNgram } from '../baselines/ngram/model.ts';
 import { selectNgram } from '../baselines/ngram/select.ts';
-import { configToYaml } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
 import { textRows } from '../evaluation/evaluatedRows.ts';
-import { describeEnvironment } from '../run/environment.ts';
 import { openJsonlLog } from '../run/jsonl-log.ts';
 import { claimRunFolder, runFolder } from '../run/run-folder.ts';
+import { writeRunHeader } from '../run/run-header.ts';
 import { summarizeRun } from './finish-run.ts';
 import { savePredictions } from './predictions.ts';
 import type { RunMode, RunOutcome, RunSignals } from './run-training.ts';
@@ -39,14 +38,12 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	const texts = textRows(test, isCollapsed).map((row) => row.text);
 	const probabilities = Float64Array.from(predictNgram(model, texts));
 
-	writeText(folder.config, configToYaml(config));
-	const environment = describeEnvironment({
+	writeRunHeader(folder, config, {
 		backend: 'none',
 		datasetHash: dataset.hash,
 		tokenizerHash: '',
 		fingerprint: '',
 	});
-	writeText(folder.environment, `${JSON.stringify(environment, null, '\t')}\n`);
 	makeFolder(folder.adapter);
 	writeText(path.join(folder.adapter, NGRAM_FILE), serializeNgram(model, threshold));
 	savePredictions(folder.predictions('valid'), valid, validationProbabilities);

@@ -1,25 +1,17 @@
-import { type Backend, createBackend, writeFileAtomically } from '@vulntune/engine';
-import { configToYaml } from '../config/load.ts';
+import { createBackend } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import type { Detector } from '../methods/detector.ts';
 import { type DetectorDescription, restoreDetector, saveDetector } from '../methods/saved-detector.ts';
-import { loadNewestCheckpoint, saveCheckpoint } from '../run/checkpoint-store.ts';
-import { describeEnvironment } from '../run/environment.ts';
-import { type JsonlLog, openJsonlLog } from '../run/jsonl-log.ts';
 import { claimRunFolder, type RunFolder, runFolder } from '../run/run-folder.ts';
+import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
 import { type RunSummary, summarizeRun } from './finish-run.ts';
 import { createOptimizer } from './optimizer.ts';
 import { savePredictions } from './predictions.ts';
+import { openRunProgress, type RunProgress, resumeState } from './run-progress.ts';
 import { scoreSplit } from './score-split.ts';
 import { createDetectorOf, fingerprintOf, methodOf, type PreparedData, prepareData } from './session.ts';
-import {
-	checkpointFiles,
-	checkpointName,
-	initialState,
-	restoreCheckpoint,
-	type TrainingState,
-} from './state.ts';
+import { initialState, type TrainingState } from './state.ts';
 import { createStopwatch } from './stopwatch.ts';
 import { countSteps, type TrainingRecord, type TrainingSettings, train } from './train-loop.ts';
 
@@ -92,44 +84,30 @@ function trainAndFinish(
 	const optimizer = createOptimizer(backend, detector.parameters, settings.optimizer);
 	const warn = (line: string) => signals.emit({ type: 'note', line });
 	try {
-		const checkpoint = mode.resume ? loadNewestCheckpoint(folder.checkpoints, warn) : undefined;
-		const state =
-			checkpoint === undefined
-				? initialState()
-				: restoreCheckpoint<TrainingState>(backend, checkpoint, detector.parameters, optimizer, fingerprint);
+		const target = { backend, parameters: detector.parameters, optimizer, fingerprint };
+		const resumed = mode.resume ? resumeState<TrainingState>(folder, target, warn) : undefined;
+		const state = resumed ?? initialState();
 		if (state.finished) return { status: 'alreadyFinished', output: folder.root };
-		writeHeader(config, folder, backend, data, fingerprint);
-		const metrics = openJsonlLog(folder.metrics, state.metricsBytes);
-		const timings = openJsonlLog(folder.timings, state.timingsBytes);
-		const save = () => {
-			state.metricsBytes = metrics.flush();
-			state.timingsBytes = timings.flush();
-			const files = checkpointFiles(backend, state, detector.parameters, optimizer, fingerprint);
-			saveCheckpoint(folder.checkpoints, checkpointName(state), files);
-		};
+		writeRunHeader(folder, config, {
+			backend: `${backend.name} (${backend.description})`,
+			datasetHash: data.dataset.hash,
+			tokenizerHash: data.tokenizer.hash,
+			fingerprint,
+		});
+		const progress = openRunProgress(folder, state, target);
 		try {
-			const outcome = trainWithEvents(
-				config,
-				folder,
-				data,
-				detector,
-				state,
-				{ metrics, timings, save },
-				signals,
-				optimizer,
-			);
+			const outcome = trainWithEvents(config, folder, data, detector, state, progress, signals, optimizer);
 			if (outcome === 'interrupted') return { status: 'interrupted', output: folder.root };
 			restoreDetector(folder.adapter, detector, config.method.type as 'qlora');
 			const scores = scoreTest(data, detector, signals);
 			if (scores === undefined) return { status: 'interrupted', output: folder.root };
 			const summary = summarizeRun(config, folder, data.dataset.splits, scores, state.best);
-			metrics.append(summary.record);
+			progress.metrics.append(summary.record);
 			state.finished = true;
-			save();
+			progress.save();
 			return { status: 'finished', summary };
 		} finally {
-			metrics.close();
-			timings.close();
+			progress.close();
 		}
 	} finally {
 		optimizer.free();
@@ -142,7 +120,7 @@ function trainWithEvents(
 	data: PreparedData,
 	detector: Detector,
 	state: TrainingState,
-	logs: { readonly metrics: JsonlLog; readonly timings: JsonlLog; readonly save: () => void },
+	logs: RunProgress,
 	signals: RunSignals,
 	optimizer: ReturnType<typeof createOptimizer>,
 ): 'finished' | 'interrupted' {
@@ -229,25 +207,4 @@ function describeDetector(
 		epoch: best.epoch,
 		seed: config.training.seed,
 	};
-}
-
-function writeHeader(
-	config: Config,
-	folder: RunFolder,
-	backend: Backend,
-	data: PreparedData,
-	fingerprint: string,
-): void {
-	const environment = describeEnvironment({
-		backend: `${backend.name} (${backend.description})`,
-		datasetHash: data.dataset.hash,
-		tokenizerHash: data.tokenizer.hash,
-		fingerprint,
-	});
-	writeText(folder.config, configToYaml(config));
-	writeText(folder.environment, `${JSON.stringify(environment, null, '\t')}\n`);
-}
-
-function writeText(file: string, text: string): void {
-	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
 }

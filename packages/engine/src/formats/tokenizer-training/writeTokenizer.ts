@@ -62,11 +62,19 @@ export function writeTokenizer(folder: string, tokenizer: TrainedTokenizer): voi
 	} catch (error) {
 		throw fileError(error, folder, 'written');
 	}
-	writeJson(path.join(folder, 'tokenizer.json'), tokenizerJson(tokenizer));
-	writeJson(path.join(folder, 'tokenizer_config.json'), tokenizerConfigJson());
+	for (const [name, bytes] of tokenizerFiles(tokenizer)) {
+		writeFileAtomically(path.join(folder, name), (append) => append(bytes));
+	}
 }
 
-function writeJson(file: string, value: object): void {
-	const bytes = new TextEncoder().encode(JSON.stringify(value, undefined, '\t') + '\n');
-	writeFileAtomically(file, (append) => append(bytes));
+/** The files of a tokenizer: name → content. */
+export function tokenizerFiles(tokenizer: TrainedTokenizer): ReadonlyMap<string, Uint8Array> {
+	return new Map([
+		['tokenizer.json', jsonBytes(tokenizerJson(tokenizer))],
+		['tokenizer_config.json', jsonBytes(tokenizerConfigJson())],
+	]);
+}
+
+function jsonBytes(value: object): Uint8Array {
+	return new TextEncoder().encode(JSON.stringify(value, undefined, '\t') + '\n');
 }

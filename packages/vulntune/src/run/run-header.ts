@@ -1,0 +1,18 @@
+import { writeFileAtomically } from '@vulntune/engine';
+import { configToYaml } from '../config/load.ts';
+import { describeEnvironment } from './environment.ts';
+import type { RunFolder } from './run-folder.ts';
+
+/** Writes what a run begins with: its resolved config, and what it is made with. */
+export function writeRunHeader(
+	folder: RunFolder,
+	config: object,
+	facts: Parameters<typeof describeEnvironment>[0],
+): void {
+	writeText(folder.config, configToYaml(config));
+	writeText(folder.environment, `${JSON.stringify(describeEnvironment(facts), null, '\t')}\n`);
+}
+
+function writeText(file: string, text: string): void {
+	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+}

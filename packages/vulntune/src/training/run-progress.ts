@@ -1,0 +1,54 @@
+import type { Backend, Parameters } from '@vulntune/engine';
+import { loadNewestCheckpoint, saveCheckpoint } from '../run/checkpoint-store.ts';
+import { type JsonlLog, openJsonlLog } from '../run/jsonl-log.ts';
+import type { RunFolder } from '../run/run-folder.ts';
+import type { Optimizer } from './optimizer.ts';
+import { checkpointFiles, checkpointName, type RunState, restoreCheckpoint } from './state.ts';
+
+/** What a run trains, and what tells it from every other run. */
+export interface RunTarget {
+	readonly backend: Backend;
+	readonly parameters: Parameters;
+	readonly optimizer: Optimizer;
+	readonly fingerprint: string;
+}
+
+/** The state of the newest whole checkpoint, its tensors restored; undefined where there is none. */
+export function resumeState<State extends RunState>(
+	folder: RunFolder,
+	{ backend, parameters, optimizer, fingerprint }: RunTarget,
+	warn: (line: string) => void,
+): State | undefined {
+	const checkpoint = loadNewestCheckpoint(folder.checkpoints, warn);
+	if (checkpoint === undefined) return undefined;
+	return restoreCheckpoint<State>(backend, checkpoint, parameters, optimizer, fingerprint);
+}
+
+/** The logs of a run, cut to where its state stands, and what makes both durable together. */
+export interface RunProgress {
+	readonly metrics: JsonlLog;
+	readonly timings: JsonlLog;
+	/** Writes a checkpoint of the state as it is now. */
+	save(): void;
+	close(): void;
+}
+
+export function openRunProgress(folder: RunFolder, state: RunState, target: RunTarget): RunProgress {
+	const { backend, parameters, optimizer, fingerprint } = target;
+	const metrics = openJsonlLog(folder.metrics, state.metricsBytes);
+	const timings = openJsonlLog(folder.timings, state.timingsBytes);
+	return {
+		metrics,
+		timings,
+		save() {
+			state.metricsBytes = metrics.flush();
+			state.timingsBytes = timings.flush();
+			const files = checkpointFiles(backend, state, parameters, optimizer, fingerprint);
+			saveCheckpoint(folder.checkpoints, checkpointName(state), files);
+		},
+		close() {
+			metrics.close();
+			timings.close();
+		},
+	};
+}
