@@ -10,6 +10,7 @@ import type {
 import { elements, viewOf } from '../backends/view.ts';
 import { roundToBfloat16 } from '../formats/floats.ts';
 import { readFloat32, type WeightSource } from '../formats/weightSource.ts';
+import { valueTypeOf } from '../quantize/fourBit.ts';
 import {
 	dequantizeMatrix,
 	isQuantizedType,
@@ -76,9 +77,9 @@ export function frozenWeights(
 		}
 		if (stored?.type === base) return quantized(stored);
 		const { shape, dtype } =
-			stored === undefined ? source.info(name)! : { shape: stored.shape, dtype: 'F32' };
+			stored === undefined ? source.info(name)! : { shape: stored.shape, dtype: 'F32' as const };
 		const values = stored === undefined ? readFloat32(source, name) : dequantizeMatrix(stored);
-		const valueType = dtype === 'BF16' ? 'bfloat16' : dtype === 'F16' ? 'float16' : 'float32';
+		const valueType = valueTypeOf(dtype);
 		return quantized(quantizeMatrix(values, [shape[0]!, shape[1]!], base, { doubleQuantization, valueType }));
 	};
 

@@ -1,4 +1,5 @@
 import { roundToBfloat16, roundToFloat16, widenBfloat16, widenFloat16 } from '../formats/floats.ts';
+import type { SafetensorsDtype } from '../formats/safetensors/dtypes.ts';
 import { blockCount, blockSize, checkMatrixShape, quantizeBlock } from './blockwise.ts';
 import { fp4Codebook, nf4Codebook } from './codebooks.ts';
 import { type DoubleQuantization, quantizeAbsmax, restoreAbsmax } from './doubleQuantization.ts';
@@ -8,6 +9,11 @@ export type FourBitType = 'nf4' | 'fp4';
 
 /** The type of the weights before quantisation; restored values are rounded to it, as in bitsandbytes. */
 export type ValueType = 'float32' | 'bfloat16' | 'float16';
+
+/** The value type of a tensor that is stored as `dtype`. */
+export function valueTypeOf(dtype: SafetensorsDtype): ValueType {
+	return dtype === 'BF16' ? 'bfloat16' : dtype === 'F16' ? 'float16' : 'float32';
+}
 
 /**
  * A matrix in 4 bits an element, as bitsandbytes holds it. Element i of the flat row-major matrix is

@@ -123,7 +123,7 @@ describe('evaluate', () => {
 		});
 		expect((await run('evaluate', '--predictions', 'p.jsonl')).request).toEqual({
 			predictions: 'p.jsonl',
-			threshold: 0.5,
+			threshold: undefined,
 		});
 		expect((await run('evaluate', '--predictions', 'p.jsonl', '--threshold', '0.25')).request).toMatchObject({
 			threshold: 0.25,
@@ -157,20 +157,11 @@ describe('model, demo', () => {
 			model: 'm',
 			type: 'nf4',
 			output: 'o',
-			doubleQuantization: true,
+			double: true,
 			overwrite: false,
 		});
-		const plain = await run(
-			'model',
-			'quantize',
-			'm',
-			'--type',
-			'fp4',
-			'--output',
-			'o',
-			'--no-double-quantization',
-		);
-		expect(plain.request).toMatchObject({ doubleQuantization: false });
+		const plain = await run('model', 'quantize', 'm', '--type', 'fp4', '--output', 'o', '--no-double');
+		expect(plain.request).toMatchObject({ double: false });
 		expect((await run('demo', '--seed', '4')).request).toEqual({ output: 'runs/demo', seed: 4 });
 	});
 

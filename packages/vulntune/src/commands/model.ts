@@ -8,7 +8,7 @@ import { quantizedBases } from '../config/schema.ts';
 const quantizeFlags = z.strictObject({
 	type: z.enum(quantizedBases).describe('how weights are stored'),
 	output: z.string().min(1).describe('folder for the quantised model'),
-	doubleQuantization: z.boolean().default(true).describe('keep the scales in full precision'),
+	double: z.boolean().default(true).describe('keep the scales of nf4 and fp4 in full precision'),
 	overwrite: z.boolean().default(false).describe('replace what is in the output folder'),
 });
 

@@ -3,6 +3,7 @@ import { quoteName } from '../json.ts';
 import type { WeightInfo, WeightSource } from '../weightSource.ts';
 import type { ExpectedTensor } from './expectedTensor.ts';
 import { expectedTensors, type ModelConfig } from './modelConfig.ts';
+import { type StoredLayout, storedLayout, weightBeside } from './storedLayouts.ts';
 
 const maxDifferences = 5;
 
@@ -24,16 +25,9 @@ export function checkWeights(config: ModelConfig, source: WeightSource): void {
 	);
 }
 
-/**
- * Whether a linear weight is stored in bitsandbytes' 4-bit layout: bytes in the shape [elements / 2, 1],
- * described by a tensor `<name>.quant_state.bitsandbytes__nf4` or `__fp4`.
- */
+/** Whether a linear weight is stored in bitsandbytes' 4-bit layout: two codes a byte, described by a quant state. */
 export function isFourBitWeight(source: WeightSource, name: string): boolean {
-	return source.info(name)?.dtype === 'U8' && quantStateNames(name).some((state) => source.info(state));
-}
-
-function quantStateNames(name: string): readonly string[] {
-	return ['nf4', 'fp4'].map((type) => `${name}.quant_state.bitsandbytes__${type}`);
+	return storedLayout(source, name)?.codesPerByte === 2;
 }
 
 function wrongTensors(
@@ -44,8 +38,9 @@ function wrongTensors(
 	return expected.flatMap((tensor) => {
 		const info = source.info(tensor.name);
 		if (info === undefined) return [`${tensor.name} is missing`];
-		const mayBeFourBit = config.quantization !== undefined && tensor.kind === 'linear';
-		if (mayBeFourBit && isFourBitWeight(source, tensor.name)) return wrongFourBit(tensor, info, source);
+		const mayBeQuantized = config.quantization !== undefined && tensor.kind === 'linear';
+		const layout = mayBeQuantized ? storedLayout(source, tensor.name) : undefined;
+		if (layout !== undefined) return wrongQuantized(tensor, layout, info, source);
 		if (!isSameShape(info.shape, tensor.shape)) {
 			return [`${tensor.name} must be [${tensor.shape}], found [${info.shape}]`];
 		}
@@ -54,13 +49,21 @@ function wrongTensors(
 	});
 }
 
-function wrongFourBit(tensor: ExpectedTensor, info: WeightInfo, source: WeightSource): readonly string[] {
+function wrongQuantized(
+	tensor: ExpectedTensor,
+	layout: StoredLayout,
+	info: WeightInfo,
+	source: WeightSource,
+): readonly string[] {
 	const elements = tensor.shape.reduce((product, size) => product * size, 1);
 	const bytes = Math.ceil(elements / 2);
-	if (info.byteLength !== bytes) {
+	if (layout.codesPerByte === 2 && info.byteLength !== bytes) {
 		return [`${tensor.name} must hold ${bytes} bytes of two 4-bit codes each, found ${info.byteLength}`];
 	}
-	return ['absmax', 'quant_map']
+	if (layout.codesPerByte === 1 && !isSameShape(info.shape, tensor.shape)) {
+		return [`${tensor.name} must be [${tensor.shape}], found [${info.shape}]`];
+	}
+	return layout.companions
 		.map((suffix) => `${tensor.name}.${suffix}`)
 		.filter((name) => source.info(name) === undefined)
 		.map((name) => `${name} is missing`);
@@ -73,14 +76,10 @@ function isSameShape(a: readonly number[], b: readonly number[]): boolean {
 /** Buffers that old checkpoints carry, tied heads written anyway, classification heads: no part of the base. */
 const harmless = [/\.rotary_emb\.inv_freq$/, /^lm_head\.weight$/, /^score\./];
 
-/** What lies beside a 4-bit weight. */
-const besideFourBit =
-	/\.(absmax|quant_map|nested_absmax|nested_quant_map|quant_state\.bitsandbytes__(nf4|fp4))$/;
-
 function unexpectedTensors(expected: readonly ExpectedTensor[], source: WeightSource): readonly string[] {
 	const known = new Set(expected.map(({ name }) => name));
 	return source.names
 		.filter((name) => !known.has(name) && !harmless.some((pattern) => pattern.test(name)))
-		.filter((name) => !(besideFourBit.test(name) && known.has(name.replace(besideFourBit, ''))))
+		.filter((name) => !known.has(weightBeside(name) ?? ''))
 		.map((name) => `${quoteName(name)} is not part of such a model`);
 }

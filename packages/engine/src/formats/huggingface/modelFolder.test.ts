@@ -12,6 +12,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { needsShared } from '../../../../../tests/shared.ts';
+import { quantizeMatrix } from '../../quantize/matrix.ts';
+import { quantizedMatrixEntries } from '../../quantize/storedMatrix.ts';
 import { openSafetensors } from '../safetensors/reader.ts';
 import { smallConfig, smallTensors, writeSmallModel } from '../testing/smallModel.ts';
 import { thrownBy } from '../testing/thrownBy.ts';
@@ -201,6 +203,59 @@ describe('a config that does not fit the weights', () => {
 		};
 		const config = { ...smallConfig, tie_word_embeddings: true };
 		openModelFolder(writeSmallModel(newFolder(), config, [...smallTensors(), buffer])).close();
+	});
+});
+
+describe('linear layers in a layout of ours', () => {
+	const ownConfig = (type: string) => ({
+		...smallConfig,
+		quantization_config: { quant_method: 'vulntune', quant_type: type },
+	});
+	const isLinear = (name: string) => /_proj\.weight$/.test(name);
+	const ownTensors = (type: 'int8' | 'quantile3', skip?: string) =>
+		smallTensors()
+			.flatMap((tensor) => {
+				if (!isLinear(tensor.name)) return [tensor];
+				const [rows, columns] = tensor.shape as [number, number];
+				const values = new Float32Array((tensor.data as Uint8Array).buffer);
+				return quantizedMatrixEntries(tensor.name, quantizeMatrix(values, [rows, columns], type));
+			})
+			.filter(({ name }) => skip === undefined || !name.endsWith(skip));
+
+	test.each(['int8', 'quantile3'] as const)('%s is opened', (type) => {
+		const model = openModelFolder(writeSmallModel(newFolder(), ownConfig(type), ownTensors(type)));
+		expect(model.config.quantization).toEqual({ method: 'vulntune', type });
+		model.close();
+	});
+
+	test.each([
+		['int8', '.scales'],
+		['quantile3', '.absmax'],
+		['quantile3', '.quant_map'],
+	] as const)('%s without %s is refused', (type, suffix) => {
+		const folder = writeSmallModel(newFolder(), ownConfig(type), ownTensors(type, suffix));
+		expect(thrownBy(() => openModelFolder(folder)).summary).toMatch(new RegExp(`\\${suffix} is missing`));
+	});
+
+	test('another shape, a foreign tensor beside it, and a config that says nothing of it are refused', () => {
+		const wider = { ...ownConfig('int8'), intermediate_size: 25 };
+		const misfit = writeSmallModel(newFolder(), wider, ownTensors('int8'));
+		expect(thrownBy(() => openModelFolder(misfit)).summary).toContain('must be [25,16], found [24,16]');
+		const plain = writeSmallModel(newFolder(), smallConfig, ownTensors('int8'));
+		expect(thrownBy(() => openModelFolder(plain)).summary).toMatch(/floating-point numbers, found I8/);
+		const stray = {
+			name: 'model.norm.weight.bias',
+			dtype: 'F32',
+			shape: [0],
+			data: new Uint8Array(),
+		} as const;
+		const strange = writeSmallModel(newFolder(), ownConfig('int8'), [...ownTensors('int8'), stray]);
+		expect(thrownBy(() => openModelFolder(strange)).summary).toContain('is not part of such a model');
+	});
+
+	test('a type that there is not is refused', () => {
+		const folder = writeSmallModel(newFolder(), ownConfig('quantile9'));
+		expect(thrownBy(() => openModelFolder(folder)).place).toMatch(/quantization_config\.?.*quant_type/);
 	});
 });
 

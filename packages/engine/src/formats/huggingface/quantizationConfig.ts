@@ -1,18 +1,23 @@
 import type { Fields } from './fields.ts';
 
-/** A checkpoint whose linear layers are stored in 4 bits, in bitsandbytes' layout. */
-export interface QuantizationConfig {
-	readonly method: 'bitsandbytes';
-	readonly type: 'nf4' | 'fp4';
-	/** The scales of the blocks are themselves quantised, to 8 bits. */
-	readonly doubleQuantization: boolean;
-}
+/** How the linear layers of a checkpoint are stored. */
+export type QuantizationConfig =
+	/** In 4 bits, in bitsandbytes' layout. */
+	| {
+			readonly method: 'bitsandbytes';
+			readonly type: 'nf4' | 'fp4';
+			/** The scales of the blocks are themselves quantised, to 8 bits. */
+			readonly doubleQuantization: boolean;
+	  }
+	/** In a layout of ours; `type` is `int8` or `quantile2` … `quantile8`. */
+	| { readonly method: 'vulntune'; readonly type: string };
 
 /** `quantization_config` of config.json; undefined where the weights are stored as they are. */
 export function parseQuantization(config: Fields): QuantizationConfig | undefined {
 	const fields = config.object('quantization_config');
 	if (fields === undefined) return undefined;
 	const method = fields.text('quant_method') ?? 'bitsandbytes';
+	if (method === 'vulntune') return { method, type: parseOwnType(fields) };
 	if (method !== 'bitsandbytes') {
 		throw fields.error(
 			'quant_method',
@@ -37,6 +42,16 @@ export function parseQuantization(config: Fields): QuantizationConfig | undefine
 		type,
 		doubleQuantization: fields.flag('bnb_4bit_use_double_quant', false),
 	};
+}
+
+function parseOwnType(fields: Fields): string {
+	const type = fields.text('quant_type') ?? '';
+	if (/^(int8|quantile[2-8])$/.test(type)) return type;
+	throw fields.error(
+		'quant_type',
+		`int8 or quantile2 to quantile8 is expected, found ${JSON.stringify(type)}`,
+		'Quantise the model again with this version.',
+	);
 }
 
 /** Some versions write the flag under a private name as well, some only there. */

@@ -1,0 +1,108 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { inputError, loraScale, openSafetensors, readPeftAdapter } from '@vulntune/engine';
+import { type DetectorDescription, readDescription } from '../methods/saved-detector.ts';
+
+/** What `vulntune model info ADAPTER --json` prints; others script against the names. */
+export interface AdapterInfo {
+	readonly kind: 'adapter';
+	readonly path: string;
+	/** As the adapter names it. */
+	readonly baseModel: string;
+	/** null where the head alone was trained. */
+	readonly lora: {
+		readonly rank: number;
+		readonly alpha: number;
+		/** Factor on B·A: alpha / rank, or alpha / √rank with rsLoRA. */
+		readonly scale: number;
+		readonly rsLora: boolean;
+		readonly dropout: number;
+		/** Last parts of the names of the adapted modules. */
+		readonly targets: readonly string[];
+		/** Modules that have an adapter. */
+		readonly modules: number;
+		readonly parameters: number;
+	} | null;
+	/** Matrices of the classification head, in the order of the file; null where there is none. */
+	readonly head: {
+		readonly parameters: number;
+		readonly tensors: Readonly<Record<string, readonly number[]>>;
+	} | null;
+	/** Of the files of weights. */
+	readonly bytes: number;
+	/** How it was trained and is to be run; null where another tool saved it. */
+	readonly detector: DetectorDescription | null;
+}
+
+const headFile = 'head.safetensors';
+
+/** Describes an adapter folder. Throws what `readPeftAdapter` throws, `MODEL_NOT_FOUND`, `MODEL_CONFIG_MISSING`. */
+export function readAdapterInfo(folder: string): AdapterInfo {
+	const detector = readDescription(folder) ?? null;
+	const bytes = weightBytes(folder);
+	if (!existsSync(path.join(folder, 'adapter_config.json'))) {
+		if (detector === null || !existsSync(path.join(folder, headFile))) throw nothingThere(folder);
+		return {
+			kind: 'adapter',
+			path: folder,
+			baseModel: detector.model,
+			lora: null,
+			head: headOf(tensorShapes(path.join(folder, headFile))),
+			bytes,
+			detector,
+		};
+	}
+	const { config, baseModel, matrices, head } = readPeftAdapter(folder);
+	const modules = [...matrices.keys()].filter((name) => name.endsWith('.lora_A.weight'));
+	return {
+		kind: 'adapter',
+		path: folder,
+		baseModel,
+		lora: {
+			rank: config.rank,
+			alpha: config.alpha,
+			scale: loraScale(config),
+			rsLora: config.rsLora,
+			dropout: config.dropout,
+			targets: [...new Set(modules.map((name) => name.split('.').at(-3)!))].sort(),
+			modules: modules.length,
+			parameters: [...matrices.values()].reduce((sum, { values }) => sum + values.length, 0),
+		},
+		head: headOf(Object.fromEntries([...head].map(([name, { shape }]) => [name, shape]))),
+		bytes,
+		detector,
+	};
+}
+
+function headOf(tensors: Readonly<Record<string, readonly number[]>>): AdapterInfo['head'] {
+	const shapes = Object.values(tensors);
+	if (shapes.length === 0) return null;
+	const elements = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
+	return { parameters: shapes.reduce((sum, shape) => sum + elements(shape), 0), tensors };
+}
+
+function tensorShapes(file: string): Record<string, readonly number[]> {
+	const open = openSafetensors(file);
+	open.close();
+	return Object.fromEntries([...open.tensors].map(([name, { shape }]) => [name, shape]));
+}
+
+function weightBytes(folder: string): number {
+	if (!existsSync(folder)) {
+		throw inputError('MODEL_NOT_FOUND', 'there is no such folder', {
+			place: folder,
+			remedy: 'Give the folder of a model, an adapter or a run.',
+		});
+	}
+	if (!statSync(folder).isDirectory()) throw nothingThere(folder);
+	return readdirSync(folder)
+		.filter((name) => name.endsWith('.safetensors'))
+		.reduce((sum, name) => sum + statSync(path.join(folder, name)).size, 0);
+}
+
+function nothingThere(folder: string): Error {
+	return inputError('MODEL_CONFIG_MISSING', 'there is neither a config.json nor an adapter_config.json', {
+		place: folder,
+		remedy: 'Give the folder of a model in Hugging Face layout, of an adapter, or of a run.',
+	});
+}

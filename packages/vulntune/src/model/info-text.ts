@@ -1,0 +1,110 @@
+import { formatBytes, formatNumber } from '../cli/format.ts';
+import type { DetectorDescription } from '../methods/saved-detector.ts';
+import type { AdapterInfo } from './adapter-info.ts';
+import type { ModelInfo } from './model-info.ts';
+
+/** A model as lines for people. */
+export function describeModel(info: ModelInfo): string {
+	const { sizes, parameters: counts, weights, trainingBytes } = info;
+	const share = (count: number) => `${((100 * count) / counts.total).toFixed(1)} %`;
+	const part = (name: string, count: number): Line => [
+		`  ${name}`,
+		`${formatNumber(count)} (${share(count)})`,
+	];
+	const lines: Line[] = [
+		['architecture', info.architecture],
+		['layers', String(sizes.layers)],
+		['hidden size', `${sizes.hiddenSize}, feed-forward ${sizes.intermediateSize}`],
+		['heads', `${sizes.heads} of ${sizes.headDim}, for keys and values ${sizes.keyValueHeads}`],
+		['vocabulary', formatNumber(sizes.vocabularySize)],
+		['longest sequence', `${formatNumber(info.maxPositions)} tokens`],
+		['parameters', formatNumber(counts.total)],
+		part('embedding', counts.embedding),
+		part('attention', counts.attention),
+		part('feed-forward', counts.feedForward),
+		part('norms', counts.norms),
+		sizes.tieWordEmbeddings ? ['  output head', 'is the embedding'] : part('output head', counts.outputHead),
+	];
+	if (weights !== null) {
+		lines.push(['weights', `${formatBytes(weights.bytes)} in ${formatNumber(weights.tensors)} tensors`]);
+		for (const [dtype, { tensors, bytes }] of Object.entries(weights.dtypes)) {
+			lines.push([`  ${dtype}`, `${formatBytes(bytes)} in ${formatNumber(tensors)} tensors`]);
+		}
+	}
+	lines.push(['quantisation', describeStorage(info.quantization)], ...describeTokenizer(info.tokenizer));
+	lines.push([
+		'fine-tuning',
+		`about ${formatBytes(trainingBytes.qlora)} of memory with qlora (nf4), ${formatBytes(trainingBytes.lora)} with lora (bf16)`,
+	]);
+	if (info.detector !== null) lines.push(...describeDetector(info.detector));
+	if (info.problems.length === 0) {
+		const parts = info.tokenizer === null ? 'config and weights' : 'config, weights and tokenizer';
+		lines.push(['fit', `${parts} belong together`]);
+	}
+	const problems = info.problems.map(({ message }) => `problem: ${message}`);
+	return [info.path, ...columns(lines), ...problems].join('\n');
+}
+
+/** An adapter as lines for people. */
+export function describeAdapter(info: AdapterInfo): string {
+	const { lora, head } = info;
+	const lines: Line[] = [['base model', info.baseModel]];
+	if (lora !== null) {
+		lines.push(
+			['rank', `${lora.rank}, alpha ${lora.alpha} (scale ${lora.scale}${lora.rsLora ? ', rsLoRA' : ''})`],
+			['dropout', String(lora.dropout)],
+			['targets', `${lora.targets.join(', ')}: ${lora.modules} modules`],
+			['parameters', formatNumber(lora.parameters)],
+		);
+	}
+	const tensors = Object.entries(head?.tensors ?? {}).map(([name, shape]) => `${name} [${shape.join(', ')}]`);
+	lines.push(['head', head === null ? 'none' : `${tensors.join(', ')}: ${formatNumber(head.parameters)}`]);
+	lines.push(['bytes', formatBytes(info.bytes)]);
+	if (info.detector !== null) lines.push(...describeDetector(info.detector));
+	return [`${info.path} (adapter)`, ...columns(lines)].join('\n');
+}
+
+type Line = readonly [name: string, value: string];
+
+function columns(lines: readonly Line[]): readonly string[] {
+	const width = Math.max(...lines.map(([name]) => name.length)) + 2;
+	return lines.map(([name, value]) => `  ${name.padEnd(width)}${value}`);
+}
+
+function describeStorage(quantization: ModelInfo['quantization']): string {
+	if (quantization === null) return 'none';
+	const { type, method, doubleQuantization, bitsPerWeight } = quantization;
+	const double = doubleQuantization === true ? ', scales quantised too' : '';
+	const bits =
+		bitsPerWeight === null ? '' : `, ${bitsPerWeight.toFixed(2)} bits per weight of the linear layers`;
+	return `${type} in ${method === 'vulntune' ? 'a layout of vulntune' : `the layout of ${method}`}${double}${bits}`;
+}
+
+function describeTokenizer(tokenizer: ModelInfo['tokenizer']): readonly Line[] {
+	if (tokenizer === null) return [['tokenizer', 'none']];
+	const id = (value: number | null) => (value === null ? 'none' : String(value));
+	const { bosTokenId, eosTokenId, padTokenId, separatorId } = tokenizer;
+	return [
+		[
+			'tokenizer',
+			`${formatNumber(tokenizer.vocabularySize)} ids, ${formatNumber(tokenizer.specialTokens)} special`,
+		],
+		[
+			'  ids',
+			`begin ${id(bosTokenId)}, end ${id(eosTokenId)}, padding ${id(padTokenId)}, separator ${id(separatorId)}`,
+		],
+	];
+}
+
+function describeDetector(detector: DetectorDescription): readonly Line[] {
+	const { threshold, sequence } = detector;
+	return [
+		['trained by', `${detector.method} on ${detector.base}, epoch ${detector.epoch}, seed ${detector.seed}`],
+		['objective', detector.objective],
+		[
+			'sequence',
+			`${sequence.length} tokens, ${sequence.packing}, large functions: ${sequence.largeFunctions}`,
+		],
+		['threshold', threshold === null ? 'none: validation had one class' : `${threshold} (from validation)`],
+	];
+}

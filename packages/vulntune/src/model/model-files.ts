@@ -1,0 +1,99 @@
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { fileError, inputError } from '@vulntune/engine';
+
+export const configFileName = 'config.json';
+
+/** Files of a model folder that hold neither shape nor weights and go with it wherever it goes. */
+const companionFiles =
+	/^(tokenizer\.json|tokenizer\.model|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.jinja|generation_config\.json|(LICENSE|NOTICE)(\.\w+)?)$/;
+const weightFiles = /^model.*\.safetensors(\.index\.json)?$/;
+
+/** Copies tokenizer, generation settings and licence. */
+export function copyCompanions(from: string, to: string): void {
+	for (const name of readdirSync(from).filter((name) => companionFiles.test(name))) {
+		try {
+			copyFileSync(path.join(from, name), path.join(to, name));
+		} catch (error) {
+			throw fileError(error, path.join(to, name), 'written');
+		}
+	}
+}
+
+/**
+ * Throws unless a model may be written to `output`: `MODEL_OUTPUT_SAME` where that is the model itself, `MODEL_OUTPUT_EXISTS` where
+ * something is there and `overwrite` is false, or where what is there is no model.
+ */
+export function checkOutput(model: string, output: string, overwrite: boolean): void {
+	if (path.resolve(model) === path.resolve(output)) {
+		throw inputError('MODEL_OUTPUT_SAME', 'the output folder is that of the model itself', {
+			place: output,
+			remedy: 'Choose another folder: the original stays as it is.',
+		});
+	}
+	const names = listOutput(output);
+	if (names.length === 0) return;
+	if (!overwrite) {
+		throw inputError('MODEL_OUTPUT_EXISTS', 'the output folder holds something already', {
+			place: output,
+			remedy: 'Choose another folder, or replace the model in it with --overwrite.',
+		});
+	}
+	if (!names.includes(configFileName)) {
+		throw inputError('MODEL_OUTPUT_EXISTS', 'the output folder holds something that is no model', {
+			place: output,
+			remedy: 'Choose another folder: --overwrite replaces models only.',
+		});
+	}
+}
+
+function listOutput(output: string): readonly string[] {
+	if (!existsSync(output)) return [];
+	try {
+		return readdirSync(output);
+	} catch (error) {
+		const code = error instanceof Error && 'code' in error ? error.code : undefined;
+		if (code !== 'ENOTDIR') throw fileError(error, output, 'read');
+		throw inputError('MODEL_OUTPUT_EXISTS', 'there is a file at the path of the output folder', {
+			place: output,
+			remedy: 'Choose another path.',
+		});
+	}
+}
+
+/**
+ * Makes the finished folder `staging` the model at `output`. Files of a model that was there before are removed, everything else in
+ * its folder stays; config.json goes last, so that nobody takes half of it for a model.
+ */
+export function installModel(staging: string, output: string): void {
+	try {
+		if (listOutput(output).length === 0) {
+			rmSync(output, { recursive: true, force: true });
+			renameSync(staging, output);
+			return;
+		}
+		rmSync(path.join(output, configFileName), { force: true });
+		for (const name of readdirSync(output)) {
+			if (weightFiles.test(name) || companionFiles.test(name)) rmSync(path.join(output, name));
+		}
+		const names = readdirSync(staging).filter((name) => name !== configFileName);
+		for (const name of [...names, configFileName]) {
+			renameSync(path.join(staging, name), path.join(output, name));
+		}
+		rmSync(staging, { recursive: true });
+	} catch (error) {
+		throw fileError(error, output, 'written');
+	}
+}
+
+/** A folder beside `output`, on the same disk, to build in; its parents are made. */
+export function makeStaging(output: string): string {
+	const staging = `${path.resolve(output)}.${process.pid}.partial`;
+	try {
+		rmSync(staging, { recursive: true, force: true });
+		mkdirSync(staging, { recursive: true });
+	} catch (error) {
+		throw fileError(error, output, 'written');
+	}
+	return staging;
+}

@@ -1,0 +1,168 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { loadTokenizer, writePeftAdapter } from '@vulntune/engine';
+import { afterAll, describe, expect, test } from 'vitest';
+import { writeTinyModel } from '../../../../tests/tiny.ts';
+import { runCommandLine } from '../cli/program.ts';
+import { modelCommand } from '../commands/model.ts';
+import { readAdapterInfo } from './adapter-info.ts';
+import { readModelInfo } from './model-info.ts';
+import { modelCommands } from './run-model-commands.ts';
+
+const scratch = mkdtempSync(path.join(tmpdir(), 'vulntune-info-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+const tiny = writeTinyModel(path.join(scratch, 'tiny'));
+
+function copyOfTiny(name: string): string {
+	const copy = path.join(scratch, name);
+	cpSync(tiny, copy, { recursive: true });
+	return copy;
+}
+
+async function run(...argv: string[]) {
+	let stdout = '';
+	let stderr = '';
+	const terminal = {
+		stdout: (text: string) => void (stdout += text),
+		stderr: (text: string) => void (stderr += text),
+		isInteractive: false,
+		columns: 100,
+	};
+	const exitCode = await runCommandLine(argv, [modelCommand(modelCommands)], terminal, '0.0.0');
+	return { exitCode, stdout, stderr };
+}
+
+describe('a model', () => {
+	test('is counted part by part', () => {
+		const info = readModelInfo(tiny);
+		// hidden 32, feed-forward 64, 4 heads of 8, 2 of them for keys and values, 2 layers, 304 tied embeddings
+		expect(info.parameters).toEqual({
+			total: 9728 + 2 * (3072 + 6144) + 160,
+			embedding: 304 * 32,
+			attention: 2 * (2 * 32 * 32 + 2 * 16 * 32),
+			feedForward: 2 * 3 * 32 * 64,
+			norms: 5 * 32,
+			outputHead: 0,
+		});
+		expect(info.weights?.bytes).toBe(4 * info.parameters.total);
+		expect(info.weights?.dtypes).toEqual({
+			F32: { tensors: info.weights?.tensors, bytes: info.weights?.bytes },
+		});
+		expect(info).toMatchObject({ architecture: 'LlamaForCausalLM', maxPositions: 256, quantization: null });
+		expect(info.tokenizer).toMatchObject({
+			vocabularySize: loadTokenizer(tiny).vocabularySize,
+			separatorId: expect.any(Number),
+		});
+		expect(info.problems).toEqual([]);
+	});
+
+	test('tells what does not fit together, with exit code 2', async () => {
+		const folder = copyOfTiny('misfit');
+		const file = path.join(folder, 'config.json');
+		const config = JSON.parse(readFileSync(file, 'utf8'));
+		writeFileSync(file, JSON.stringify({ ...config, vocab_size: 200 }));
+		const { exitCode, stdout } = await run('model', 'info', folder, '--json');
+		const info = JSON.parse(stdout);
+		expect(info.problems.map(({ code }: { code: string }) => code)).toEqual([
+			'MODEL_WEIGHTS',
+			'TOKENIZER_MODEL',
+		]);
+		expect(info.weights).toBeNull();
+		expect(exitCode).toBe(2);
+		expect((await run('model', 'info', folder)).stdout).toContain('problem: ');
+	});
+
+	test('has its own tokenizer or none', () => {
+		const folder = copyOfTiny('mute');
+		rmSync(path.join(folder, 'tokenizer.json'));
+		expect(readModelInfo(folder)).toMatchObject({ tokenizer: null, problems: [] });
+	});
+
+	test('is the same quantised, but for its storage', async () => {
+		const output = path.join(scratch, 'quantised');
+		const quantized = await run(
+			'model',
+			'quantize',
+			tiny,
+			'--type',
+			'quantile4',
+			'--output',
+			output,
+			'--json',
+		);
+		expect(quantized.exitCode).toBe(0);
+		const report = JSON.parse(quantized.stdout);
+		const info = readModelInfo(output);
+		const { weights, quantization, path: _path, ...same } = info;
+		expect(same).toEqual((({ weights, quantization, path: _path, ...rest }) => rest)(readModelInfo(tiny)));
+		expect(quantization).toEqual({
+			method: 'vulntune',
+			type: 'quantile4',
+			doubleQuantization: null,
+			bitsPerWeight: report.bitsPerWeight,
+		});
+		expect(weights?.bytes).toBe(report.bytesAfter);
+		expect((await run('model', 'info', output)).stdout).toContain('quantile4');
+	});
+});
+
+describe('an adapter', () => {
+	const matrix = (rows: number, columns: number) => ({
+		shape: [rows, columns],
+		values: new Float32Array(rows * columns),
+	});
+	const adapter = path.join(scratch, 'run', 'adapter');
+
+	test('is described by its files', async () => {
+		cpSync(tiny, adapter, { recursive: true, filter: (name) => !name.includes('.') });
+		writePeftAdapter(adapter, {
+			config: { rank: 4, alpha: 8, dropout: 0.1, rsLora: true, targets: ['q_proj', 'v_proj'] },
+			baseModel: 'models/base',
+			matrices: new Map([
+				['model.layers.0.self_attn.q_proj.lora_A.weight', matrix(4, 32)],
+				['model.layers.0.self_attn.q_proj.lora_B.weight', matrix(32, 4)],
+				['model.layers.0.self_attn.v_proj.lora_A.weight', matrix(4, 32)],
+				['model.layers.0.self_attn.v_proj.lora_B.weight', matrix(16, 4)],
+			]),
+			head: new Map([['score.weight', matrix(2, 32)]]),
+		});
+		const info = readAdapterInfo(adapter);
+		expect(info).toMatchObject({ kind: 'adapter', baseModel: 'models/base', detector: null });
+		expect(info.lora).toEqual({
+			rank: 4,
+			alpha: 8,
+			scale: 4,
+			rsLora: true,
+			dropout: 0.1,
+			targets: ['q_proj', 'v_proj'],
+			modules: 2,
+			parameters: 2 * 128 + 128 + 64,
+		});
+		expect(info.head).toEqual({ parameters: 64, tensors: { 'score.weight': [2, 32] } });
+		const { stdout, exitCode } = await run('model', 'info', path.join(scratch, 'run'));
+		expect(stdout).toMatch(/rank +4, alpha 8 \(scale 4, rsLoRA\)/);
+		expect(exitCode).toBe(0);
+	});
+
+	test('shows the threshold where vulntune.json is there', () => {
+		const description = {
+			format: 1,
+			method: 'lora',
+			base: 'bf16',
+			threshold: 0.25,
+			sequence: { length: 512, packing: 'isolated', largeFunctions: 'truncate' },
+		};
+		writeFileSync(path.join(adapter, 'vulntune.json'), JSON.stringify(description));
+		expect(readAdapterInfo(adapter).detector?.threshold).toBe(0.25);
+	});
+});
+
+test.each([
+	['absent', 'there is no such folder'],
+	['.', 'neither a config.json nor an adapter_config.json'],
+])('%s is neither', async (name, message) => {
+	const { exitCode, stderr } = await run('model', 'info', path.join(scratch, name));
+	expect(stderr).toContain(message);
+	expect(exitCode).toBe(2);
+});

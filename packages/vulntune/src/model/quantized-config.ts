@@ -1,0 +1,50 @@
+import path from 'node:path';
+import {
+	type ModelFolder,
+	parseJsonObject,
+	type QuantizedType,
+	readSmallFile,
+	writeFileAtomically,
+} from '@vulntune/engine';
+import { valueTypeOf } from '@vulntune/engine/quantize/fourBit.ts';
+import { configFileName } from './model-files.ts';
+
+/** Writes the model's config.json with a `quantization_config` that says how the linear layers are stored. */
+export function writeQuantizedConfig(
+	source: ModelFolder,
+	folder: string,
+	type: QuantizedType,
+	doubleQuantization: boolean,
+): void {
+	const file = path.join(source.path, configFileName);
+	const config = parseJsonObject(readSmallFile(file, 16_000_000), { code: 'MODEL_CONFIG', place: file });
+	const quantization =
+		type === 'nf4' || type === 'fp4'
+			? bitsandbytesConfig(type, doubleQuantization, valueTypeOfModel(source))
+			: { quant_method: 'vulntune', quant_type: type };
+	const text = `${JSON.stringify({ ...config, quantization_config: quantization }, null, 2)}\n`;
+	writeFileAtomically(path.join(folder, configFileName), (append) => append(new TextEncoder().encode(text)));
+}
+
+/** The fields that transformers writes beside a 4-bit checkpoint; the first two are how it finds its own flags again. */
+function bitsandbytesConfig(type: 'nf4' | 'fp4', doubleQuantization: boolean, computeType: string): object {
+	return {
+		_load_in_4bit: true,
+		_load_in_8bit: false,
+		bnb_4bit_compute_dtype: computeType,
+		bnb_4bit_quant_storage: 'uint8',
+		bnb_4bit_quant_type: type,
+		bnb_4bit_use_double_quant: doubleQuantization,
+		llm_int8_enable_fp32_cpu_offload: false,
+		llm_int8_has_fp16_weight: false,
+		llm_int8_skip_modules: null,
+		llm_int8_threshold: 6,
+		load_in_4bit: true,
+		load_in_8bit: false,
+		quant_method: 'bitsandbytes',
+	};
+}
+
+function valueTypeOfModel({ weights }: ModelFolder): string {
+	return valueTypeOf(weights.info('model.embed_tokens.weight')?.dtype ?? 'F32');
+}

@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { CommandResult } from '../cli/context.ts';
+import { exitCodes } from '../cli/exitCode.ts';
+import type { ModelCommands } from '../commands/model.ts';
+import { adapterFolder } from '../run/run-folder.ts';
+import { readAdapterInfo } from './adapter-info.ts';
+import { describeAdapter, describeModel } from './info-text.ts';
+import { configFileName } from './model-files.ts';
+import { readModelInfo } from './model-info.ts';
+import { quantizeModel } from './quantize-model.ts';
+import { describeQuantization } from './quantize-text.ts';
+
+/** What does the work of `vulntune model info|quantize`. */
+export const modelCommands: ModelCommands = {
+	info: async (location) => modelInfo(location),
+	async quantize(request, { progress, interruption }) {
+		const { model, output, type, double, overwrite } = request;
+		const report = await quantizeModel({
+			model,
+			output,
+			type,
+			doubleQuantization: double,
+			overwrite,
+			signal: interruption(),
+			progress: (done, total) =>
+				progress.update({ task: `quantising to ${type}`, done, total, unit: 'matrices' }),
+		});
+		return { data: report, text: describeQuantization(report) };
+	},
+};
+
+/** A model, an adapter, or a run with one of them; exit code 2 where parts of a model do not fit together. */
+function modelInfo(location: string): CommandResult {
+	const folder = adapterFolder(location);
+	if (!existsSync(path.join(folder, configFileName))) {
+		const info = readAdapterInfo(folder);
+		return { data: info, text: describeAdapter(info) };
+	}
+	const info = readModelInfo(folder);
+	const exitCode = info.problems.length === 0 ? 0 : exitCodes.input;
+	return { data: info, text: describeModel(info), exitCode };
+}
