@@ -72,7 +72,10 @@ export function isQuantized(weight: Weight): weight is QuantizedWeight {
 	return 'layout' in weight;
 }
 
-/** Arithmetic of matrix products: `fp32`, or operands rounded to bfloat16 with float32 accumulation. */
+/**
+ * Arithmetic of matrix products: `fp32`, or operands rounded to bfloat16 with float32 accumulation. Where the machine has
+ * no bfloat16 arithmetic, `bf16` may compute in fp32, which is more exact and no slower there.
+ */
 export type Precision = 'fp32' | 'bf16';
 
 /** Where a kernel writes a gradient: over what is there, or added to it. */
@@ -294,7 +297,7 @@ export interface Backend {
 	scatterAddRows(table: View, y: View, rows: View): void;
 	/**
 	 * y [F, H] = mean or maximum of the rows x[ranges[2f]] … x[ranges[2f + 1] − 1]; for `max`, argmax i32 [F, H]
-	 * gets the row of the first maximum (undefined for `mean`). ranges i32 [F, 2], none empty.
+	 * gets the row of x with the first maximum (undefined for `mean`). ranges i32 [F, 2], none empty.
 	 */
 	poolRows(kind: 'mean' | 'max', y: View, argmax: View | undefined, x: View, ranges: View): void;
 	/** dx [T, H] += the gradient of `poolRows`; ranges don't overlap. */
@@ -304,7 +307,7 @@ export interface Backend {
 
 	/**
 	 * losses [R] = −log softmax(hidden · Wᵀ)[target] for hidden [R, H], W [V, H], targets i32 [R]; a target of −100
-	 * gives 0. Saves logSumExp [R]. Computes the logits in chunks and never holds R × V of them.
+	 * gives 0, and its logSumExp [R] is then undefined. Computes the logits in chunks and never holds R × V of them.
 	 */
 	linearCrossEntropy(
 		losses: View,
