@@ -3,9 +3,6 @@ import { doctorCommand } from '../commands/doctor.ts';
 import { evaluateCommand } from '../commands/evaluate.ts';
 import { modelCommand } from '../commands/model.ts';
 import { trainCommand } from '../commands/train.ts';
-import { evaluateFromRequest } from '../evaluation/evaluateCommand.ts';
-import { modelCommands } from '../model/run-model-commands.ts';
-import { trainFromConfig } from '../training/train-command.ts';
 import { runCommandLine } from './program.ts';
 import { processTerminal } from './terminal.ts';
 
@@ -13,10 +10,17 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 	version: string;
 };
 
+// A room is loaded when its command runs, so that help and usage errors come at once.
+const model = () => import('../model/run-model-commands.ts');
 const commands = [
-	trainCommand(trainFromConfig),
-	evaluateCommand(evaluateFromRequest),
-	modelCommand(modelCommands),
+	trainCommand(async (...call) => (await import('../training/train-command.ts')).trainFromConfig(...call)),
+	evaluateCommand(async (...call) =>
+		(await import('../evaluation/evaluateCommand.ts')).evaluateFromRequest(...call),
+	),
+	modelCommand({
+		info: async (...call) => (await model()).modelCommands.info(...call),
+		quantize: async (...call) => (await model()).modelCommands.quantize(...call),
+	}),
 	doctorCommand,
 ];
 
