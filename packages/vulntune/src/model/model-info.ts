@@ -13,7 +13,7 @@ import {
 	type WeightSource,
 } from '@vulntune/engine';
 import { tokenizerFileName } from '@vulntune/engine/formats/tokenizer/loadTokenizer.ts';
-import { estimateTrainingBytes, type ModelShape } from '../doctor/memoryEstimate.ts';
+import { estimateAdapterBytes } from '../doctor/whatFits.ts';
 import { type DetectorDescription, readDescription } from '../methods/saved-detector.ts';
 import { configFileName } from './model-files.ts';
 
@@ -82,8 +82,6 @@ export interface StoredWeights {
 	readonly dtypes: Readonly<Record<string, { readonly tensors: number; readonly bytes: number }>>;
 }
 
-const trainingTokens = 512;
-
 /**
  * Describes a model folder from its config, the headers of its weights and its tokenizer. Throws where there is no config.json that can
  * be read; what does not fit it is told in `problems`.
@@ -105,7 +103,6 @@ export function readModelInfo(folder: string): ModelInfo {
 	const tokenizer = hasTokenizer ? attempt(() => loadTokenizer(folder)) : undefined;
 	if (tokenizer !== undefined) attempt(() => checkTokenizer(tokenizer, config));
 	const { layers, hiddenSize, intermediateSize, heads, keyValueHeads, headDim, vocabularySize } = config;
-	const shape = shapeOf(folder, config);
 	try {
 		return {
 			kind: 'model',
@@ -126,10 +123,7 @@ export function readModelInfo(folder: string): ModelInfo {
 			weights: model === undefined ? null : storedWeights(model.weights),
 			quantization: quantizationOf(config, model),
 			tokenizer: tokenizer === undefined ? null : describeTokenizer(tokenizer),
-			trainingBytes: {
-				qlora: Math.round(estimateTrainingBytes(shape, 'nf4', trainingTokens)),
-				lora: Math.round(estimateTrainingBytes(shape, 'bf16', trainingTokens)),
-			},
+			trainingBytes: estimateAdapterBytes(config),
 			detector: readDescription(folder) ?? null,
 			problems: problems.map(({ code, message }) => ({ code, message })),
 		};
@@ -144,19 +138,6 @@ function architectureOf(folder: string, config: ModelConfig): string {
 	);
 	const [name] = Array.isArray(json.architectures) ? json.architectures : [];
 	return typeof name === 'string' ? name : config.architecture;
-}
-
-function shapeOf(name: string, config: ModelConfig): ModelShape {
-	const { layers, hiddenSize, intermediateSize, vocabularySize, tieWordEmbeddings } = config;
-	return {
-		name,
-		layers,
-		hiddenSize,
-		intermediateSize,
-		keyValueSize: config.keyValueHeads * config.headDim,
-		vocabulary: vocabularySize,
-		tiedEmbeddings: tieWordEmbeddings,
-	};
 }
 
 function countParameters(config: ModelConfig): ParameterCounts {
