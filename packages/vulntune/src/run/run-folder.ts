@@ -43,20 +43,30 @@ export function holdsRun(folder: RunFolder): boolean {
 	return existsSync(folder.metrics) || existsSync(folder.checkpoints) || existsSync(folder.config);
 }
 
-/**
- * Makes the folder ready for a run. Throws RUN_EXISTS where it holds one and neither `resume` nor `overwrite` says
- * what to do with it; `overwrite` removes the old run's files and nothing else.
- */
-export function claimRunFolder(
-	folder: RunFolder,
-	mode: { readonly resume: boolean; readonly overwrite: boolean },
-): void {
+/** What to do with a run that is in the output folder already. */
+export interface ClaimMode {
+	readonly resume: boolean;
+	readonly overwrite: boolean;
+}
+
+/** Throws RUN_EXISTS where the folder holds a run and neither `resume` nor `overwrite` says what to do with it. */
+export function refuseExistingRun(folder: RunFolder, mode: ClaimMode): void {
 	if (holdsRun(folder) && !mode.resume && !mode.overwrite) {
 		throw inputError('RUN_EXISTS', 'the folder holds a run already', {
 			place: folder.root,
 			remedy: 'Go on with it (--resume), replace it (--overwrite), or choose another --output.',
 		});
 	}
+}
+
+/**
+ * Makes the folder ready for a run; `overwrite` removes the old run's files and nothing else. Comes after everything
+ * that can be wrong with the new run's input, so that a mistyped path costs nobody an old run.
+ *
+ * Throws RUN_EXISTS.
+ */
+export function claimRunFolder(folder: RunFolder, mode: ClaimMode): void {
+	refuseExistingRun(folder, mode);
 	try {
 		if (mode.overwrite) {
 			const files = [folder.config, folder.environment, folder.metrics, folder.timings, folder.checkpoints];

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileError, writeFileAtomically } from '@vulntune/engine';
 import { serializeNgram } from '../baselines/ngram/file.ts';
@@ -8,7 +8,7 @@ import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
 import { textRows } from '../evaluation/evaluatedRows.ts';
 import { openJsonlLog } from '../run/jsonl-log.ts';
-import { claimRunFolder, runFolder } from '../run/run-folder.ts';
+import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
 import { summarizeRun } from './finish-run.ts';
 import { savePredictions } from './predictions.ts';
@@ -21,8 +21,8 @@ export const NGRAM_FILE = 'ngram.json';
 /** A run of `method.type: ngram`: logistic regression on character n-grams, in seconds, into the same run folder. */
 export async function runNgram(config: Config, mode: RunMode, signals: RunSignals): Promise<RunOutcome> {
 	const folder = runFolder(config.output);
-	// seconds of work: a run that was begun is made anew
-	claimRunFolder(folder, { resume: false, overwrite: mode.overwrite || mode.resume });
+	refuseExistingRun(folder, mode);
+	if (mode.resume && isFinished(folder)) return { status: 'alreadyFinished', output: folder.root };
 	const dataset = await loadDataset(config.data.path);
 	const { train, valid, test } = dataset.splits;
 	const isCollapsed = config.data.collapseWhitespace;
@@ -38,6 +38,8 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	const texts = textRows(test, isCollapsed).map((row) => row.text);
 	const probabilities = Float64Array.from(predictNgram(model, texts));
 
+	// seconds of work: a run that was begun is made anew
+	claimRunFolder(folder, { resume: false, overwrite: mode.overwrite || mode.resume });
 	writeRunHeader(folder, config, {
 		backend: 'none',
 		datasetHash: dataset.hash,
@@ -60,6 +62,13 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 		metrics.close();
 	}
 	return { status: 'finished', summary };
+}
+
+/** Whether an n-gram run has written its last line. */
+function isFinished(folder: RunFolder): boolean {
+	if (!existsSync(path.join(folder.adapter, NGRAM_FILE)) || !existsSync(folder.metrics)) return false;
+	const last = readFileSync(folder.metrics, 'utf8').trimEnd().split('\n').at(-1)!;
+	return last.startsWith('{"type":"end"') && last.endsWith('}');
 }
 
 function meanLogLoss(labels: readonly number[], probabilities: ArrayLike<number>): number {

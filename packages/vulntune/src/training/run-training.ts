@@ -2,7 +2,7 @@ import { createBackend } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import type { Detector } from '../methods/detector.ts';
 import { type DetectorDescription, restoreDetector, saveDetector } from '../methods/saved-detector.ts';
-import { claimRunFolder, type RunFolder, runFolder } from '../run/run-folder.ts';
+import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
 import { type RunSummary, summarizeRun } from './finish-run.ts';
@@ -52,7 +52,7 @@ export type RunSignals = Signals<TrainingEvent>;
  */
 export async function runTraining(config: Config, mode: RunMode, signals: RunSignals): Promise<RunOutcome> {
 	const folder = runFolder(config.output);
-	claimRunFolder(folder, mode);
+	refuseExistingRun(folder, mode);
 	const data = await prepareData(config);
 	const note = (line: string) => signals.emit({ type: 'note', line });
 	const backend = createBackend(config.backend, note);
@@ -60,6 +60,7 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 		const fingerprint = fingerprintOf(config, data);
 		const detector = createDetectorOf(config, backend, data.folder);
 		try {
+			claimRunFolder(folder, mode);
 			return trainAndFinish(config, folder, data, detector, fingerprint, mode, signals);
 		} finally {
 			detector.free();
