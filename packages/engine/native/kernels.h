@@ -130,6 +130,14 @@
 	KERNEL(void, matmulTN,                                                                                           \
 		(Pool & pool, int64_t M, int64_t N, int64_t K, const float* dy, const float* x, float* dWeight, bool bf16,   \
 			float scale, bool accumulate))                                                                           \
+	KERNEL(void, loraForward,                                                                                        \
+		(Pool & pool, int64_t M, int64_t N, int64_t K, int64_t rank, float* y, float* h, const float* x,             \
+			const float* a, const float* b, float scale, bool bf16, double seed, double stream, double probability)) \
+	KERNEL(void, loraBackward,                                                                                       \
+		(Pool & pool, int64_t M, int64_t N, int64_t K, int64_t rank, float* dx, bool accumulateDx, float* dA,        \
+			bool accumulateDA, float* dB, bool accumulateDB, const float* x, const float* h, const float* a,         \
+			const float* b, const float* dy, float scale, bool bf16, double seed, double stream,                     \
+			double probability))                                                                                     \
 	KERNEL(void, dequantize,                                                                                         \
 		(Pool & pool, int64_t N, int64_t K, Storage storage, const void* data, const float* scales,                  \
 			const float* codebook, float* target))

@@ -57,6 +57,7 @@ struct Pool::State {
 	void* context = nullptr;
 
 	Scratch shared;
+	Scratch workspace;
 	std::vector<Scratch> locals;
 
 	void takeTasks(int thread) {
@@ -134,6 +135,11 @@ void Pool::runTasks(int64_t count, TaskFunction function, void* context) {
 void Pool::reserve(size_t sharedBytes, size_t threadBytes) {
 	state->shared.reserve(sharedBytes);
 	for (auto& local : state->locals) local.reserve(threadBytes);
+}
+
+void* Pool::workspace(size_t bytes) {
+	state->workspace.reserve(bytes);
+	return state->workspace.data;
 }
 
 void* Pool::shared() const { return state->shared.data; }

@@ -40,6 +40,9 @@ public:
 	void* shared() const;
 	void* local(int thread) const;
 
+	// Memory, 64-byte aligned, that stays while a kernel made of several products runs them. Throws std::bad_alloc.
+	void* workspace(size_t bytes);
+
 private:
 	struct State;
 	State* state;

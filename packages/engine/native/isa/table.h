@@ -12,6 +12,7 @@
 #include "../kernels/elementwise.h"
 #include "../kernels/focalLoss.h"
 #include "../kernels/layerNorm.h"
+#include "../kernels/lora.h"
 #include "../kernels/matmul.h"
 #include "../kernels/poolRows.h"
 #include "../kernels/rmsNorm.h"

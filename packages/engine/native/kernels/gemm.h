@@ -141,13 +141,11 @@ template <typename Left, typename Right>
 void multiplyMatrices(
 	Pool& pool, int64_t M, int64_t N, int64_t K, const Left& left, const Right& right, float* c, int64_t cStride,
 	const GemmOptions& options) {
-	if constexpr (hasBf16) {
-		if (options.bf16) {
-			multiplyBlocks<Arithmetic::bf16>(pool, M, N, K, left, right, c, cStride, options);
-			return;
-		}
+	if (options.bf16) {
+		multiplyBlocks<bf16Arithmetic>(pool, M, N, K, left, right, c, cStride, options);
+	} else {
+		multiplyBlocks<Arithmetic::fp32>(pool, M, N, K, left, right, c, cStride, options);
 	}
-	multiplyBlocks<Arithmetic::fp32>(pool, M, N, K, left, right, c, cStride, options);
 }
 
 // y [M, N] = x [M, K] · Wᵀ, W [N, K]. Uses the pool's scratch memory, not its workspace.
@@ -161,7 +159,7 @@ inline void gemmNT(
 inline void gemmNN(
 	Pool& pool, int64_t M, int64_t N, int64_t K, const float* dy, int64_t dyStride, const Matrix& weight, float* dx,
 	int64_t dxStride, const GemmOptions& options) {
-	multiplyMatrices(pool, M, K, N, RowsOperand{dy, dyStride}, PlainMatrix{weight}, dx, dxStride, options);
+	multiplyMatrices(pool, M, K, N, RowsOperand{dy, dyStride}, DepthAlongRows<MatrixRows>{{weight}}, dx, dxStride, options);
 }
 
 // dW [N, K] = dyᵀ [N, M] · x [M, K].
@@ -169,7 +167,7 @@ inline void gemmTN(
 	Pool& pool, int64_t M, int64_t N, int64_t K, const float* dy, int64_t dyStride, const float* x, int64_t xStride,
 	float* dWeight, int64_t dWeightStride, const GemmOptions& options) {
 	multiplyMatrices(
-		pool, N, K, M, ColumnsOperand{dy, dyStride}, PlainMatrix{denseMatrix(x, xStride)}, dWeight, dWeightStride, options);
+		pool, N, K, M, ColumnsOperand{dy, dyStride}, DepthAlongRows<MatrixRows>{{denseMatrix(x, xStride)}}, dWeight, dWeightStride, options);
 }
 
 }  // namespace vulntune::ISA

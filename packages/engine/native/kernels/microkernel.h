@@ -18,6 +18,9 @@ constexpr bool hasBf16 = true;
 constexpr bool hasBf16 = false;
 #endif
 
+// What `precision: bf16` means on this instruction set.
+constexpr Arithmetic bf16Arithmetic = hasBf16 ? Arithmetic::bf16 : Arithmetic::fp32;
+
 template <Arithmetic arithmetic>
 constexpr int elementsPerStep = arithmetic == Arithmetic::bf16 ? 2 : 1;
 

@@ -1,6 +1,7 @@
 // Operands of matrix products in the order in which the inner loop reads them. Steps are float32 numbers or pairs of
 // bfloat16, see microkernel.h; conversion and dequantisation happen here, once per tile.
 #pragma once
+#include "dropout.h"
 #include "microkernel.h"
 #include "weights.h"
 
@@ -26,6 +27,14 @@ inline void packRow(const float* row, const DepthRange& range, float* panelRow) 
 		if (range.length & 1) out[range.length] = 0;
 #endif
 	}
+}
+
+// The same for a row of any length, and zeros up to the last step.
+template <Arithmetic arithmetic>
+inline void packWholeRow(const float* row, const DepthRange& range, float* packed) {
+	packRow<arithmetic>(row, range, packed);
+	const int64_t written = divideUp(range.length, elementsPerStep<arithmetic>);
+	memset(packed + written, 0, (range.steps - written) * sizeof(float));
 }
 
 // Rows of a row-major matrix, the depth along its columns.
@@ -117,32 +126,72 @@ struct TransposedMatrix {
 	}
 };
 
-// The matrix as it is: the depth runs along its rows.
-struct PlainMatrix {
+// What supplies rows to `DepthAlongRows`: a stored matrix.
+struct MatrixRows {
 	Matrix matrix;
 
+	// The row where it lies, if it already is what the inner loop takes.
+	template <typename Element>
+	const Element* inPlace(int64_t row, int64_t column) const {
+		constexpr Storage wanted = sizeof(Element) == 2 ? Storage::bf16 : Storage::f32;
+		if (matrix.storage != wanted) return nullptr;
+		return static_cast<const Element*>(matrix.data) + matrix.first + row * matrix.columns + column;
+	}
+
+	template <typename Element>
+	void read(int64_t row, int64_t column, int64_t length, Element* out) const {
+		decodeRow(matrix, row, column, length, out);
+	}
+};
+
+// Float32 rows after dropout.
+struct DroppedRows {
+	const float* data;
+	int64_t columns;
+	DropoutMask mask;
+
+	template <typename Element>
+	const Element* inPlace(int64_t, int64_t) const {
+		return nullptr;
+	}
+
+	template <typename Element>
+	void read(int64_t row, int64_t column, int64_t length, Element* out) const {
+		const int64_t first = row * columns + column;
+		if constexpr (sizeof(Element) == 4) {
+			dropoutRun(out, data + first, first, length, mask);
+		} else {
+#if defined(SIMD_BF16)
+			constexpr int64_t piece = 4 * dropoutGroup;
+			float values[piece];
+			for (int64_t done = 0; done < length; done += piece) {
+				const int64_t count = minimum(piece, length - done);
+				dropoutRun(values, data + first + done, first + done, count, mask);
+				storeBf16(out + done, values, static_cast<int>(count));
+			}
+#endif
+		}
+	}
+};
+
+// A matrix as it is: the depth runs along its rows.
+template <typename Rows>
+struct DepthAlongRows {
+	Rows source;
+
+	// Panels for columns [column, column + columns), `panelStride` apart; stage: two rows of whole panels.
 	template <Arithmetic arithmetic>
 	void pack(
 		int64_t column, int64_t columns, const DepthRange& range, float* panels, int64_t panelStride, float* stage) const {
 		using Element = PackedElement<arithmetic>;
 		constexpr int together = elementsPerStep<arithmetic>;
 		const int64_t width = divideUp(columns, tileColumns) * tileColumns;
-		const bool direct = matrix.storage == packedStorage<arithmetic> && width == columns;
 		for (int64_t step = 0; step < range.steps; step++) {
 			const Element* rows[together];
 			for (int i = 0; i < together; i++) {
 				const int64_t row = step * together + i;
-				auto* staged = reinterpret_cast<Element*>(stage) + i * width;
-				rows[i] = staged;
-				if (row >= range.length) {
-					memset(staged, 0, width * sizeof(Element));
-				} else if (direct) {
-					const int64_t flat = matrix.first + (range.from + row) * matrix.columns + column;
-					rows[i] = static_cast<const Element*>(matrix.data) + flat;
-				} else {
-					decodeRow(matrix, range.from + row, column, columns, staged);
-					memset(staged + columns, 0, (width - columns) * sizeof(Element));
-				}
+				rows[i] = rowOf(range.from + row, row < range.length, column, columns, width,
+					reinterpret_cast<Element*>(stage) + i * width);
 			}
 			float* target = panels + step * tileColumns;
 			for (int64_t c = 0; c < width; c += tileColumns, target += panelStride) {
@@ -155,6 +204,23 @@ struct PlainMatrix {
 				}
 			}
 		}
+	}
+
+private:
+	// `width` elements of a row, 0 beyond the matrix: where it lies if possible, else in `staged`.
+	template <typename Element>
+	const Element* rowOf(
+		int64_t row, bool exists, int64_t column, int64_t columns, int64_t width, Element* staged) const {
+		if (!exists) {
+			memset(staged, 0, width * sizeof(Element));
+			return staged;
+		}
+		if (width == columns) {
+			if (const Element* found = source.template inPlace<Element>(row, column)) return found;
+		}
+		source.read(row, column, columns, staged);
+		memset(staged + columns, 0, (width - columns) * sizeof(Element));
+		return staged;
 	}
 
 #if defined(SIMD_BF16)

@@ -2,9 +2,11 @@ import { inputError, VulntuneError } from '../../errors.ts';
 import type { Backend } from '../contract.ts';
 import { activationGroup } from './activations.ts';
 import { attentionGroup } from './attention.ts';
+import { crossEntropyGroup } from './crossEntropy.ts';
 import { createDevice } from './device.ts';
 import { elementwiseGroup } from './elementwise.ts';
 import { cpuFeatures } from './features.ts';
+import { loraGroup } from './lora.ts';
 import { focalGroup } from './losses.ts';
 import { matmulGroup } from './matmul.ts';
 import { memoryGroup } from './memory.ts';
@@ -53,15 +55,19 @@ export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
 		});
 	}
 	const device = createDevice(native.addon, isa, threads);
+	const memory = memoryGroup(device);
+	const products = matmulGroup(device);
 	const groups = {
-		...memoryGroup(device),
+		...memory,
 		...elementwiseGroup(device),
-		...matmulGroup(device),
+		...products,
+		...loraGroup(device),
 		...normGroup(device),
 		...attentionGroup(device),
 		...activationGroup(device),
 		...rowGroup(device),
 		...focalGroup(device),
+		...crossEntropyGroup(device, { ...memory, ...products }),
 		...optimizerGroup(device),
 	};
 	return {

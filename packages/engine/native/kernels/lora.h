@@ -1,0 +1,198 @@
+// Low-rank adapters (Hu et al. 2021), forward and backward. Both run the same way over panels of rows: a skinny product
+// with a few hundred columns' worth of depth but only `rank` columns, then its expansion to the full width, while
+// the panel is in the cache.
+#pragma once
+#include "gemm.h"
+#include "skinny.h"
+
+namespace vulntune::ISA {
+
+// narrow [M, rank] = narrowScale × dropout(wide) [M, width] · innerᵀ, inner [rank, width];
+// result [M, resultWidth] (+)= resultScale × dropout(narrow · outer), outer [rank, resultWidth].
+struct LowRankUpdate {
+	int64_t M;
+	int64_t rank;
+	const float* wide;
+	int64_t width;
+	const DropoutMask* wideMask;  // may be null
+	float narrowScale;
+	float* narrow;
+	float* result;  // may be null: only `narrow` is wanted
+	int64_t resultWidth;
+	const DropoutMask* resultMask;  // may be null
+	float resultScale;
+	bool accumulate;
+};
+
+template <Arithmetic arithmetic>
+struct LowRankSizes {
+	int64_t innerSteps;    // of a row of `wide`, whole vectors
+	int64_t innerRows;     // rank, rounded up
+	int64_t outerSteps;    // of a row of `narrow`
+	int64_t outerStride;   // of a packed panel of `outer`
+	int64_t outerPanels;
+
+	explicit LowRankSizes(const LowRankUpdate& u)
+		: innerSteps(divideUp(divideUp(u.width, elementsPerStep<arithmetic>), W) * W),
+		  innerRows(divideUp(u.rank, skinnyColumns) * skinnyColumns),
+		  outerSteps(divideUp(u.rank, elementsPerStep<arithmetic>)),
+		  outerStride(divideUp(outerSteps, W) * W * tileColumns),
+		  outerPanels(divideUp(u.resultWidth, tileColumns)) {}
+
+	int64_t innerSize() const { return innerRows * innerSteps; }
+	int64_t outerSize() const { return outerPanels * outerStride; }
+};
+
+// inner(row, target) writes row `row` of the inner matrix as float32.
+template <Arithmetic arithmetic, typename Inner, typename Outer>
+void updateLowRank(Pool& pool, const LowRankUpdate& u, const Inner& inner, const Outer& outer) {
+	const LowRankSizes<arithmetic> sizes(u);
+	const DepthRange rankRange = {0, u.rank, sizes.outerSteps};
+	const DepthRange widthRange = {0, u.width, sizes.innerSteps};
+	const int64_t stageSize = maximum<int64_t>(maximum(u.width, u.resultWidth), W * rowStride) + 2 * tileColumns;
+	const int64_t panelSize = tileRows * (sizes.innerSteps + rowStride + u.resultWidth);
+	pool.reserve((sizes.innerSize() + sizes.outerSize()) * sizeof(float), (stageSize * 2 + panelSize) * sizeof(float));
+	auto* packedInner = static_cast<float*>(pool.shared());
+	float* packedOuter = packedInner + sizes.innerSize();
+	const int64_t outerTasks = u.result == nullptr ? 0 : sizes.outerPanels;
+
+	pool.run(u.rank + outerTasks, [&](int64_t task, int thread) {
+		auto* stage = static_cast<float*>(pool.local(thread));
+		if (task < u.rank) {
+			inner(task, stage);
+			packWholeRow<arithmetic>(stage, widthRange, packedInner + task * sizes.innerSteps);
+		} else {
+			const int64_t panel = task - u.rank;
+			const int64_t column = panel * tileColumns;
+			outer.template pack<arithmetic>(
+				column, minimum<int64_t>(tileColumns, u.resultWidth - column), rankRange,
+				packedOuter + panel * sizes.outerStride, sizes.outerStride, stage);
+		}
+	});
+	memset(packedInner + u.rank * sizes.innerSteps, 0, (sizes.innerRows - u.rank) * sizes.innerSteps * sizeof(float));
+
+	const int64_t panels = divideUp(u.M, tileRows);
+	pool.run(panels, [&](int64_t panel, int thread) {
+		const int64_t row = panel * u.M / panels;
+		const int rows = static_cast<int>((panel + 1) * u.M / panels - row);
+		auto* stage = static_cast<float*>(pool.local(thread));
+		float* packedWide = stage + stageSize * 2;
+		float* packedNarrow = packedWide + tileRows * sizes.innerSteps;
+		float* expanded = packedNarrow + tileRows * rowStride;
+		for (int r = 0; r < rows; r++) {
+			const int64_t first = (row + r) * u.width;
+			const float* source = u.wide + first;
+			if (u.wideMask != nullptr) {
+				dropoutRun(stage, source, first, u.width, *u.wideMask);
+				source = stage;
+			}
+			packWholeRow<arithmetic>(source, widthRange, packedWide + r * sizes.innerSteps);
+		}
+		float* narrow = u.narrow + row * u.rank;
+		skinnyProduct<arithmetic>(
+			rows, u.rank, packedWide, sizes.innerSteps, packedInner, sizes.innerSteps, sizes.innerSteps, u.narrowScale,
+			narrow, u.rank);
+		if (u.result == nullptr) return;
+
+		for (int r = 0; r < rows; r++) packRow<arithmetic>(narrow + r * u.rank, rankRange, packedNarrow + r * rowStride);
+		float* result = u.result + row * u.resultWidth;
+		const bool direct = u.resultMask == nullptr;
+		Tile tile;
+		tile.a = packedNarrow;
+		tile.depth = sizes.outerSteps;
+		tile.cStride = u.resultWidth;
+		tile.scale = u.resultScale;
+		tile.accumulate = direct && u.accumulate;
+		for (int64_t outerPanel = 0; outerPanel < sizes.outerPanels; outerPanel++) {
+			const int64_t column = outerPanel * tileColumns;
+			tile.b = packedOuter + outerPanel * sizes.outerStride;
+			tile.c = (direct ? result : expanded) + column;
+			tile.columns = static_cast<int>(minimum<int64_t>(tileColumns, u.resultWidth - column));
+			tileFunctions<arithmetic>.forRows[rows](tile);
+		}
+		if (direct) return;
+		const int64_t count = rows * u.resultWidth;
+		dropoutRun(expanded, expanded, row * u.resultWidth, count, *u.resultMask);
+		forVectors(0, count, [&](int64_t i, auto n) {
+			vf value = load(expanded + i, n);
+			if (u.accumulate) value = value + load(result + i, n);
+			store(result + i, value, n);
+		});
+	});
+}
+
+// The factors of one adapter, a [rank, K] and b [N, rank].
+struct LoraFactors {
+	int64_t N;
+	int64_t K;
+	int64_t rank;
+	const float* a;
+	const float* b;
+};
+
+template <Arithmetic arithmetic>
+void loraForwardIn(Pool& pool, const LoraFactors& f, const LowRankUpdate& update) {
+	updateLowRank<arithmetic>(
+		pool, update, [&](int64_t row, float* target) { memcpy(target, f.a + row * f.K, f.K * sizeof(float)); },
+		TransposedMatrix{denseMatrix(f.b, f.rank)});
+}
+
+template <Arithmetic arithmetic>
+void loraBackwardIn(Pool& pool, const LoraFactors& f, const LowRankUpdate& update) {
+	updateLowRank<arithmetic>(
+		pool, update,
+		[&](int64_t row, float* target) {
+			for (int64_t n = 0; n < f.N; n++) target[n] = f.b[n * f.rank + row];
+		},
+		DepthAlongRows<MatrixRows>{{denseMatrix(f.a, f.K)}});
+}
+
+static void loraForward(
+	Pool& pool, int64_t M, int64_t N, int64_t K, int64_t rank, float* y, float* h, const float* x, const float* a,
+	const float* b, float scale, bool bf16, double seed, double stream, double probability) {
+	const DropoutMask mask = makeDropoutMask(seed, stream, probability);
+	const LoraFactors factors = {N, K, rank, a, b};
+	const LowRankUpdate update = {M, rank, x, K, probability > 0 ? &mask : nullptr, 1.0f, h, y, N, nullptr, scale, true};
+	if (bf16) {
+		loraForwardIn<bf16Arithmetic>(pool, factors, update);
+	} else {
+		loraForwardIn<Arithmetic::fp32>(pool, factors, update);
+	}
+}
+
+static void loraBackward(
+	Pool& pool, int64_t M, int64_t N, int64_t K, int64_t rank, float* dx, bool accumulateDx, float* dA, bool accumulateDA,
+	float* dB, bool accumulateDB, const float* x, const float* h, const float* a, const float* b, const float* dy,
+	float scale, bool bf16, double seed, double stream, double probability) {
+	const DropoutMask mask = makeDropoutMask(seed, stream, probability);
+	const DropoutMask* drop = probability > 0 ? &mask : nullptr;
+	const LoraFactors factors = {N, K, rank, a, b};
+	auto* dh = static_cast<float*>(pool.workspace((M + N) * rank * sizeof(float)));  // [M, rank]
+	float* transposedDB = dh + M * rank;                                               // [rank, N]
+	const LowRankUpdate update = {M, rank, dy, N, nullptr, scale, dh, dx, K, drop, 1.0f, accumulateDx};
+	if (bf16) {
+		loraBackwardIn<bf16Arithmetic>(pool, factors, update);
+	} else {
+		loraBackwardIn<Arithmetic::fp32>(pool, factors, update);
+	}
+
+	const ColumnsOperand dhColumns = {dh, rank};
+	const GemmOptions intoDA = {bf16, 1.0f, accumulateDA};
+	if (drop == nullptr) {
+		multiplyMatrices(
+			pool, rank, K, M, dhColumns, DepthAlongRows<MatrixRows>{{denseMatrix(x, K)}}, dA, K, intoDA);
+	} else {
+		multiplyMatrices(pool, rank, K, M, dhColumns, DepthAlongRows<DroppedRows>{{x, K, mask}}, dA, K, intoDA);
+	}
+	multiplyMatrices(
+		pool, rank, N, M, ColumnsOperand{h, rank}, DepthAlongRows<MatrixRows>{{denseMatrix(dy, N)}}, transposedDB, N,
+		{bf16, scale, false});
+	for (int64_t n = 0; n < N; n++) {
+		for (int64_t r = 0; r < rank; r++) {
+			const float before = accumulateDB ? dB[n * rank + r] : 0.0f;
+			dB[n * rank + r] = before + transposedDB[r * N + n];
+		}
+	}
+}
+
+}  // namespace vulntune::ISA

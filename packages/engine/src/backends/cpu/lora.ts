@@ -1,0 +1,83 @@
+import type { Backend, Dropout, View } from '../contract.ts';
+import { type CpuDevice, expectType } from './device.ts';
+import { kernelsOf } from './native.ts';
+
+interface LoraKernels {
+	loraForward(
+		engine: number,
+		tokens: number,
+		outputs: number,
+		inputs: number,
+		rank: number,
+		y: number,
+		h: number,
+		x: number,
+		a: number,
+		b: number,
+		scale: number,
+		bf16: boolean,
+		seed: number,
+		stream: number,
+		probability: number,
+	): void;
+	loraBackward(
+		engine: number,
+		tokens: number,
+		outputs: number,
+		inputs: number,
+		rank: number,
+		dx: number,
+		accumulateDx: boolean,
+		dA: number,
+		accumulateDA: boolean,
+		dB: number,
+		accumulateDB: boolean,
+		x: number,
+		h: number,
+		a: number,
+		b: number,
+		dy: number,
+		scale: number,
+		bf16: boolean,
+		seed: number,
+		stream: number,
+		probability: number,
+	): void;
+}
+
+const noDropout: Dropout = { seed: 0, stream: 0, probability: 0 };
+
+/** The adapter pair, with dropout's mask made while x is packed. */
+export function loraGroup(device: CpuDevice): Pick<Backend, 'loraForward' | 'loraBackward'> {
+	const kernels = kernelsOf<LoraKernels>(device.addon);
+
+	function floats(view: View): number {
+		expectType(view, 'f32', 'an adapter');
+		return device.address(view);
+	}
+
+	return {
+		loraForward(y, h, x, a, b, { scale, precision, dropout = noDropout }) {
+			const [tokens, inputs] = x.shape as [number, number];
+			const [outputs, rank] = b.shape as [number, number];
+			const { seed, stream, probability } = dropout;
+			kernels.loraForward(
+				...([device.engine, tokens, outputs, inputs, rank] as const),
+				...([floats(y), floats(h), floats(x), floats(a), floats(b)] as const),
+				...([scale, precision === 'bf16', seed, stream, probability] as const),
+			);
+		},
+		loraBackward({ dx, dA, dB }, { x, h, a, b }, dy, { scale, precision, dropout = noDropout }) {
+			const [tokens, inputs] = x.shape as [number, number];
+			const [outputs, rank] = b.shape as [number, number];
+			const { seed, stream, probability } = dropout;
+			kernels.loraBackward(
+				...([device.engine, tokens, outputs, inputs, rank] as const),
+				...([dx === undefined ? 0 : floats(dx.view), dx?.accumulate === true] as const),
+				...([floats(dA.view), dA.accumulate, floats(dB.view), dB.accumulate] as const),
+				...([floats(x), floats(h), floats(a), floats(b), floats(dy)] as const),
+				...([scale, precision === 'bf16', seed, stream, probability] as const),
+			);
+		},
+	};
+}
