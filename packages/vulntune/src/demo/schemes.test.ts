@@ -29,7 +29,7 @@ test.each(['lateCheck', 'staleCheck'] as const)('%s: the same lines in another o
 	for (const pair of ofScheme(scheme)) expect(sortedLines(pair.vulnerable)).toEqual(sortedLines(pair.fixed));
 });
 
-test.each(['cleanedCopyUnused', 'checkWithoutExit', 'swappedPurpose'] as const)(
+test.each(['cleanedCopyUnused', 'checkWithoutExit', 'swappedMeans', 'swappedVariables'] as const)(
 	'%s: the same words in other places',
 	(scheme) => {
 		for (const pair of ofScheme(scheme))
@@ -39,6 +39,13 @@ test.each(['cleanedCopyUnused', 'checkWithoutExit', 'swappedPurpose'] as const)(
 
 test('wrongVariable: only names differ', () => {
 	for (const pair of ofScheme('wrongVariable')) expect(skeleton(pair.vulnerable)).toBe(skeleton(pair.fixed));
+});
+
+test('cleaningMisplaced: the same number of cleanings, at other places', () => {
+	for (const pair of ofScheme('cleaningMisplaced')) {
+		expect(sortedWords(pair.vulnerable)).toHaveLength(sortedWords(pair.fixed).length);
+		expect(skeleton(pair.vulnerable)).not.toBe(skeleton(pair.fixed));
+	}
 });
 
 test('negatedCondition: one line differs', () => {
@@ -59,13 +66,14 @@ test('missingCheck: the check is gone, something beside the point stands in its 
 
 test('most pairs differ in what refers to what, not in their words', () => {
 	const plain = pairs.filter((pair) => pair.scheme === 'missingCheck' || pair.scheme === 'weakOnly');
-	expect(plain.length / pairs.length).toBeGreaterThan(0.25);
-	expect(plain.length / pairs.length).toBeLessThan(0.4);
+	expect(plain.length / pairs.length).toBeGreaterThan(0.1);
+	expect(plain.length / pairs.length).toBeLessThan(0.3);
 });
 
-test('neither version is the longer one as a rule', () => {
-	const longer = pairs.filter((pair) => pair.fixed.length > pair.vulnerable.length).length;
-	const shorter = pairs.filter((pair) => pair.fixed.length < pair.vulnerable.length).length;
-	expect(longer / (longer + shorter)).toBeGreaterThan(0.35);
-	expect(longer / (longer + shorter)).toBeLessThan(0.75);
+test('the lengths of the versions tell little', () => {
+	const mean = (lengths: number[]) => lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
+	const vulnerable = mean(pairs.map((pair) => pair.vulnerable.length));
+	const fixed = mean(pairs.map((pair) => pair.fixed.length));
+	expect(fixed / vulnerable).toBeGreaterThan(0.98);
+	expect(fixed / vulnerable).toBeLessThan(1.04);
 });

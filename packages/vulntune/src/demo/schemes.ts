@@ -11,28 +11,36 @@ export type FlowScheme = keyof typeof flowSchemeWeights;
 export type ChoiceScheme = keyof typeof choiceSchemeWeights;
 export type Scheme = FlowScheme | ChoiceScheme;
 
+/**
+ * The order of check and use is the relation that a small model learns first, names that have to be matched the
+ * last; the weights see to it that a model can tell most pairs and no count of words can.
+ */
 export const flowSchemeWeights = {
-	/** The check, or the cleaning, is applied to another variable. */
-	wrongVariable: 24,
 	/** The check comes after the use. */
-	lateCheck: 14,
+	lateCheck: 32,
+	/** The check only writes a message; another condition leaves the function instead. */
+	checkWithoutExit: 18,
+	/** The cleaning is done for the harmless use instead of the dangerous one. */
+	cleaningMisplaced: 12,
+	/** The check, or the cleaning, is applied to another variable. */
+	wrongVariable: 8,
+	/** The cleaned copy goes to a harmless use, the original to the dangerous one. */
+	cleanedCopyUnused: 6,
 	/** The checked variable gets a new value from outside before its use. */
 	staleCheck: 6,
-	/** The cleaned copy goes to a harmless use, the original to the dangerous one. */
-	cleanedCopyUnused: 14,
 	/** The condition lets pass what it should refuse. */
-	negatedCondition: 6,
-	/** The check only writes a message; another condition leaves the function instead. */
-	checkWithoutExit: 6,
+	negatedCondition: 4,
 	/** There is no check at all (plain: visible to a count of words). */
-	missingCheck: 30,
+	missingCheck: 22,
 } as const;
 
 export const choiceSchemeWeights = {
 	/** The weak means serves the sensitive purpose, the strong one the harmless purpose. */
-	swappedPurpose: 60,
+	swappedMeans: 55,
+	/** The same, by way of variables. */
+	swappedVariables: 15,
 	/** Only a weak means is there (plain: visible to a count of words). */
-	weakOnly: 40,
+	weakOnly: 30,
 } as const;
 
 /** The statements that matter, in order, for each version. Both have the same number of statements. */
@@ -65,7 +73,7 @@ export interface FlowParts {
 
 /** True where the scheme can be applied to the weakness. */
 export function applies(scheme: FlowScheme, weakness: FlowWeakness): boolean {
-	return scheme !== 'cleanedCopyUnused' || weakness.cleaners.length > 0;
+	return weakness.cleaners.length > 0 || (scheme !== 'cleanedCopyUnused' && scheme !== 'cleaningMisplaced');
 }
 
 export function flowCore(draw: Draw, scheme: FlowScheme, weakness: FlowWeakness, parts: FlowParts): Core {
@@ -103,6 +111,12 @@ export function flowCore(draw: Draw, scheme: FlowScheme, weakness: FlowWeakness,
 			const renew: Statement = [`${a} = ${on(parts.source, a)};`];
 			const check = refuse(guard.bad, a);
 			return withHarmless(b, [check, renew, sink(a)], [renew, check, sink(a)]);
+		}
+		case 'cleaningMisplaced': {
+			const cleaned = (x: string) => on(parts.cleaner, x);
+			return draw.chance(0.5)
+				? { vulnerable: [sink(a), harmless(cleaned(b))], fixed: [sink(cleaned(a)), harmless(b)] }
+				: { vulnerable: [harmless(cleaned(b)), sink(a)], fixed: [harmless(b), sink(cleaned(a))] };
 		}
 		case 'cleanedCopyUnused': {
 			const copy: Statement = [`${weakness.type} ${c} = ${on(parts.cleaner, a)};`];
@@ -154,6 +168,15 @@ export function choiceCore(
 			fixed: [makeStrong(strong), sensitive(strong)],
 		};
 	}
+	if (scheme === 'swappedMeans') {
+		const strongly = meansOf(makeStrong(strong));
+		const weakly = meansOf(makeWeak(weak));
+		const vulnerable = [sensitive(weakly), harmless(strongly)];
+		const fixed = [sensitive(strongly), harmless(weakly)];
+		return draw.chance(0.5)
+			? { vulnerable, fixed }
+			: { vulnerable: vulnerable.toReversed(), fixed: fixed.toReversed() };
+	}
 	const made = draw.shuffle([makeStrong(strong), makeWeak(weak)]);
 	return draw.chance(0.5)
 		? {
@@ -164,4 +187,9 @@ export function choiceCore(
 				vulnerable: [...made, harmless(strong), sensitive(weak)],
 				fixed: [...made, harmless(weak), sensitive(strong)],
 			};
+}
+
+/** The expression of a declaration `Type name = expression;`. */
+function meansOf([declaration]: Statement): string {
+	return declaration!.slice(declaration!.indexOf(' = ') + 3, -1);
 }
