@@ -54,10 +54,15 @@ struct BackwardPointers {
 inline void copyRows(
 	float* target, int64_t padded, const float* source, int64_t stride, int lanes, int64_t headDim, float factor) {
 	for (int lane = 0; lane < W; lane++) {
-		for (int64_t d = 0; d < padded; d += W) {
-			const int part = lane < lanes ? static_cast<int>(minimum<int64_t>(W, headDim - d)) : 0;
-			store(target + lane * padded + d, loadPartial(source + lane * stride + d, part) * splat(factor));
+		float* to = target + lane * padded;
+		const float* from = source + lane * stride;
+		if (lane >= lanes) {
+			memset(to, 0, padded * sizeof(float));
+			continue;
 		}
+		forVectors(0, headDim, [=](int64_t d, auto n) {
+			store(to + d, load(from + d, n) * splat(factor));
+		});
 	}
 }
 
@@ -69,22 +74,24 @@ inline vf deltaOf(const float* dOutputs, const float* outputs, int64_t lanes, in
 	return delta;
 }
 
-// sums [rows, paddedDim] += a [rows, lanes] · b [lanes, paddedDim], the columns in groups of two or three vectors.
+// Columns that one pass of `multiply` takes of those that are left, in vectors: as many as registers allow, and not
+// such that a single one is left over.
+constexpr int64_t columnVectors(int64_t left) {
+	if (vectorRegisters == 32 && left >= 4 && left != 5) return 4;
+	if (left >= 3 && left != 4) return 3;
+	return left >= 2 ? 2 : 1;
+}
+
+// sums [rows, paddedDim] += a [rows, lanes] · b [lanes, paddedDim].
 inline void addProduct(
 	int64_t rows, const float* a, int64_t lanes, const float* b, int64_t padded, float* sums, int64_t sumStride) {
-	int64_t d = 0;
-	while (d < padded) {
-		const int64_t vectors = (padded - d) / W;
-		if (vectors == 1) {
-			multiply<1, false>(rows, a, lanes, b + d, padded, lanes, sums + d, sumStride, true);
-			d += W;
-		} else if (vectors == 2 || vectors == 4) {
-			multiply<2, false>(rows, a, lanes, b + d, padded, lanes, sums + d, sumStride, true);
-			d += 2 * W;
-		} else {
-			multiply<3, false>(rows, a, lanes, b + d, padded, lanes, sums + d, sumStride, true);
-			d += 3 * W;
-		}
+	for (int64_t d = 0; d < padded;) {
+		const int64_t vectors = columnVectors((padded - d) / W);
+		if (vectors == 1) multiply<1, false>(rows, a, lanes, b + d, padded, lanes, sums + d, sumStride, true);
+		if (vectors == 2) multiply<2, false>(rows, a, lanes, b + d, padded, lanes, sums + d, sumStride, true);
+		if (vectors == 3) multiply<3, false>(rows, a, lanes, b + d, padded, lanes, sums + d, sumStride, true);
+		if (vectors == 4) multiply<4, false>(rows, a, lanes, b + d, padded, lanes, sums + d, sumStride, true);
+		d += vectors * W;
 	}
 }
 

@@ -64,10 +64,16 @@ inline QueryTile makeTile(
 // ── a small matrix product ─────────────────────────────────────────────────────────────────────────────────────
 
 #if defined(SIMD_AVX512) || defined(__aarch64__)
-constexpr int rowsPerBlock = 8;
+constexpr int vectorRegisters = 32;
 #else
-constexpr int rowsPerBlock = 4;
+constexpr int vectorRegisters = 16;
 #endif
+
+// Rows whose sums fit into registers beside a row of b and an element of a.
+constexpr int rowsPerBlock(int vectors) {
+	const int fitting = (vectorRegisters - vectors - 1) / vectors / 2 * 2;
+	return fitting < 8 ? fitting : 8;
+}
 
 // c [Rows, Vectors · W] (+)= a · b [depth, Vectors · W], where a is [Rows, depth] or, transposed, [depth, Rows].
 template <int Rows, int Vectors, bool Transposed>
@@ -119,9 +125,9 @@ inline void multiply(
 		block(a + row * rowStep, aStride, b, bStride, depth, c + row * cStride, cStride, accumulate);
 		row += count;
 	};
-	while (rows - row >= rowsPerBlock) take(multiplyBlock<rowsPerBlock, Vectors, Transposed>, rowsPerBlock);
-	if (rowsPerBlock > 4 && rows - row >= 4) take(multiplyBlock<4, Vectors, Transposed>, 4);
-	if (rows - row >= 2) take(multiplyBlock<2, Vectors, Transposed>, 2);
+	constexpr int most = rowsPerBlock(Vectors);
+	while (rows - row >= most) take(multiplyBlock<most, Vectors, Transposed>, most);
+	while (rows - row >= 2) take(multiplyBlock<2, Vectors, Transposed>, 2);
 	if (rows - row >= 1) take(multiplyBlock<1, Vectors, Transposed>, 1);
 }
 
@@ -134,10 +140,12 @@ inline void rowsToLanes(
 	for (int64_t d = 0; d < headDim; d += W) {
 		const int part = static_cast<int>(minimum<int64_t>(W, headDim - d));
 		vf block[W];
-		for (int lane = 0; lane < W; lane++) {
-			block[lane] = lane >= lanes ? zero()
-				: part == W				? load(source + lane * stride + d)
-										: loadPartial(source + lane * stride + d, part);
+		if (lanes == W && part == W) {
+			UNROLL for (int lane = 0; lane < W; lane++) block[lane] = load(source + lane * stride + d);
+		} else {
+			for (int lane = 0; lane < W; lane++) {
+				block[lane] = lane < lanes ? loadPartial(source + lane * stride + d, part) : zero();
+			}
 		}
 		transpose(block);
 		for (int i = 0; i < part; i++) store(target + (d + i) * targetStride, block[i] * splat(factor));
@@ -150,14 +158,14 @@ inline void lanesToRows(
 	for (int64_t d = 0; d < headDim; d += W) {
 		const int part = static_cast<int>(minimum<int64_t>(W, headDim - d));
 		vf block[W];
-		for (int i = 0; i < W; i++) block[i] = i < part ? load(source + (d + i) * sourceStride) * factors : zero();
-		transpose(block);
-		for (int lane = 0; lane < lanes; lane++) {
-			if (part == W) {
-				store(target + lane * stride + d, block[lane]);
-			} else {
-				storePartial(target + lane * stride + d, block[lane], part);
-			}
+		if (lanes == W && part == W) {
+			UNROLL for (int i = 0; i < W; i++) block[i] = load(source + (d + i) * sourceStride) * factors;
+			transpose(block);
+			UNROLL for (int lane = 0; lane < W; lane++) store(target + lane * stride + d, block[lane]);
+		} else {
+			for (int i = 0; i < W; i++) block[i] = i < part ? load(source + (d + i) * sourceStride) * factors : zero();
+			transpose(block);
+			for (int lane = 0; lane < lanes; lane++) storePartial(target + lane * stride + d, block[lane], part);
 		}
 	}
 }

@@ -50,19 +50,30 @@ inline vf exponential(vf x) {
 	return (reduced.expMinusOne() + splat(1.0f)) * powerOfTwo(half) * powerOfTwo(reduced.n - half);
 }
 
-// 2^x for x ≤ 127, and 0 below 2^-126: for attention, whose arguments are about 0 at most.
-inline vf exponential2(vf x) {
-	const vf clamped = x < splat(-126.0f) ? splat(-126.0f) : x;
-	const vf shifted = clamped + splat(roundingShift);
-	const vf f = clamped - (shifted - splat(roundingShift));
+// 2^f for |f| ≤ ½.
+inline vf powerOfFraction(vf f) {
 	vf series = splat(0.0001545316294f);
 	series = fma(series, f, splat(0.001339086336f));
 	series = fma(series, f, splat(0.009618082557f));
 	series = fma(series, f, splat(0.05550357114f));
 	series = fma(series, f, splat(0.2402265076f));
 	series = fma(series, f, splat(0.693147188f));
-	const vf value = fma(series, f, splat(1.0f)) * powerOfTwo(bitsOf(shifted) - roundingShiftBits);
+	return fma(series, f, splat(1.0f));
+}
+
+// 2^x for x ≤ 127, and 0 below 2^-126: for attention, whose arguments are about 0 at most.
+inline vf exponential2(vf x) {
+#if defined(SIMD_AVX512)
+	const vf n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+	const __mmask16 normal = _mm512_cmp_ps_mask(x, splat(-126.0f), _CMP_NLT_UQ);
+	return _mm512_maskz_scalef_ps(normal, powerOfFraction(x - n), n);
+#else
+	const vf clamped = x < splat(-126.0f) ? splat(-126.0f) : x;
+	const vf shifted = clamped + splat(roundingShift);
+	const vf f = clamped - (shifted - splat(roundingShift));
+	const vf value = powerOfFraction(f) * powerOfTwo(bitsOf(shifted) - roundingShiftBits);
 	return x < splat(-126.0f) ? zero() : value;
+#endif
 }
 
 // Natural logarithm of positive normal numbers.
