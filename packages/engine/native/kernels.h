@@ -142,6 +142,8 @@
 		(Pool & pool, int64_t N, int64_t K, Storage storage, const void* data, const float* scales,                  \
 			const float* codebook, float* target))
 
+#define VULNTUNE_PEAK_KERNELS(KERNEL) KERNEL(double, peak, (Pool & pool, bool bf16, int64_t tasks, int64_t steps))
+
 #define VULNTUNE_KERNELS(KERNEL) \
 	VULNTUNE_ELEMENTWISE_KERNELS(KERNEL) \
 	VULNTUNE_NORM_KERNELS(KERNEL) \
@@ -150,7 +152,8 @@
 	VULNTUNE_ROW_KERNELS(KERNEL) \
 	VULNTUNE_LOSS_KERNELS(KERNEL) \
 	VULNTUNE_OPTIMIZER_KERNELS(KERNEL) \
-	VULNTUNE_MATMUL_KERNELS(KERNEL)
+	VULNTUNE_MATMUL_KERNELS(KERNEL) \
+	VULNTUNE_PEAK_KERNELS(KERNEL)
 
 namespace vulntune {
 

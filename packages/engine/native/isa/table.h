@@ -14,6 +14,7 @@
 #include "../kernels/layerNorm.h"
 #include "../kernels/lora.h"
 #include "../kernels/matmul.h"
+#include "../kernels/peak.h"
 #include "../kernels/poolRows.h"
 #include "../kernels/rmsNorm.h"
 #include "../kernels/rope.h"
