@@ -31,19 +31,30 @@ const avx512 = [
 	...['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mprefer-vector-width=512'],
 ];
 
-/** Every translation unit with its own flags; those of other processors are left out. Slowest first. */
+const levels = [
+	{ name: 'avx512bf16', flags: [...avx512, '-mavx512bf16'], processor: 'x64' },
+	{ name: 'avx512bf16_emulated', flags: avx512, processor: 'x64' },
+	{ name: 'avx512', flags: avx512, processor: 'x64' },
+	{ name: 'avx2', flags: avx2, processor: 'x64' },
+	{ name: 'generic', flags: [], processor: undefined },
+];
+
+/**
+ * Every translation unit with its own flags, slowest first. Instruction sets of other processors are left out; while
+ * working on kernels, VULNTUNE_ISAS=avx512,generic builds only these.
+ */
 function translationUnits() {
-	const portable = ['isa/generic.cc', 'addon.cc', 'cpu.cc', 'memory.cc', 'pool.cc'].map((file) => ({
-		file,
-		flags: [],
-	}));
-	if (process.arch !== 'x64') return portable;
+	const wanted = process.env.VULNTUNE_ISAS?.split(',').map((name) => name.trim().replace('-', '_'));
+	const chosen = levels.filter(
+		({ name, processor }) =>
+			(processor === undefined || processor === process.arch) && (wanted?.includes(name) ?? true),
+	);
 	return [
-		{ file: 'isa/avx512bf16.cc', flags: [...avx512, '-mavx512bf16'] },
-		{ file: 'isa/avx512bf16_emulated.cc', flags: avx512 },
-		{ file: 'isa/avx512.cc', flags: avx512 },
-		{ file: 'isa/avx2.cc', flags: avx2 },
-		...portable,
+		...chosen.map(({ name, flags }) => ({ file: `isa/${name}.cc`, flags })),
+		{ file: 'addon.cc', flags: [] },
+		{ file: 'cpu.cc', flags: chosen.map(({ name }) => `-DWITH_${name}`) },
+		{ file: 'memory.cc', flags: [] },
+		{ file: 'pool.cc', flags: [] },
 	];
 }
 
@@ -67,13 +78,14 @@ async function findCompiler() {
 	throw new Error(`no C++ compiler found (tried ${candidates.join(', ')})`);
 }
 
-function sources(folder = sourceFolder) {
-	return readdirSync(folder, { withFileTypes: true })
-		.flatMap((entry) => {
-			const file = path.join(folder, entry.name);
-			return entry.isDirectory() ? sources(file) : /\.(cc|h)$/.test(entry.name) ? [file] : [];
-		})
-		.sort();
+/** A source file and everything of ours that it includes, in a fixed order. */
+function withIncludes(file, found = new Set()) {
+	if (found.has(file)) return found;
+	found.add(file);
+	for (const [, included] of readFileSync(file, 'utf8').matchAll(/^#include "(.+)"/gm)) {
+		withIncludes(path.join(path.dirname(file), included), found);
+	}
+	return found;
 }
 
 function hashOf(parts) {
@@ -82,39 +94,46 @@ function hashOf(parts) {
 	return hash.digest('hex').slice(0, 16);
 }
 
-/** Compiles one unit unless an object with the same sources and flags is there; returns the object's path. */
-async function compile(compiler, unit, sourceHash, includes) {
-	const flags = [...commonFlags, ...unit.flags];
-	const key = hashOf([compiler.command, compiler.version, flags.join(' '), sourceHash]);
-	const stem = unit.file.replace(/[/.]/g, '_');
-	const object = path.join(buildFolder, `${stem}-${key}.o`);
-	if (existsSync(object)) return object;
+/** Where a unit's object goes: the name changes with the compiler, the flags and the sources. */
+function objectPath(compiler, unit) {
+	const files = [...withIncludes(path.join(sourceFolder, unit.file))];
+	const key = hashOf([
+		...[compiler.command, compiler.version, commonFlags.join(' '), unit.flags.join(' ')],
+		...files.map((file) => readFileSync(file)),
+	]);
+	return path.join(buildFolder, `${stemOf(unit)}-${key}.o`);
+}
+
+const stemOf = (unit) => unit.file.replace(/[/.]/g, '_');
+
+/** Compiles one unit unless its object is there. */
+async function compile(compiler, unit, object, includes) {
+	if (existsSync(object)) return;
 	const unfinished = `${object}.${process.pid}`;
-	await run(
+	const { stderr } = await run(
 		compiler.command,
-		[...flags, `-I${includes}`, '-c', path.join(sourceFolder, unit.file), '-o', unfinished],
+		[
+			...[...commonFlags, ...unit.flags, `-I${includes}`],
+			...['-c', path.join(sourceFolder, unit.file), '-o', unfinished],
+		],
 		{ maxBuffer: 1 << 26 },
 	);
+	if (process.env.VULNTUNE_ISAS) console.error(stderr);
 	for (const old of readdirSync(buildFolder)) {
-		if (old.startsWith(`${stem}-`) && old.endsWith('.o'))
+		if (old.startsWith(`${stemOf(unit)}-`) && old.endsWith('.o')) {
 			rmSync(path.join(buildFolder, old), { force: true });
+		}
 	}
 	renameSync(unfinished, object);
-	return object;
 }
 
 /** Runs `work` on all items, two at a time. */
 async function inPairs(items, work) {
-	const results = new Array(items.length);
 	let next = 0;
 	const worker = async () => {
-		while (next < items.length) {
-			const index = next++;
-			results[index] = await work(items[index]);
-		}
+		while (next < items.length) await work(items[next++]);
 	};
 	await Promise.all([worker(), worker()]);
-	return results;
 }
 
 /**
@@ -137,14 +156,15 @@ export async function buildAddon() {
 async function build() {
 	if (process.platform === 'win32') throw new Error('native kernels are not built on Windows; use WSL');
 	const compiler = await findCompiler();
-	const sourceHash = hashOf(sources().flatMap((file) => [file, readFileSync(file)]));
+	const units = translationUnits().map((unit) => ({ unit, object: objectPath(compiler, unit) }));
+	const objects = units.map(({ object }) => object);
 	const stampPath = path.join(buildFolder, 'stamp');
-	const stamp = hashOf([compiler.command, compiler.version, JSON.stringify(translationUnits()), sourceHash]);
+	const stamp = hashOf(objects);
 	if (existsSync(addonPath) && existsSync(stampPath) && readFileSync(stampPath, 'utf8') === stamp)
 		return false;
 
 	const includes = headerFolder();
-	const objects = await inPairs(translationUnits(), (unit) => compile(compiler, unit, sourceHash, includes));
+	await inPairs(units, ({ unit, object }) => compile(compiler, unit, object, includes));
 	const linkFlags =
 		process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-pthread'];
 	const unfinished = `${addonPath}.${process.pid}`;
