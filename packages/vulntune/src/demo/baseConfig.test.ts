@@ -16,7 +16,7 @@ test('the engine reads the configuration as it is meant', () => {
 
 test('weights in bf16 stay far below the 15 MB that the repository allows them', () => {
 	expect(2 * parameters).toBeLessThan(8e6);
-	expect(parameters).toBeGreaterThan(2e6);
+	expect(parameters).toBeGreaterThan(1e6);
 });
 
 test('every matrix is made of whole NF4 blocks of 64', () => {

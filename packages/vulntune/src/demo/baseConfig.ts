@@ -1,21 +1,21 @@
 /** Tokens of the demo base: enough that a generated function takes about 80 of them. */
-export const demoVocabularySize = 2048;
+export const demoVocabularySize = 1024;
 
 /**
- * `config.json` of the demo base: Llama's layout at about 2.8 million parameters. The size follows from the
- * demo's time, not from quality: a QLoRA step costs about 4 operations per token and weight, so this shape can
- * see the training set some ten times in the two minutes that two slow cores have for it. Six layers rather than
- * two wide ones, because to tell whether the checked variable is the used one takes several steps of looking up.
+ * `config.json` of the demo base: Llama's layout at about 1.4 million parameters. The size follows from the time
+ * that two slow cores have: a QLoRA step costs about 4 operations per token and weight, a pretraining step 6, and
+ * at this scale a base gains more from further tokens than from further weights. Six narrow layers rather than
+ * few wide ones, because relating a use to its check takes several steps of looking up.
  */
 export const demoBaseConfig = {
 	architectures: ['LlamaForCausalLM'],
 	model_type: 'llama',
 	vocab_size: demoVocabularySize,
-	hidden_size: 192,
-	intermediate_size: 512,
+	hidden_size: 128,
+	intermediate_size: 384,
 	num_hidden_layers: 6,
-	num_attention_heads: 6,
-	num_key_value_heads: 3,
+	num_attention_heads: 4,
+	num_key_value_heads: 4,
 	head_dim: 32,
 	max_position_embeddings: 512,
 	rope_theta: 10_000,
