@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { doctorCommand } from '../commands/doctor.ts';
 import { evaluateCommand } from '../commands/evaluate.ts';
 import { modelCommand } from '../commands/model.ts';
+import { pretrainCommand } from '../commands/pretrain.ts';
 import { trainCommand } from '../commands/train.ts';
 import { runCommandLine } from './program.ts';
 import { processTerminal } from './terminal.ts';
@@ -16,6 +17,9 @@ const commands = [
 	trainCommand(async (...call) => (await import('../training/train-command.ts')).trainFromConfig(...call)),
 	evaluateCommand(async (...call) =>
 		(await import('../evaluation/evaluateCommand.ts')).evaluateFromRequest(...call),
+	),
+	pretrainCommand(async (...call) =>
+		(await import('../pretraining/pretrain-command.ts')).pretrainFromConfig(...call),
 	),
 	modelCommand({
 		info: async (...call) => (await model()).modelCommands.info(...call),

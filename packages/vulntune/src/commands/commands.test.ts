@@ -174,24 +174,47 @@ describe('model, demo', () => {
 });
 
 describe('pretrain', () => {
-	it('hands over a shape with its defaults', async () => {
-		const { request } = await run('pretrain', 'src', '--output', 'o', '--hidden-size', '96', '--heads', '8');
+	const file = path.join(folder, 'pretrain.yaml');
+	writeFileSync(file, 'source: { type: generated }');
+
+	it('hands over the config with its flags and defaults', async () => {
+		const { request } = await run(
+			'pretrain',
+			file,
+			'--model.heads',
+			'4',
+			'--source.collapseWhitespace',
+			'false',
+		);
 		expect(request).toMatchObject({
-			corpus: 'src',
-			output: 'o',
-			hiddenSize: 96,
-			heads: 8,
-			keyValueHeads: 4,
-			learningRate: 1e-3,
+			config: {
+				model: { heads: 4, keyValueHeads: 4 },
+				source: { type: 'generated', collapseWhitespace: false },
+			},
+			resume: false,
+			overwrite: false,
+			dryRun: false,
 		});
 	});
 
+	it('prints the JSON Schema of its own config', async () => {
+		const { stdout } = await run('pretrain', '--print-schema');
+		expect(JSON.parse(stdout)).toMatchObject({ required: ['source'], properties: { tokenizer: {} } });
+	});
+
 	it.each([
-		[['--heads', '3'], '--hidden-size: expected an even size per head, found 256 for 3 heads'],
-		[['--key-value-heads', '3'], '--key-value-heads: expected a divisor of 8 heads, found 3'],
-		[['--layers', 'many'], '--layers: expected a whole number of at least 1, found "many"'],
+		[
+			[file, '--model.heads', '3'],
+			'model.hiddenSize: expected an even number per head for 3 heads, found 256',
+		],
+		[
+			[file, '--training.epochs', 'many'],
+			'--training.epochs: expected a whole number of at least 1, found "many"',
+		],
+		[[], 'a config is missing'],
+		[[file, '--resume', '--overwrite'], 'choose one'],
 	])('refuses %j', async (argv, message) => {
-		const { exitCode, stderr } = await run('pretrain', 'src', '--output', 'o', ...argv);
+		const { exitCode, stderr } = await run('pretrain', ...argv);
 		expect(stderr).toContain(message);
 		expect(exitCode).toBe(2);
 	});

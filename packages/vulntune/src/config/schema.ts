@@ -26,7 +26,7 @@ const weight = z.number().positive();
 const perClass = z.tuple([weight, weight]);
 
 /** A section may be left out: all of its options then have their defaults. */
-function section<Shape extends z.ZodRawShape>(shape: Shape) {
+export function section<Shape extends z.ZodRawShape>(shape: Shape) {
 	return z.strictObject(shape).prefault({} as never);
 }
 
@@ -168,7 +168,8 @@ const training = section({
 		.describe('optimiser steps between checkpoints; null for one per epoch'),
 });
 
-const backend = section({
+/** Where a command computes; the same for every kind of config. */
+export const backend = section({
 	type: z
 		.enum(backendTypes)
 		.default('auto')
@@ -213,7 +214,7 @@ export const configSchema = z.strictObject({
 export type ParsedConfig = z.output<typeof configSchema>;
 export type MethodBase = NonNullable<ParsedConfig['method']['base']>;
 
-type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
+export type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
 
 /** A config as the rest of the project takes it: every option has its value, paths are absolute. */
 export type Config = DeepReadonly<

@@ -1,0 +1,57 @@
+import {
+	type Backend,
+	type Context,
+	type LlamaModel,
+	linearCrossEntropy,
+	type Precision,
+	release,
+	Tape,
+	type Tensor,
+	upload,
+} from '@vulntune/engine';
+import { hiddenStates } from '../objectives/hidden-states.ts';
+import { inArena } from '../training/micro-batch.ts';
+import type { Sequence } from './sequences.ts';
+
+/** How a pass computes. */
+export interface PassSettings {
+	readonly backend: Backend;
+	readonly model: LlamaModel;
+	readonly precision: Precision;
+	readonly checkpointing: boolean;
+}
+
+/** Adds factor × ∂(Σ losses) of a sequence to the gradients; gives Σ losses. */
+export function trainOnSequence(sequence: Sequence, factor: number, settings: PassSettings): number {
+	const tape = new Tape();
+	const mode = { tape, dropoutSeed: undefined };
+	return inArena(settings.backend, settings.precision, mode, (context) => {
+		const losses = tokenLosses(context, sequence, settings); // [T]
+		const dLosses = upload(context, new Float32Array(losses.shape[0]!).fill(factor)); // [T]
+		const sum = sumOf(context, losses);
+		tape.backward(context, losses, dLosses);
+		return sum;
+	});
+}
+
+/** Σ losses of a sequence, without gradients. */
+export function measureSequence(sequence: Sequence, settings: PassSettings): number {
+	const mode = { tape: undefined, dropoutSeed: undefined };
+	return inArena(settings.backend, settings.precision, mode, (context) =>
+		sumOf(context, tokenLosses(context, sequence, settings)),
+	);
+}
+
+function tokenLosses(context: Context, { pack, targets }: Sequence, settings: PassSettings): Tensor {
+	const { model, checkpointing } = settings;
+	const hidden = hiddenStates(context, { model }, pack, checkpointing); // [T, H]
+	const losses = linearCrossEntropy(context, hidden, model.languageHead, upload(context, targets)); // [T]
+	release(context, hidden);
+	return losses;
+}
+
+function sumOf(context: Context, losses: Tensor): number {
+	let sum = 0;
+	for (const loss of context.backend.download(losses)) sum += loss;
+	return sum;
+}

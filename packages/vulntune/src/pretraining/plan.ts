@@ -1,0 +1,50 @@
+import { elements, expectedTensors } from '@vulntune/engine';
+import { formatBytes, formatNumber } from '../cli/format.ts';
+import type { PretrainConfig } from './config-schema.ts';
+import { countSteps } from './pretrain-loop.ts';
+import { preparePretraining } from './session.ts';
+
+/** What a run would do. */
+export interface PretrainPlan {
+	readonly parameters: number;
+	readonly vocabulary: number;
+	readonly documents: { readonly train: number; readonly valid: number };
+	/** Tokens of the documents, end tokens included. */
+	readonly tokens: { readonly train: number; readonly valid: number };
+	readonly steps: number;
+	/** Weights, gradients and the two moments of AdamW, in float32; activations come on top. */
+	readonly stateBytes: number;
+	readonly output: string;
+}
+
+/** Reads the documents and trains the tokenizer, but no model. */
+export function planPretraining(config: PretrainConfig, note: (line: string) => void): PretrainPlan {
+	const { data, modelConfig, tokenizer, settings } = preparePretraining(config, note);
+	const tensors = expectedTensors(modelConfig);
+	const parameters = tensors.reduce((sum, { shape }) => sum + elements(shape), 0);
+	const count = (documents: readonly Int32Array[]) => documents.reduce((sum, ids) => sum + ids.length + 1, 0);
+	return {
+		parameters,
+		vocabulary: tokenizer.tokenizer.vocabularySize,
+		documents: { train: data.train.length, valid: data.valid.length },
+		tokens: { train: count(data.train), valid: count(data.valid) },
+		steps: countSteps(
+			data.train.map((ids) => ids.length),
+			settings,
+		),
+		stateBytes: 4 * 4 * parameters,
+		output: config.output,
+	};
+}
+
+/** The plan as lines for people. */
+export function renderPretrainPlan(plan: PretrainPlan): string {
+	const { parameters, vocabulary, documents, tokens, steps, stateBytes, output } = plan;
+	return [
+		`model       ${formatNumber(parameters)} parameters, tokenizer of ${formatNumber(vocabulary)} tokens`,
+		`training    ${formatNumber(documents.train)} documents, ${formatNumber(tokens.train)} tokens, ${formatNumber(steps)} optimiser steps`,
+		`validation  ${formatNumber(documents.valid)} documents, ${formatNumber(tokens.valid)} tokens`,
+		`memory      ${formatBytes(stateBytes)} for weights, gradients and moments; activations come on top`,
+		`output      ${output}`,
+	].join('\n');
+}

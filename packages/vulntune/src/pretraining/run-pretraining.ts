@@ -1,0 +1,212 @@
+import { createBackend, createTrainableLlama, type LlamaModel } from '@vulntune/engine';
+import {
+	type ClaimMode,
+	claimRunFolder,
+	type RunFolder,
+	refuseExistingRun,
+	runFolder,
+} from '../run/run-folder.ts';
+import { writeRunHeader } from '../run/run-header.ts';
+import type { Signals } from '../run/run-thread.ts';
+import { createOptimizer } from '../training/optimizer.ts';
+import { openRunProgress, type RunProgress, type RunTarget, resumeState } from '../training/run-progress.ts';
+import { createStopwatch } from '../training/stopwatch.ts';
+import type { PretrainConfig } from './config-schema.ts';
+import { modelCard } from './model-card.ts';
+import {
+	countSteps,
+	initialPretrainState,
+	type PretrainRecord,
+	type PretrainState,
+	pretrain,
+	type ValidationLoss,
+} from './pretrain-loop.ts';
+import { saveModelFolder } from './save-model.ts';
+import { type PretrainSession, preparePretraining } from './session.ts';
+
+/** What a run tells the process that shows it. Plain data: it crosses threads. */
+export type PretrainEvent =
+	| { readonly type: 'note'; readonly line: string }
+	| {
+			readonly type: 'training';
+			readonly step: number;
+			readonly steps: number;
+			readonly epoch: number;
+			readonly tokensPerSecond: number;
+			readonly secondsLeft: number;
+			readonly residentBytes: number;
+			/** Of the last step. */
+			readonly loss: number | null;
+	  }
+	| { readonly type: 'validating'; readonly done: number; readonly total: number }
+	| { readonly type: 'record'; readonly record: PretrainRecord };
+
+export type PretrainOutcome =
+	| {
+			readonly status: 'finished';
+			readonly output: string;
+			/** The folder of the model. */
+			readonly model: string;
+			readonly parameters: number;
+			readonly steps: number;
+			readonly validation: ValidationLoss;
+	  }
+	| { readonly status: 'alreadyFinished'; readonly output: string; readonly model: string }
+	| { readonly status: 'interrupted'; readonly output: string };
+
+interface PretrainTarget extends RunTarget {
+	readonly model: LlamaModel;
+}
+
+/**
+ * A whole run: from a config to a run folder with the model, its tokenizer and metrics; or on from its newest
+ * checkpoint. Equal configs give equal bytes in model and metrics.
+ */
+export async function runPretraining(
+	config: PretrainConfig,
+	mode: ClaimMode,
+	signals: Signals<PretrainEvent>,
+): Promise<PretrainOutcome> {
+	const folder = runFolder(config.output);
+	refuseExistingRun(folder, mode);
+	const note = (line: string) => signals.emit({ type: 'note', line });
+	const session = preparePretraining(config, note);
+	const backend = createBackend(config.backend, note);
+	try {
+		const { seed } = config.training;
+		const llama = createTrainableLlama(backend, session.modelConfig, config.sequence.length, seed);
+		const { model, parameters } = llama;
+		const optimizer = createOptimizer(backend, parameters, session.settings.optimizer);
+		try {
+			const { fingerprint } = session;
+			claimRunFolder(folder, mode);
+			const target: PretrainTarget = { backend, model, parameters, optimizer, fingerprint };
+			const resumed = mode.resume ? resumeState<PretrainState>(folder, target, note) : undefined;
+			const state = resumed ?? initialPretrainState();
+			if (state.finished) {
+				return { status: 'alreadyFinished', output: folder.root, model: folder.model };
+			}
+			writeRunHeader(folder, config, {
+				backend: `${backend.name} (${backend.description})`,
+				datasetHash: session.dataHash,
+				tokenizerHash: session.tokenizer.tokenizer.hash,
+				fingerprint,
+			});
+			const progress = openRunProgress(folder, state, target);
+			try {
+				return pretrainAndSave(config, folder, session, target, state, progress, signals);
+			} finally {
+				progress.close();
+			}
+		} finally {
+			optimizer.free();
+			llama.free();
+		}
+	} finally {
+		backend.close();
+	}
+}
+
+function pretrainAndSave(
+	config: PretrainConfig,
+	folder: RunFolder,
+	session: PretrainSession,
+	target: PretrainTarget,
+	state: PretrainState,
+	progress: RunProgress,
+	signals: Signals<PretrainEvent>,
+): PretrainOutcome {
+	const outcome = pretrainWithEvents(config, session, target, state, progress, signals);
+	if (outcome === 'interrupted') return { status: 'interrupted', output: folder.root };
+	const { step, epoch } = state;
+	// a finished run has measured the loss after its last step
+	const validation = state.validation!;
+	const parameters = target.parameters.values.shape[0]!;
+	saveModelFolder(
+		folder.model,
+		target.backend,
+		target.parameters,
+		config.model.storage,
+		modelFiles(config, session, { parameters, step, validation }),
+	);
+	progress.metrics.append({ type: 'end', step, epoch, validation });
+	state.finished = true;
+	progress.save();
+	return {
+		status: 'finished',
+		output: folder.root,
+		model: folder.model,
+		parameters,
+		steps: step,
+		validation,
+	};
+}
+
+function pretrainWithEvents(
+	config: PretrainConfig,
+	session: PretrainSession,
+	target: PretrainTarget,
+	state: PretrainState,
+	logs: RunProgress,
+	signals: Signals<PretrainEvent>,
+): 'finished' | 'interrupted' {
+	const { data, settings } = session;
+	const { precision, checkpointing } = config.training;
+	const pass = { backend: target.backend, model: target.model, precision, checkpointing };
+	const lengths = data.train.map((ids) => ids.length);
+	const steps = countSteps(lengths, settings);
+	const stopwatch = createStopwatch();
+	let loss: number | null = null;
+	let share = 0;
+	const tell = () =>
+		signals.emit({
+			type: 'training',
+			step: state.step,
+			steps,
+			epoch: state.epoch,
+			tokensPerSecond: stopwatch.tokensPerSecond(),
+			secondsLeft: stopwatch.secondsLeft(share),
+			residentBytes: process.memoryUsage.rss(),
+			loss,
+		});
+	return pretrain(pass, target.optimizer, data, settings, state, {
+		progress(done) {
+			share = done.share;
+			stopwatch.count(done.tokens);
+			tell();
+		},
+		record(record) {
+			logs.metrics.append(record);
+			logs.timings.append(stopwatch.lap(record, process.memoryUsage.rss()));
+			if (record.type === 'step') {
+				loss = record.loss;
+				tell();
+			}
+			signals.emit({ type: 'record', record });
+		},
+		validating: (done, total) => signals.emit({ type: 'validating', done, total }),
+		checkpoint: logs.save,
+		interrupted: signals.interrupted,
+	});
+}
+
+function modelFiles(
+	config: PretrainConfig,
+	session: PretrainSession,
+	run: { readonly parameters: number; readonly step: number; readonly validation: ValidationLoss },
+): ReadonlyMap<string, Uint8Array> {
+	const { train } = session.data;
+	const card = modelCard(config, {
+		parameters: run.parameters,
+		documents: train.length,
+		steps: run.step,
+		corpusTokens: train.reduce((sum, ids) => sum + ids.length + 1, 0),
+		validation: run.validation,
+	});
+	const encoder = new TextEncoder();
+	return new Map([
+		...session.tokenizer.files,
+		['config.json', encoder.encode(`${JSON.stringify(session.modelConfigJson, null, '\t')}\n`)],
+		['README.md', encoder.encode(card)],
+	]);
+}

@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import type { ModelConfig } from '@vulntune/engine';
+import type { PretrainConfig } from './config-schema.ts';
+import { readDocuments } from './documents.ts';
+import { modelConfigJson, toModelConfig } from './model-config.ts';
+import type { PretrainData, PretrainSettings } from './pretrain-loop.ts';
+import { type PretrainTokenizer, prepareTokenizer } from './tokenizer.ts';
+
+/** All of a run that needs no kernel. */
+export interface PretrainSession {
+	readonly tokenizer: PretrainTokenizer;
+	readonly modelConfig: ModelConfig;
+	readonly modelConfigJson: object;
+	readonly data: PretrainData;
+	readonly dataHash: string;
+	readonly settings: PretrainSettings;
+	/** What two runs must have in common for one to go on with the other's checkpoint. */
+	readonly fingerprint: string;
+}
+
+/** Reads the documents of a config, makes its tokenizer and turns the documents into tokens. */
+export function preparePretraining(config: PretrainConfig, note: (line: string) => void): PretrainSession {
+	const { source, model, training } = config;
+	const { train, valid, hash } = readDocuments(source, training.seed, note);
+	if (config.tokenizer.from === null) note(`training a tokenizer on ${train.length} documents`);
+	const tokenizer = prepareTokenizer(config.tokenizer.from, train, model.vocabularySize);
+	const encode = (text: string) => tokenizer.tokenizer.encode(text);
+	const json = modelConfigJson(config, tokenizer.tokenizer, tokenizer.separator);
+	return {
+		tokenizer,
+		modelConfigJson: json,
+		modelConfig: toModelConfig(json),
+		data: { train: train.map(encode), valid: valid.map(encode), separator: tokenizer.separator },
+		dataHash: hash,
+		settings: settingsOf(config),
+		fingerprint: fingerprintOf(config, hash, tokenizer.tokenizer.hash),
+	};
+}
+
+function settingsOf({ training, sequence }: PretrainConfig): PretrainSettings {
+	const { steps, epochs, accumulation, schedule, learningRate, warmupSteps, weightDecay, clipNorm, seed } =
+		training;
+	return {
+		steps,
+		epochs,
+		accumulation,
+		sequenceLength: sequence.length,
+		schedule: { schedule, learningRate, warmupSteps },
+		optimizer: { weightDecay, clipNorm },
+		seed,
+		validateEverySteps: training.validateEverySteps,
+		checkpointEverySteps: training.checkpointEverySteps,
+	};
+}
+
+/** The settings that change results, the documents and the tokenizer; paths and devices are left out. */
+function fingerprintOf(config: PretrainConfig, dataHash: string, tokenizerHash: string): string {
+	const { checkpointEverySteps: _every, ...training } = config.training;
+	const settings = { model: config.model, sequence: config.sequence, training };
+	const hash = createHash('sha256').update(JSON.stringify(settings));
+	return hash.update(dataHash).update(tokenizerHash).digest('hex');
+}
