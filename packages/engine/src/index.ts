@@ -1,6 +1,13 @@
 export * from './backends/contract.ts';
 export { type CpuBackendOptions, createCpuBackend } from './backends/cpu/cpu.ts';
 export { type CpuFeatures, cpuFeatures } from './backends/cpu/features.ts';
+export { createPeakMeter, type PeakMeter } from './backends/cpu/peak.ts';
+export {
+	type BackendProfile,
+	isKernel,
+	type MethodTime,
+	profileBackend,
+} from './backends/profile.ts';
 export { createReferenceBackend } from './backends/reference/reference-backend.ts';
 export { type BackendChoice, createBackend } from './backends/select.ts';
 export { elements, reshape, rowsOf, viewOf } from './backends/view.ts';

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { cpuFeatures } from './features.ts';
+import { createPeakMeter } from './peak.ts';
+
+const { instructionSets, failure } = cpuFeatures();
+if (failure !== undefined) console.warn(`skipped: the peak of the CPU (${failure.reason})`);
+
+describe.skipIf(failure !== undefined)('the peak of an instruction set', () => {
+	it.each(instructionSets.filter((set) => set.supported))('is measured for $name', ({ name }) => {
+		const meter = createPeakMeter(name, 1);
+		// one multiply-add a clock cycle is below any machine, 256 of them a cycle above
+		for (const arithmetic of ['fp32', 'bf16'] as const) {
+			const peak = meter.measure(arithmetic, 2);
+			if (arithmetic === 'bf16' && !name.includes('bf16')) expect(peak).toBeUndefined();
+			else expect(peak).toSatisfy((value: number) => value > 1e7 && value < 5e12);
+		}
+		meter.close();
+	});
+
+	it('is refused for an instruction set that is not there', () => {
+		expect(() => createPeakMeter('mmx', 1)).toThrow(expect.objectContaining({ code: 'CPU_ISA' }));
+	});
+});
