@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileError, inputError } from '@vulntune/engine';
 
@@ -49,8 +49,17 @@ export interface ClaimMode {
 	readonly overwrite: boolean;
 }
 
-/** Throws RUN_EXISTS where the folder holds a run and neither `resume` nor `overwrite` says what to do with it. */
+/**
+ * Throws RUN_EXISTS where the folder holds a run and neither `resume` nor `overwrite` says what to do with it, and
+ * OUTPUT_NOT_FOLDER where it is none.
+ */
 export function refuseExistingRun(folder: RunFolder, mode: ClaimMode): void {
+	if (statSync(folder.root, { throwIfNoEntry: false })?.isDirectory() === false) {
+		throw inputError('OUTPUT_NOT_FOLDER', 'a folder is expected, found something else', {
+			place: folder.root,
+			remedy: 'Choose another --output.',
+		});
+	}
 	if (holdsRun(folder) && !mode.resume && !mode.overwrite) {
 		throw inputError('RUN_EXISTS', 'the folder holds a run already', {
 			place: folder.root,
@@ -60,10 +69,10 @@ export function refuseExistingRun(folder: RunFolder, mode: ClaimMode): void {
 }
 
 /**
- * Makes the folder ready for a run; `overwrite` removes the old run's files and nothing else. Comes after everything
- * that can be wrong with the new run's input, so that a mistyped path costs nobody an old run.
+ * Makes the folder ready for a run; `overwrite` removes the old run's files and nothing else, `resume` only what a
+ * killed process left half written. Comes after everything that can be wrong with the new run's input, so that a mistyped path costs nobody an old run.
  *
- * Throws RUN_EXISTS.
+ * Throws RUN_EXISTS, OUTPUT_NOT_FOLDER.
  */
 export function claimRunFolder(folder: RunFolder, mode: ClaimMode): void {
 	refuseExistingRun(folder, mode);
@@ -76,8 +85,19 @@ export function claimRunFolder(folder: RunFolder, mode: ClaimMode): void {
 				rmSync(file, { recursive: true, force: true });
 		}
 		mkdirSync(folder.root, { recursive: true });
+		removeRemains(folder);
 	} catch (error) {
 		throw fileError(error, folder.root, 'written');
+	}
+}
+
+/** Removes what a killed process was about to write: files and checkpoints that never got their name. */
+function removeRemains(folder: RunFolder): void {
+	for (const place of [folder.root, folder.checkpoints, folder.adapter, folder.model]) {
+		if (!existsSync(place)) continue;
+		for (const name of readdirSync(place).filter((name) => /-[0-9a-f]{8}\.partial$/.test(name))) {
+			rmSync(path.join(place, name), { recursive: true, force: true });
+		}
 	}
 }
 

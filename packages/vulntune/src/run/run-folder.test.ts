@@ -1,0 +1,58 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { claimRunFolder, refuseExistingRun, runFolder } from './run-folder.ts';
+
+let root: string;
+beforeEach(() => {
+	root = mkdtempSync(path.join(os.tmpdir(), 'vulntune-run-'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const resume = { resume: true, overwrite: false };
+const overwrite = { resume: false, overwrite: true };
+const neither = { resume: false, overwrite: false };
+
+function write(...names: string[]): void {
+	for (const name of names) {
+		mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
+		writeFileSync(path.join(root, name), name);
+	}
+}
+
+const filesIn = (folder: string) =>
+	readdirSync(folder, { recursive: true, withFileTypes: true })
+		.filter((entry) => entry.isFile())
+		.map((entry) => entry.name)
+		.toSorted();
+
+describe('a run folder', () => {
+	it('is cleared of what a killed process left half written, and of nothing else', () => {
+		write('config.yaml', 'my.partial', 'checkpoints/step-1/parameters.f32', 'adapter/vulntune.json');
+		const kept = filesIn(root);
+		write(
+			'metrics.jsonl.12-0123abcd.partial',
+			'adapter/vulntune.json.12-0123abcd.partial',
+			'checkpoints/step-2-0123abcd.partial/parameters.f32',
+		);
+		claimRunFolder(runFolder(root), resume);
+		expect(filesIn(root)).toEqual(kept);
+		expect(readdirSync(path.join(root, 'checkpoints'))).toEqual(['step-1']);
+	});
+
+	it("loses the old run's files to overwrite, and nothing else", () => {
+		write('config.yaml', 'metrics.jsonl', 'checkpoints/step-1/state.json', 'notes.txt');
+		claimRunFolder(runFolder(root), overwrite);
+		expect(filesIn(root)).toEqual(['notes.txt']);
+	});
+
+	it('is refused where it holds a run, or is no folder', () => {
+		write('metrics.jsonl');
+		expect(() => refuseExistingRun(runFolder(root), neither)).toThrow(/--resume/);
+		expect(() => refuseExistingRun(runFolder(root), resume)).not.toThrow();
+		const file = path.join(root, 'metrics.jsonl');
+		expect(() => refuseExistingRun(runFolder(file), overwrite)).toThrow(/a folder is expected/);
+		expect(() => refuseExistingRun(runFolder(path.join(root, 'new')), neither)).not.toThrow();
+	});
+});
