@@ -1,0 +1,80 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type RunningCommand, startVulntune, vulntune } from './command-line.ts';
+import { createProject } from './project.ts';
+import { expectNoStackTrace } from './refusal.ts';
+import { resultsOf } from './run-results.ts';
+
+const project = createProject();
+const { root: cwd, inside } = project;
+
+/** Ends a run by a signal once it trains; the seconds that it took to end. */
+async function interrupt(run: RunningCommand, signal: 'SIGINT' | 'SIGTERM') {
+	await run.says('training ');
+	const start = performance.now();
+	run.child.kill(signal);
+	const ended = await run.ended;
+	return { ...ended, seconds: (performance.now() - start) / 1000 };
+}
+
+describe('a training that gets a signal', () => {
+	beforeAll(async () => {
+		expect((await vulntune(['train', 'config.yaml', '--output', 'whole'], { cwd })).code).toBe(0);
+	});
+
+	it.each(['SIGINT', 'SIGTERM'] as const)('saves at %s and goes on to the same bytes', async (signal) => {
+		const argv = ['train', 'config.yaml', '--output', signal];
+		const { code, stdout, stderr, seconds } = await interrupt(
+			startVulntune([...argv, '--json'], { cwd }),
+			signal,
+		);
+		expect(code).toBe(130);
+		expect(seconds).toBeLessThan(10);
+		expect(JSON.parse(stdout).error.code).toBe('INTERRUPTED');
+		expect(stderr).toContain('--resume');
+		expectNoStackTrace(stderr);
+		expect(existsSync(inside(`${signal}/checkpoints`))).toBe(true);
+		expect(existsSync(inside(`${signal}/predictions.test.jsonl`))).toBe(false);
+
+		expect((await vulntune([...argv, '--resume'], { cwd })).code).toBe(0);
+		expect(resultsOf(inside(signal))).toEqual(resultsOf(inside('whole')));
+	});
+
+	it('says so and changes nothing where the run was finished already', async () => {
+		const before = resultsOf(inside('whole'));
+		const argv = ['train', 'config.yaml', '--output', 'whole', '--resume'];
+		const { code, stdout } = await vulntune(argv, { cwd });
+		expect(code).toBe(0);
+		expect(stdout).toContain('is finished; nothing was changed');
+		expect(resultsOf(inside('whole'))).toEqual(before);
+	});
+
+	it('ends at the second one at once, in the middle of a sequence', async () => {
+		// one sequence that takes far longer than this test waits
+		const long = `void f() { ${'use(a, b); '.repeat(20_000)} }`;
+		const rows = [0, 1].map((target) =>
+			JSON.stringify({ idx: target, code: `${long} // ${target}`, target }),
+		);
+		for (const split of ['train', 'valid', 'test']) {
+			writeFileSync(inside(`data/${split}.jsonl`), `${rows.join('\n')}\n`);
+		}
+		const argv = ['train', 'config.yaml', '--output', 'twice', '--sequence.length', '30000'];
+		const run = startVulntune([...argv, '--backend', 'reference'], { cwd });
+		await until(() => existsSync(inside('twice/timings.jsonl')));
+		run.child.kill('SIGINT');
+		await run.says('once more to stop at once');
+		const start = performance.now();
+		run.child.kill('SIGINT');
+		const { code, stderr } = await run.ended;
+		expect(code).toBe(130);
+		expect((performance.now() - start) / 1000).toBeLessThan(5);
+		expect(stderr).not.toContain('error:');
+		expectNoStackTrace(stderr);
+		expect(existsSync(path.join(inside('twice'), 'checkpoints'))).toBe(false);
+	});
+});
+
+async function until(condition: () => boolean): Promise<void> {
+	while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
