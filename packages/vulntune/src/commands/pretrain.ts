@@ -40,10 +40,10 @@ export function pretrainCommand(
 				'after',
 				`
 Examples:
-  vulntune pretrain configs/demo-base.yaml
-  vulntune pretrain configs/demo-base.yaml --source.type folder --source.path src --output runs/own-base
-  vulntune pretrain configs/demo-base.yaml --dry-run
-  vulntune pretrain configs/demo-base.yaml --output runs/own-base --resume`,
+  vulntune pretrain configs/pretraining/demo-base.yaml
+  vulntune pretrain configs/pretraining/demo-base.yaml --source.type folder --source.path src --output runs/own-base
+  vulntune pretrain configs/pretraining/demo-base.yaml --dry-run
+  vulntune pretrain configs/pretraining/demo-base.yaml --output runs/own-base --resume`,
 			);
 		addFlags(command, flags);
 		addConfigFlags(command, pretrainingConfig.options);
@@ -57,7 +57,7 @@ Examples:
 				}
 				if (file === undefined) {
 					throw inputError('USAGE', 'a config is missing', {
-						remedy: 'vulntune pretrain configs/demo-base.yaml',
+						remedy: 'vulntune pretrain configs/pretraining/demo-base.yaml',
 					});
 				}
 				if (mode.resume && mode.overwrite) {

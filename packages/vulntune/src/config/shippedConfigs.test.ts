@@ -5,7 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from './load.ts';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
-const files = globSync('configs/**/*.yaml', { cwd: root }).toSorted();
+// those of `vulntune pretrain` have a schema and a test of their own
+const files = globSync('configs/**/*.yaml', { cwd: root })
+	.filter((file) => path.basename(path.dirname(file)) !== 'pretraining')
+	.toSorted();
 
 describe('shipped configs', () => {
 	it('include the six QLoRA rows of the paper', () => {

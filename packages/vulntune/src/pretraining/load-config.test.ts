@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { demoBaseConfig } from '../demo/baseConfig.ts';
-import { loadPretrainConfig, pretrainingConfig, resolvePretrainConfig } from './load-config.ts';
+import { loadPretrainConfig, pretrainingConfig } from './load-config.ts';
 import { modelConfigJson } from './model-config.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'vulntune-pretrain-config-'));
@@ -69,23 +70,11 @@ describe('a pretraining config', () => {
 	});
 });
 
-test('config.json is that of the demo base for its shape', () => {
-	const config = resolvePretrainConfig(
-		{
-			source: { type: 'generated' },
-			model: {
-				vocabularySize: 2048,
-				hiddenSize: 192,
-				intermediateSize: 512,
-				layers: 6,
-				heads: 6,
-				keyValueHeads: 3,
-				maxPositions: 512,
-			},
-		},
-		{ place: 'test', folder },
-	);
+test('the shipped config of the demo base describes its shape', () => {
+	const file = fileURLToPath(new URL('../../../../configs/pretraining/demo-base.yaml', import.meta.url));
+	const config = loadPretrainConfig(file, { workingFolder: folder });
 	expect(modelConfigJson(config, { bosTokenId: 0, padTokenId: 0 }, 0)).toEqual(demoBaseConfig);
+	expect(config.source).toMatchObject({ type: 'generated', collapseWhitespace: true });
 });
 
 function messageOf(action: () => unknown): string {
