@@ -111,14 +111,15 @@ inline vf hyperbolicTangent(vf x) {
 }
 
 // e^(-x²/2). With x = h + l and h of 12 bits, h² is exact and the rest of the exponent small, so that the rounding
-// error of x² does not grow with x.
-inline vf gaussian(vf x) {
+// error of x² does not grow with x. Beyond 20 it is 0.
+inline vf gaussian(vf value) {
+	const vf x = absolute(value) > splat(20.0f) ? splat(20.0f) : value;
 	const vf h = floatOf((bitsOf(x) + 0x800) & static_cast<int32_t>(0xfffff000));
 	const vf rest = (x - h) * (x + h) * splat(-0.5f);
 	vf series = fma(rest, splat(1.0f / 6), splat(0.5f));
 	series = fma(series * rest, rest, rest);
-	const vf value = exponential(h * h * splat(-0.5f));
-	return fma(value, series, value);
+	const vf main = exponential(h * h * splat(-0.5f));
+	return fma(main, series, main);
 }
 
 // Φ(x), the standard normal distribution function, accurate in its lower tail too, given gaussian(x): the tail is

@@ -45,15 +45,13 @@ interface CrossEntropyKernels {
 /** A target that counts for nothing. */
 const ignoredTarget = -100;
 
-/** Logits held at a time: few enough to stay in the cache, enough for efficient matrix products. */
-const logitsPerChunk = 2 ** 21;
-
-/** Blocks of scales run over the flat matrix in 64s, so that chunks of a multiple of 64 rows begin with a block. */
-const columnsGranule = 64;
-
-function columnsPerChunk(rows: number): number {
-	return Math.max(8, Math.floor(logitsPerChunk / rows / columnsGranule)) * columnsGranule;
-}
+/**
+ * Logits are held for this many rows and classes at a time: 8 MiB. Both are fixed, so that a row's loss doesn't depend
+ * on how many other rows there are; blocks of scales run over the flat matrix in 64s, so that chunks of a multiple of
+ * 64 classes begin with a block.
+ */
+const rowsPerChunk = 1024;
+const classesPerChunk = 2048;
 
 /** Rows [from, to) of the matrix; `from` is a multiple of 64. */
 function weightRows(weight: Weight, from: number, to: number): Weight {
@@ -70,6 +68,18 @@ function weightRows(weight: Weight, from: number, to: number): Weight {
 	};
 }
 
+interface Chunk {
+	/** [rows, classes] of the chunk, in a buffer that all chunks share. */
+	readonly logits: View;
+	/** [classes, H] */
+	readonly weight: Weight;
+	readonly firstRow: number;
+	readonly firstClass: number;
+	readonly endClass: number;
+	/** The chunk's rows of a tensor over all rows. */
+	readonly rowsOf: (view: View) => View;
+}
+
 /**
  * Cross-entropy of a linear layer without its logits: they are made chunk by chunk of the vocabulary, and again for
  * the gradient.
@@ -78,20 +88,25 @@ export function crossEntropyGroup(device: CpuDevice, parts: CrossEntropyParts): 
 	const kernels = kernelsOf<CrossEntropyKernels>(device.addon);
 	const { address } = device;
 
-	/** Calls `visit` with a buffer for the logits of each chunk of the vocabulary, [rows, columns]. */
-	function forChunks(
-		rows: number,
-		weight: Weight,
-		visit: (logits: View, chunk: Weight, first: number, columns: number) => void,
-	): void {
+	/** Calls `visit` for each chunk of rows and classes with a buffer for its logits; classes go by fastest. */
+	function forChunks(rows: number, weight: Weight, visit: (chunk: Chunk) => void): void {
 		const vocabulary = weight.shape[0]!;
-		const largestChunk = Math.min(vocabulary, columnsPerChunk(rows));
-		const buffer = parts.allocate('f32', rows * largestChunk);
+		const length = Math.min(rows, rowsPerChunk) * Math.min(vocabulary, classesPerChunk);
+		const buffer = parts.allocate('f32', length);
 		try {
-			for (let first = 0; first < vocabulary; first += largestChunk) {
-				const columns = Math.min(largestChunk, vocabulary - first);
-				const logits = viewOf(buffer, [rows, columns]); // [R, chunk]
-				visit(logits, weightRows(weight, first, first + columns), first, columns);
+			for (let firstRow = 0; firstRow < rows; firstRow += rowsPerChunk) {
+				const endRow = Math.min(rows, firstRow + rowsPerChunk);
+				for (let first = 0; first < vocabulary; first += classesPerChunk) {
+					const end = Math.min(vocabulary, first + classesPerChunk);
+					visit({
+						logits: viewOf(buffer, [endRow - firstRow, end - first]),
+						weight: weightRows(weight, first, end),
+						firstClass: first,
+						endClass: end,
+						rowsOf: (view) => rowsOf(view, firstRow, endRow),
+						firstRow,
+					});
+				}
 			}
 		} finally {
 			parts.free(buffer);
@@ -103,50 +118,63 @@ export function crossEntropyGroup(device: CpuDevice, parts: CrossEntropyParts): 
 			const rows = hidden.shape[0]!;
 			checkRows(device, targets, weight.shape[0]!, ignoredTarget);
 			const sums = parts.allocate('f32', rows);
-			const state = [address(logSumExp), address(viewOf(sums, [rows])), address(losses)] as const;
+			const sumsView = viewOf(sums, [rows]);
 			try {
-				forChunks(rows, weight, (logits, chunk, first, columns) => {
-					parts.matmulNT(logits, hidden, chunk, { precision, accumulate: false, scale: 1 });
+				forChunks(rows, weight, ({ logits, weight, firstClass, rowsOf }) => {
+					parts.matmulNT(logits, rowsOf(hidden), weight, { precision, accumulate: false, scale: 1 });
 					kernels.crossEntropyChunk(
 						device.engine,
-						...state,
+						address(rowsOf(logSumExp)),
+						address(rowsOf(sumsView)),
+						address(rowsOf(losses)),
 						address(logits),
-						address(targets),
-						rows,
-						first,
-						columns,
+						address(rowsOf(targets)),
+						logits.shape[0]!,
+						firstClass,
+						logits.shape[1]!,
 					);
 				});
-				kernels.crossEntropyEnd(device.engine, ...state, address(targets), rows);
+				kernels.crossEntropyEnd(
+					device.engine,
+					address(logSumExp),
+					address(sumsView),
+					address(losses),
+					address(targets),
+					rows,
+				);
 			} finally {
 				parts.free(sums);
 			}
 		},
 		linearCrossEntropyBackward({ dHidden, dWeight }, saved, dLosses, precision) {
-			const { hidden, weight, targets, logSumExp } = saved;
-			const rows = hidden.shape[0]!;
-			forChunks(rows, weight, (logits, chunk, first, columns) => {
-				parts.matmulNT(logits, hidden, chunk, { precision, accumulate: false, scale: 1 });
-				kernels.crossEntropyChunkBackward(
-					device.engine,
-					address(logits),
-					address(logSumExp),
-					address(dLosses),
-					address(targets),
-					rows,
-					first,
-					columns,
-				);
-				if (dHidden !== undefined) {
-					const accumulate = dHidden.accumulate || first > 0;
-					parts.matmulNN(dHidden.view, logits, chunk, { precision, accumulate, scale: 1 });
-				}
-				if (dWeight !== undefined) {
-					const { accumulate } = dWeight;
-					const target = rowsOf(dWeight.view, first, first + columns); // [chunk, H]
-					parts.matmulTN(target, logits, hidden, { precision, accumulate, scale: 1 });
-				}
-			});
+			const { hidden, targets, logSumExp } = saved;
+			checkRows(device, targets, saved.weight.shape[0]!, ignoredTarget);
+			forChunks(
+				hidden.shape[0]!,
+				saved.weight,
+				({ logits, weight, firstRow, firstClass, endClass, rowsOf: part }) => {
+					parts.matmulNT(logits, part(hidden), weight, { precision, accumulate: false, scale: 1 });
+					kernels.crossEntropyChunkBackward(
+						device.engine,
+						address(logits),
+						address(part(logSumExp)),
+						address(part(dLosses)),
+						address(part(targets)),
+						logits.shape[0]!,
+						firstClass,
+						logits.shape[1]!,
+					);
+					if (dHidden !== undefined) {
+						const accumulate = dHidden.accumulate || firstClass > 0;
+						parts.matmulNN(part(dHidden.view), logits, weight, { precision, accumulate, scale: 1 });
+					}
+					if (dWeight !== undefined) {
+						const accumulate = dWeight.accumulate || firstRow > 0;
+						const target = rowsOf(dWeight.view, firstClass, endClass); // [classes, H]
+						parts.matmulTN(target, logits, part(hidden), { precision, accumulate, scale: 1 });
+					}
+				},
+			);
 		},
 	};
 }

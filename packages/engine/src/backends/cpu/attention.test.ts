@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AttentionShape, Backend, View } from '../contract.ts';
+import { createReferenceBackend } from '../reference/reference-backend.ts';
+import { drawFrom, emptyTensor, integerTensor, relativeDistance, tensor } from '../testing/tensors.ts';
+import { createCpuBackend } from './cpu.ts';
+import { testableSets } from './testing.ts';
+
+type Arrays = Readonly<Record<'q' | 'k' | 'v' | 'dOut', Float32Array>>;
+
+/** Forward and backward of one segment of `length` tokens: out, logSumExp, dq, dk, dv. */
+function attend(
+	backend: Backend,
+	length: number,
+	shape: Omit<AttentionShape, 'longestSegment'>,
+	arrays: Arrays,
+) {
+	const whole: AttentionShape = { ...shape, longestSegment: length };
+	const wide = [length, shape.heads * shape.headDim];
+	const narrow = [length, shape.keyValueHeads * shape.headDim];
+	const [q, dOut] = [tensor(backend, wide, arrays.q), tensor(backend, wide, arrays.dOut)];
+	const [k, v] = [tensor(backend, narrow, arrays.k), tensor(backend, narrow, arrays.v)];
+	const segmentStarts = integerTensor(backend, [2], [0, length]);
+	const out = emptyTensor(backend, wide);
+	const logSumExp = emptyTensor(backend, [length, shape.heads]);
+	backend.attention(out, logSumExp, q, k, v, segmentStarts, whole);
+	const gradients = {
+		dq: emptyTensor(backend, wide),
+		dk: emptyTensor(backend, narrow),
+		dv: emptyTensor(backend, narrow),
+	};
+	backend.attentionBackward(gradients, { q, k, v, out, logSumExp, segmentStarts }, dOut, whole);
+	const { dq, dk, dv } = gradients;
+	const views: View[] = [out, logSumExp, dq, dk, dv];
+	const values = views.map((view) => backend.download(view));
+	for (const view of [...views, q, k, v, dOut, segmentStarts]) backend.free(view.buffer);
+	return values;
+}
+
+function draw(length: number, heads: number, keyValueHeads: number, headDim: number): Arrays {
+	const random = drawFrom(length + heads);
+	return {
+		q: random.normal(length * heads * headDim),
+		k: random.normal(length * keyValueHeads * headDim),
+		v: random.normal(length * keyValueHeads * headDim),
+		dOut: random.normal(length * heads * headDim),
+	};
+}
+
+/** Head `head` of a matrix [length, heads × headDim]. */
+function headOf(matrix: Float32Array, head: number, heads: number, headDim: number): Float32Array {
+	return matrix.filter((_, i) => Math.floor(i / headDim) % heads === head);
+}
+
+describe.each(testableSets)('attention over long segments on %s', (isa) => {
+	let backend: Backend;
+	beforeAll(() => {
+		backend = createCpuBackend({ isa, threads: 2 });
+	});
+	afterAll(() => backend.close());
+
+	// Longer than one chunk of the backward pass, and no multiple of any tile.
+	it.each([
+		[601, true, 2, 1],
+		[601, false, 2, 1],
+	])(
+		'%i tokens, causal %s, %i heads on %i agree with the reference',
+		(length, causal, heads, keyValueHeads) => {
+			const shape = { heads, keyValueHeads, headDim: 10, causal, scale: 0.3 };
+			const arrays = draw(length, heads, keyValueHeads, 10);
+			const reference = createReferenceBackend();
+			const expected = attend(reference, length, shape, arrays);
+			const found = attend(backend, length, shape, arrays);
+			reference.close();
+			for (const [i, values] of expected.entries()) {
+				expect(relativeDistance(found[i]!, values)).toBeLessThan(2e-6);
+			}
+		},
+	);
+
+	// Nine heads of 2,100 tokens need more partial sums than are held at a time.
+	it('gives each head the bytes that it has alone', () => {
+		const [length, heads, headDim] = [2100, 9, 8];
+		const shape = { heads, keyValueHeads: heads, headDim, causal: true, scale: 0.35 };
+		const arrays = draw(length, heads, heads, headDim);
+		const [out, , dq, dk, dv] = attend(backend, length, shape, arrays) as Float32Array[];
+		for (const head of [0, 4, 8]) {
+			const part = (matrix: Float32Array) => headOf(matrix, head, heads, headDim);
+			const alone = attend(
+				backend,
+				length,
+				{ ...shape, heads: 1, keyValueHeads: 1 },
+				{ q: part(arrays.q), k: part(arrays.k), v: part(arrays.v), dOut: part(arrays.dOut) },
+			);
+			const together = [out!, dq!, dk!, dv!].map(part);
+			for (const [i, values] of [alone[0], alone[2], alone[3], alone[4]].entries()) {
+				expect(Buffer.from(values!.buffer).equals(Buffer.from(together[i]!.buffer))).toBe(true);
+			}
+		}
+	});
+
+	it('carries a NaN to the tokens that see it and to no other', () => {
+		const shape = { heads: 1, keyValueHeads: 1, headDim: 8, causal: true, scale: 0.3 };
+		const arrays = draw(100, 1, 1, 8);
+		arrays.k[70 * 8] = Number.NaN;
+		const [out] = attend(backend, 100, shape, arrays);
+		const reached = Array.from({ length: 100 }, (_, t) => Number.isNaN(out![t * 8]));
+		expect(reached).toEqual(Array.from({ length: 100 }, (_, t) => t >= 70));
+	});
+
+	it('attends to scores of any size', () => {
+		const shape = { heads: 1, keyValueHeads: 1, headDim: 8, causal: false, scale: 1 };
+		const arrays = draw(40, 1, 1, 8);
+		for (let i = 0; i < arrays.q.length; i++) arrays.q[i]! *= 3e4;
+		const reference = createReferenceBackend();
+		const [expected] = attend(reference, 40, shape, arrays);
+		const [found] = attend(backend, 40, shape, arrays);
+		reference.close();
+		expect(relativeDistance(found!, expected!)).toBeLessThan(2e-3);
+	});
+});
