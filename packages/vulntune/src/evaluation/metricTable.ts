@@ -9,7 +9,8 @@ export interface MetricColumn {
 	readonly missing: number;
 }
 
-const lines: readonly (readonly [label: string, of: (evaluation: Evaluation) => Metric])[] = [
+/** The metrics of a table, in order. */
+export const metricLines: readonly (readonly [label: string, of: (evaluation: Evaluation) => Metric])[] = [
 	['ROC AUC', (evaluation) => evaluation.rocAuc],
 	['average precision', (evaluation) => evaluation.averagePrecision],
 	['F1', (evaluation) => evaluation.f1],
@@ -25,7 +26,8 @@ const lines: readonly (readonly [label: string, of: (evaluation: Evaluation) => 
 	['f1_oracle', (evaluation) => evaluation.f1_oracle],
 ];
 
-const pairLines: readonly (readonly [
+/** Those of pairs of a function and its fix. */
+export const pairMetricLines: readonly (readonly [
 	label: string,
 	of: (pairs: NonNullable<Evaluation['pairs']>) => Metric,
 ])[] = [
@@ -50,10 +52,10 @@ export function metricTable(columns: readonly MetricColumn[]): { table: string; 
 	};
 	const rows = [
 		['', ...columns.map((column) => column.name)],
-		...lines.map(([label, of]) => [label, ...columns.map(({ evaluation }) => cell(of(evaluation)))]),
+		...metricLines.map(([label, of]) => [label, ...columns.map(({ evaluation }) => cell(of(evaluation)))]),
 	];
 	if (columns.every(({ evaluation }) => evaluation.pairs !== null)) {
-		for (const [label, of] of pairLines) {
+		for (const [label, of] of pairMetricLines) {
 			rows.push([label, ...columns.map(({ evaluation }) => cell(of(evaluation.pairs!)))]);
 		}
 	}

@@ -1,0 +1,129 @@
+import { stringify } from 'yaml';
+import { metricLines } from '../evaluation/metricTable.ts';
+import type { Evaluation, Metric } from '../metrics/evaluation.ts';
+import { syntheticWarning } from './page.ts';
+import { lastPart, type ReportData } from './report-data.ts';
+
+/** The metrics of the front matter, by the names that Hugging Face's hub knows. */
+const hubMetrics: readonly (readonly [type: string, name: string, of: (evaluation: Evaluation) => Metric])[] =
+	[
+		['roc_auc', 'ROC AUC', (evaluation) => evaluation.rocAuc],
+		['average_precision', 'Average precision', (evaluation) => evaluation.averagePrecision],
+		['f1', 'F1 at the validation threshold', (evaluation) => evaluation.f1],
+		['precision', 'Precision at the validation threshold', (evaluation) => evaluation.precision],
+		['recall', 'Recall at the validation threshold', (evaluation) => evaluation.recall],
+		['matthews_correlation', 'MCC at the validation threshold', (evaluation) => evaluation.mcc],
+	];
+
+/** The model card: README.md with the metadata that Hugging Face's hub reads (`model-index`). */
+export function renderModelCard(data: ReportData): string {
+	return `---\n${frontMatter(data)}---\n\n${body(data)}`;
+}
+
+function frontMatter(data: ReportData): string {
+	const { evaluation } = data.comparison.rows[0]!;
+	const dataset = lastPart(data.dataset);
+	const metrics = hubMetrics.flatMap(([type, name, of]) => {
+		const metric = of(evaluation);
+		if (metric.value === null) return [];
+		const interval = metric.low === null ? {} : { args: { interval95: [metric.low, metric.high] } };
+		return [{ type, name, value: metric.value, ...interval }];
+	});
+	return stringify(
+		{
+			...(data.model !== null && isHubName(data.model) ? { base_model: data.model } : {}),
+			...(['lora', 'qlora'].includes(data.method) ? { library_name: 'peft' } : {}),
+			pipeline_tag: 'text-classification',
+			tags: ['code', 'vulnerability-detection', data.method, ...(data.isSynthetic ? ['synthetic-data'] : [])],
+			metrics: metrics.map(({ type }) => type),
+			'model-index': [
+				{
+					name: data.run,
+					results: [
+						{
+							task: { type: 'text-classification', name: 'Vulnerability detection' },
+							dataset: {
+								type: dataset,
+								name: data.isSynthetic ? `${dataset} (synthetic)` : dataset,
+								split: 'test',
+							},
+							metrics,
+						},
+					],
+				},
+			],
+		},
+		{ lineWidth: 0 },
+	);
+}
+
+/** `owner/name`, as opposed to a path of this machine. */
+function isHubName(model: string): boolean {
+	return /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/.test(model);
+}
+
+function body(data: ReportData): string {
+	const { comparison, title, isSynthetic, bestEpoch } = data;
+	const { rows, missing } = comparison;
+	const { counts, threshold } = rows[0]!.evaluation;
+	const paragraphs = [
+		`# ${escapeMarkdown(title)}`,
+		isSynthetic ? `**${syntheticWarning}**` : '',
+		'Gives a function of source code the probability that it is vulnerable. Trained and measured with vulntune.',
+		`## Does it work?\n\n${escapeMarkdown(comparison.verdict)}`,
+		`Test split: ${counts.functions} functions, ${counts.positives} vulnerable. In brackets: 95 % intervals. The columns after the first are trivial baselines fitted on the same training rows.${missing.count > 0 ? ` ${missing.count} functions were not scored and are not counted.` : ''}${data.truncated > 0 ? ` ${data.truncated} functions were cut to the length of a sequence.` : ''}`,
+		metricsTable(data),
+		'f1_oracle takes its threshold from the test labels: an upper bound, not a result.',
+		`## How to use it
+
+    vulntune evaluate ${escapeCode(data.run)} --data DATASET
+
+${threshold.value === null ? 'No threshold is known: validation had functions of one class only.' : `A function counts as vulnerable from a probability of ${threshold.value} on. The threshold comes from the validation split and is stored beside the adapter.`}`,
+		`## How it was trained
+
+${data.model === null ? '' : `- base model: ${escapeMarkdown(lastPart(data.model))}, held as ${escapeMarkdown(data.base)}\n`}- method: ${escapeMarkdown(data.method)}
+- data: ${escapeMarkdown(lastPart(data.dataset))}${isSynthetic ? ' (synthetic)' : ''}
+- epochs: ${data.epochs.length}, of which epoch ${bestEpoch} was kept, chosen by validation ROC AUC
+
+Every option is in config.yaml, versions and hashes are in environment.json, curves are in report.html.`,
+		`## Limits
+
+- It reads one function at a time: what its callers check or pass is unknown to it.
+- Labels of such data come from commits that fixed vulnerabilities, and are wrong for a part of the functions.
+- Other projects, languages and kinds of weakness than those of the training data may score quite differently; the test split may share projects with the training split.
+- A low probability is no proof of absence, a high one no proof of presence. It ranks functions for review by people.`,
+	];
+	return `${paragraphs.filter((text) => text !== '').join('\n\n')}\n`;
+}
+
+function metricsTable({ comparison: { rows } }: ReportData): string {
+	const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+	const values = metricLines.map(([label, of]) =>
+		line([label, ...rows.map(({ evaluation }) => metricText(of(evaluation)))]),
+	);
+	return [
+		line(['', ...rows.map(({ name }) => escapeMarkdown(name))]),
+		line(['---', ...rows.map(() => '---:')]),
+		...values,
+	].join('\n');
+}
+
+function metricText(metric: Metric): string {
+	if (metric.value === null) return 'undefined';
+	const value = metric.value.toFixed(3);
+	return metric.low === null ? value : `${value} [${metric.low.toFixed(3)}, ${metric.high.toFixed(3)}]`;
+}
+
+/** Foreign text as one line without markup. */
+function escapeMarkdown(text: string): string {
+	return oneLine(text).replace(/[\\`*_{}[\]()#+!|<>~&]/g, '\\$&');
+}
+
+function escapeCode(text: string): string {
+	return oneLine(text).replace(/[^\w./ -]/g, '?');
+}
+
+function oneLine(text: string): string {
+	// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+	return text.replace(/[\u0000-\u001f\u007f\u2028\u2029]+/g, ' ');
+}

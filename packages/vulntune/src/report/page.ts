@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { formatBytes, formatDuration, formatNumber } from '../cli/format.ts';
+import { errorsSection } from './errors-section.ts';
+import type { Figure } from './figure-parts.ts';
+import { drawFigures } from './figures.ts';
+import { html, type Markup, trusted } from './html.ts';
+import { metricsSection } from './metrics-section.ts';
+import type { ReportData, RunTimings } from './report-data.ts';
+import { style } from './style.ts';
+
+/** Said before anything else where the data were generated. */
+export const syntheticWarning =
+	'Synthetic data: every function was generated from templates. No number here says anything about real code.';
+
+/**
+ * The report as one HTML file that loads nothing and runs no script: its Content-Security-Policy allows its own style sheet and
+ * that is all.
+ */
+export async function renderPage(data: ReportData): Promise<string> {
+	const figures = await drawFigures(data);
+	const styleHash = createHash('sha256').update(style).digest('base64');
+	const policy = `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'`;
+	return html`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${trusted(policy)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>${data.isSynthetic ? 'Synthetic data: ' : ''}${data.title}</title>
+<style>${trusted(style)}</style>
+</head>
+<body>
+<header>
+${data.isSynthetic ? html`<p class="synthetic">${syntheticWarning}</p>` : undefined}
+<h1>${data.title}</h1>
+<p class="verdict">${data.comparison.verdict}</p>
+<p class="note">${summary(data)}</p>
+</header>
+<main>
+${metricsSection(data.comparison, data.truncated)}
+<section>
+<h2>Training and curves</h2>
+<div class="figures">${figures.map((figure) => figureMarkup(figure, data.isSynthetic))}</div>
+</section>
+${errorsSection(data)}
+${settingsSection(data)}
+</main>
+</body>
+</html>
+`.markup;
+}
+
+function summary({ epochs, bestEpoch, timings, run }: ReportData): string {
+	const parts = [`Run ${run}`, `${epochs.length} ${epochs.length === 1 ? 'epoch' : 'epochs'}`];
+	if (epochs.length > 1) parts.push(`epoch ${bestEpoch} kept, chosen by validation ROC AUC`);
+	if (timings !== null) parts.push(...timingParts(timings));
+	return `${parts.join(' · ')}.`;
+}
+
+function timingParts({ seconds, tokensPerSecond, peakResidentBytes }: RunTimings): string[] {
+	const parts = [`${formatDuration(seconds)} of training and validation`];
+	if (tokensPerSecond !== null) parts.push(`${formatNumber(tokensPerSecond)} tokens/s`);
+	return [...parts, `${formatBytes(peakResidentBytes)} of memory at most`];
+}
+
+function figureMarkup({ title, caption, drawing }: Figure, isSynthetic: boolean): Markup {
+	return html`<figure>
+<h3>${title}</h3>
+${drawing}
+<figcaption>${isSynthetic ? html`<strong>Synthetic data.</strong> ` : undefined}${caption}</figcaption>
+</figure>
+`;
+}
+
+function settingsSection({ config, environment }: ReportData): Markup {
+	const facts = Object.entries(environment).map(
+		([name, value]) =>
+			html`<tr><th scope="row">${name}</th><td>${typeof value === 'string' ? value : JSON.stringify(value)}</td></tr>
+`,
+	);
+	return html`<section>
+<h2>How it was made</h2>
+<details open><summary>Environment</summary><div class="scroll"><table class="facts"><tbody>${facts}</tbody></table></div></details>
+<details><summary>Config, every option spelled out</summary><pre>${config}</pre></details>
+</section>`;
+}

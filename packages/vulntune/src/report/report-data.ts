@@ -1,0 +1,56 @@
+import type { Comparison } from '../evaluation/compareWithBaselines.ts';
+import type { Prediction } from '../evaluation/predictions.ts';
+import type { EpochMetrics } from '../training/train-loop.ts';
+
+/** Everything that a report and a model card show. Plain data. */
+export interface ReportData {
+	/** `qlora on smollm2-135m, x1-without-p3` */
+	readonly title: string;
+	/** The data were generated: said wherever a number is shown. */
+	readonly isSynthetic: boolean;
+	/** The run's folder by its last name. */
+	readonly run: string;
+	/** The base model as the config names it; null for a method that has none. */
+	readonly model: string | null;
+	/** The dataset as the config names it. */
+	readonly dataset: string;
+	readonly method: string;
+	/** How the base model was held. */
+	readonly base: string;
+	/** The config as it was resolved, YAML. */
+	readonly config: string;
+	/** environment.json. */
+	readonly environment: Readonly<Record<string, unknown>>;
+	readonly epochs: readonly ({ readonly epoch: number } & EpochMetrics)[];
+	readonly steps: readonly StepPoint[];
+	/** The epoch whose adapter was kept. */
+	readonly bestEpoch: number;
+	/** The model beside the baselines on the test split. */
+	readonly comparison: Comparison;
+	/** Test functions that were cut to the length of a sequence. */
+	readonly truncated: number;
+	readonly validation: readonly Prediction[];
+	readonly test: readonly Prediction[];
+	/** null where the run measured none. */
+	readonly timings: RunTimings | null;
+}
+
+export interface StepPoint {
+	readonly step: number;
+	readonly loss: number;
+	readonly tokens: number;
+}
+
+export interface RunTimings {
+	/** Of training and validation. */
+	readonly seconds: number;
+	/** While training. */
+	readonly tokensPerSecond: number | null;
+	readonly peakResidentBytes: number;
+}
+
+/** The name of a folder, an archive or a hub model without what leads to it. */
+export function lastPart(location: string): string {
+	const part = location.split(/[\\/]/).findLast((name) => name !== '') ?? location;
+	return part.replace(/\.tar\.gz$/, '');
+}

@@ -1,0 +1,81 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fitBaselines } from '../../baselines/fitBaselines.ts';
+import { resolveConfig } from '../../config/load.ts';
+import { compareWithBaselines } from '../../evaluation/compareWithBaselines.ts';
+import { formatPredictions, type Prediction } from '../../evaluation/predictions.ts';
+import { runFolder } from '../../run/run-folder.ts';
+import { writeRunHeader } from '../../run/run-header.ts';
+
+export interface SampleRun {
+	readonly model?: string;
+	readonly dataset?: string;
+	/** The name of the model's row in the comparison. */
+	readonly name?: string;
+	readonly ids?: (index: number) => string | number;
+	/** Labels of the 40 test functions; by default every other is vulnerable. */
+	readonly label?: (index: number) => 0 | 1;
+	readonly threshold?: number | null;
+	readonly weakness?: string;
+	readonly epochs?: number;
+}
+
+/** Test helper: the folder of a finished run, with made-up scores. */
+export function writeSampleRun(root: string, sample: SampleRun = {}): string {
+	const { ids = (index) => index, label = (index) => (index % 2) as 0 | 1, threshold = 0.5 } = sample;
+	const folder = runFolder(root);
+	mkdirSync(root, { recursive: true });
+	const value = {
+		model: sample.model ?? 'models/base',
+		data: { path: sample.dataset ?? 'data/rows' },
+		method: { type: 'lora' },
+		output: root,
+	};
+	writeRunHeader(folder, resolveConfig(value, { place: 'test', folder: '/' }), {
+		backend: 'reference',
+		datasetHash: 'd',
+		tokenizerHash: 't',
+		fingerprint: 'f',
+	});
+	const rows = Array.from({ length: 40 }, (_, index) => ({
+		id: ids(index),
+		label: label(index),
+		// apart enough to be measured, not enough to be perfect
+		probability: ((index * 7) % 20) / 20 + 0.04 * label(index),
+		group: `commit ${index >> 1}`,
+		weakness: sample.weakness ?? 'CWE-20',
+		text: `void f${index}() { use(${label(index)}); }`,
+	}));
+	const training = Array.from({ length: 12 }, (_, index) => ({
+		text: `int g${index}(int x) { return x + ${index % 2}; }`,
+		label: (index % 2) as 0 | 1,
+	}));
+	const comparison = compareWithBaselines(rows, {
+		name: sample.name ?? 'lora',
+		threshold,
+		baselines: fitBaselines(training, training),
+		resamples: 20,
+	});
+	writeFileSync(folder.comparison, JSON.stringify(comparison));
+	const predictions: Prediction[] = rows.map(({ id, label, probability, group, weakness }) => {
+		return { id, label, probability, commit: group, cwe: weakness };
+	});
+	for (const split of ['valid', 'test']) {
+		writeFileSync(folder.predictions(split), formatPredictions(predictions));
+	}
+	const epochs = Array.from({ length: sample.epochs ?? 2 }, (_, index) => index + 1);
+	const records = [
+		...epochs.flatMap((epoch) => [
+			{ type: 'step', step: epoch, epoch, loss: 1 / epoch, gradNorm: 1, learningRate: 1e-4, tokens: 100 },
+			{
+				type: 'epoch',
+				epoch,
+				validation: { loss: 0.5 / epoch, rocAuc: 0.5, averagePrecision: 0.5, f1: 0.6, threshold },
+			},
+		]),
+		{ type: 'end', bestEpoch: 1, test: comparison.rows[0]!.evaluation, truncated: 3 },
+	];
+	writeFileSync(folder.metrics, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+	const timings = epochs.map((epoch) => ({ type: 'step', epoch, seconds: 2, residentBytes: 2 ** 30 }));
+	writeFileSync(folder.timings, timings.map((timing) => `${JSON.stringify(timing)}\n`).join(''));
+	return root;
+}

@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { type SampleRun, writeSampleRun } from './testing/sample-run.ts';
+import { writeReport } from './write-report.ts';
+
+const scratch = mkdtempSync(path.join(tmpdir(), 'vulntune-report-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+let runs = 0;
+const newRun = (sample?: SampleRun) => writeSampleRun(path.join(scratch, `run${runs++}`), sample);
+
+async function write(sample: SampleRun = {}, isSynthetic = false) {
+	const { report, card } = await writeReport(newRun(sample), { isSynthetic });
+	return { page: readFileSync(report, 'utf8'), card: readFileSync(card, 'utf8') };
+}
+
+/** The opening tags of a page. */
+const tagsOf = (page: string) => [...page.matchAll(/<([a-zA-Z!][\w-]*)([^>]*)>/g)];
+
+/** Throws where a page could run or load anything: the elements and attributes that a report is made of are few. */
+function expectInert(page: string): void {
+	const elements = new Set(tagsOf(page).map(([, name]) => name!.toLowerCase()));
+	const structure =
+		'!doctype html head meta title style body header main section h1 h2 h3 p em strong sup ol li';
+	const tables = 'div table thead tbody tr th td small details summary pre figure figcaption';
+	const drawings = 'svg g path rect line text defs clippath';
+	const allowed = new Set(`${structure} ${tables} ${drawings}`.split(' '));
+	expect([...elements].filter((name) => !allowed.has(name))).toEqual([]);
+	for (const [tag, , attributes] of tagsOf(page)) {
+		const names = [...attributes!.replace(/"[^"]*"/g, '""').matchAll(/([\w:-]+)(?==)/g)].map(
+			([name]) => name,
+		);
+		expect(
+			names.filter((name) => /^(on|src|href|style|action)|xlink/i.test(name)),
+			tag,
+		).toEqual([]);
+	}
+	expect(page).not.toMatch(/https?:|@import|url\(/);
+}
+
+describe('report.html', () => {
+	test('shows the metrics, the verdict, all figures and the settings', async () => {
+		const { page } = await write();
+		for (const title of [
+			'F1 and ROC AUC per epoch',
+			'Validation loss',
+			'Training loss',
+			'ROC curve',
+			'Calibration',
+		]) {
+			expect(page).toContain(title);
+		}
+		expect(page.match(/<svg /g)).toHaveLength(6);
+		expect(page).toContain('In ROC AUC lora ');
+		expect(page).toContain('40 functions, 20 of them vulnerable');
+		expect(page).toContain('3 functions are longer than a sequence');
+		expect(page).toMatch(/all-positive<\/th>/);
+		expect(page).toContain('50 tokens/s');
+		expect(page).toContain('1.0 GiB of memory at most');
+		expect(page).toContain('type: lora');
+		expect(page).not.toContain('Synthetic');
+	});
+
+	test('loads nothing and runs nothing: its policy allows its own style sheet alone', async () => {
+		const { page } = await write();
+		expectInert(page);
+		const style = /<style>(.*)<\/style>/s.exec(page)![1]!;
+		const hash = createHash('sha256').update(style).digest('base64');
+		expect(page).toContain(
+			`content="default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'"`,
+		);
+	});
+
+	test('is the same for the same run', async () => {
+		const run = newRun();
+		const first = readFileSync((await writeReport(run)).report, 'utf8');
+		expect(readFileSync((await writeReport(run)).report, 'utf8')).toBe(first);
+	});
+
+	test('shows foreign text as text', async () => {
+		const hostile = `"><script>alert('1')</script><img src=x onerror=alert(1)>&lt;`;
+		const { page, card } = await write({
+			model: `models/${hostile.replaceAll('/', '')}`,
+			dataset: `data/x\u0000${hostile}`,
+			name: hostile,
+			weakness: hostile,
+			ids: (index) => `${index}${hostile}`,
+		});
+		expectInert(page);
+		expect(page).not.toMatch(/<script|<img/);
+		expect(page).toContain('&lt;script&gt;alert(&#39;1&#39;)');
+		expect(page).toContain('&amp;lt;');
+		const [, , ...body] = card.split(/^---\n/m);
+		expect(body.join('')).not.toMatch(/(?<!\\)<(script|img)/);
+	});
+
+	test('says that data are synthetic: on top, in the title, under every figure', async () => {
+		const { page, card } = await write({}, true);
+		expect(page.match(/Synthetic data/g)!.length).toBe(2 + 6);
+		expect(page).toMatch(/<title>Synthetic data: /);
+		expect(card).toContain('Synthetic data');
+		expect(parse(card.split('---\n')[1]!).tags).toContain('synthetic-data');
+	});
+
+	test('says why something is undefined', async () => {
+		const { page } = await write({ label: () => 0, threshold: null, epochs: 1 });
+		expect(page).toContain('no validation threshold is known');
+		expect(page).toContain('There is no threshold from validation');
+		expect(page).toMatch(/Undefined: [a-z ]+\./);
+		expect(page.match(/<svg /g)).toHaveLength(4);
+		expectInert(page);
+	});
+
+	test('has few points for a long training', async () => {
+		const { page } = await write({ epochs: 2000 });
+		expect(page).toContain('Each point is the mean of 7 optimiser steps.');
+		expect(page.length).toBeLessThan(1_000_000);
+	});
+});
+
+describe('README.md', () => {
+	test('has the metadata of a model card', async () => {
+		const { card } = await write({ model: 'owner/base-1.3b', threshold: 0.25 });
+		const [, frontMatter, ...rest] = card.split(/^---\n/m);
+		const metadata = parse(frontMatter!);
+		expect(metadata).toMatchObject({
+			library_name: 'peft',
+			pipeline_tag: 'text-classification',
+		});
+		const [result] = metadata['model-index'][0].results;
+		expect(result.dataset).toEqual({ type: 'rows', name: 'rows', split: 'test' });
+		const auc = result.metrics.find(({ type }: { type: string }) => type === 'roc_auc');
+		const [low, high] = auc.args.interval95;
+		expect(low).toBeLessThan(auc.value);
+		expect(high).toBeGreaterThan(auc.value);
+		expect(rest.join('')).toContain('from a probability of 0.25 on');
+		expect(rest.join('')).toContain('| ROC AUC |');
+	});
+
+	test('keeps hostile names inside their field', async () => {
+		const { card } = await write({ dataset: 'data/rows: [1]\n---\nlicense: mit #' });
+		const metadata = parse(card.split(/^---\n/m)[1]!);
+		expect(metadata.license).toBeUndefined();
+		expect(metadata['model-index'][0].results[0].dataset.type).toBe('rows: [1]\n---\nlicense: mit #');
+	});
+});
+
+describe('a run that is not whole', () => {
+	test.each(['metrics.jsonl', 'comparison.json', 'predictions.test.jsonl', 'config.yaml'])(
+		'without %s is refused',
+		async (file) => {
+			const run = newRun();
+			rmSync(path.join(run, file));
+			await expect(writeReport(run)).rejects.toMatchObject({
+				code: 'RUN_UNFINISHED',
+				place: run,
+				summary: expect.stringContaining(file),
+			});
+		},
+	);
+
+	test('names the line that is broken', async () => {
+		const run = newRun();
+		appendFileSync(path.join(run, 'metrics.jsonl'), '{"type":\n');
+		await expect(writeReport(run)).rejects.toMatchObject({
+			code: 'RUN_FILE',
+			place: `${path.join(run, 'metrics.jsonl')}:6`,
+		});
+	});
+});
