@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { demoCommand } from '../commands/demo.ts';
 import { doctorCommand } from '../commands/doctor.ts';
 import { evaluateCommand } from '../commands/evaluate.ts';
 import { modelCommand } from '../commands/model.ts';
@@ -25,6 +26,7 @@ const commands = [
 		info: async (...call) => (await model()).modelCommands.info(...call),
 		quantize: async (...call) => (await model()).modelCommands.quantize(...call),
 	}),
+	demoCommand(async (...call) => (await import('../demo/runDemo.ts')).runDemo(...call)),
 	doctorCommand,
 ];
 

@@ -17,6 +17,8 @@ export interface FunctionRow {
 	readonly repo?: string;
 	readonly path?: string;
 	readonly functionName?: string;
+	/** Generated, not written by anybody: results on it say so. */
+	readonly synthetic?: boolean;
 }
 
 /** Field names that other datasets use for the same thing; the first that a row has counts. */
@@ -55,7 +57,8 @@ export function readRow(value: unknown, line: number): FunctionRow | readonly st
 		const text = readText(fields, name, faults);
 		if (text !== undefined) texts[name] = text;
 	}
-	return faults.length > 0 ? faults : { id, code, label, ...texts };
+	const synthetic = fields.synthetic === true ? { synthetic: true } : {};
+	return faults.length > 0 ? faults : { id, code, label, ...texts, ...synthetic };
 }
 
 function field(fields: Record<string, unknown>, name: keyof typeof aliases): [string, unknown] {

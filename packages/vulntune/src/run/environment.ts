@@ -8,6 +8,8 @@ export function describeEnvironment(facts: {
 	readonly datasetHash: string;
 	readonly tokenizerHash: string;
 	readonly fingerprint: string;
+	/** Whether the dataset was generated. */
+	readonly synthetic?: boolean;
 }): object {
 	const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 	return {

@@ -7,6 +7,7 @@ import { selectNgram } from '../baselines/ngram/select.ts';
 import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
 import { textRows } from '../evaluation/evaluatedRows.ts';
+import { writeReport } from '../report/write-report.ts';
 import { openJsonlLog } from '../run/jsonl-log.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
@@ -45,6 +46,7 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 		datasetHash: dataset.hash,
 		tokenizerHash: '',
 		fingerprint: '',
+		synthetic: dataset.splits.test.some((row) => row.synthetic === true),
 	});
 	makeFolder(folder.adapter);
 	writeText(path.join(folder.adapter, NGRAM_FILE), serializeNgram(model, threshold));
@@ -61,6 +63,7 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	} finally {
 		metrics.close();
 	}
+	await writeReport(folder.root);
 	return { status: 'finished', summary };
 }
 

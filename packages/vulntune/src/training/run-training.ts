@@ -2,6 +2,7 @@ import { createBackend } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import type { Detector } from '../methods/detector.ts';
 import { type DetectorDescription, restoreDetector, saveDetector } from '../methods/saved-detector.ts';
+import { writeReport } from '../report/write-report.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
@@ -61,7 +62,9 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 		const detector = createDetectorOf(config, backend, data.folder);
 		try {
 			claimRunFolder(folder, mode);
-			return trainAndFinish(config, folder, data, detector, fingerprint, mode, signals);
+			const outcome = trainAndFinish(config, folder, data, detector, fingerprint, mode, signals);
+			if (outcome.status === 'finished') await writeReport(folder.root);
+			return outcome;
 		} finally {
 			detector.free();
 		}
@@ -94,6 +97,7 @@ function trainAndFinish(
 			datasetHash: data.dataset.hash,
 			tokenizerHash: data.tokenizer.hash,
 			fingerprint,
+			synthetic: data.dataset.splits.test.some((row) => row.synthetic === true),
 		});
 		const progress = openRunProgress(folder, state, target);
 		try {
