@@ -17,8 +17,14 @@ export function evaluatedRows(
 		probability: Number.isNaN(probabilities[index]!) ? null : probabilities[index]!,
 		group: row.commit,
 		functionName: row.functionName,
-		weakness: row.cwe,
+		weakness: weaknessOf(row.cwe),
 	}));
+}
+
+/** The first weakness class of a row; NVD's placeholders for "none given" are none. */
+function weaknessOf(cwe: string | undefined): string | undefined {
+	const classes = cwe?.split(',').map((name) => name.trim()) ?? [];
+	return classes.find((name) => name !== '' && !/^NVD-CWE-/i.test(name));
 }
 
 /** What the baselines read: the same text that the model sees. */

@@ -39,6 +39,7 @@ export async function prepareData(config: Config, required?: readonly SplitName[
 		const tokenizer = loadTokenizer(config.model);
 		checkTokenizer(tokenizer, folder.config);
 		const dataset = await loadDataset(config.data.path, required === undefined ? {} : { required });
+		checkStatusWeights(config, dataset);
 		const tokenized = (split: SplitName) => tokenizedSplit(config, dataset.splits[split], tokenizer);
 		const splits = {
 			train: await tokenized('train'),
@@ -63,6 +64,18 @@ export async function tokenizedSplit(
 	return splitData(rows, await tokenizeRows(rows, tokenizer, options), config.loss);
 }
 
+/** A weight for a status that no training row has would have no effect: a misspelling. */
+function checkStatusWeights(config: Config, dataset: Dataset): void {
+	const statuses = new Set(dataset.splits.train.map((row) => row.status));
+	const unknown = Object.keys(config.loss.statusWeights ?? {}).filter((status) => !statuses.has(status));
+	if (unknown.length === 0) return;
+	const present = [...statuses].filter((status) => status !== undefined);
+	throw inputError('STATUS_UNKNOWN', `no training row has the status ${unknown.join(', ')}`, {
+		place: 'loss.statusWeights',
+		remedy: present.length === 0 ? 'The rows have no status.' : `The rows have ${present.join(', ')}.`,
+	});
+}
+
 /** How packs are made and scored under a config. */
 export function scoringOf(config: Config, tokenizer: Tokenizer): ScoringOptions {
 	const tokens = packTokens(config, tokenizer);
@@ -70,6 +83,12 @@ export function scoringOf(config: Config, tokenizer: Tokenizer): ScoringOptions 
 		throw inputError('PRECISION_UNAVAILABLE', 'there is no int8 arithmetic in this version', {
 			place: 'training.precision',
 			remedy: 'Use bf16 or fp32.',
+		});
+	}
+	if (config.sequence.sharePrefixes) {
+		throw inputError('PREFIXES_UNAVAILABLE', 'prefixes are not shared in this version', {
+			place: 'sequence.sharePrefixes',
+			remedy: 'Leave it out, or set it to false.',
 		});
 	}
 	return {
