@@ -1,8 +1,11 @@
 // Dropout by a counter-based generator: which elements are kept is a function of seed, stream and the element's index,
 // so the backward pass and any other thread draw the same mask.
 #pragma once
+#if defined(SIMD_GENERIC) && defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "loops.h"
-#include "math.h"
 
 namespace vulntune::ISA {
 
@@ -28,73 +31,113 @@ inline DropoutMask makeDropoutMask(double seed, double stream, double probabilit
 	};
 }
 
-using PhiloxLanes = uint32_t __attribute__((vector_size(W * 4)));
-using PhiloxProducts = uint64_t __attribute__((vector_size(W * 4)));
+// 64-bit lanes; the lower half of each is one word of a generator's state, and the upper half means nothing.
+using Words = uint64_t __attribute__((vector_size(W * 4)));
+constexpr int wordLanes = W / 2;
 
-// Philox4x32-10 (Salmon et al. 2011) of W counters at once. A counter is (block, stream, 0, 0).
-struct PhiloxWords {
-	PhiloxLanes word[4];
-};
-
-// The low and high halves of x · factor, lane by lane, from products of even and odd lanes.
-inline void multiplyWide(PhiloxLanes x, uint32_t factor, PhiloxLanes& low, PhiloxLanes& high) {
-	const PhiloxProducts pairs = (PhiloxProducts)x;
-	const PhiloxProducts even = (pairs & 0xffffffffu) * uint64_t{factor};
-	const PhiloxProducts odd = (pairs >> 32) * uint64_t{factor};
-	low = x * factor;
-	high = (PhiloxLanes)((even >> 32) | (odd & 0xffffffff00000000u));
+// Products of the lower halves.
+inline Words multiplyLow(Words a, Words b) {
+#if defined(SIMD_AVX512)
+	return (Words)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(SIMD_AVX2)
+	return (Words)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+	return (Words)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#else
+	return (a & 0xffffffffu) * (b & 0xffffffffu);
+#endif
 }
 
-inline PhiloxWords philox(PhiloxLanes block, const DropoutMask& mask) {
-	PhiloxLanes c0 = block;
-	PhiloxLanes c1 = PhiloxLanes{} + mask.stream;
-	PhiloxLanes c2 = {};
-	PhiloxLanes c3 = {};
-	uint32_t k0 = mask.key0;
-	uint32_t k1 = mask.key1;
+// The four words of wordLanes counters (counter, stream, 0, 0), by Philox4x32-10 (Salmon et al. 2011).
+inline void philox(Words counters, const DropoutMask& mask, Words (&words)[4]) {
+	const Words multiplier0 = Words{} + 0xd2511f53u;
+	const Words multiplier1 = Words{} + 0xcd9e8d57u;
+	Words c0 = counters;
+	Words c1 = Words{} + mask.stream;
+	Words c2 = {};
+	Words c3 = {};
+	uint32_t key0 = mask.key0;
+	uint32_t key1 = mask.key1;
 	for (int round = 0; round < 10; round++) {
-		PhiloxLanes low0, high0, low1, high1;
-		multiplyWide(c0, 0xd2511f53, low0, high0);
-		multiplyWide(c2, 0xcd9e8d57, low1, high1);
-		c0 = high1 ^ c1 ^ k0;
-		c1 = low1;
-		c2 = high0 ^ c3 ^ k1;
-		c3 = low0;
-		k0 += 0x9e3779b9;
-		k1 += 0xbb67ae85;
+		const Words product0 = multiplyLow(c0, multiplier0);
+		const Words product1 = multiplyLow(c2, multiplier1);
+		c0 = (product1 >> 32) ^ c1 ^ (Words{} + key0);
+		c1 = product1;
+		c2 = (product0 >> 32) ^ c3 ^ (Words{} + key1);
+		c3 = product0;
+		key0 += 0x9e3779b9;
+		key1 += 0xbb67ae85;
 	}
-	return {{c0, c1, c2, c3}};
+	words[0] = c0;
+	words[1] = c1;
+	words[2] = c2;
+	words[3] = c3;
 }
+
+// Lanes a0 b0 a1 b1 … of the first halves of two vectors, and of the second halves.
+#if defined(SIMD_AVX512)
+#define FIRST_HALVES 0, 8, 1, 9, 2, 10, 3, 11
+#define SECOND_HALVES 4, 12, 5, 13, 6, 14, 7, 15
+#elif defined(SIMD_AVX2)
+#define FIRST_HALVES 0, 4, 1, 5
+#define SECOND_HALVES 2, 6, 3, 7
+#else
+#define FIRST_HALVES 0, 2
+#define SECOND_HALVES 1, 3
+#endif
+#if defined(__clang__)
+inline Words interleaveFirst(Words a, Words b) { return __builtin_shufflevector(a, b, FIRST_HALVES); }
+inline Words interleaveSecond(Words a, Words b) { return __builtin_shufflevector(a, b, SECOND_HALVES); }
+#else
+inline Words interleaveFirst(Words a, Words b) { return __builtin_shuffle(a, b, Words{FIRST_HALVES}); }
+inline Words interleaveSecond(Words a, Words b) { return __builtin_shuffle(a, b, Words{SECOND_HALVES}); }
+#endif
+#undef FIRST_HALVES
+#undef SECOND_HALVES
 
 // Elements that `dropoutFactors` makes at a time.
 constexpr int dropoutGroup = 4 * W;
 
-// factors[i] = 0 or mask.keptFactor for the elements first + i of the tensor, i < dropoutGroup; first is a multiple of 4.
-inline void dropoutFactors(float* factors, uint64_t first, const DropoutMask& mask) {
-	PhiloxLanes block;
-	for (int lane = 0; lane < W; lane++) block[lane] = lane;
-	const PhiloxWords words = philox(block + static_cast<uint32_t>(first / 4), mask);
-	uint32_t rows[4][W];
-	for (int j = 0; j < 4; j++) memcpy(rows[j], &words.word[j], sizeof rows[j]);
-	for (int lane = 0; lane < W; lane++) {
-		for (int j = 0; j < 4; j++) factors[4 * lane + j] = rows[j][lane] >= mask.threshold ? mask.keptFactor : 0.0f;
+// 0 or mask.keptFactor for the elements first … first + dropoutGroup - 1 of the tensor; first is a multiple of 4.
+inline void dropoutFactors(vf (&factors)[4], uint64_t first, const DropoutMask& mask) {
+	using Unsigned = uint32_t __attribute__((vector_size(W * 4)));
+	Words lane;
+	for (int i = 0; i < wordLanes; i++) lane[i] = i;
+	UNROLL for (int half = 0; half < 2; half++) {
+		Words words[4];
+		philox(lane + static_cast<uint32_t>(first / 4 + half * wordLanes), mask, words);
+		// Elements go counter by counter, each with its four words.
+		const Words front = (words[0] & 0xffffffffu) | words[1] << 32;
+		const Words back = (words[2] & 0xffffffffu) | words[3] << 32;
+		const Unsigned low = (Unsigned)interleaveFirst(front, back);
+		const Unsigned high = (Unsigned)interleaveSecond(front, back);
+		factors[2 * half] = low >= mask.threshold ? splat(mask.keptFactor) : zero();
+		factors[2 * half + 1] = high >= mask.threshold ? splat(mask.keptFactor) : zero();
 	}
 }
 
+// factor · x, and 0 for a dropped element even where x is infinite.
+inline vf dropElements(vf x, vf factor) { return factor == zero() ? zero() : factor * x; }
+
 // y[i] = dropout of x[i] for the elements first + i of the tensor, i < count. y may be x.
 inline void dropoutRun(float* y, const float* x, uint64_t first, int64_t count, const DropoutMask& mask) {
-	float factors[dropoutGroup];
+	vf factors[4];
 	int64_t done = 0;
 	while (done < count) {
-		const uint64_t element = first + done;
-		const int64_t skip = element % 4;
-		dropoutFactors(factors, element - skip, mask);
+		const int64_t skip = (first + done) % 4;
 		const int64_t here = minimum<int64_t>(dropoutGroup - skip, count - done);
-		forVectors(0, here, [&](int64_t i, auto n) {
-			const vf factor = load(factors + skip + i, n);
-			// A dropped element is 0 even where x is infinite.
-			store(y + done + i, factor == zero() ? zero() : factor * load(x + done + i, n), n);
-		});
+		dropoutFactors(factors, first + done - skip, mask);
+		const float* from = x + done;
+		float* to = y + done;
+		if (here == dropoutGroup) {
+			UNROLL for (int i = 0; i < 4; i++) store(to + i * W, dropElements(load(from + i * W), factors[i]));
+		} else {
+			float stored[dropoutGroup];
+			for (int i = 0; i < 4; i++) store(stored + i * W, factors[i]);
+			forVectors(0, here, [&](int64_t i, auto n) {
+				store(to + i, dropElements(load(from + i, n), load(stored + skip + i, n)), n);
+			});
+		}
 		done += here;
 	}
 }
