@@ -5,7 +5,16 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,7 +53,9 @@ const levels = [
  * working on kernels, VULNTUNE_ISAS=avx512,generic builds only these.
  */
 function translationUnits() {
-	const wanted = process.env.VULNTUNE_ISAS?.split(',').map((name) => name.trim().replace('-', '_'));
+	const wanted = (process.env.VULNTUNE_ISAS || undefined)
+		?.split(',')
+		.map((name) => name.trim().replace('-', '_'));
 	const chosen = levels.filter(
 		({ name, processor }) =>
 			(processor === undefined || processor === process.arch) && (wanted?.includes(name) ?? true),
@@ -101,10 +112,8 @@ function objectPath(compiler, unit) {
 		...[compiler.command, compiler.version, commonFlags.join(' '), unit.flags.join(' ')],
 		...files.map((file) => readFileSync(file)),
 	]);
-	return path.join(buildFolder, `${stemOf(unit)}-${key}.o`);
+	return path.join(buildFolder, `${unit.file.replace(/[/.]/g, '_')}-${key}.o`);
 }
-
-const stemOf = (unit) => unit.file.replace(/[/.]/g, '_');
 
 /** Compiles one unit unless its object is there. */
 async function compile(compiler, unit, object, includes) {
@@ -119,12 +128,16 @@ async function compile(compiler, unit, object, includes) {
 		{ maxBuffer: 1 << 26 },
 	);
 	if (process.env.VULNTUNE_ISAS) console.error(stderr);
-	for (const old of readdirSync(buildFolder)) {
-		if (old.startsWith(`${stemOf(unit)}-`) && old.endsWith('.o')) {
-			rmSync(path.join(buildFolder, old), { force: true });
-		}
-	}
 	renameSync(unfinished, object);
+}
+
+/** Another build may be about to link what it compiled a moment ago, so only objects that have lain for an hour go. */
+function removeOldObjects(kept) {
+	for (const name of readdirSync(buildFolder)) {
+		const file = path.join(buildFolder, name);
+		const old = Date.now() - statSync(file, { throwIfNoEntry: false })?.mtimeMs > 3_600_000;
+		if (/\.o(\.\d+)?$/.test(name) && old && !kept.includes(file)) rmSync(file, { force: true });
+	}
 }
 
 /** Runs `work` on all items, two at a time. */
@@ -171,6 +184,7 @@ async function build() {
 	await run(compiler.command, [...linkFlags, ...objects, '-o', unfinished]);
 	renameSync(unfinished, addonPath);
 	writeFileSync(stampPath, stamp);
+	removeOldObjects(objects);
 	return true;
 }
 

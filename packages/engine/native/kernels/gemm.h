@@ -115,10 +115,13 @@ void multiplyRows(
 				const TileFunction multiply = tileFunctions<arithmetic>.forRows[panelRow(panel + 1) - row];
 				tile.a = packedA + (block * rowPanels + panel) * panelSize;
 				tile.b = packedB;
+				tile.ahead = tile.a + panelSize;
 				for (int64_t n = column; n < endColumn; n += tileColumns, tile.b += panelStride) {
 					tile.c = c + (firstRow + row) * cStride + n;
 					tile.columns = static_cast<int>(minimum<int64_t>(tileColumns, endColumn - n));
 					multiply(tile);
+					// The next panel of A is whole in the cache before it is needed; going on would fetch what never is.
+					tile.ahead = tile.ahead < tile.a + 2 * panelSize ? tile.ahead + tile.depth * cacheLine : tile.a;
 				}
 			}
 		}

@@ -99,6 +99,7 @@ void updateLowRank(Pool& pool, const LowRankUpdate& u, const Inner& inner, const
 		const bool direct = u.resultMask == nullptr;
 		Tile tile;
 		tile.a = packedNarrow;
+		tile.ahead = packedNarrow;
 		tile.depth = sizes.outerSteps;
 		tile.cStride = u.resultWidth;
 		tile.scale = u.resultScale;

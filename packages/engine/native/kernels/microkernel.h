@@ -40,6 +40,8 @@ constexpr int tileColumns = tileVectors * W;
 constexpr int depthBlock = 384;
 constexpr int rowStride = depthBlock + 16;
 
+constexpr int cacheLine = 16;  // floats
+
 struct Tile {
 	const float* a;   // [rows, rowStride] steps
 	const float* b;   // [depth, tileColumns] steps
@@ -47,6 +49,8 @@ struct Tile {
 	float* c;         // [rows, tileColumns] inside a matrix
 	int64_t cStride;
 	int columns;      // of the tile that exist, 1 … tileColumns
+	// What the tiles after this one read from far memory: a cache line is fetched at each step.
+	const float* ahead;
 	float scale;
 	bool accumulate;
 };
@@ -70,12 +74,11 @@ __attribute__((noinline)) void multiplyTile(const Tile& tile) {
 	}
 	const float* a = tile.a;
 	const float* b = tile.b;
+	const float* ahead = tile.ahead;
 	for (int64_t depth = tile.depth; depth > 0; depth--) {
 		vf row[tileVectors];
-		UNROLL for (int v = 0; v < tileVectors; v++) {
-			row[v] = load(b + v * W);
-			__builtin_prefetch(b + v * W + 16 * tileColumns);
-		}
+		UNROLL for (int v = 0; v < tileVectors; v++) row[v] = load(b + v * W);
+		__builtin_prefetch(ahead, 0, 2);
 		UNROLL for (int r = 0; r < rows; r++) {
 			const vf element = splat(a[r * rowStride]);
 			UNROLL for (int v = 0; v < tileVectors; v++) {
@@ -83,6 +86,7 @@ __attribute__((noinline)) void multiplyTile(const Tile& tile) {
 			}
 		}
 		a++;
+		ahead += cacheLine;
 		b += tileColumns;
 	}
 	const vf scale = splat(tile.scale);
