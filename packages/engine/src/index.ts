@@ -82,6 +82,7 @@ export {
 	type QuantizedMatrix4,
 	quantizeFourBit,
 	type ValueType,
+	valueTypeOf,
 } from './quantize/fourBit.ts';
 export { type QuantizedMatrix8, quantizeInt8 } from './quantize/int8.ts';
 export {
@@ -95,7 +96,15 @@ export {
 } from './quantize/matrix.ts';
 export { type QuantileBits, type QuantileReading, quantileCodebook } from './quantize/quantileCodebook.ts';
 export { type QuantileMatrix, type QuantileType, quantizeQuantile } from './quantize/quantileMatrix.ts';
-export { type QuantizationError, quantizationError } from './quantize/quantizationError.ts';
+export {
+	addErrors,
+	describeErrors,
+	type ErrorSums,
+	errorSums,
+	noErrors,
+	type QuantizationError,
+	quantizationError,
+} from './quantize/quantizationError.ts';
 export { quantizedMatrixEntries, readQuantizedMatrix } from './quantize/storedMatrix.ts';
 export { normalQuantile } from './random/normalQuantile.ts';
 export { philox } from './random/philox.ts';

@@ -49,6 +49,16 @@ export { evaluateScores } from './metrics/evaluateScores.ts';
 export type { Evaluation, Metric } from './metrics/evaluation.ts';
 export type { ScoredRows } from './metrics/metricDefinitions.ts';
 export { curveOf } from './metrics/ranking.ts';
+export {
+	type AdapterInfo,
+	type MatrixErrors,
+	type ModelInfo,
+	type QuantizeOptions,
+	type QuantizeReport,
+	quantizeModel,
+	readAdapterInfo,
+	readModelInfo,
+} from './model/index.ts';
 export { classObjective } from './objectives/class-objective.ts';
 export { answerTokens, nextTokenObjective } from './objectives/next-token-objective.ts';
 export type { Objective, ObjectiveOptions, PackLabels } from './objectives/objective.ts';
@@ -58,6 +68,15 @@ export type { PackingOptions, Piece } from './packing/options.ts';
 export { buildPack, type Pack } from './packing/pack.ts';
 export { type PackPlan, packFunctions } from './packing/packFunctions.ts';
 export { separatorPositions } from './packing/separatorPositions.ts';
+export {
+	type ReportData,
+	type ReportOptions,
+	readRun,
+	renderModelCard,
+	renderPage,
+	type WrittenReport,
+	writeReport,
+} from './report/index.ts';
 export { type PassOptions, type PassResult, scorePack, trainOnPack } from './training/micro-batch.ts';
 export { createOptimizer, type Optimizer } from './training/optimizer.ts';
 export {

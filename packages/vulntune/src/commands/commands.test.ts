@@ -241,6 +241,8 @@ describe('doctor', () => {
 			cpu: 'some processor',
 			instructionSets: [],
 			nativeFailure: { reason: 'building the native kernels failed', details: 'no C++ compiler found' },
+			diskFreeBytes: 2 ** 35,
+			tokenCacheFolder: 'cache',
 			fits: [],
 		});
 		expect(text).toContain('building the native kernels failed');

@@ -28,6 +28,8 @@ export function describeMachine(report: MachineReport): string {
 		`backend   ${report.backend}${report.isa === null ? '' : `, ${report.isa}`}, threads: ${report.threads}`,
 		`cpu       ${report.cpu} (${report.platform}); kernels for ${sets.join(', ') || 'none'}`,
 		`memory    ${formatBytes(report.memoryBytes)}, free: ${formatBytes(report.freeMemoryBytes)}`,
+		`disk      ${report.diskFreeBytes === null ? 'unknown' : formatBytes(report.diskFreeBytes)} free in the working folder`,
+		`tokens    kept in ${report.tokenCacheFolder}`,
 		`gpus      ${gpus.map(({ name, memoryBytes }) => `${name} (${formatBytes(memoryBytes)})`).join(', ') || 'none'}`,
 		`node      ${report.node}`,
 	];
@@ -40,9 +42,10 @@ export function describeMachine(report: MachineReport): string {
 		);
 	}
 	lines.push('', 'Would fit (estimates for adapters of rank 8, 512 tokens):');
-	for (const { model, method, bytes, fits } of report.fits) {
+	for (const { model, method, bytes, checkpointing, fits } of report.fits) {
+		const how = fits && checkpointing ? '  with training.checkpointing' : '';
 		lines.push(
-			`  ${fits ? 'yes' : 'no '}  ${model.padEnd(24)}${method.padEnd(7)}${formatBytes(bytes).padStart(9)}`,
+			`  ${fits ? 'yes' : 'no '}  ${model.padEnd(24)}${method.padEnd(7)}${formatBytes(bytes).padStart(9)}${how}`,
 		);
 	}
 	return lines.join('\n');

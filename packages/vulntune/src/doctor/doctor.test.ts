@@ -14,6 +14,7 @@ describe('the report on a machine', () => {
 		expect(report.threads).toBeGreaterThanOrEqual(1);
 		expect(report.memoryBytes).toBeGreaterThan(2 ** 28);
 		expect(report.memoryBytes).toBeLessThanOrEqual(os.totalmem());
+		expect(report.diskFreeBytes).toBeGreaterThanOrEqual(0);
 		for (const { bytes, fits } of report.fits) expect(fits).toBe(bytes <= report.memoryBytes);
 	});
 });
@@ -30,6 +31,17 @@ describe('what fits', () => {
 		expect(bytes(model, 'lora') / 26e9).toBeCloseTo(1, 0);
 		expect(bytes('SmolLM2-135M', 'qlora')).toBeLessThan(2 ** 30);
 	});
+});
+
+it('turns to checkpointing where memory is short, and then gives up', () => {
+	const qlora = (memoryBytes: number) =>
+		whatFits(memoryBytes).find((fit) => fit.model === 'DeepSeek-Coder-1.3B' && fit.method === 'qlora')!;
+	const ample = qlora(2 ** 40);
+	expect(ample).toMatchObject({ checkpointing: false, fits: true });
+	const short = qlora(ample.bytes - 1);
+	expect(short).toMatchObject({ checkpointing: true, fits: true });
+	expect(short.bytes).toBeLessThan(ample.bytes);
+	expect(qlora(short.bytes - 1)).toEqual({ ...short, fits: false });
 });
 
 it('reads the list of GPUs and skips what is none', () => {

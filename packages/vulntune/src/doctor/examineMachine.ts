@@ -1,5 +1,7 @@
+import { statfsSync } from 'node:fs';
 import os from 'node:os';
 import { cpuFeatures } from '@vulntune/engine/backends/cpu/features.ts';
+import { defaultTokenCacheFolder } from '../data/tokenCache.ts';
 import { findGpus, type Gpu } from './gpus.ts';
 import { type Fit, whatFits } from './whatFits.ts';
 
@@ -22,6 +24,10 @@ export interface MachineReport {
 	readonly instructionSets: readonly { readonly name: string; readonly supported: boolean }[];
 	/** Why there are no native kernels; null where they are there. */
 	readonly nativeFailure: { readonly reason: string; readonly details: string | null } | null;
+	/** Space for runs in the working folder; null where the file system does not tell. */
+	readonly diskFreeBytes: number | null;
+	/** Where token ids of datasets are kept between runs. */
+	readonly tokenCacheFolder: string;
 	readonly fits: readonly Fit[];
 }
 
@@ -45,6 +51,8 @@ export async function examineMachine(): Promise<MachineReport> {
 			features.failure === undefined
 				? null
 				: { reason: features.failure.reason, details: features.failure.details ?? null },
+		diskFreeBytes: freeDisk(process.cwd()),
+		tokenCacheFolder: defaultTokenCacheFolder(),
 		fits: whatFits(memoryBytes),
 	};
 }
@@ -53,4 +61,13 @@ export async function examineMachine(): Promise<MachineReport> {
 function availableMemory(): number {
 	const limit = process.constrainedMemory();
 	return limit > 0 ? Math.min(limit, os.totalmem()) : os.totalmem();
+}
+
+function freeDisk(folder: string): number | null {
+	try {
+		const { bavail, bsize } = statfsSync(folder);
+		return bavail * bsize;
+	} catch {
+		return null;
+	}
 }

@@ -1,10 +1,10 @@
-import type { QuantizationError } from '@vulntune/engine';
 import {
 	addErrors,
 	describeErrors,
 	type ErrorSums,
 	noErrors,
-} from '@vulntune/engine/quantize/quantizationError.ts';
+	type QuantizationError,
+} from '@vulntune/engine';
 
 /** What became of the matrices of one kind, or of all. */
 export interface MatrixErrors extends QuantizationError {

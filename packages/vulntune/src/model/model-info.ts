@@ -57,7 +57,7 @@ export interface ModelInfo {
 		readonly specialTokens: number;
 		readonly hash: string;
 	} | null;
-	/** Estimates for fine-tuning adapters of rank 8 at 512 tokens, with checkpointing. */
+	/** Estimates for fine-tuning adapters of rank 8 at 512 tokens, without checkpointing. */
 	readonly trainingBytes: { readonly qlora: number; readonly lora: number };
 	/** How it was trained, where it is a detector of ours. */
 	readonly detector: DetectorDescription | null;
@@ -123,7 +123,7 @@ export function readModelInfo(folder: string): ModelInfo {
 			weights: model === undefined ? null : storedWeights(model.weights),
 			quantization: quantizationOf(config, model),
 			tokenizer: tokenizer === undefined ? null : describeTokenizer(tokenizer),
-			trainingBytes: estimateAdapterBytes(config),
+			trainingBytes: estimateAdapterBytes(config, false),
 			detector: readDescription(folder) ?? null,
 			problems: problems.map(({ code, message }) => ({ code, message })),
 		};

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
 	dequantizeMatrix,
+	errorSums,
 	expectedTensors,
 	inputError,
 	type ModelFolder,
@@ -14,11 +15,10 @@ import {
 	readFloat32,
 	type SafetensorsEntry,
 	VulntuneError,
+	valueTypeOf,
 	writeSafetensors,
 	writeShardedSafetensors,
 } from '@vulntune/engine';
-import { valueTypeOf } from '@vulntune/engine/quantize/fourBit.ts';
-import { errorSums } from '@vulntune/engine/quantize/quantizationError.ts';
 import { createErrorTable, type MatrixErrors } from './error-table.ts';
 import { checkOutput, copyCompanions, installModel, makeStaging } from './model-files.ts';
 import { writeQuantizedConfig } from './quantized-config.ts';

@@ -4,9 +4,9 @@ import {
 	parseJsonObject,
 	type QuantizedType,
 	readSmallFile,
+	valueTypeOf,
 	writeFileAtomically,
 } from '@vulntune/engine';
-import { valueTypeOf } from '@vulntune/engine/quantize/fourBit.ts';
 import { configFileName } from './model-files.ts';
 
 /** Writes the model's config.json with a `quantization_config` that says how the linear layers are stored. */
