@@ -129,7 +129,14 @@ void Pool::runTasks(int64_t count, TaskFunction function, void* context) {
 	state->announce();
 	state->takeTasks(0);
 	state->open.store(false);
-	while (state->active.load() != 0) relax();
+	for (int spins = 0; state->active.load() != 0; spins++) {
+		// Where more threads want to run than there are cores, the one waited for may need this one's.
+		if (spins < 4096) {
+			relax();
+		} else {
+			std::this_thread::yield();
+		}
+	}
 }
 
 void Pool::reserve(size_t sharedBytes, size_t threadBytes) {

@@ -75,5 +75,5 @@ export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
 		name: 'cpu',
 		description: `${isa}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
 		close: () => device.close(),
-	} as Backend;
+	};
 }
