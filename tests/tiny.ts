@@ -9,10 +9,15 @@ import {
 	parseModelConfig,
 	writeSafetensors,
 } from '@vulntune/engine';
+import { loadNative } from '@vulntune/engine/backends/cpu/native.ts';
 import { trainTokenizer } from '@vulntune/engine/formats/tokenizer-training/trainTokenizer.ts';
 import { writeTokenizer } from '@vulntune/engine/formats/tokenizer-training/writeTokenizer.ts';
 import { afterAll } from 'vitest';
 import { type Config, resolveConfig } from 'vulntune';
+
+/** Where whole runs are tested: on the native kernels where they are built; VULNTUNE_TEST_BACKEND decides otherwise. */
+export const testBackend =
+	process.env.VULNTUNE_TEST_BACKEND ?? (loadNative().addon === undefined ? 'reference' : 'cpu');
 
 /** A folder that is gone after the tests of the file. */
 export function temporaryFolder(): string {

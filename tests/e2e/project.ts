@@ -1,9 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { temporaryFolder, writeTinyDataset, writeTinyModel } from '../tiny.ts';
-
-/** Where kernels run in these tests; VULNTUNE_TEST_BACKEND=cpu runs them on the native kernels. */
-export const testBackend = process.env.VULNTUNE_TEST_BACKEND ?? 'reference';
+import { temporaryFolder, testBackend, writeTinyDataset, writeTinyModel } from '../tiny.ts';
 
 /** A folder as a user might have it: a base model, a dataset and a config. */
 export interface Project {

@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type Config, runTraining } from 'vulntune';
+import { evaluateRun } from '../../packages/vulntune/src/evaluation/evaluateRun.ts';
+import { readPredictions } from '../../packages/vulntune/src/evaluation/predictions.ts';
+import { runNgram } from '../../packages/vulntune/src/training/run-ngram.ts';
+import { temporaryFolder, testBackend, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';
+
+const root = temporaryFolder();
+const model = writeTinyModel(path.join(root, 'model'));
+const data = writeTinyDataset(path.join(root, 'data'), { train: 12, valid: 6, test: 6 });
+const fresh = { resume: false, overwrite: false };
+const silent = { emit: () => {}, interrupted: () => false };
+
+type Overrides = Readonly<Record<string, string>>;
+
+function configOf(name: string, overrides: Overrides): Config {
+	const output = path.join(root, name.replaceAll(/\W+/g, '-'));
+	const backend = { 'backend.type': testBackend };
+	const common = { 'training.accumulation': '2', 'training.warmupSteps': '0', 'method.dropout': '0' };
+	return tinyConfig({ model, data, output }, { ...backend, ...common, ...overrides });
+}
+
+const qlora = (base: string): Overrides => ({ 'method.type': 'qlora', 'method.base': base });
+const nextToken: Overrides = {
+	objective: 'nextToken',
+	'nextToken.positive': 'YES',
+	'nextToken.negative': 'NO',
+	'nextToken.prompt': ' Vulnerable? ',
+	'sequence.length': '128',
+};
+
+const variants: Record<string, Overrides> = {
+	'qlora nf4': qlora('nf4'),
+	'qlora nf4 without double quantisation': { ...qlora('nf4'), 'method.doubleQuantization': 'false' },
+	'qlora fp4': qlora('fp4'),
+	'qlora int8': qlora('int8'),
+	'qlora quantile3': qlora('quantile3'),
+	'lora on attention': { 'method.targets': 'attention' },
+	'lora on named layers': { 'method.targets': '[q_proj, down_proj]' },
+	'lora, rank-stabilised': { 'method.rsLora': 'true' },
+	'lora on a bf16 base': { 'method.base': 'bf16' },
+	'full fine-tuning': { 'method.type': 'full', 'training.learningRate': '0.003' },
+	'head, last token': { 'method.type': 'head' },
+	'head, first token': { 'method.type': 'head', 'head.pool': 'first' },
+	'head, mean': { 'method.type': 'head', 'head.pool': 'mean' },
+	'head, maximum': { 'method.type': 'head', 'head.pool': 'max' },
+	'head with a hidden layer': { 'method.type': 'head', 'head.pool': 'mean', 'head.hidden': '8' },
+	'lora under a head with a hidden layer': { 'head.hidden': '8' },
+	'next token, qlora': { ...nextToken, ...qlora('nf4') },
+	'next token, lora': nextToken,
+	'next token, full': { ...nextToken, 'method.type': 'full', 'training.learningRate': '0.003' },
+	'cross-entropy, mean': { 'loss.type': 'crossEntropy', 'loss.reduction': 'mean' },
+	'focal, detached': { 'loss.gamma': '2', 'loss.gradient': 'detached' },
+	'focal with alpha': { 'loss.gamma': '2', 'loss.alpha': '0.4' },
+	'focal with an alpha per class, mean': { 'loss.alpha': '[0.5, 0.8]', 'loss.reduction': 'mean' },
+	'weights per class': { 'loss.classWeights': '[1, 2]' },
+	'weights per status': { 'loss.statusWeights': '{VULNERABLE: 3, FIXED: 1}' },
+	'leaky packs as they arrive': { 'sequence.packing': 'leaky', 'sequence.order': 'arrival' },
+	'one function a sequence': { 'sequence.packing': 'none' },
+	windows: { 'sequence.length': '32', 'sequence.largeFunctions': 'window' },
+	'bf16 and checkpointing': { 'training.precision': 'bf16', 'training.checkpointing': 'true' },
+	'linear schedule without clipping': { 'training.schedule': 'linear', 'training.clipNorm': 'null' },
+};
+
+describe.each(Object.entries(variants))('%s', (name, overrides) => {
+	it('learns, and its adapter gives its predictions again', async () => {
+		const config = configOf(name, overrides);
+		const outcome = await runTraining(config, fresh, silent);
+		expect(outcome.status).toBe('finished');
+		const losses = lossPerEpoch(config.output);
+		expect(losses.at(-1)!).toBeLessThan(losses[0]!);
+		await expectSamePredictions(config.output);
+	});
+});
+
+describe('method.from', () => {
+	it.each(['qlora nf4', 'lora under a head with a hidden layer'])(
+		'starts %s from what was trained',
+		async (name) => {
+			const first = configOf(name, variants[name]!);
+			const overrides = { ...variants[name]!, 'method.from': first.output };
+			// steps too small to change a float32: what is scored is what was loaded
+			const same = configOf(`${name} again`, { ...overrides, 'training.learningRate': '1e-30' });
+			expect((await runTraining(same, fresh, silent)).status).toBe('finished');
+			expect(await probabilities(same.output)).toEqual(await probabilities(first.output));
+
+			const further = configOf(`${name} further`, overrides);
+			expect((await runTraining(further, fresh, silent)).status).toBe('finished');
+			expect(await probabilities(further.output)).not.toEqual(await probabilities(first.output));
+			await expectSamePredictions(further.output);
+		},
+	);
+});
+
+it('n-grams give their predictions again', async () => {
+	const config = configOf('ngram', { 'method.type': 'ngram' });
+	expect((await runNgram(config, fresh, silent)).status).toBe('finished');
+	await expectSamePredictions(config.output);
+});
+
+it('early stopping ends a training that does not improve', async () => {
+	const overrides = {
+		'training.earlyStopping': '1',
+		'training.epochs': '5',
+		'training.learningRate': '1e-30',
+	};
+	const config = configOf('early', overrides);
+	await runTraining(config, fresh, silent);
+	expect(lossPerEpoch(config.output)).toHaveLength(2);
+});
+
+/** Mean loss of the optimiser steps of each epoch. */
+function lossPerEpoch(output: string): number[] {
+	const losses: number[][] = [];
+	for (const line of readFileSync(path.join(output, 'metrics.jsonl'), 'utf8').trimEnd().split('\n')) {
+		const record = JSON.parse(line);
+		if (record.type === 'step') (losses[record.epoch - 1] ??= []).push(record.loss);
+	}
+	return losses.map((values) => values.reduce((sum, value) => sum + value, 0) / values.length);
+}
+
+async function probabilities(output: string): Promise<(number | null)[]> {
+	const predictions = await readPredictions(path.join(output, 'predictions.test.jsonl'));
+	return predictions.map(({ probability }) => probability);
+}
+
+/** Scoring the test split again from the run folder gives exactly what the run wrote down. */
+async function expectSamePredictions(output: string): Promise<void> {
+	const progress = () => {};
+	const again = await evaluateRun(output, { data: undefined, split: 'test' }, progress, progress);
+	expect([...again.probabilities]).toEqual(await probabilities(output));
+}
