@@ -1,5 +1,5 @@
 /**
- * Builds the native addon: `node packages/engine/native/build.mjs`. Needs a C++20 compiler (g++ 11, clang++ 14 or
+ * Builds the native addon: `node packages/engine/native/build.mjs`. Needs a C++20 compiler (g++ 12, clang++ 14 or
  * newer; the variable CXX names another) and nothing else: Node's C headers come from the package
  * `node-api-headers`. Plain JavaScript, since the installing Node may be too old to run TypeScript.
  */
