@@ -1,0 +1,72 @@
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
+import { cpuFeatures, createPeakMeter } from '@vulntune/engine';
+import { interleave } from './interleave.ts';
+import type { BenchOptions } from './options.ts';
+
+export interface Machine {
+	readonly cpu: string;
+	readonly cores: number;
+	readonly memoryBytes: number;
+	readonly system: string;
+	readonly node: string;
+	/** What the kernels ran on. */
+	readonly isa: string;
+	readonly threads: number;
+	/** Processes that wanted to run in the minute before the bench: above 0, others were taking time from it. */
+	readonly loadBefore: number;
+	/** GFLOP/s of a loop of multiply-adds in registers, by instruction set and arithmetic. */
+	readonly peaks: Readonly<Record<string, { readonly fp32: number; readonly bf16: number | null }>>;
+}
+
+const PEAK_MILLISECONDS = 30;
+
+/** Facts of this machine, and the peak of every instruction set that it has. */
+export async function describeMachine(options: BenchOptions): Promise<Machine> {
+	const loadBefore = loadavg()[0]!;
+	const meters = cpuFeatures()
+		.instructionSets.filter((set) => set.supported && (set.automatic || set.name === options.isa))
+		.map(({ name }) => ({ name, meter: createPeakMeter(name, options.threads) }));
+	const cases = meters.flatMap(({ name, meter }) =>
+		(['fp32', 'bf16'] as const).map((arithmetic) => ({
+			name: `${name} ${arithmetic}`,
+			measure: () => (meter.measure(arithmetic, PEAK_MILLISECONDS) ?? 0) / 1e9,
+		})),
+	);
+	const medians = await interleave(cases, options.rounds);
+	for (const { meter } of meters) meter.close();
+	return {
+		cpu: cpus()[0]?.model.trim() ?? 'unknown',
+		cores: availableParallelism(),
+		memoryBytes: totalmem(),
+		system: `${process.platform} ${process.arch}`,
+		node: process.versions.node,
+		isa: options.isa,
+		threads: options.threads,
+		loadBefore,
+		peaks: Object.fromEntries(
+			meters.map(({ name }) => [
+				name,
+				{ fp32: medians.get(`${name} fp32`)!, bf16: medians.get(`${name} bf16`)! || null },
+			]),
+		),
+	};
+}
+
+/** What the limits of a section are taken from: the peak of fp32 and of what `precision: bf16` computes in. */
+export interface Peaks {
+	/** Operations per second now. */
+	measure(precision: 'fp32' | 'bf16'): number;
+	close(): void;
+}
+
+/** On an instruction set without bfloat16 arithmetic `bf16` computes in fp32, so that is its limit. */
+export function openPeaks(options: BenchOptions): Peaks {
+	const meter = createPeakMeter(options.isa, options.threads);
+	return {
+		measure(precision) {
+			const bf16 = precision === 'bf16' ? meter.measure('bf16', PEAK_MILLISECONDS) : undefined;
+			return bf16 ?? meter.measure('fp32', PEAK_MILLISECONDS)!;
+		},
+		close: () => meter.close(),
+	};
+}

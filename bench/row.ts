@@ -1,0 +1,73 @@
+/** A figure of the bench, as `--json` prints it. Ratios are to the limit and to the peer of the same run. */
+export interface BenchRow {
+	readonly name: string;
+	readonly value: number;
+	readonly unit: string;
+	/** The most that this machine allows, in the same unit; null where nothing sets one. */
+	readonly limit: number | null;
+	readonly ofLimit: number | null;
+	/** The best of the other programs; null with `peerAbsent` where there is none. */
+	readonly peer: { readonly name: string; readonly value: number } | null;
+	readonly peerAbsent?: string;
+	readonly ofPeer: number | null;
+	/** In words; null where nothing is asked of the figure. */
+	readonly target: string | null;
+	/** null where there is no target, or where the peer that it speaks of is absent and the rest is met. */
+	readonly met: boolean | null;
+}
+
+export interface Condition {
+	readonly of: 'value' | 'limit' | 'peer';
+	/** A ratio, or a value in the row's unit. */
+	readonly atLeast?: number;
+	readonly atMost?: number;
+}
+
+export interface RowSource {
+	readonly name: string;
+	readonly value: number;
+	readonly unit: string;
+	readonly limit?: number | undefined;
+	readonly peer?: { readonly name: string; readonly value: number } | undefined;
+	readonly peerAbsent?: string | undefined;
+	readonly target?: readonly Condition[];
+}
+
+/** A row with its ratios, and whether it meets its target. */
+export function benchRow(source: RowSource): BenchRow {
+	const { name, value, unit, limit, peer, peerAbsent, target = [] } = source;
+	const ratios = {
+		value,
+		limit: limit === undefined ? undefined : value / limit,
+		peer: peer === undefined ? undefined : value / peer.value,
+	};
+	const outcomes = target.map((condition) => outcome(condition, ratios[condition.of]));
+	return {
+		name,
+		value,
+		unit,
+		limit: limit ?? null,
+		ofLimit: ratios.limit ?? null,
+		peer: peer ?? null,
+		...(peer === undefined && peerAbsent !== undefined ? { peerAbsent } : {}),
+		ofPeer: ratios.peer ?? null,
+		target: target.length === 0 ? null : target.map((condition) => inWords(condition, unit)).join(', '),
+		met: target.length === 0 ? null : together(outcomes),
+	};
+}
+
+function outcome(condition: Condition, value: number | undefined): boolean | null {
+	if (value === undefined) return null;
+	return value >= (condition.atLeast ?? -Infinity) && value <= (condition.atMost ?? Infinity);
+}
+
+/** False if one is false, else null if one can't be told. */
+function together(outcomes: readonly (boolean | null)[]): boolean | null {
+	if (outcomes.includes(false)) return false;
+	return outcomes.includes(null) ? null : true;
+}
+
+function inWords(condition: Condition, unit: string): string {
+	const bound = condition.atLeast === undefined ? `<= ${condition.atMost}` : `>= ${condition.atLeast}`;
+	return condition.of === 'value' ? `${bound} ${unit}` : `${bound} of ${condition.of}`;
+}
