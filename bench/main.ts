@@ -42,7 +42,6 @@ try {
 	}
 } catch (error) {
 	if (!(error instanceof VulntuneError || error instanceof TypeError)) throw error;
-	console.error(error.message);
-	console.error(error instanceof VulntuneError ? (error.remedy ?? '') : `\n${USAGE}`);
+	console.error(error instanceof VulntuneError ? error.message : `${error.message}\n\n${USAGE}`);
 	process.exitCode = 2;
 }
