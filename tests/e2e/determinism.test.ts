@@ -1,0 +1,27 @@
+import { loadNative } from '@vulntune/engine/backends/cpu/native.ts';
+import { describe, expect, it } from 'vitest';
+import { vulntune } from './command-line.ts';
+import { createProject } from './project.ts';
+import { resultsOf } from './run-results.ts';
+
+const native = loadNative();
+if (native.addon === undefined) console.warn(`skipped: runs on the cpu backend (${native.reason})`);
+
+describe.skipIf(native.addon === undefined)('the same run on the cpu backend', () => {
+	const project = createProject();
+
+	async function run(output: string, threads: number): Promise<Record<string, string>> {
+		const backend = ['--backend', 'cpu', '--backend.threads', String(threads)];
+		const method = ['--method.type', 'qlora', '--method.base', 'nf4', '--training.precision', 'bf16'];
+		const argv = ['train', 'config.yaml', '--output', output, ...backend, ...method];
+		const { code, stderr } = await vulntune(argv, { cwd: project.root });
+		expect(code, stderr).toBe(0);
+		return resultsOf(project.inside(output));
+	}
+
+	it('has the same bytes a second time, and with two threads', async () => {
+		const first = await run('first', 1);
+		expect(await run('second', 1)).toEqual(first);
+		expect(await run('threads', 2)).toEqual(first);
+	});
+});

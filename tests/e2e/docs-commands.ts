@@ -1,0 +1,86 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { projectRoot } from './command-line.ts';
+
+/** A command line that a document shows. */
+export interface ShownCommand {
+	/** `README.md:27` */
+	readonly place: string;
+	/** Words, the program first; `npx` before it is left out. */
+	readonly words: readonly string[];
+}
+
+/** Every command of the README and the other documents: lines of `sh` blocks, and inline code that starts with `vulntune`. */
+export function shownCommands(): ShownCommand[] {
+	const files = [
+		...globSync('*.md', { cwd: projectRoot }),
+		...globSync('docs/**/*.md', { cwd: projectRoot }),
+	];
+	return files
+		.toSorted()
+		.flatMap((file) => commandsOf(readFileSync(path.join(projectRoot, file), 'utf8'), file));
+}
+
+/** The same for one document's text. */
+export function commandsOf(text: string, file: string): ShownCommand[] {
+	const commands: ShownCommand[] = [];
+	let fence: string | undefined;
+	let continued = '';
+	for (const [index, line] of text.split('\n').entries()) {
+		const place = `${file}:${index + 1}`;
+		const mark = /^\s*```(\w*)/.exec(line);
+		if (mark !== null) {
+			fence = fence === undefined ? mark[1]! : undefined;
+			continue;
+		}
+		if (fence === undefined) {
+			for (const [, code] of line.matchAll(/`((?:npx )?vulntune [^`]+|npm (?:run|test|ci)\b[^`]*)`/g)) {
+				add(code!, place);
+			}
+		} else if (['sh', 'bash', 'shell'].includes(fence)) {
+			continued += line;
+			if (continued.endsWith('\\')) {
+				continued = continued.slice(0, -1);
+				continue;
+			}
+			add(continued, place);
+			continued = '';
+		}
+	}
+	return commands;
+
+	function add(line: string, place: string): void {
+		// a comment, a prompt, and the brackets of <placeholders> and [options]
+		const code = line
+			.replace(/(^|\s)#.*$/, '')
+			.replace(/^\s*\$ /, '')
+			.replace(/<([\w.-]+)>|\[([^\]]+)\]/g, '$1$2');
+		for (const part of code.split(/&&|\|\||[;|]/)) {
+			// variables before a command, and what it is redirected to, are the shell's
+			const words = part
+				.replace(/\d?>+\s*\S+/g, '')
+				.trim()
+				.split(/\s+/)
+				.filter((word) => word !== '');
+			while (/^[A-Z_]+=/.test(words[0] ?? '')) words.shift();
+			if (words[0] === 'npx') words.shift();
+			if (words.length > 0) commands.push({ place, words });
+		}
+	}
+}
+
+/** Scripts of the root's package.json and what npm knows by itself. */
+export function npmFault(words: readonly string[]): string | undefined {
+	const [, verb, script] = words;
+	const { scripts } = JSON.parse(readFileSync(path.join(projectRoot, 'package.json'), 'utf8'));
+	if (verb === 'ci' || verb === 'install') return undefined;
+	const name = verb === 'run' ? script! : verb!;
+	return Object.hasOwn(scripts, name) ? undefined : `there is no script ${name}`;
+}
+
+/** The file that a `node …` command runs must be there. */
+export function nodeFault(words: readonly string[]): string | undefined {
+	const file = words.slice(1).find((word) => !word.startsWith('-'));
+	if (file === undefined || existsSync(path.join(projectRoot, file))) return undefined;
+	return `there is no ${file}`;
+}

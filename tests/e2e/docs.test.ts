@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { runCommandLine } from '../../packages/vulntune/src/cli/program.ts';
+import { demoCommand } from '../../packages/vulntune/src/commands/demo.ts';
+import { doctorCommand } from '../../packages/vulntune/src/commands/doctor.ts';
+import { evaluateCommand } from '../../packages/vulntune/src/commands/evaluate.ts';
+import { modelCommand } from '../../packages/vulntune/src/commands/model.ts';
+import { pretrainCommand } from '../../packages/vulntune/src/commands/pretrain.ts';
+import { trainCommand } from '../../packages/vulntune/src/commands/train.ts';
+import { commandsOf, nodeFault, npmFault, shownCommands } from './docs-commands.ts';
+
+/** What a command line is told about its words: undefined where all of them are right. Nothing is run. */
+async function vulntuneFault(words: readonly string[]): Promise<string | undefined> {
+	const nothing = async () => ({ data: null, text: '' });
+	const definitions = [
+		trainCommand(nothing),
+		evaluateCommand(nothing),
+		pretrainCommand(nothing),
+		modelCommand({ info: nothing, quantize: nothing }),
+		demoCommand(nothing),
+		doctorCommand,
+	];
+	let stderr = '';
+	const terminal = {
+		stdout: () => {},
+		stderr: (text: string) => void (stderr += text),
+		isInteractive: false,
+		columns: 100,
+	};
+	const pretrains = words[1] === 'pretrain';
+	const config = pretrains ? 'configs/pretraining/demo-base.yaml' : 'configs/smollm2-x1.yaml';
+	const argv = words.slice(1).map((word) => (/^(config\.yaml|CONFIG)$/.test(word) ? config : word));
+	const exitCode = await runCommandLine(argv, definitions, terminal, '0.0.0');
+	// `vulntune model info` in running text names the command, and is no call of it
+	const isNamed = argv.every((word) => /^[a-z]+$/.test(word)) && /\bmissing\b/.test(stderr);
+	return exitCode === 0 || isNamed ? undefined : stderr;
+}
+
+const faultOf = async (words: readonly string[]): Promise<string | undefined> => {
+	if (words[0] === 'vulntune') return vulntuneFault(words);
+	if (words[0] === 'npm') return npmFault(words);
+	return words[0] === 'node' ? nodeFault(words) : undefined;
+};
+
+const commands = shownCommands();
+
+describe('the documents', () => {
+	it.each(commands.map(({ place, words }) => [place, words.join(' '), words] as const))(
+		'%s: %s',
+		async (_place, _line, words) => expect(await faultOf(words)).toBeUndefined(),
+	);
+
+	it('show the two commands of a newcomer', () => {
+		const lines = commands
+			.filter(({ place }) => place.startsWith('README.md'))
+			.map(({ words }) => words.join(' '));
+		for (const line of ['npm ci', 'npm run demo', 'npm test']) expect(lines).toContain(line);
+	});
+});
+
+describe('this test', () => {
+	it.each([
+		'vulntune trian',
+		'vulntune model infos',
+		'vulntune trian configs/smollm2-x1.yaml',
+		'vulntune train configs/absent.yaml',
+		'vulntune train configs/smollm2-x1.yaml --training.epoch 3',
+		'vulntune evaluate runs/a --spilt test',
+		'npm run absent',
+		'node scripts/absent.mjs',
+	])('notices %s', async (line) => expect(await faultOf(line.split(' '))).toBeDefined());
+
+	it('reads blocks with comments, prompts, variables and continued lines', () => {
+		const text = [
+			'Run `npx vulntune doctor`, not `doctor`.',
+			'```sh',
+			'# first',
+			'$ A=1 npx vulntune train \\',
+			'  c.yaml > log.txt # trains',
+			'npm ci && npm test',
+			'```',
+			'```json',
+			'vulntune no command',
+			'```',
+		].join('\n');
+		expect(commandsOf(text, 'x.md')).toEqual([
+			{ place: 'x.md:1', words: ['vulntune', 'doctor'] },
+			{ place: 'x.md:5', words: ['vulntune', 'train', 'c.yaml'] },
+			{ place: 'x.md:6', words: ['npm', 'ci'] },
+			{ place: 'x.md:6', words: ['npm', 'test'] },
+		]);
+	});
+});

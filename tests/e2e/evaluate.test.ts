@@ -1,0 +1,125 @@
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { hashStream, permutation } from '@vulntune/engine';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { vulntune } from './command-line.ts';
+import { createProject } from './project.ts';
+
+const project = createProject({ train: 12, valid: 8, test: 10 });
+const { root: cwd, inside } = project;
+
+interface Prediction {
+	readonly id: number;
+	readonly label: number;
+	readonly probability: number;
+}
+
+interface Evaluated {
+	readonly truncated: number;
+	readonly threshold: number;
+	readonly rows: readonly { readonly evaluation: Readonly<Record<string, unknown>> }[];
+	readonly predictions: readonly Prediction[];
+}
+
+async function evaluate(...argv: string[]): Promise<Evaluated> {
+	const { code, stdout, stderr } = await vulntune(['evaluate', ...argv, '--json'], { cwd });
+	expect(code, stderr).toBe(0);
+	return JSON.parse(stdout);
+}
+
+function savedPredictions(split: string): Prediction[] {
+	const lines = readFileSync(inside(`run/predictions.${split}.jsonl`), 'utf8')
+		.trimEnd()
+		.split('\n');
+	return lines.map((line) => {
+		const { id, label, probability } = JSON.parse(line);
+		return { id, label, probability };
+	});
+}
+
+/** A copy of the run whose config has another section `sequence`. */
+function runWith(name: string, sequence: object): string {
+	cpSync(inside('run'), inside(name), { recursive: true });
+	const file = inside(`${name}/config.yaml`);
+	const config = parse(readFileSync(file, 'utf8'));
+	writeFileSync(file, stringify({ ...config, sequence: { ...config.sequence, ...sequence } }));
+	return name;
+}
+
+beforeAll(async () => {
+	const { code, stderr } = await vulntune(['train', 'config.yaml', '--output', 'run'], { cwd });
+	expect(code, stderr).toBe(0);
+});
+
+describe('evaluate', () => {
+	it("gives exactly the run's own predictions and comparison", async () => {
+		const { predictions, rows, threshold } = await evaluate('run');
+		expect(predictions).toEqual(savedPredictions('test'));
+		const comparison = JSON.parse(readFileSync(inside('run/comparison.json'), 'utf8'));
+		expect(rows).toEqual(comparison.rows);
+		expect(threshold).toBe(comparison.rows[0].evaluation.threshold.value);
+		expect((await evaluate('run/adapter', '--split', 'valid')).predictions).toEqual(
+			savedPredictions('valid'),
+		);
+	});
+
+	it('gives a function the same probability wherever it stands', async () => {
+		mkdirSync(inside('shuffled'));
+		const lines = readFileSync(inside('data/test.jsonl'), 'utf8').trimEnd().split('\n');
+		const order = permutation(1, hashStream('shuffled rows'), lines.length);
+		const shuffled = Array.from(order, (index) => lines[index]!);
+		expect(shuffled).not.toEqual(lines);
+		writeFileSync(inside('shuffled/test.jsonl'), `${shuffled.join('\n')}\n`);
+		// there is no training split beside it: the baselines are fitted on the run's own
+		const { predictions } = await evaluate('run', '--data', 'shuffled');
+		expect(predictions.toSorted((a, b) => a.id - b.id)).toEqual(savedPredictions('test'));
+	});
+
+	it.each(['none', 'leaky'])('gives the same probabilities for packing %s', async (packing) => {
+		const { predictions } = await evaluate(runWith(`run-${packing}`, { packing }));
+		expect(predictions).toEqual(savedPredictions('test'));
+	});
+
+	it.each(['truncate', 'ignore'])(
+		'scores long functions by their head under %s, and counts them',
+		async (largeFunctions) => {
+			const run = runWith(`run-${largeFunctions}`, { length: 24, largeFunctions });
+			const { predictions, truncated } = await evaluate(run);
+			expect(predictions.map(({ id }) => id)).toEqual(savedPredictions('test').map(({ id }) => id));
+			for (const { probability } of predictions) expect(probability).toBeGreaterThan(0);
+			expect(truncated).toBe(10);
+			const { stdout } = await vulntune(['evaluate', run], { cwd });
+			expect(stdout).toContain('10 functions were longer than a sequence and scored by their head.');
+		},
+	);
+
+	it('scores long functions by windows', async () => {
+		const run = runWith('run-window', { length: 24, largeFunctions: 'window' });
+		const { predictions, truncated } = await evaluate(run);
+		expect(predictions).toHaveLength(10);
+		expect(truncated).toBe(0);
+	});
+
+	it("measures a run's predictions file as the run did", async () => {
+		const { rows } = JSON.parse(readFileSync(inside('run/comparison.json'), 'utf8'));
+		const { evaluation } = rows[0];
+		const { code, stdout } = await vulntune(
+			[
+				...['evaluate', '--predictions', 'run/predictions.test.jsonl', '--json'],
+				...['--threshold', String(evaluation.threshold.value)],
+			],
+			{ cwd },
+		);
+		expect(code).toBe(0);
+		expect(JSON.parse(stdout).evaluation).toEqual(evaluation);
+	});
+
+	it('says that a run without an adapter is not finished', async () => {
+		cpSync(inside('run'), inside('begun'), { recursive: true });
+		rmSync(path.join(inside('begun'), 'adapter'), { recursive: true });
+		const { code, stderr } = await vulntune(['evaluate', 'begun'], { cwd });
+		expect(code).toBe(2);
+		expect(stderr).toContain('--resume');
+	});
+});

@@ -1,0 +1,39 @@
+import { globSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { projectRoot, vulntune } from './command-line.ts';
+import { createProject } from './project.ts';
+
+const project = createProject();
+const configs = globSync('configs/**/*.yaml', { cwd: projectRoot }).toSorted();
+const ofTraining = configs.filter((file) => !file.startsWith(path.join('configs', 'pretraining')));
+const options = { cwd: projectRoot };
+
+describe('a dry run', () => {
+	it.each(ofTraining)('plans %s where weights and data are absent', async (file) => {
+		const absent = ['--data.path', project.inside('absent')];
+		const argv = ['train', file, ...absent, '--output', project.inside('out'), '--dry-run', '--json'];
+		const { code, stdout, stderr } = await vulntune(argv, options);
+		expect(code, stderr).toBe(0);
+		expect(JSON.parse(stdout)).toMatchObject({
+			model: { source: 'published' },
+			data: { missing: project.inside('absent') },
+			seconds: null,
+		});
+	});
+
+	it.each(ofTraining.slice(-1))('plans %s with weights and data', async (file) => {
+		const folders = ['--model', project.model, '--data.path', project.data];
+		const argv = ['train', file, ...folders, '--output', project.inside('out'), '--dry-run'];
+		const { code, stdout } = await vulntune(argv, options);
+		expect(code).toBe(0);
+		for (const line of ['trainable', 'packs', 'steps', 'memory', 'time', 'output']) {
+			expect(stdout).toMatch(new RegExp(`^${line} +\\S`, 'm'));
+		}
+		expect(stdout).toMatch(/^data +12 train, 6 valid, 6 test functions$/m);
+	});
+
+	it('writes nothing', () => {
+		expect(globSync('out*', { cwd: project.root })).toEqual([]);
+	});
+});
