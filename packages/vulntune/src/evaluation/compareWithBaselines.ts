@@ -33,6 +33,8 @@ export interface ComparisonOptions {
 	/** The model's threshold from validation. */
 	readonly threshold: number | null;
 	readonly baselines: Baselines;
+	/** A baseline that is the model itself. */
+	readonly without?: 'ngram' | undefined;
 	/** Default 1. */
 	readonly seed?: number | undefined;
 	/** Bootstrap resamples, default 1,000. */
@@ -68,7 +70,7 @@ export interface Comparison {
  */
 export function compareWithBaselines(
 	rows: readonly EvaluatedRow[],
-	{ name = 'model', threshold, baselines, seed = 1, resamples }: ComparisonOptions,
+	{ name = 'model', threshold, baselines, without, seed = 1, resamples }: ComparisonOptions,
 ): Comparison {
 	const scored = rows.filter((row) => row.probability !== null);
 	const unscored = rows.filter((row) => row.probability === null);
@@ -111,7 +113,8 @@ export function compareWithBaselines(
 		},
 	];
 	const grouped = groupRows(groups);
-	const table: ComparisonRow[] = [model, ...others].map((detector): ComparisonRow => {
+	const shown = others.filter((detector) => detector.name !== without);
+	const table: ComparisonRow[] = [model, ...shown].map((detector): ComparisonRow => {
 		const evaluation = evaluateScores({ ...common, ...detector });
 		const against =
 			detector === model

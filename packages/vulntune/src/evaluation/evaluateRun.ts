@@ -62,6 +62,7 @@ export async function evaluateRun(
 		name: config.method.type,
 		threshold: scored.threshold,
 		baselines: fitBaselines(textRows(fitting.train, isCollapsed), textRows(fitting.valid, isCollapsed)),
+		without: config.method.type === 'ngram' ? 'ngram' : undefined,
 		seed: config.training.seed,
 	});
 	return { comparison, rows, ...scored };

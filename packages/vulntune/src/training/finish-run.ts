@@ -45,6 +45,7 @@ export function summarizeRun(
 		name: config.method.type,
 		threshold: best?.threshold ?? null,
 		baselines: fitBaselines(textRows(rows.train, isCollapsed), textRows(rows.valid, isCollapsed)),
+		without: config.method.type === 'ngram' ? 'ngram' : undefined,
 		seed: config.training.seed,
 	});
 	const text = new TextEncoder().encode(`${JSON.stringify(comparison, null, '\t')}\n`);

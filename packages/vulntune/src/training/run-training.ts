@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { createBackend } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import type { Detector } from '../methods/detector.ts';
@@ -63,7 +64,9 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 		try {
 			claimRunFolder(folder, mode);
 			const outcome = trainAndFinish(config, folder, data, detector, fingerprint, mode, signals);
-			if (outcome.status === 'finished') await writeReport(folder.root);
+			// a run that was killed between its last line and its report gets it now
+			const lacksReport = outcome.status === 'alreadyFinished' && !existsSync(folder.report);
+			if (outcome.status === 'finished' || lacksReport) await writeReport(folder.root);
 			return outcome;
 		} finally {
 			detector.free();
