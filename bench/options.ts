@@ -16,8 +16,9 @@ export interface BenchOptions {
 export const USAGE = `usage: npm run bench -- [options]
 
   --json            one JSON object on the standard output instead of tables
-  --only <pattern>  rows whose names hold the pattern; * stands for anything, several are separated by commas
-  --peers <pattern> the same for the settings of PyTorch: --peers fp32, --peers none
+  --only <pattern>  rows whose names hold the pattern; * stands for anything, several are separated by commas, and
+                    those that begin with ! are left out
+  --peers <pattern> the same for the settings of PyTorch: --peers fp32, --peers !compile, --peers none
   --rounds <n>      measurements of each row, of which the median counts (default 5)
   --isa <name>      an instruction set instead of the best of this machine
   --threads <n>     threads instead of one per core
@@ -56,11 +57,19 @@ function count(name: string, text: string): number {
 	return value;
 }
 
-function nameFilter(only: string | undefined): BenchOptions['wants'] {
-	if (only === undefined) return (_, optional = false) => !optional;
-	const patterns = only.split(',').map((pattern) => {
-		const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-		return new RegExp(parts.join('.*'));
-	});
-	return (name) => patterns.some((pattern) => pattern.test(name));
+function nameFilter(text: string | undefined): BenchOptions['wants'] {
+	if (text === undefined) return (_, optional = false) => !optional;
+	const patterns = text.split(',');
+	const excluded = patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1));
+	const included = patterns.filter((pattern) => !pattern.startsWith('!'));
+	const [without, within] = [excluded.map(expressionOf), included.map(expressionOf)];
+	return (name, optional = false) => {
+		if (without.some((expression) => expression.test(name))) return false;
+		return within.length === 0 ? !optional : within.some((expression) => expression.test(name));
+	};
+}
+
+function expressionOf(pattern: string): RegExp {
+	const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+	return new RegExp(parts.join('.*'));
 }

@@ -49,10 +49,10 @@ const lora = (length: number, base: OwnStep['base'] = 'bf16'): StepSettings => (
 
 function loraPeers(batch: number): PeerStep[] {
 	return [
-		{ name: 'PyTorch + PEFT, fp32', base: 'fp32' as const, compiled: false },
-		{ name: 'PyTorch + PEFT, fp32, torch.compile', base: 'fp32' as const, compiled: true },
-		{ name: 'PyTorch + PEFT, bf16', base: 'bf16' as const, compiled: false },
-		{ name: 'PyTorch + PEFT, bf16, torch.compile', base: 'bf16' as const, compiled: true },
+		{ name: 'PyTorch + PEFT fp32', base: 'fp32' as const, compiled: false },
+		{ name: 'PyTorch + PEFT fp32 torch.compile', base: 'fp32' as const, compiled: true },
+		{ name: 'PyTorch + PEFT bf16', base: 'bf16' as const, compiled: false },
+		{ name: 'PyTorch + PEFT bf16 torch.compile', base: 'bf16' as const, compiled: true },
 	].map((peer) => ({ ...peer, task: 'lora', batch, length: 128 }));
 }
 
@@ -106,7 +106,7 @@ const qloraGroup: StepGroup = {
 	rowNames: [quantized, 'peak-rss-qlora-135m', 'qlora-of-lora-135m-t512'],
 	own: { [quantized]: lora(512, 'nf4'), [plain]: lora(512) },
 	peers: (['fp32', 'bf16'] as const).map((type) => ({
-		name: `PEFT + bitsandbytes, ${type}`,
+		name: `PEFT + bitsandbytes ${type}`,
 		task: 'lora' as const,
 		base: `nf4-${type}` as const,
 		compiled: false,
@@ -147,7 +147,7 @@ const forwardGroup: StepGroup = {
 		'forward-135m-bf16-packed': { ...lora(512), task: 'forward' },
 	},
 	peers: (['fp32', 'bf16'] as const).map((base) => ({
-		name: `PyTorch, ${base}, torch.compile`,
+		name: `PyTorch ${base} torch.compile`,
 		task: 'forward' as const,
 		base,
 		compiled: true,

@@ -79,6 +79,9 @@ describe('the command line', () => {
 			false,
 			true,
 		]);
+		const without = wants('--only', 'gemm,!nf4');
+		expect(['gemm-f32', 'gemm-nf4', 'rope'].map((name) => without(name))).toEqual([true, false, false]);
+		expect([wants('--only', '!rope')('gemm'), wants('--only', '!rope')('rope')]).toEqual([true, false]);
 	});
 
 	it('refuses what it does not know', () => {
