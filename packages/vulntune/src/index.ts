@@ -68,6 +68,13 @@ export type { PackingOptions, Piece } from './packing/options.ts';
 export { buildPack, type Pack } from './packing/pack.ts';
 export { type PackPlan, packFunctions } from './packing/packFunctions.ts';
 export { separatorPositions } from './packing/separatorPositions.ts';
+export type { PretrainConfig } from './pretraining/config-schema.ts';
+export { loadPretrainConfig, resolvePretrainConfig } from './pretraining/load-config.ts';
+export {
+	type PretrainEvent,
+	type PretrainOutcome,
+	runPretraining,
+} from './pretraining/run-pretraining.ts';
 export {
 	type ReportData,
 	type ReportOptions,
