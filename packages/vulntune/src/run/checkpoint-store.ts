@@ -28,13 +28,13 @@ const KEPT = 2;
 
 /**
  * Writes a checkpoint so that it is there whole or not at all: into a temporary folder with a manifest of SHA-256
- * sums, flushed, then renamed. Older ones than the previous are removed afterwards. Names sort by age.
+ * sums, flushed, then renamed. All but this one and the one before are removed afterwards. Names sort by age.
  *
  * Throws DISK_FULL and its like (kind `resources`); what was there before is untouched then.
  */
 export function saveCheckpoint(folder: string, name: string, files: CheckpointFiles): void {
-	const temporary = path.join(folder, `${name}-${randomBytes(4).toString('hex')}${PARTIAL}`);
-	const target = path.join(folder, name);
+	const target = path.join(folder, nextName(folder, name));
+	const temporary = partialOf(target);
 	try {
 		mkdirSync(temporary, { recursive: true });
 		const sums: Record<string, string> = {};
@@ -44,16 +44,39 @@ export function saveCheckpoint(folder: string, name: string, files: CheckpointFi
 		}
 		const manifest = new TextEncoder().encode(`${JSON.stringify({ files: sums }, null, '\t')}\n`);
 		writeFileAtomically(path.join(temporary, MANIFEST), (append) => append(manifest));
-		rmSync(target, { recursive: true, force: true });
 		renameSync(temporary, target);
 		flushFolder(folder);
 	} catch (error) {
 		rmSync(temporary, { recursive: true, force: true });
 		throw fileError(error, target, 'written');
 	}
-	for (const old of checkpointNames(folder).slice(0, -KEPT)) {
-		rmSync(path.join(folder, old), { recursive: true, force: true });
-	}
+	const names = checkpointNames(folder);
+	// what sorts after this one was damaged: the run has just come past it from an older one
+	const kept = names.slice(0, names.indexOf(path.basename(target)) + 1).slice(-KEPT);
+	for (const name of names.filter((name) => !kept.includes(name))) discard(path.join(folder, name));
+}
+
+/**
+ * The name itself, or with a number that counts up where a state is saved again (as when a run that was resumed is
+ * interrupted at once): replacing a checkpoint would leave a moment without it.
+ */
+function nextName(folder: string, name: string): string {
+	const last = checkpointNames(folder).findLast((other) => other === name || other.startsWith(`${name}.`));
+	if (last === undefined) return name;
+	const count = last === name ? 1 : Number(last.slice(name.length + 1));
+	return `${name}.${String(count + 1).padStart(8, '0')}`;
+}
+
+/** Removes a checkpoint whose files vanish one after the other: not under a name that could be loaded. */
+function discard(checkpoint: string): void {
+	const partial = partialOf(checkpoint);
+	renameSync(checkpoint, partial);
+	rmSync(partial, { recursive: true, force: true });
+}
+
+/** Another name for each process that comes to write it. */
+function partialOf(checkpoint: string): string {
+	return `${checkpoint}-${randomBytes(4).toString('hex')}${PARTIAL}`;
 }
 
 /**
