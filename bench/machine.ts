@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
-import { cpuFeatures, createPeakMeter } from '@vulntune/engine';
+import { cpuFeatures, createPeakMeter, type PeakSample, type Precision } from '@vulntune/engine';
 import { interleave } from './interleave.ts';
 import type { BenchOptions } from './options.ts';
 
@@ -19,6 +19,8 @@ export interface Machine {
 }
 
 const PEAK_MILLISECONDS = 30;
+/** About what one call of a kernel takes. */
+const SHORT_MILLISECONDS = 4;
 
 /** Facts of this machine, and the peak of every instruction set that it has. */
 export async function describeMachine(options: BenchOptions): Promise<Machine> {
@@ -29,7 +31,7 @@ export async function describeMachine(options: BenchOptions): Promise<Machine> {
 	const cases = meters.flatMap(({ name, meter }) =>
 		(['fp32', 'bf16'] as const).map((arithmetic) => ({
 			name: `${name} ${arithmetic}`,
-			measure: () => (meter.measure(arithmetic, PEAK_MILLISECONDS) ?? 0) / 1e9,
+			measure: () => rateOf(meter.measure(arithmetic, PEAK_MILLISECONDS)) / 1e9,
 		})),
 	);
 	const medians = await interleave(cases, options.rounds);
@@ -55,18 +57,25 @@ export async function describeMachine(options: BenchOptions): Promise<Machine> {
 /** What the limits of a section are taken from: the peak of fp32 and of what `precision: bf16` computes in. */
 export interface Peaks {
 	/** Operations per second now. */
-	measure(precision: 'fp32' | 'bf16'): number;
+	rate(precision: Precision): number;
+	/** Operations of a loop of a few milliseconds, for a caller who times it. */
+	operations(precision: Precision): number;
 	close(): void;
 }
 
 /** On an instruction set without bfloat16 arithmetic `bf16` computes in fp32, so that is its limit. */
 export function openPeaks(options: BenchOptions): Peaks {
 	const meter = createPeakMeter(options.isa, options.threads);
+	const measure = (precision: Precision, milliseconds: number): PeakSample =>
+		(precision === 'bf16' ? meter.measure('bf16', milliseconds) : undefined) ??
+		meter.measure('fp32', milliseconds)!;
 	return {
-		measure(precision) {
-			const bf16 = precision === 'bf16' ? meter.measure('bf16', PEAK_MILLISECONDS) : undefined;
-			return bf16 ?? meter.measure('fp32', PEAK_MILLISECONDS)!;
-		},
+		rate: (precision) => rateOf(measure(precision, PEAK_MILLISECONDS)),
+		operations: (precision) => measure(precision, SHORT_MILLISECONDS).operations,
 		close: () => meter.close(),
 	};
+}
+
+function rateOf(sample: PeakSample | undefined): number {
+	return sample === undefined ? 0 : sample.operations / sample.seconds;
 }

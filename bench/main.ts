@@ -23,7 +23,7 @@ async function bench(options: BenchOptions, log: (text: string) => void): Promis
 		log('measuring kernels');
 		const kernels: BenchRow[] = [];
 		for (const makeCases of [gemmCases, attentionCases, otherCases]) {
-			kernels.push(...(await kernelRows(makeCases(backend), peaks, options)));
+			kernels.push(...kernelRows(makeCases(backend), peaks, options));
 		}
 		return { machine, rows: [...rows, ...kernels], ...steps };
 	} finally {

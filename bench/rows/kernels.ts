@@ -1,6 +1,6 @@
 import type { Precision } from '@vulntune/engine';
-import { interleave } from '../interleave.ts';
 import type { Peaks } from '../machine.ts';
+import { createBench } from '../measure.ts';
 import type { BenchOptions } from '../options.ts';
 import { type BenchRow, benchRow, type Condition } from '../row.ts';
 
@@ -21,36 +21,40 @@ export interface PreparedKernel {
 	free(): void;
 }
 
-const MILLISECONDS = 15;
-/** The peak is measured again after so many kernels. */
-const KERNELS_PER_PEAK = 4;
+/** Kernels that are measured by turns with each other and with the peak. */
+const GROUP = 8;
+/** For each of them and each round that is asked for; most calls take a few milliseconds. */
+const SECONDS_PER_ROUND = 0.05;
 
-/** Rows of kernels: GFLOP/s against the peak, or GB/s. Each is measured next to the peak in every round. */
-export async function kernelRows(
-	cases: readonly KernelCase[],
-	peaks: Peaks,
-	options: BenchOptions,
-): Promise<BenchRow[]> {
+/** Rows of kernels: GFLOP/s against the peak, or GB/s. */
+export function kernelRows(cases: readonly KernelCase[], peaks: Peaks, options: BenchOptions): BenchRow[] {
 	const wanted = cases.filter(({ name, optional }) => options.wants(name, optional));
-	if (wanted.length === 0) return [];
-	const prepared = wanted.map((kernel) => ({ kernel, ...kernel.prepare() }));
-	const precisions = new Set(wanted.flatMap(({ work }) => ('precision' in work ? [work.precision] : [])));
-	const peakCases = [...precisions].map((precision) => ({
-		name: `peak ${precision}`,
-		measure: () => peaks.measure(precision) / 1e9,
-	}));
-	const measured = prepared.flatMap(({ kernel, run }, index) => [
-		...(index % KERNELS_PER_PEAK === 0 ? peakCases : []),
-		{ name: kernel.name, measure: () => amount(kernel) / secondsOf(run) / 1e9 },
-	]);
-	const medians = await interleave(measured, options.rounds);
+	const groups = Array.from({ length: Math.ceil(wanted.length / GROUP) }, (_, group) =>
+		wanted.slice(group * GROUP, (group + 1) * GROUP),
+	);
+	return groups.flatMap((group) => groupRows(group, peaks, options.rounds));
+}
+
+function groupRows(group: readonly KernelCase[], peaks: Peaks, rounds: number): BenchRow[] {
+	const prepared = group.map((kernel) => ({ kernel, ...kernel.prepare() }));
+	const bench = createBench();
+	for (const { work } of group) {
+		if ('precision' in work) bench.add(`peak ${work.precision}`, () => peaks.operations(work.precision));
+	}
+	for (const { kernel, run } of prepared) {
+		bench.add(kernel.name, () => {
+			run();
+			return amount(kernel);
+		});
+	}
+	const rates = bench.run(SECONDS_PER_ROUND * rounds * group.length, rounds);
 	for (const { free } of prepared) free();
-	return wanted.map(({ name, work, target = [] }) =>
+	return group.map(({ name, work, target = [] }) =>
 		benchRow({
 			name,
-			value: medians.get(name)!,
+			value: rates.get(name)! / 1e9,
 			unit: 'precision' in work ? 'GFLOP/s' : 'GB/s',
-			limit: 'precision' in work ? medians.get(`peak ${work.precision}`) : undefined,
+			limit: 'precision' in work ? rates.get(`peak ${work.precision}`)! / 1e9 : undefined,
 			target,
 		}),
 	);
@@ -58,16 +62,4 @@ export async function kernelRows(
 
 function amount({ work }: KernelCase): number {
 	return 'precision' in work ? work.operations : work.bytes;
-}
-
-/** Seconds of one call, from as many as fill the time of a measurement. */
-function secondsOf(run: () => void): number {
-	run();
-	const start = performance.now();
-	let calls = 0;
-	do {
-		run();
-		calls += 1;
-	} while (performance.now() - start < MILLISECONDS);
-	return (performance.now() - start) / 1000 / calls;
 }

@@ -88,7 +88,7 @@ async function runGroup(
 				return result.tokens / result.seconds;
 			},
 		}));
-		const peak = { name: 'peak', measure: () => peaks.measure('bf16') };
+		const peak = { name: 'peak', measure: () => peaks.rate('bf16') };
 		const medians = await interleave([peak, ...measured], options.rounds, (round) =>
 			log(`${group.rowNames[0]}: round ${round} of ${options.rounds}`),
 		);

@@ -1,7 +1,7 @@
 export * from './backends/contract.ts';
 export { type CpuBackendOptions, createCpuBackend } from './backends/cpu/cpu.ts';
 export { type CpuFeatures, cpuFeatures } from './backends/cpu/features.ts';
-export { createPeakMeter, type PeakMeter } from './backends/cpu/peak.ts';
+export { createPeakMeter, type PeakMeter, type PeakSample } from './backends/cpu/peak.ts';
 export {
 	type BackendProfile,
 	isKernel,

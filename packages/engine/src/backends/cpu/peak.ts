@@ -2,12 +2,18 @@ import { inputError } from '../../errors.ts';
 import { cpuFeatures } from './features.ts';
 import { kernelsOf, loadNative } from './native.ts';
 
+export interface PeakSample {
+	/** A multiply-add is two. */
+	readonly operations: number;
+	readonly seconds: number;
+}
+
 export interface PeakMeter {
 	/**
-	 * Operations per second, a multiply-add being two, of a loop that does nothing else in all threads' registers for
-	 * about `milliseconds`; undefined for bf16 where the instruction set has no bfloat16 arithmetic.
+	 * Runs a loop of multiply-adds in all threads' registers for about `milliseconds`; undefined for bf16 where the
+	 * instruction set has no bfloat16 arithmetic.
 	 */
-	measure(arithmetic: 'fp32' | 'bf16', milliseconds: number): number | undefined;
+	measure(arithmetic: 'fp32' | 'bf16', milliseconds: number): PeakSample | undefined;
 	close(): void;
 }
 
@@ -34,18 +40,17 @@ export function createPeakMeter(isa: string, threads: number): PeakMeter {
 	}
 	const engine = addon.createEngine(isa, threads);
 	const { peak } = kernelsOf<PeakKernels>(addon);
-	let steps = 1000;
+	// by arithmetic, since their speeds differ
+	const stepsPerMillisecond = { fp32: 1000, bf16: 1000 };
 	return {
 		measure(arithmetic, milliseconds) {
-			for (;;) {
-				const start = performance.now();
-				const operations = peak(engine, arithmetic === 'bf16', tasks, Math.round(steps));
-				const elapsed = performance.now() - start;
-				if (operations === 0) return undefined;
-				const isLongEnough = elapsed >= milliseconds / 2;
-				steps *= Math.min(100, milliseconds / Math.max(elapsed, 0.01));
-				if (isLongEnough) return (1000 * operations) / elapsed;
-			}
+			const steps = Math.ceil(stepsPerMillisecond[arithmetic] * milliseconds);
+			const start = performance.now();
+			const operations = peak(engine, arithmetic === 'bf16', tasks, steps);
+			const elapsed = performance.now() - start;
+			if (operations === 0) return undefined;
+			stepsPerMillisecond[arithmetic] = steps / Math.max(elapsed, 0.01);
+			return { operations, seconds: elapsed / 1000 };
 		},
 		close: () => addon.destroyEngine(engine),
 	};
