@@ -172,7 +172,9 @@ export function fingerprintOf(config: Config, data: PreparedData): string {
 	const { output: _output, backend: _backend, training, ...settings } = config;
 	const { checkpointEverySteps: _every, ...trained } = training;
 	const hash = createHash('sha256');
-	hash.update(JSON.stringify({ settings: { ...settings, model: '', data: '' }, trained }));
+	// where model and data lie does not matter, what is in them does
+	const { path: _path, ...reading } = config.data;
+	hash.update(JSON.stringify({ settings: { ...settings, model: '', data: reading }, trained }));
 	hash.update(data.dataset.hash).update(data.tokenizer.hash);
 	hash.update(JSON.stringify(data.folder.config));
 	// the norms tell one model's weights from another's without reading all of them
