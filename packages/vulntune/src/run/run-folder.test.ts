@@ -47,6 +47,14 @@ describe('a run folder', () => {
 		expect(filesIn(root)).toEqual(['notes.txt']);
 	});
 
+	it("is refused where it is no run but has another's files that a run would write over", () => {
+		write('README.md', 'notes.txt');
+		for (const mode of [neither, resume, overwrite]) {
+			expect(() => claimRunFolder(runFolder(root), mode)).toThrow(/README\.md/);
+		}
+		expect(filesIn(root)).toEqual(['README.md', 'notes.txt']);
+	});
+
 	it('is refused where it holds a run, or is no folder', () => {
 		write('metrics.jsonl');
 		expect(() => refuseExistingRun(runFolder(root), neither)).toThrow(/--resume/);

@@ -38,6 +38,14 @@ export function runFolder(root: string): RunFolder {
 	};
 }
 
+/** What a run writes, config.yaml last: overwriting removes them in this order. */
+function filesOf(folder: RunFolder): string[] {
+	const results = [folder.adapter, folder.model, folder.comparison, folder.report, folder.readme];
+	const predictions = ['train', 'valid', 'test'].map((split) => folder.predictions(split));
+	const logs = [folder.metrics, folder.timings, folder.checkpoints];
+	return [...results, ...predictions, ...logs, folder.environment, folder.config];
+}
+
 /** Whether a folder holds (the beginning of) a run. */
 export function holdsRun(folder: RunFolder): boolean {
 	return existsSync(folder.metrics) || existsSync(folder.checkpoints) || existsSync(folder.config);
@@ -51,7 +59,8 @@ export interface ClaimMode {
 
 /**
  * Throws RUN_EXISTS where the folder holds a run and neither `resume` nor `overwrite` says what to do with it, and
- * OUTPUT_NOT_FOLDER where it is none.
+ * OUTPUT_NOT_FOLDER where it is none. OUTPUT_TAKEN where it is no run, but has a file that a run would write over: a README.md
+ * or a model of somebody else's.
  */
 export function refuseExistingRun(folder: RunFolder, mode: ClaimMode): void {
 	if (statSync(folder.root, { throwIfNoEntry: false })?.isDirectory() === false) {
@@ -66,23 +75,28 @@ export function refuseExistingRun(folder: RunFolder, mode: ClaimMode): void {
 			remedy: 'Go on with it (--resume), replace it (--overwrite), or choose another --output.',
 		});
 	}
+	const foreign = holdsRun(folder) ? undefined : filesOf(folder).find((file) => existsSync(file));
+	if (foreign !== undefined) {
+		const name = path.basename(foreign);
+		throw inputError('OUTPUT_TAKEN', `the folder holds no run, but a ${name} that a run would write over`, {
+			place: folder.root,
+			remedy: 'Choose another --output.',
+		});
+	}
 }
 
 /**
  * Makes the folder ready for a run; `overwrite` removes the old run's files and nothing else, `resume` only what a
- * killed process left half written. Comes after everything that can be wrong with the new run's input, so that a mistyped path costs nobody an old run.
+ * killed process left half written. Comes after everything that can be wrong with the new run's input, so that a mistyped
+ * path costs nobody an old run.
  *
- * Throws RUN_EXISTS, OUTPUT_NOT_FOLDER.
+ * Throws RUN_EXISTS, OUTPUT_NOT_FOLDER, OUTPUT_TAKEN.
  */
 export function claimRunFolder(folder: RunFolder, mode: ClaimMode): void {
 	refuseExistingRun(folder, mode);
 	try {
 		if (mode.overwrite) {
-			const files = [folder.config, folder.environment, folder.metrics, folder.timings, folder.checkpoints];
-			const results = [folder.adapter, folder.model, folder.comparison, folder.report, folder.readme];
-			const predictions = ['train', 'valid', 'test'].map((split) => folder.predictions(split));
-			for (const file of [...files, ...results, ...predictions])
-				rmSync(file, { recursive: true, force: true });
+			for (const file of filesOf(folder)) rmSync(file, { recursive: true, force: true });
 		}
 		mkdirSync(folder.root, { recursive: true });
 		removeRemains(folder);
