@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileError, writeFileAtomically } from '@vulntune/engine';
+import { fileError, inputError, writeFileAtomically } from '@vulntune/engine';
 import { serializeNgram } from '../baselines/ngram/file.ts';
 import { predictNgram } from '../baselines/ngram/model.ts';
 import { selectNgram } from '../baselines/ngram/select.ts';
@@ -23,6 +23,7 @@ export const NGRAM_FILE = 'ngram.json';
 export async function runNgram(config: Config, mode: RunMode, signals: RunSignals): Promise<RunOutcome> {
 	const folder = runFolder(config.output);
 	refuseExistingRun(folder, mode);
+	if (mode.resume) refuseOtherMethod(folder);
 	if (mode.resume && isFinished(folder)) return { status: 'alreadyFinished', output: folder.root };
 	const dataset = await loadDataset(config.data.path);
 	const { train, valid, test } = dataset.splits;
@@ -65,6 +66,15 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	}
 	await writeReport(folder.root);
 	return { status: 'finished', summary };
+}
+
+/** An n-gram run has no checkpoints: a run that has some is another method's, and would be lost. */
+function refuseOtherMethod(folder: RunFolder): void {
+	if (!existsSync(folder.checkpoints)) return;
+	throw inputError('CHECKPOINT_OTHER_RUN', 'the folder holds a run of another method', {
+		place: folder.root,
+		remedy: 'Resume with its own config.yaml, choose another --output, or replace it with --overwrite.',
+	});
 }
 
 /** Whether an n-gram run has written its last line. */
