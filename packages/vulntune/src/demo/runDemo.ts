@@ -1,5 +1,7 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inputError } from '@vulntune/engine';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import { formatDuration } from '../cli/format.ts';
 import type { DemoRequest } from '../commands/demo.ts';
@@ -7,7 +9,7 @@ import { resolveConfig } from '../config/load.ts';
 import type { Config, ConfigInput } from '../config/schema.ts';
 import { trainFromConfig } from '../training/train-command.ts';
 import { generateDemoDataset } from './dataset.ts';
-import { writeDemoDataset } from './writeDataset.ts';
+import { holdsDemoDataset, writeDemoDataset } from './writeDataset.ts';
 
 /** The small base model that the project pretrained itself; its README tells how. */
 export const demoBaseFolder = fileURLToPath(new URL('../../assets/demo-base', import.meta.url));
@@ -23,6 +25,7 @@ export async function runDemo(request: DemoRequest, context: CommandContext): Pr
 	const start = performance.now();
 	const output = path.resolve(request.output);
 	const data = path.join(output, 'data');
+	refuseForeignFolder(output, data);
 	const options = { seed: request.seed, pairs: PAIRS };
 	const dataset = generateDemoDataset(options);
 	writeDemoDataset(data, dataset, options);
@@ -43,6 +46,16 @@ export async function runDemo(request: DemoRequest, context: CommandContext): Pr
 		`  vulntune evaluate ${request.output} --split valid    score another split of this run`,
 	].join('\n');
 	return { data: { synthetic: true, seconds, ...(result as object) }, text: shown };
+}
+
+/** A demo replaces an earlier demo, and nothing else that lies in its folder. */
+function refuseForeignFolder(output: string, data: string): void {
+	if (!existsSync(output) || holdsDemoDataset(data)) return;
+	if (statSync(output).isDirectory() && readdirSync(output).length === 0) return;
+	throw inputError('OUTPUT_TAKEN', 'this is not the folder of an earlier demo, and not an empty one', {
+		place: output,
+		remedy: 'Choose another --output.',
+	});
 }
 
 /** What the demo trains with. */
