@@ -27,7 +27,6 @@ export function createStopwatch(now: () => number = () => performance.now() / 10
 	const total = () => tokens + groupTokens;
 	return {
 		count(group) {
-			if (group < groupTokens) tokens += groupTokens;
 			groupTokens = group;
 		},
 		tokensPerSecond: () => total() / Math.max(1e-9, now() - start),
@@ -41,6 +40,10 @@ export function createStopwatch(now: () => number = () => performance.now() / 10
 			const seconds = time - lapStart;
 			lapStart = time;
 			const { type, epoch, step, tokens: stepTokens } = record;
+			if (stepTokens !== undefined) {
+				tokens += stepTokens;
+				groupTokens = 0;
+			}
 			return {
 				type,
 				...(step === undefined ? {} : { step }),

@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest';
+import { createStopwatch } from './stopwatch.ts';
+
+it('counts every token once, whatever a step has of them', () => {
+	let time = 0;
+	const watch = createStopwatch(() => time);
+	// three steps of one sequence each, then two sequences of a step to come
+	for (const [index, tokens] of [100, 120, 80].entries()) {
+		watch.count(tokens);
+		watch.lap({ type: 'step', epoch: 1, step: index + 1, tokens }, 0);
+	}
+	watch.count(50);
+	watch.count(90);
+	time = 10;
+	expect(watch.tokensPerSecond()).toBe(39);
+});
+
+it('takes the time of a line from the line before', () => {
+	let time = 5;
+	const watch = createStopwatch(() => time);
+	time = 7;
+	const step = { type: 'step', epoch: 1, step: 1, tokens: 30 };
+	expect(watch.lap(step, 11)).toEqual({
+		type: 'step',
+		step: 1,
+		epoch: 1,
+		seconds: 2,
+		tokensPerSecond: 15,
+		residentBytes: 11,
+		totalSeconds: 2,
+	});
+	time = 10;
+	expect(watch.lap({ type: 'epoch', epoch: 1 }, 12)).toMatchObject({ seconds: 3, totalSeconds: 5 });
+});
+
+it('tells the time left from what this session did', () => {
+	let time = 0;
+	const watch = createStopwatch(() => time);
+	expect(watch.secondsLeft(0.5)).toBeNaN();
+	time = 10;
+	expect(watch.secondsLeft(0.75)).toBeCloseTo(10);
+});
