@@ -44,6 +44,13 @@ test('functions that were not scored are counted, and in no metric', () => {
 	expect(renderPredictionsReport(report)).toMatch(/^missing +2$/m);
 });
 
+test('weaknesses are named as in the evaluation of a run: the first class, no placeholders', () => {
+	const cwes = ['CWE-79,CWE-80', 'CWE-79', 'NVD-CWE-noinfo', undefined];
+	const classed = predictions.map((row, index) => ({ ...row, cwe: cwes[(index >> 1) % 4] }));
+	const { recallByWeakness } = evaluatePredictions(classed, 'p.jsonl', { threshold: 0.5 }).evaluation;
+	expect(recallByWeakness?.map(({ weakness, positives }) => [weakness, positives])).toEqual([['CWE-79', 10]]);
+});
+
 test('one class is no failure', () => {
 	const positives = predictions.filter((prediction) => prediction.label === 1);
 	const report = evaluatePredictions(positives, 'p.jsonl', { threshold: 0.5 });

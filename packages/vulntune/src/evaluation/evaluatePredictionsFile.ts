@@ -1,6 +1,7 @@
 import { inputError } from '@vulntune/engine';
 import { evaluateScores } from '../metrics/evaluateScores.ts';
 import type { Evaluation } from '../metrics/evaluation.ts';
+import { weaknessOf } from './evaluatedRows.ts';
 import { groupsOf } from './groups.ts';
 import { type MetricColumn, metricTable } from './metricTable.ts';
 import { type Prediction, readPredictions } from './predictions.ts';
@@ -51,9 +52,8 @@ export function evaluatePredictions(
 	const scored = predictions.filter((prediction) => prediction.probability !== null);
 	const unscored = predictions.filter((prediction) => prediction.probability === null);
 	const { groups, groupedBy } = groupsOf(scored.map((prediction) => prediction.commit));
-	const weaknesses = scored.some((prediction) => prediction.cwe !== undefined)
-		? scored.map((prediction) => prediction.cwe ?? null)
-		: undefined;
+	const classes = scored.map((prediction) => weaknessOf(prediction.cwe) ?? null);
+	const weaknesses = classes.some((name) => name !== null) ? classes : undefined;
 	const evaluation = evaluateScores({
 		labels: scored.map((prediction) => prediction.label),
 		scores: scored.map((prediction) => prediction.probability!),

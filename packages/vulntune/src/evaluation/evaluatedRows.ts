@@ -22,7 +22,7 @@ export function evaluatedRows(
 }
 
 /** The first weakness class of a row; NVD's placeholders for "none given" are none. */
-function weaknessOf(cwe: string | undefined): string | undefined {
+export function weaknessOf(cwe: string | undefined): string | undefined {
 	const classes = cwe?.split(',').map((name) => name.trim()) ?? [];
 	return classes.find((name) => name !== '' && !/^NVD-CWE-/i.test(name));
 }
