@@ -72,6 +72,21 @@ describe('refuses a dataset with', () => {
 		await expectRefusal(project, { argv, code, says });
 	});
 
+	it('training functions of one class, before it trains', async () => {
+		const [folder, row] = [dataset('one-class', {}), { idx: 1, code: 'int f() { return 1; }', target: 0 }];
+		writeFileSync(path.join(project.inside(folder), 'train.jsonl'), `${JSON.stringify(row)}\n`);
+		const argv = ['train', 'config.yaml', '--data.path', folder, '--output', 'out'];
+		const says = ['train.jsonl: expected functions of both classes', 'Add functions with the other target'];
+		await expectRefusal(project, { argv, code: 'TRAIN_ONE_CLASS', says });
+	});
+
+	it('training functions that are all too long', async () => {
+		const long = ['--sequence.length', '4', '--sequence.largeFunctions', 'ignore'];
+		const says = ['sequence.length: all 12 training functions', 'truncate or window'];
+		const argv = ['train', 'config.yaml', ...long, '--output', 'out'];
+		await expectRefusal(project, { argv, code: 'TRAIN_NOTHING_FITS', says });
+	});
+
 	it('a split that is missing', async () => {
 		rmSync(path.join(project.inside(dataset('missing', {})), 'valid.jsonl'));
 		const argv = ['train', 'config.yaml', '--data.path', 'missing', '--output', 'out'];

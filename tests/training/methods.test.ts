@@ -111,6 +111,12 @@ it('early stopping ends a training that does not improve', async () => {
 	expect(lossPerEpoch(config.output)).toHaveLength(2);
 });
 
+it('a loss that is no number ends the training and says how to go on', async () => {
+	const wild = { 'training.learningRate': '1e6', 'training.clipNorm': 'null', 'training.epochs': '4' };
+	const ended = runTraining(configOf('wild', wild), fresh, silent);
+	await expect(ended).rejects.toThrow(/no longer a number in epoch \d.*\n.*learningRate.*--overwrite/);
+});
+
 /** Mean loss of the optimiser steps of each epoch. */
 function lossPerEpoch(output: string): number[] {
 	const losses: number[][] = [];

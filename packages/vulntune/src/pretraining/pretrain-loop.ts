@@ -212,6 +212,6 @@ function notFinite(state: PretrainState): VulntuneError {
 		code: 'LOSS_NOT_FINITE',
 		kind: 'runtime',
 		message: `the loss is no longer a number in epoch ${state.epoch}, step ${state.step + 1}`,
-		remedy: 'Lower training.learningRate or set training.clipNorm, and resume from the last checkpoint.',
+		remedy: 'Lower training.learningRate or set training.clipNorm, and start anew with --overwrite.',
 	});
 }

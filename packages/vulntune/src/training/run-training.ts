@@ -16,6 +16,7 @@ import { createDetectorOf, fingerprintOf, methodOf, type PreparedData, prepareDa
 import { initialState, type TrainingState } from './state.ts';
 import { createStopwatch } from './stopwatch.ts';
 import { countSteps, type TrainingRecord, type TrainingSettings, train } from './train-loop.ts';
+import { describeTrainingRows } from './training-rows.ts';
 
 /** What a run tells the process that shows it. Plain data: it crosses threads. */
 export type TrainingEvent =
@@ -59,6 +60,7 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 	const note = (line: string) => signals.emit({ type: 'note', line });
 	const backend = createBackend(config.backend, note);
 	try {
+		note(describeTrainingRows(data.splits.train, data.scoring.packing));
 		const fingerprint = fingerprintOf(config, data);
 		const detector = createDetectorOf(config, backend, data.folder);
 		try {

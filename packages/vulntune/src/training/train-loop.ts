@@ -234,6 +234,6 @@ function notFinite(data: SplitData, functions: Int32Array, state: TrainingState)
 		code: 'LOSS_NOT_FINITE',
 		kind: 'runtime',
 		message: `the loss is no longer a number in epoch ${state.epoch}, step ${state.step + 1} (functions ${ids.slice(0, 10).join(', ')})`,
-		remedy: 'Lower training.learningRate or set training.clipNorm, and resume from the last checkpoint.',
+		remedy: 'Lower training.learningRate or set training.clipNorm, and start anew with --overwrite.',
 	});
 }

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import type { PackingOptions } from '../packing/options.ts';
+import type { SplitData } from './split-data.ts';
+import { describeTrainingRows } from './training-rows.ts';
+
+const packing: PackingOptions = {
+	length: 10,
+	packing: 'isolated',
+	order: 'bestFit',
+	maxFunctions: 200,
+	largeFunctions: 'ignore',
+	windowStride: null,
+	suffixLength: 0,
+};
+
+function split(lengths: readonly number[], labels: readonly (0 | 1)[]): SplitData {
+	const rows = labels.map((label, id) => ({ id, code: 'x', label }));
+	return { rows, lengths } as unknown as SplitData;
+}
+
+describe('training rows', () => {
+	it('are described with what is not seen whole', () => {
+		const rows = split([4, 4, 30], [0, 1, 1]);
+		expect(describeTrainingRows(rows, packing)).toBe(
+			'3 training functions in 1 sequences, 100.0 % full; 1 left out as longer than 10 tokens',
+		);
+		expect(describeTrainingRows(rows, { ...packing, largeFunctions: 'truncate' })).toMatch(
+			/1 cut to 10 tokens$/,
+		);
+		expect(describeTrainingRows(split([4, 4], [0, 1]), packing)).toMatch(/100\.0 % full$/);
+	});
+
+	it('must be of both classes', () => {
+		expect(() => describeTrainingRows(split([4, 4], [0, 0]), packing)).toThrow(
+			/both classes, found 2 not vuln/,
+		);
+		expect(() => describeTrainingRows(split([4, 4], [1, 1]), packing)).toThrow(
+			/both classes, found 2 vulnerable/,
+		);
+	});
+
+	it('must not all be ignored', () => {
+		expect(() => describeTrainingRows(split([30, 40], [0, 1]), packing)).toThrow(
+			/^sequence\.length: all 2 training functions are longer than 10 tokens/,
+		);
+	});
+});

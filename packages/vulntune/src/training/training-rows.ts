@@ -1,0 +1,35 @@
+import { inputError } from '@vulntune/engine';
+import type { PackingOptions } from '../packing/options.ts';
+import { packFunctions } from '../packing/packFunctions.ts';
+import type { SplitData } from './split-data.ts';
+
+/**
+ * Checks, before anything is computed, that there is something to learn from, and says in a line how the training
+ * functions fill their sequences and which of them are not seen whole.
+ *
+ * Throws TRAIN_ONE_CLASS, and TRAIN_NOTHING_FITS where all functions are too long and ignored.
+ */
+export function describeTrainingRows({ rows, lengths }: SplitData, packing: PackingOptions): string {
+	const positives = rows.filter(({ label }) => label === 1).length;
+	if (positives === 0 || positives === rows.length) {
+		const found = positives === 0 ? 'not vulnerable' : 'vulnerable';
+		throw inputError('TRAIN_ONE_CLASS', `expected functions of both classes, found ${rows.length} ${found}`, {
+			place: 'train.jsonl',
+			remedy: 'Add functions with the other target: a detector learns what tells them apart.',
+		});
+	}
+	const { packs, ignored, truncated, efficiency } = packFunctions(lengths, packing);
+	if (packs.length === 0) {
+		const message = `all ${rows.length} training functions are longer than ${packing.length} tokens and ignored`;
+		throw inputError('TRAIN_NOTHING_FITS', message, {
+			place: 'sequence.length',
+			remedy: 'Use longer sequences, or set sequence.largeFunctions to truncate or window.',
+		});
+	}
+	const parts = [
+		`${rows.length} training functions in ${packs.length} sequences, ${(100 * efficiency).toFixed(1)} % full`,
+	];
+	if (ignored.length > 0) parts.push(`${ignored.length} left out as longer than ${packing.length} tokens`);
+	if (truncated.length > 0) parts.push(`${truncated.length} cut to ${packing.length} tokens`);
+	return parts.join('; ');
+}
