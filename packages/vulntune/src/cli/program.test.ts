@@ -45,6 +45,15 @@ describe('the command line', () => {
 		}
 	});
 
+	it('shows control characters of foreign text instead of sending them to the terminal', async () => {
+		const id = 'a\x1b[2Jb\u009b';
+		expect((await run(['train'], { data: {}, text: `row ${id}\n\tend` })).stdout).toBe(
+			'row a\\x1b[2Jb\\x9b\n\tend\n',
+		);
+		const error = new VulntuneError({ code: 'SOME', kind: 'input', message: `id ${id}` });
+		expect((await run(['train'], error)).stderr).toContain('error: id a\\x1b[2Jb\\x9b');
+	});
+
 	it('ends with the exit code of the result', async () => {
 		expect((await run(['train'], { data: {}, text: '', exitCode: 3 })).exitCode).toBe(3);
 	});

@@ -5,7 +5,7 @@ import { exitCodes, toVulntuneError } from './exitCode.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { createProgressRenderer } from './progress.ts';
 import { spellOutBooleans } from './schemaFlags.ts';
-import type { Terminal } from './terminal.ts';
+import { printable, type Terminal } from './terminal.ts';
 
 /** Registers one command: its options, and what runs when it is called. */
 export type CommandDefinition = (program: Command, run: CommandRunner) => void;
@@ -39,7 +39,7 @@ export async function runCommandLine(
 				interruption: () => (interruption ??= listenForInterruption(progress.note)).signal,
 			});
 			progress.finish();
-			const text = isJson ? JSON.stringify(result.data, null, 2) : result.text;
+			const text = isJson ? JSON.stringify(result.data, null, 2) : printable(result.text);
 			if (text !== '') terminal.stdout(text.endsWith('\n') ? text : `${text}\n`);
 			exitCode = result.exitCode ?? 0;
 		} catch (error) {
@@ -102,11 +102,11 @@ function reportError(
 	terminal: Terminal,
 	{ isJson, isDebug }: { isJson: boolean; isDebug: boolean },
 ): void {
-	terminal.stderr(`error: ${error.message}\n`);
+	terminal.stderr(`error: ${printable(error.message)}\n`);
 	const { code, kind, place, remedy, cause } = error;
 	if (isDebug) {
 		const origin = cause instanceof Error ? cause : error;
-		terminal.stderr(`${origin.stack ?? origin.message}\n`);
+		terminal.stderr(`${printable(origin.stack ?? origin.message)}\n`);
 	}
 	if (isJson) {
 		const report = { code, kind, message: error.summary, place, remedy };

@@ -1,5 +1,5 @@
 import { formatDuration, formatNumber } from './format.ts';
-import type { Terminal } from './terminal.ts';
+import { printable, type Terminal } from './terminal.ts';
 
 /** How far a task is. */
 export interface Progress {
@@ -66,7 +66,8 @@ export function createProgressRenderer(
 			const interval = terminal.isInteractive ? redrawSeconds : lineSeconds;
 			if (time - current.shown >= interval) draw(time);
 		},
-		note(line) {
+		note(text) {
+			const line = printable(text);
 			terminal.stderr(terminal.isInteractive ? `\r\x1b[K${line}\n` : `${line}\n`);
 			if (terminal.isInteractive && current !== undefined) draw(now());
 		},

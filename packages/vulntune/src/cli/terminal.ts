@@ -19,6 +19,17 @@ export function processTerminal(): Terminal {
 	};
 }
 
+/**
+ * Text with every control character spelled out, save tab and line feed: what a dataset or a file name holds must not steer the
+ * terminal that it is shown on.
+ */
+export function printable(text: string): string {
+	// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+	return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (character) => {
+		return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+	});
+}
+
 function writer(stream: Writable): (text: string) => void {
 	stream.on('error', (error: NodeJS.ErrnoException) => {
 		if (error.code === 'EPIPE') process.exit(0);
