@@ -116,7 +116,10 @@ const sequence = section({
 });
 
 const loss = section({
-	type: z.enum(['focal', 'crossEntropy']).default('focal').describe('loss of the class objective'),
+	type: z
+		.enum(['focal', 'crossEntropy'])
+		.default('focal')
+		.describe('loss of each function; crossEntropy is focal with gamma 0'),
 	gamma: z.number().min(0).default(1).describe('focal: how much an easy function counts less'),
 	alpha: z
 		.union([z.number().min(0).max(1), perClass])
@@ -127,7 +130,10 @@ const loss = section({
 		.enum(['full', 'detached'])
 		.default('full')
 		.describe("focal: whole derivative, or with (1 - p)^gamma held constant as the paper's code has it"),
-	reduction: z.enum(['sum', 'mean']).default('sum').describe('over the functions of a step'),
+	reduction: z
+		.enum(['sum', 'mean'])
+		.default('sum')
+		.describe('over the functions of a sequence; a step takes the mean of its sequences'),
 	classWeights: perClass.nullable().default(null).describe('weights of [not vulnerable, vulnerable]'),
 	statusWeights: z
 		.record(z.string(), weight)
