@@ -19,7 +19,7 @@ import {
 import type { WindowCombination } from '../packing/combineWindows.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import { type Detector, type MethodOptions, uploadAdapter } from './detector.ts';
-import type { HeadOptions } from './head.ts';
+import { type HeadOptions, SCORE } from './head.ts';
 
 /** What a saved detector must be run with to give the numbers that were measured. */
 export interface DetectorDescription {
@@ -79,7 +79,9 @@ export function saveDetector(
 export function restoreDetector(folder: string, detector: Detector, method: MethodOptions['type']): void {
 	const { backend, parameters } = detector;
 	if (method === 'qlora' || method === 'lora') {
-		uploadAdapter(backend, parameters, readPeftAdapter(folder));
+		const adapter = readPeftAdapter(folder);
+		if (parameters.has(SCORE) && adapter.head.size === 0) throw missingTensor(folder, SCORE);
+		uploadAdapter(backend, parameters, adapter);
 		return;
 	}
 	const file = openSafetensors(path.join(folder, method === 'full' ? MODEL : HEAD));
