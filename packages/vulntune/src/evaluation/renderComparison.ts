@@ -39,6 +39,13 @@ export function renderComparison(comparison: Comparison): string {
 	].join('\n');
 }
 
+/** Said below scores of which some saw a part of their function only; no lines where none did. */
+export function truncationNote(functions: number): string[] {
+	if (functions === 0) return [];
+	const were = functions === 1 ? '1 function was' : `${functions} functions were`;
+	return ['', `${were} longer than a sequence and scored by the head that fits.`];
+}
+
 function interval(difference: Difference): string {
 	if (difference.value === null) return '-';
 	const value = signed(difference.value);

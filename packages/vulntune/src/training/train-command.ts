@@ -1,8 +1,9 @@
+import path from 'node:path';
 import { VulntuneError } from '@vulntune/engine';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import { formatBytes } from '../cli/format.ts';
 import type { TrainRequest } from '../commands/train.ts';
-import { renderComparison } from '../evaluation/renderComparison.ts';
+import { renderComparison, truncationNote } from '../evaluation/renderComparison.ts';
 import { planTraining } from '../plan/plan-training.ts';
 import { renderPlan } from '../plan/render-plan.ts';
 import { runNgram } from './run-ngram.ts';
@@ -66,26 +67,32 @@ function epochLine(record: Extract<TrainingEvent, { type: 'record' }>['record'] 
 	return `epoch ${record.epoch}: validation loss ${loss.toFixed(4)}, ROC AUC ${number(rocAuc)}, F1 ${number(f1)} (at its best threshold)`;
 }
 
-function describeOutcome(outcome: RunOutcome): CommandResult {
+/** What a run came to, for its reader. Throws INTERRUPTED, with what goes on from there. */
+export function describeOutcome(outcome: RunOutcome): CommandResult {
 	if (outcome.status === 'interrupted') {
 		throw new VulntuneError({
 			code: 'INTERRUPTED',
 			kind: 'interrupted',
 			message: 'stopped; everything up to the last sequence is saved',
 			place: outcome.output,
-			remedy: 'Run the same command with --resume to go on.',
+			remedy: `Go on with: vulntune train ${path.join(outcome.output, 'config.yaml')} --resume`,
 		});
 	}
 	if (outcome.status === 'alreadyFinished') {
 		return { data: outcome, text: `The run in ${outcome.output} is finished; nothing was changed.` };
 	}
 	const { output, record, comparison } = outcome.summary;
+	const isNgram = comparison.rows[0]!.name === 'ngram';
 	const text = [
-		`Best epoch ${record.bestEpoch} by validation ROC AUC. On the test split:`,
+		isNgram
+			? 'On the test split:'
+			: `Epoch ${record.bestEpoch} was the best on validation. On the test split:`,
 		'',
 		renderComparison(comparison),
+		...truncationNote(record.truncated),
 		'',
 		`Everything is in ${output}: adapter, metrics, predictions, report.html.`,
 	].join('\n');
-	return { data: { status: 'finished', output, bestEpoch: record.bestEpoch, comparison }, text };
+	const { bestEpoch, truncated } = record;
+	return { data: { status: 'finished', output, bestEpoch, truncated, comparison }, text };
 }

@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import { fitBaselines } from '../baselines/fitBaselines.ts';
+import { compareWithBaselines } from '../evaluation/compareWithBaselines.ts';
+import { describeOutcome } from './train-command.ts';
+
+const texts = Array.from({ length: 8 }, (_, row) => ({
+	text: `call${row}();`,
+	label: (row % 2) as 0 | 1,
+}));
+const comparison = compareWithBaselines(
+	texts.map((row, id) => ({ ...row, id, probability: id / 8 })),
+	{ name: 'lora', threshold: 0.5, baselines: fitBaselines(texts, texts), resamples: 10 },
+);
+
+function outcomeOf(truncated: number) {
+	const record = { type: 'end', bestEpoch: 2, test: comparison.rows[0]!.evaluation, truncated } as const;
+	return describeOutcome({ status: 'finished', summary: { output: '/runs/a', record, comparison } });
+}
+
+it('says how many functions were scored by a part of them', () => {
+	expect(outcomeOf(3).text).toContain('3 functions were longer than a sequence');
+	expect(outcomeOf(3).data).toMatchObject({ bestEpoch: 2, truncated: 3 });
+	expect(outcomeOf(0).text).not.toContain('longer than a sequence');
+});
+
+it('tells what goes on with an interrupted run, whatever command began it', () => {
+	const interrupted = () => describeOutcome({ status: 'interrupted', output: '/runs/a' });
+	expect(interrupted).toThrow('vulntune train /runs/a/config.yaml --resume');
+});
