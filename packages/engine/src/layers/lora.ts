@@ -36,8 +36,14 @@ export function loraScale(config: Pick<LoraConfig, 'rank' | 'alpha' | 'rsLora'>)
 	return config.alpha / (config.rsLora ? Math.sqrt(config.rank) : config.rank);
 }
 
+/** A weight that can get an adapter: its name in the model and its shape [N, K]. */
+interface NamedMatrix {
+	readonly name: string;
+	readonly weight: { readonly shape: readonly number[] };
+}
+
 /** The adapters' matrices in the order of the layers, A before B. Throws NO_LORA_TARGET where nothing matches. */
-export function loraSpecs(layers: readonly LinearLayer[], config: LoraConfig): ParameterSpec[] {
+export function loraSpecs(layers: readonly NamedMatrix[], config: LoraConfig): ParameterSpec[] {
 	const matches = targetMatcher(config.targets);
 	const specs = layers
 		.filter((layer) => matches(layer.name))

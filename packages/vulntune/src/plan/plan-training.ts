@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import {
 	type BaseType,
 	createBackend,
+	elements,
 	inputError,
 	loadTokenizer,
+	loraSpecs,
 	type ModelConfig,
 	readModelConfig,
-	targetMatcher,
 } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
@@ -14,6 +15,7 @@ import { defaultTokenCacheFolder } from '../data/tokenCache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
 import { packFunctions } from '../packing/packFunctions.ts';
 import { scoringPacking } from '../training/score-split.ts';
+import { methodOf, precisionOf, scoringOf } from '../training/session.ts';
 import { estimateBytes, estimateFlops } from './estimates.ts';
 import { measureFlops } from './measure-speed.ts';
 import { type DecoderShape, knownModel, shapeOf } from './model-shape.ts';
@@ -64,10 +66,11 @@ const CHARACTERS_PER_TOKEN = 3.6;
 
 /**
  * Plans a run without training: counts parameters and packs, estimates memory and time. A model that isn't at hand is
- * planned by its published shape; throws MODEL_UNKNOWN where there is none.
+ * planned by its published shape; throws MODEL_NOT_FOUND where there is none, and whatever a run would refuse in the config.
  */
 export async function planTraining(config: Config): Promise<TrainingPlan> {
 	const { shape, source, name } = modelOf(config);
+	const precision = precisionOf(config);
 	const trainable = countTrainable(config, shape);
 	const data = await planData(config);
 	const memory = estimateBytes(shape, {
@@ -79,7 +82,6 @@ export async function planTraining(config: Config): Promise<TrainingPlan> {
 	});
 	const backend = createBackend(config.backend, () => {});
 	try {
-		const precision = config.training.precision === 'fp32' ? 'fp32' : 'bf16';
 		const flopsPerSecond = measureFlops(backend, precision);
 		const seconds = 'missing' in data ? null : estimateSeconds(config, shape, data, flopsPerSecond);
 		return {
@@ -119,36 +121,39 @@ function modelOf(config: Config): { shape: DecoderShape; source: 'folder' | 'pub
 }
 
 function countTrainable(config: Config, shape: DecoderShape): number {
-	const { type, rank, targets } = config.method;
-	if (type === 'ngram') return 0;
+	if (config.method.type === 'ngram') return 0;
+	const method = methodOf(config);
 	const hidden = config.head.hidden;
 	const headSize = hidden === null ? 2 * shape.hiddenSize : hidden * (shape.hiddenSize + 3);
 	const head = config.objective === 'class' ? headSize : 0;
-	if (type === 'full') return shape.parameters + head;
-	if (type === 'head') return head;
-	const matches = targetMatcher(targets);
-	const adapted = shape.matrices.filter(({ name }) => matches(name));
-	return head + adapted.reduce((sum, { rows, columns }) => sum + rank * (rows + columns), 0);
+	if (method.type === 'full') return shape.parameters + head;
+	if (method.type === 'head') return head;
+	const layers = shape.matrices.map(({ name, rows, columns }) => ({
+		name,
+		weight: { shape: [rows, columns] },
+	}));
+	return head + loraSpecs(layers, method.lora).reduce((sum, spec) => sum + elements(spec.shape), 0);
 }
 
 async function planData(config: Config): Promise<TrainingPlan['data']> {
 	if (!existsSync(config.data.path)) return { missing: config.data.path };
 	const { splits } = await loadDataset(config.data.path);
-	const hasTokenizer = existsSync(config.model);
+	const tokenizer = existsSync(config.model) ? loadTokenizer(config.model) : undefined;
 	const lengthsOf = async (rows: (typeof splits)['train']): Promise<number[]> => {
-		if (!hasTokenizer) return rows.map(({ code }) => Math.ceil(code.length / CHARACTERS_PER_TOKEN));
+		if (tokenizer === undefined) return rows.map(({ code }) => Math.ceil(code.length / CHARACTERS_PER_TOKEN));
 		const options = {
 			collapseWhitespace: config.data.collapseWhitespace,
 			cacheFolder: defaultTokenCacheFolder(),
 		};
-		const tokens = await tokenizeRows(rows, loadTokenizer(config.model), options);
+		const tokens = await tokenizeRows(rows, tokenizer, options);
 		return tokens.map((ids) => ids.length);
 	};
-	const train = packFunctions(await lengthsOf(splits.train), config.sequence);
-	const valid = packFunctions(await lengthsOf(splits.valid), scoringPacking(config.sequence));
+	const packing = tokenizer === undefined ? config.sequence : scoringOf(config, tokenizer).packing;
+	const train = packFunctions(await lengthsOf(splits.train), packing);
+	const valid = packFunctions(await lengthsOf(splits.valid), scoringPacking(packing));
 	return {
 		rows: { train: splits.train.length, valid: splits.valid.length, test: splits.test.length },
-		tokens: hasTokenizer ? 'counted' : 'estimated',
+		tokens: tokenizer === undefined ? 'estimated' : 'counted',
 		packs: train.packs.length,
 		tokensPerEpoch: train.tokens,
 		efficiency: train.efficiency,

@@ -6,6 +6,7 @@ import {
 	loadTokenizer,
 	type ModelFolder,
 	openModelFolder,
+	type Precision,
 	readPeftAdapter,
 	type Tokenizer,
 } from '@vulntune/engine';
@@ -79,22 +80,10 @@ function checkStatusWeights(config: Config, dataset: Dataset): void {
 /** How packs are made and scored under a config. */
 export function scoringOf(config: Config, tokenizer: Tokenizer): ScoringOptions {
 	const tokens = packTokens(config, tokenizer);
-	if (config.training.precision === 'int8') {
-		throw inputError('PRECISION_UNAVAILABLE', 'there is no int8 arithmetic in this version', {
-			place: 'training.precision',
-			remedy: 'Use bf16 or fp32.',
-		});
-	}
-	if (config.sequence.sharePrefixes) {
-		throw inputError('PREFIXES_UNAVAILABLE', 'prefixes are not shared in this version', {
-			place: 'sequence.sharePrefixes',
-			remedy: 'Leave it out, or set it to false.',
-		});
-	}
 	return {
 		pass: {
 			objective: objectiveOf(config, tokenizer),
-			precision: config.training.precision,
+			precision: precisionOf(config),
 			focal: {
 				gamma: config.loss.type === 'focal' ? config.loss.gamma : 0,
 				gradient: config.loss.gradient,
@@ -105,6 +94,21 @@ export function scoringOf(config: Config, tokenizer: Tokenizer): ScoringOptions 
 		windowCombination: config.sequence.windowCombination,
 		tokens,
 	};
+}
+
+/** The arithmetic of a config. Throws for what this version doesn't have: PRECISION_UNAVAILABLE, PREFIXES_UNAVAILABLE. */
+export function precisionOf({ training, sequence }: Config): Precision {
+	if (sequence.sharePrefixes) {
+		throw inputError('PREFIXES_UNAVAILABLE', 'prefixes are not shared in this version', {
+			place: 'sequence.sharePrefixes',
+			remedy: 'Leave it out, or set it to false.',
+		});
+	}
+	if (training.precision !== 'int8') return training.precision;
+	throw inputError('PRECISION_UNAVAILABLE', 'there is no int8 arithmetic in this version', {
+		place: 'training.precision',
+		remedy: 'Use bf16 or fp32.',
+	});
 }
 
 function objectiveOf(config: Config, tokenizer: Tokenizer): Objective {

@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest';
+import { resolveConfig } from '../config/load.ts';
+import { planTraining } from './plan-training.ts';
+
+/** A model that is known by its shape alone, and no data: what a plan needs least. */
+function plan(overrides: Readonly<Record<string, string>> = {}) {
+	const value = {
+		model: 'HuggingFaceTB/SmolLM2-135M',
+		data: { path: 'nowhere' },
+		method: { type: 'lora' },
+		backend: 'reference',
+		output: '/o',
+	};
+	return planTraining(resolveConfig(value, { place: 'test', folder: '/', overrides }));
+}
+
+it('counts what is trained: rank x (inputs + outputs) of every target, and the head', async () => {
+	const { trainable, model, data } = await plan({ 'method.targets': '[q_proj]', 'method.rank': '4' });
+	expect(model).toMatchObject({ source: 'published', layers: 30, hiddenSize: 576 });
+	expect(trainable).toBe(30 * 4 * (576 + 576) + 2 * 576);
+	expect(data).toEqual({ missing: '/nowhere' });
+});
+
+it.each([
+	[{ 'method.type': 'prefix' }, 'METHOD_UNAVAILABLE'],
+	[{ 'training.precision': 'int8' }, 'PRECISION_UNAVAILABLE'],
+	[{ 'sequence.sharePrefixes': 'true' }, 'PREFIXES_UNAVAILABLE'],
+	[{ 'method.targets': '[no_such]' }, 'NO_LORA_TARGET'],
+	[{ model: 'nobody/unheard-of' }, 'MODEL_NOT_FOUND'],
+])('refuses what a run would refuse: %o', async (overrides, code) => {
+	await expect(plan(overrides)).rejects.toMatchObject({ code });
+});
