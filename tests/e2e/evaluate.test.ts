@@ -76,6 +76,14 @@ describe('evaluate', () => {
 		expect(predictions.toSorted((a, b) => a.id - b.id)).toEqual(savedPredictions('test'));
 	});
 
+	it('fits the baselines on the rows of the run where the scored dataset can teach them nothing', async () => {
+		cpSync(inside('data'), inside('one-class'), { recursive: true });
+		const rows = readFileSync(inside('data/train.jsonl'), 'utf8').split('\n');
+		const positive = rows.filter((row) => row.includes('"target":1'));
+		writeFileSync(inside('one-class/train.jsonl'), `${positive.join('\n')}\n`);
+		expect(await evaluate('run', '--data', 'one-class')).toEqual(await evaluate('run'));
+	});
+
 	it.each(['none', 'leaky'])('gives the same probabilities for packing %s', async (packing) => {
 		const { predictions } = await evaluate(runWith(`run-${packing}`, { packing }));
 		expect(predictions).toEqual(savedPredictions('test'));
@@ -90,7 +98,7 @@ describe('evaluate', () => {
 			for (const { probability } of predictions) expect(probability).toBeGreaterThan(0);
 			expect(truncated).toBe(10);
 			const { stdout } = await vulntune(['evaluate', run], { cwd });
-			expect(stdout).toContain('10 functions were longer than a sequence and scored by their head.');
+			expect(stdout).toContain('10 functions were longer than a sequence and scored by');
 		},
 	);
 

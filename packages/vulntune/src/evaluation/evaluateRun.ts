@@ -29,8 +29,8 @@ export interface RunEvaluation {
 /**
  * Scores a split with a finished run's best adapter, at its own threshold from validation.
  *
- * The baselines beside it are fitted on the training rows of the scored dataset; where it has none, on those that the
- * run was trained with.
+ * The baselines beside it are fitted on the training rows of the scored dataset; where it has none, or of one class only, on
+ * those that the run was trained with.
  *
  * Throws RUN_NOT_FOUND, RUN_UNFINISHED.
  */
@@ -75,7 +75,8 @@ function adapterParent(location: string): string {
 }
 
 async function fittingRows(config: Config, splits: Readonly<Record<SplitName, readonly FunctionRow[]>>) {
-	if (splits.train.length > 0 && splits.valid.length > 0) return splits;
+	const hasBothClasses = new Set(splits.train.map((row) => row.label)).size === 2;
+	if (hasBothClasses && splits.valid.length > 0) return splits;
 	return (await loadDataset(config.data.path, { required: ['train', 'valid'] })).splits;
 }
 
