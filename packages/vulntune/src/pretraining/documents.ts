@@ -21,7 +21,7 @@ type SourceOptions = PretrainConfig['source'];
 
 /** A larger file is no source that somebody wrote. */
 const maxSourceBytes = 2 ** 20;
-const maxJsonlBytes = 2 ** 31;
+const maxJsonlBytes = 2 ** 30;
 
 /**
  * Reads a source. Texts that occur twice are taken once, so that nothing of the validation share is learned, and
