@@ -95,6 +95,7 @@ function trainAndFinish(
 	try {
 		const target = { backend, parameters: detector.parameters, optimizer, fingerprint };
 		const resumed = mode.resume ? resumeState<TrainingState>(folder, target, warn) : undefined;
+		if (mode.resume && resumed === undefined) warn(`no checkpoint in ${folder.root}: the run starts anew`);
 		const state = resumed ?? initialState();
 		if (state.finished) return { status: 'alreadyFinished', output: folder.root };
 		writeRunHeader(folder, config, {

@@ -70,7 +70,7 @@ export interface TrainingListener {
  * Trains from `state` to the end of the last epoch, or until the listener interrupts. Everything that happens is a
  * function of the state, the data and the settings.
  *
- * Throws LOSS_NOT_FINITE with the functions of the pack.
+ * Throws LOSS_NOT_FINITE, where a pack's loss (then with its functions), a gradient or the validation loss is none.
  */
 export function train(
 	detector: Detector,
@@ -149,6 +149,8 @@ function takeStep(
 	state.step += 1;
 	const learningRate = learningRateAt(state.step, { ...settings.schedule, totalSteps });
 	const gradNorm = optimizer.step(state.step, learningRate);
+	// before anything is written: a checkpoint of such parameters would be of no use
+	if (!Number.isFinite(gradNorm)) throw diverged('the gradient is', state.epoch, state.step);
 	const { step, epoch, groupLoss: loss, groupTokens: tokens } = state;
 	state.groupLoss = 0;
 	state.groupTokens = 0;
@@ -169,6 +171,7 @@ function finishEpoch(
 		stop: () => listener.interrupted(),
 	});
 	if (scores === undefined) return false;
+	if (!Number.isFinite(scores.loss)) throw diverged('the validation loss is', state.epoch, state.step);
 	const labels = valid.rows.map((row) => row.label);
 	const validation = splitMetrics(labels, scores.probabilities, scores.loss);
 	const { epoch } = state;
@@ -230,10 +233,14 @@ export function countSteps(data: SplitData, settings: TrainingSettings, scoring:
 
 function notFinite(data: SplitData, functions: Int32Array, state: TrainingState): VulntuneError {
 	const ids = Array.from(functions, (index) => data.rows[index]!.id);
+	return diverged(`the loss of functions ${ids.slice(0, 10).join(', ')} is`, state.epoch, state.step + 1);
+}
+
+function diverged(what: string, epoch: number, step: number): VulntuneError {
 	return new VulntuneError({
 		code: 'LOSS_NOT_FINITE',
 		kind: 'runtime',
-		message: `the loss is no longer a number in epoch ${state.epoch}, step ${state.step + 1} (functions ${ids.slice(0, 10).join(', ')})`,
+		message: `${what} no longer a number in epoch ${epoch}, step ${step}`,
 		remedy: 'Lower training.learningRate or set training.clipNorm, and start anew with --overwrite.',
 	});
 }

@@ -1,0 +1,39 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
+import { runTraining, type TrainingEvent } from './run-training.ts';
+
+const root = mkdtempSync(path.join(os.tmpdir(), 'vulntune-loop-'));
+afterAll(() => rmSync(root, { recursive: true }));
+const model = writeTinyModel(path.join(root, 'model'));
+const data = writeTinyDataset(path.join(root, 'data'), { train: 4, valid: 2, test: 2 });
+
+it('says so where --resume finds nothing to go on with', async () => {
+	const output = path.join(root, 'new');
+	mkdirSync(output);
+	const notes: string[] = [];
+	const emit = (event: TrainingEvent) => void (event.type === 'note' && notes.push(event.line));
+	const config = tinyConfig({ model, data, output }, { 'training.epochs': '1' });
+	await runTraining(config, { resume: true, overwrite: false }, { emit, interrupted: () => false });
+	expect(notes.join('\n')).toContain(`no checkpoint in ${output}: the run starts anew`);
+});
+
+it.each([
+	// fresh adapters leave the loss as it is, but their gradients times their scale are beyond float32
+	['the gradient is', { 'method.alpha': '1e37', 'loss.classWeights': '[1e6, 1e6]' }],
+	['the validation loss is', { 'method.alpha': '1e38', 'training.warmupSteps': '0' }],
+])('stops where %s no longer a number', async (what, overrides) => {
+	const output = path.join(root, what.replaceAll(' ', '-'));
+	const config = tinyConfig({ model, data, output }, { 'training.accumulation': '9', ...overrides });
+	const run = runTraining(
+		config,
+		{ resume: false, overwrite: false },
+		{ emit: () => {}, interrupted: () => false },
+	);
+	await expect(run).rejects.toThrow(`${what} no longer a number in epoch 1, step 1`);
+	await expect(run).rejects.toMatchObject({ code: 'LOSS_NOT_FINITE', kind: 'runtime' });
+	// parameters that a broken gradient went into are not kept
+	if (what === 'the gradient is') expect(existsSync(path.join(output, 'checkpoints'))).toBe(false);
+});
