@@ -59,8 +59,7 @@ export async function startSteps(
 
 	const first = await next<Message>();
 	if (first?.ready === undefined) {
-		const lastLine = errors.trim().split('\n').at(-1) ?? '';
-		return { skipped: first?.skipped ?? `it ended at its start: ${lastLine}` };
+		return { skipped: first?.skipped ?? `it ended at its start: ${lastWords(errors)}` };
 	}
 	return {
 		description: first.ready,
@@ -72,6 +71,12 @@ export async function startSteps(
 		},
 		close: () => ended(child),
 	};
+}
+
+/** The message of an error that ended Python or Node, or the last line. */
+function lastWords(errors: string): string {
+	const lines = errors.trim().split('\n');
+	return lines.findLast((line) => /^\w*Error\b.*: /.test(line)) ?? lines.at(-1)!;
 }
 
 function ended(child: ChildProcess): Promise<void> {

@@ -112,6 +112,9 @@ describe('a step process', () => {
 		expect(await child(`console.error('no memory'); process.exitCode = 1`)).toEqual({
 			skipped: 'it ended at its start: no memory',
 		});
+		expect(await child(`throw new RangeError('too long')`)).toEqual({
+			skipped: 'it ended at its start: RangeError: too long',
+		});
 		expect(await startSteps('/nonexistent/python', [])).toEqual({
 			skipped: expect.stringContaining('ENOENT'),
 		});
