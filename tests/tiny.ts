@@ -10,8 +10,8 @@ import {
 	writeSafetensors,
 } from '@vulntune/engine';
 import { loadNative } from '@vulntune/engine/backends/cpu/native.ts';
-import { trainTokenizer } from '@vulntune/engine/formats/tokenizer-training/trainTokenizer.ts';
-import { writeTokenizer } from '@vulntune/engine/formats/tokenizer-training/writeTokenizer.ts';
+import { trainTokenizer } from '@vulntune/engine/formats/tokenizer-training/train-tokenizer.ts';
+import { writeTokenizer } from '@vulntune/engine/formats/tokenizer-training/write-tokenizer.ts';
 import { afterAll } from 'vitest';
 import { type Config, resolveConfig } from 'vulntune';
 

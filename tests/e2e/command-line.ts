@@ -41,7 +41,7 @@ export function startVulntune(argv: readonly string[], { cwd, prepare }: Command
 		...process.env,
 		HOME: home,
 		// compiled modules are kept between the commands of a test file: starting is most of what they do
-		NODE_COMPILE_CACHE: path.join(os.tmpdir(), 'vulntune-compile-cache'),
+		NODE_COMPILE_CACHE: path.join(projectRoot, 'node_modules/.cache/compiled'),
 	};
 	const child =
 		prepare === undefined

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { runTraining, type VulntuneError } from 'vulntune';
-import { exitCodes, toVulntuneError } from '../../packages/vulntune/src/cli/exitCode.ts';
+import { exitCodes, toVulntuneError } from '../../packages/vulntune/src/cli/exit-code.ts';
 import { loadNewestCheckpoint, saveCheckpoint } from '../../packages/vulntune/src/run/checkpoint-store.ts';
 import { isNightly } from '../nightly/nightly.ts';
 import { temporaryFolder, testBackend, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Config, runTraining } from 'vulntune';
-import { evaluateRun } from '../../packages/vulntune/src/evaluation/evaluateRun.ts';
+import { evaluateRun } from '../../packages/vulntune/src/evaluation/evaluate-run.ts';
 import { readPredictions } from '../../packages/vulntune/src/evaluation/predictions.ts';
 import { runNgram } from '../../packages/vulntune/src/training/run-ngram.ts';
 import { temporaryFolder, testBackend, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';

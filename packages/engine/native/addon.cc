@@ -114,25 +114,14 @@ struct Bytes {
 	size_t length;
 };
 
-Bytes bytesOf(napi_env env, napi_value view) {
-	bool isDataView = false;
-	napi_is_dataview(env, view, &isDataView);
+// The contents of a Uint8Array.
+Bytes bytesOf(napi_env env, napi_value array) {
 	Bytes bytes = {nullptr, 0};
-	if (isDataView) {
-		napi_get_dataview_info(env, view, &bytes.length, &bytes.data, nullptr, nullptr);
-		return bytes;
-	}
-	napi_typedarray_type type;
-	napi_get_typedarray_info(env, view, &type, &bytes.length, &bytes.data, nullptr, nullptr);
-	size_t size = 1;
-	if (type == napi_int16_array || type == napi_uint16_array) size = 2;
-	if (type == napi_int32_array || type == napi_uint32_array || type == napi_float32_array) size = 4;
-	if (type == napi_float64_array || type == napi_bigint64_array || type == napi_biguint64_array) size = 8;
-	bytes.length *= size;
+	napi_get_typedarray_info(env, array, nullptr, &bytes.length, &bytes.data, nullptr, nullptr);
 	return bytes;
 }
 
-// upload(address, view): copies all bytes of a typed array to native memory.
+// upload(address, bytes): copies a Uint8Array to native memory.
 napi_value upload(napi_env env, napi_callback_info info) {
 	napi_value values[2];
 	size_t count = 2;
@@ -142,7 +131,7 @@ napi_value upload(napi_env env, napi_callback_info info) {
 	return nullptr;
 }
 
-// download(view, address): fills a typed array from native memory.
+// download(bytes, address): fills a Uint8Array from native memory.
 napi_value download(napi_env env, napi_callback_info info) {
 	napi_value values[2];
 	size_t count = 2;

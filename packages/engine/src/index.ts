@@ -20,13 +20,13 @@ export {
 	widenBfloat16,
 	widenFloat16,
 } from './formats/floats.ts';
-export { checkWeights, isFourBitWeight } from './formats/huggingface/checkWeights.ts';
-export type { ExpectedTensor } from './formats/huggingface/expectedTensor.ts';
+export { checkWeights, isFourBitWeight } from './formats/huggingface/check-weights.ts';
+export type { ExpectedTensor } from './formats/huggingface/expected-tensor.ts';
 export type { LlamaConfig } from './formats/huggingface/llama.ts';
-export { expectedTensors, type ModelConfig, parseModelConfig } from './formats/huggingface/modelConfig.ts';
-export { type ModelFolder, openModelFolder, readModelConfig } from './formats/huggingface/modelFolder.ts';
-export type { QuantizationConfig } from './formats/huggingface/quantizationConfig.ts';
-export type { RopeScaling } from './formats/huggingface/ropeScaling.ts';
+export { expectedTensors, type ModelConfig, parseModelConfig } from './formats/huggingface/model-config.ts';
+export { type ModelFolder, openModelFolder, readModelConfig } from './formats/huggingface/model-folder.ts';
+export type { QuantizationConfig } from './formats/huggingface/quantization-config.ts';
+export type { RopeScaling } from './formats/huggingface/rope-scaling.ts';
 export { openWeights } from './formats/huggingface/weights.ts';
 export { parseJsonObject } from './formats/json.ts';
 export type { SafetensorsDtype } from './formats/safetensors/dtypes.ts';
@@ -34,15 +34,15 @@ export type { SafetensorsTensor } from './formats/safetensors/header.ts';
 export { openSafetensors, type SafetensorsFile } from './formats/safetensors/reader.ts';
 export { type ShardOptions, writeShardedSafetensors } from './formats/safetensors/sharded.ts';
 export { type SafetensorsEntry, writeSafetensors } from './formats/safetensors/writer.ts';
-export { checkTokenizer, loadTokenizer } from './formats/tokenizer/loadTokenizer.ts';
+export { checkTokenizer, loadTokenizer } from './formats/tokenizer/load-tokenizer.ts';
 export type { DecodeOptions, EncodeOptions, Tokenizer } from './formats/tokenizer/tokenizer.ts';
 export {
 	type TokenizerTrainingOptions,
 	type TrainedTokenizer,
 	trainTokenizer,
-} from './formats/tokenizer-training/trainTokenizer.ts';
-export { writeTokenizer } from './formats/tokenizer-training/writeTokenizer.ts';
-export { readFloat32, type WeightInfo, type WeightSource } from './formats/weightSource.ts';
+} from './formats/tokenizer-training/train-tokenizer.ts';
+export { writeTokenizer } from './formats/tokenizer-training/write-tokenizer.ts';
+export { readFloat32, type WeightInfo, type WeightSource } from './formats/weight-source.ts';
 export {
 	attachLora,
 	initializeLora,
@@ -83,7 +83,7 @@ export {
 	quantizeFourBit,
 	type ValueType,
 	valueTypeOf,
-} from './quantize/fourBit.ts';
+} from './quantize/four-bit.ts';
 export { type QuantizedMatrix8, quantizeInt8 } from './quantize/int8.ts';
 export {
 	dequantizeMatrix,
@@ -94,8 +94,8 @@ export {
 	quantizedTypes,
 	quantizeMatrix,
 } from './quantize/matrix.ts';
-export { type QuantileBits, type QuantileReading, quantileCodebook } from './quantize/quantileCodebook.ts';
-export { type QuantileMatrix, type QuantileType, quantizeQuantile } from './quantize/quantileMatrix.ts';
+export { type QuantileBits, type QuantileReading, quantileCodebook } from './quantize/quantile-codebook.ts';
+export { type QuantileMatrix, type QuantileType, quantizeQuantile } from './quantize/quantile-matrix.ts';
 export {
 	addErrors,
 	describeErrors,
@@ -104,9 +104,9 @@ export {
 	noErrors,
 	type QuantizationError,
 	quantizationError,
-} from './quantize/quantizationError.ts';
-export { quantizedMatrixEntries, readQuantizedMatrix } from './quantize/storedMatrix.ts';
-export { normalQuantile } from './random/normalQuantile.ts';
+} from './quantize/quantization-error.ts';
+export { quantizedMatrixEntries, readQuantizedMatrix } from './quantize/stored-matrix.ts';
+export { normalQuantile } from './random/normal-quantile.ts';
 export { philox } from './random/philox.ts';
 export {
 	dropoutKeeps,

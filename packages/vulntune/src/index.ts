@@ -1,11 +1,11 @@
 export { VulntuneError } from '@vulntune/engine';
-export { allPositive } from './baselines/allPositive.ts';
-export { type Baselines, fitBaselines } from './baselines/fitBaselines.ts';
+export { allPositive } from './baselines/all-positive.ts';
+export { type Baselines, fitBaselines } from './baselines/fit-baselines.ts';
 export { lengthScores } from './baselines/length.ts';
 export { readNgram, writeNgram } from './baselines/ngram/file.ts';
 export { fitNgram, type NgramModel, type NgramOptions, predictNgram } from './baselines/ngram/model.ts';
 export { type NgramSelection, selectNgram } from './baselines/ngram/select.ts';
-export { configJsonSchema, type JsonSchema } from './config/jsonSchema.ts';
+export { configJsonSchema, type JsonSchema } from './config/json-schema.ts';
 export { type ConfigContext, configToYaml, loadConfig, resolveConfig } from './config/load.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
 export {
@@ -17,7 +17,7 @@ export {
 } from './data/dataset.ts';
 export type { FunctionRow } from './data/row.ts';
 export { type TokenStatistics, tokenStatistics } from './data/statistics.ts';
-export { defaultTokenCacheFolder } from './data/tokenCache.ts';
+export { defaultTokenCacheFolder } from './data/token-cache.ts';
 export { type TextTokenizer, type TokenizeOptions, tokenizeRows } from './data/tokenize.ts';
 export { collapseWhitespace } from './data/whitespace.ts';
 export {
@@ -25,16 +25,16 @@ export {
 	type ComparisonOptions,
 	compareWithBaselines,
 	type EvaluatedRow,
-} from './evaluation/compareWithBaselines.ts';
+} from './evaluation/compare-with-baselines.ts';
 export {
 	evaluatePredictions,
 	evaluatePredictionsFile,
 	type PredictionsReport,
 	renderPredictionsReport,
-} from './evaluation/evaluatePredictionsFile.ts';
+} from './evaluation/evaluate-predictions-file.ts';
 export { type Prediction, readPredictions, writePredictions } from './evaluation/predictions.ts';
-export { renderComparison } from './evaluation/renderComparison.ts';
-export { textTable } from './evaluation/textTable.ts';
+export { renderComparison } from './evaluation/render-comparison.ts';
+export { textTable } from './evaluation/text-table.ts';
 export {
 	createDetector,
 	type Detector,
@@ -42,12 +42,12 @@ export {
 	type MethodOptions,
 } from './methods/detector.ts';
 export type { HeadOptions, Pool } from './methods/head.ts';
-export { type BestF1, bestF1Threshold } from './metrics/bestF1.ts';
+export { type BestF1, bestF1Threshold } from './metrics/best-f1.ts';
 export { pairedBootstrap } from './metrics/bootstrap.ts';
 export { delongInterval, pairedDelong } from './metrics/delong.ts';
-export { evaluateScores } from './metrics/evaluateScores.ts';
+export { evaluateScores } from './metrics/evaluate-scores.ts';
 export type { Evaluation, Metric } from './metrics/evaluation.ts';
-export type { ScoredRows } from './metrics/metricDefinitions.ts';
+export type { ScoredRows } from './metrics/metric-definitions.ts';
 export { curveOf } from './metrics/ranking.ts';
 export {
 	type AdapterInfo,
@@ -62,12 +62,12 @@ export {
 export { classObjective } from './objectives/class-objective.ts';
 export { answerTokens, nextTokenObjective } from './objectives/next-token-objective.ts';
 export type { Objective, ObjectiveOptions, PackLabels } from './objectives/objective.ts';
-export { combineWindows, type WindowCombination } from './packing/combineWindows.ts';
+export { combineWindows, type WindowCombination } from './packing/combine-windows.ts';
 export { packEpoch, packsOfRank } from './packing/epoch.ts';
 export type { PackingOptions, Piece } from './packing/options.ts';
 export { buildPack, type Pack } from './packing/pack.ts';
-export { type PackPlan, packFunctions } from './packing/packFunctions.ts';
-export { separatorPositions } from './packing/separatorPositions.ts';
+export { type PackPlan, packFunctions } from './packing/pack-functions.ts';
+export { separatorPositions } from './packing/separator-positions.ts';
 export type { PretrainConfig } from './pretraining/config-schema.ts';
 export { loadPretrainConfig, resolvePretrainConfig } from './pretraining/load-config.ts';
 export {

@@ -24,18 +24,27 @@ struct LowRankUpdate {
 	bool accumulate;
 };
 
+// A part of the rank: columns [first, first + count) of `narrow`.
+struct RankPart {
+	int64_t first;
+	int64_t count;
+};
+
+// The longest part: a row of `narrow` is a row of a panel of the inner loop, which has room for that many steps.
+constexpr int64_t rankAtOnce = depthBlock;
+
 template <Arithmetic arithmetic>
 struct LowRankSizes {
 	int64_t innerSteps;    // of a row of `wide`, whole vectors
-	int64_t innerRows;     // rank, rounded up
-	int64_t outerSteps;    // of a row of `narrow`
+	int64_t innerRows;     // of the part, rounded up
+	int64_t outerSteps;    // of a row of the part of `narrow`
 	int64_t outerStride;   // of a packed panel of `outer`
 	int64_t outerPanels;
 
-	explicit LowRankSizes(const LowRankUpdate& u)
+	LowRankSizes(const LowRankUpdate& u, const RankPart& part)
 		: innerSteps(divideUp(divideUp(u.width, elementsPerStep<arithmetic>), W) * W),
-		  innerRows(divideUp(u.rank, skinnyColumns) * skinnyColumns),
-		  outerSteps(divideUp(u.rank, elementsPerStep<arithmetic>)),
+		  innerRows(divideUp(part.count, skinnyColumns) * skinnyColumns),
+		  outerSteps(divideUp(part.count, elementsPerStep<arithmetic>)),
 		  outerStride(divideUp(outerSteps, W) * W * tileColumns),
 		  outerPanels(divideUp(u.resultWidth, tileColumns)) {}
 
@@ -43,11 +52,14 @@ struct LowRankSizes {
 	int64_t outerSize() const { return outerPanels * outerStride; }
 };
 
-// inner(row, target) writes row `row` of the inner matrix as float32.
+// Columns `part` of `narrow`, and what they add to the result. inner(row, target) writes row `row` of the inner matrix
+// as float32.
 template <Arithmetic arithmetic, typename Inner, typename Outer>
-void updateLowRank(Pool& pool, const LowRankUpdate& u, const Inner& inner, const Outer& outer) {
-	const LowRankSizes<arithmetic> sizes(u);
-	const DepthRange rankRange = {0, u.rank, sizes.outerSteps};
+void updateRankPart(
+	Pool& pool, const LowRankUpdate& u, const RankPart& part, const Inner& inner, const Outer& outer) {
+	const LowRankSizes<arithmetic> sizes(u, part);
+	const bool accumulate = u.accumulate || part.first > 0;
+	const DepthRange rankRange = {part.first, part.count, sizes.outerSteps};
 	const DepthRange widthRange = {0, u.width, sizes.innerSteps};
 	const int64_t stageSize = maximum<int64_t>(maximum(u.width, u.resultWidth), W * rowStride) + 2 * tileColumns;
 	const int64_t panelSize = tileRows * (sizes.innerSteps + rowStride + u.resultWidth);
@@ -56,20 +68,21 @@ void updateLowRank(Pool& pool, const LowRankUpdate& u, const Inner& inner, const
 	float* packedOuter = packedInner + sizes.innerSize();
 	const int64_t outerTasks = u.result == nullptr ? 0 : sizes.outerPanels;
 
-	pool.run(u.rank + outerTasks, [&](int64_t task, int thread) {
+	pool.run(part.count + outerTasks, [&](int64_t task, int thread) {
 		auto* stage = static_cast<float*>(pool.local(thread));
-		if (task < u.rank) {
-			inner(task, stage);
+		if (task < part.count) {
+			inner(part.first + task, stage);
 			packWholeRow<arithmetic>(stage, widthRange, packedInner + task * sizes.innerSteps);
 		} else {
-			const int64_t panel = task - u.rank;
+			const int64_t panel = task - part.count;
 			const int64_t column = panel * tileColumns;
 			outer.template pack<arithmetic>(
 				column, minimum<int64_t>(tileColumns, u.resultWidth - column), rankRange,
 				packedOuter + panel * sizes.outerStride, sizes.outerStride, stage);
 		}
 	});
-	memset(packedInner + u.rank * sizes.innerSteps, 0, (sizes.innerRows - u.rank) * sizes.innerSteps * sizeof(float));
+	memset(
+		packedInner + part.count * sizes.innerSteps, 0, (sizes.innerRows - part.count) * sizes.innerSteps * sizeof(float));
 
 	const int64_t panels = divideUp(u.M, tileRows);
 	pool.run(panels, [&](int64_t panel, int thread) {
@@ -88,9 +101,9 @@ void updateLowRank(Pool& pool, const LowRankUpdate& u, const Inner& inner, const
 			}
 			packWholeRow<arithmetic>(source, widthRange, packedWide + r * sizes.innerSteps);
 		}
-		float* narrow = u.narrow + row * u.rank;
+		float* narrow = u.narrow + row * u.rank + part.first;
 		skinnyProduct<arithmetic>(
-			rows, u.rank, packedWide, sizes.innerSteps, packedInner, sizes.innerSteps, sizes.innerSteps, u.narrowScale,
+			rows, part.count, packedWide, sizes.innerSteps, packedInner, sizes.innerSteps, sizes.innerSteps, u.narrowScale,
 			narrow, u.rank);
 		if (u.result == nullptr) return;
 
@@ -103,7 +116,7 @@ void updateLowRank(Pool& pool, const LowRankUpdate& u, const Inner& inner, const
 		tile.depth = sizes.outerSteps;
 		tile.cStride = u.resultWidth;
 		tile.scale = u.resultScale;
-		tile.accumulate = direct && u.accumulate;
+		tile.accumulate = direct && accumulate;
 		for (int64_t outerPanel = 0; outerPanel < sizes.outerPanels; outerPanel++) {
 			const int64_t column = outerPanel * tileColumns;
 			tile.b = packedOuter + outerPanel * sizes.outerStride;
@@ -116,10 +129,18 @@ void updateLowRank(Pool& pool, const LowRankUpdate& u, const Inner& inner, const
 		dropoutRun(expanded, expanded, row * u.resultWidth, count, *u.resultMask);
 		forVectors(0, count, [&](int64_t i, auto n) {
 			vf value = load(expanded + i, n);
-			if (u.accumulate) value = value + load(result + i, n);
+			if (accumulate) value = value + load(result + i, n);
 			store(result + i, value, n);
 		});
 	});
+}
+
+// The whole update, a part of the rank at a time: dropout of a sum is the sum of the dropped parts.
+template <Arithmetic arithmetic, typename Inner, typename Outer>
+void updateLowRank(Pool& pool, const LowRankUpdate& u, const Inner& inner, const Outer& outer) {
+	for (int64_t first = 0; first < u.rank; first += rankAtOnce) {
+		updateRankPart<arithmetic>(pool, u, {first, minimum(rankAtOnce, u.rank - first)}, inner, outer);
+	}
 }
 
 // The factors of one adapter, a [rank, K] and b [N, rank].

@@ -1,5 +1,5 @@
 import type { Backend, View } from '../backends/contract.ts';
-import type { RopeScaling } from '../formats/huggingface/ropeScaling.ts';
+import type { RopeScaling } from '../formats/huggingface/rope-scaling.ts';
 import { gatherRows } from '../ops/gather-rows.ts';
 import type { Angles } from '../ops/rope.ts';
 import { type Context, constant, uploadOwned } from '../tensor/tensor.ts';

@@ -9,8 +9,8 @@ import type {
 } from '../backends/contract.ts';
 import { elements, viewOf } from '../backends/view.ts';
 import { roundToBfloat16 } from '../formats/floats.ts';
-import { readFloat32, type WeightSource } from '../formats/weightSource.ts';
-import { valueTypeOf } from '../quantize/fourBit.ts';
+import { readFloat32, type WeightSource } from '../formats/weight-source.ts';
+import { valueTypeOf } from '../quantize/four-bit.ts';
 import {
 	dequantizeMatrix,
 	isQuantizedType,
@@ -20,7 +20,7 @@ import {
 	quantizeMatrix,
 } from '../quantize/matrix.ts';
 
-import { readQuantizedMatrix } from '../quantize/storedMatrix.ts';
+import { readQuantizedMatrix } from '../quantize/stored-matrix.ts';
 import { constant, type Tensor } from '../tensor/tensor.ts';
 import type { WeightPlacer } from './llama.ts';
 

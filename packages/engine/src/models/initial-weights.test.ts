@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createReferenceBackend } from '../backends/reference/reference-backend.ts';
-import { expectedTensors, parseModelConfig } from '../formats/huggingface/modelConfig.ts';
+import { expectedTensors, parseModelConfig } from '../formats/huggingface/model-config.ts';
 import { INITIAL_DEVIATION, initialWeight } from './initial-weights.ts';
 import { createTrainableLlama } from './load-llama.ts';
 

@@ -1,5 +1,5 @@
-import type { ExpectedTensor } from '../formats/huggingface/expectedTensor.ts';
-import type { ModelConfig } from '../formats/huggingface/modelConfig.ts';
+import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
+import type { ModelConfig } from '../formats/huggingface/model-config.ts';
 import { hashStream, normalArray } from '../random/streams.ts';
 
 /** Standard deviation of fresh matrices (Radford et al. 2019). */

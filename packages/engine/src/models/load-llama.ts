@@ -1,8 +1,8 @@
 import type { Backend } from '../backends/contract.ts';
-import type { ExpectedTensor } from '../formats/huggingface/expectedTensor.ts';
-import { expectedTensors, type ModelConfig } from '../formats/huggingface/modelConfig.ts';
-import type { ModelFolder } from '../formats/huggingface/modelFolder.ts';
-import { readFloat32 } from '../formats/weightSource.ts';
+import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
+import { expectedTensors, type ModelConfig } from '../formats/huggingface/model-config.ts';
+import type { ModelFolder } from '../formats/huggingface/model-folder.ts';
+import { readFloat32 } from '../formats/weight-source.ts';
 import { createParameters, type ParameterSpec, type Parameters } from '../tensor/parameters.ts';
 import { type BaseType, frozenWeights } from './frozen-weights.ts';
 import { initialWeight } from './initial-weights.ts';

@@ -6,7 +6,7 @@ import { toFloat32 } from '../formats/floats.ts';
 import { openWeights } from '../formats/huggingface/weights.ts';
 import { openSafetensors } from '../formats/safetensors/reader.ts';
 import { dequantizeMatrix } from './matrix.ts';
-import { quantizedMatrixEntries, readQuantizedMatrix } from './storedMatrix.ts';
+import { quantizedMatrixEntries, readQuantizedMatrix } from './stored-matrix.ts';
 
 const shared = needsShared('fixtures/models');
 

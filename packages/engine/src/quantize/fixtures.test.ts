@@ -5,9 +5,9 @@ import { needsShared } from '../../../../tests/shared.ts';
 import { toFloat32 } from '../formats/floats.ts';
 import { openSafetensors } from '../formats/safetensors/reader.ts';
 import { dynamicCodebook } from './codebooks.ts';
-import { dequantizeFourBit, fourBitCodebook, quantizeFourBit, type ValueType } from './fourBit.ts';
-import { type QuantileBits, type QuantileReading, quantileCodebook } from './quantileCodebook.ts';
-import { quantileTypeCodebook } from './quantileMatrix.ts';
+import { dequantizeFourBit, fourBitCodebook, quantizeFourBit, type ValueType } from './four-bit.ts';
+import { type QuantileBits, type QuantileReading, quantileCodebook } from './quantile-codebook.ts';
+import { quantileTypeCodebook } from './quantile-matrix.ts';
 
 interface Golden {
 	readonly matrices: readonly {

@@ -5,14 +5,14 @@ import {
 	fourBitCodebook,
 	type QuantizedMatrix4,
 	quantizeFourBit,
-} from './fourBit.ts';
+} from './four-bit.ts';
 import { dequantizeInt8, type QuantizedMatrix8, quantizeInt8 } from './int8.ts';
 import {
 	dequantizeQuantile,
 	type QuantileMatrix,
 	type QuantileType,
 	quantizeQuantile,
-} from './quantileMatrix.ts';
+} from './quantile-matrix.ts';
 
 /** The types of a quantised base, as `method.base` names them. */
 export type QuantizedType = FourBitType | 'int8' | QuantileType;

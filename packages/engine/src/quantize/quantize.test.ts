@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { VulntuneError } from '../errors.ts';
 import { hashStream, normalArray } from '../random/streams.ts';
 import { dynamicCodebook } from './codebooks.ts';
-import { quantizeAbsmax, restoreAbsmax } from './doubleQuantization.ts';
-import { dequantizeFourBit, fourBitCodebook, quantizeFourBit } from './fourBit.ts';
+import { quantizeAbsmax, restoreAbsmax } from './double-quantization.ts';
+import { dequantizeFourBit, fourBitCodebook, quantizeFourBit } from './four-bit.ts';
 import { dequantizeInt8, quantizeInt8 } from './int8.ts';
 import {
 	dequantizeMatrix,
@@ -14,8 +14,8 @@ import {
 	quantizeMatrix,
 } from './matrix.ts';
 import { nearestCode, nearestTable } from './nearest.ts';
-import { quantileTypeCodebook } from './quantileMatrix.ts';
-import { quantizationError } from './quantizationError.ts';
+import { quantileTypeCodebook } from './quantile-matrix.ts';
+import { quantizationError } from './quantization-error.ts';
 
 const finite = fc.float({ noNaN: true, noDefaultInfinity: true });
 

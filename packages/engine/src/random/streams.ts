@@ -1,5 +1,5 @@
 import { inputError } from '../errors.ts';
-import { normalQuantile } from './normalQuantile.ts';
+import { normalQuantile } from './normal-quantile.ts';
 import { philoxInto } from './philox.ts';
 
 /**

@@ -17,7 +17,7 @@ const model = () => import('../model/run-model-commands.ts');
 const commands = [
 	trainCommand(async (...call) => (await import('../training/train-command.ts')).trainFromConfig(...call)),
 	evaluateCommand(async (...call) =>
-		(await import('../evaluation/evaluateCommand.ts')).evaluateFromRequest(...call),
+		(await import('../evaluation/evaluate-command.ts')).evaluateFromRequest(...call),
 	),
 	pretrainCommand(async (...call) =>
 		(await import('../pretraining/pretrain-command.ts')).pretrainFromConfig(...call),
@@ -26,7 +26,7 @@ const commands = [
 		info: async (...call) => (await model()).modelCommands.info(...call),
 		quantize: async (...call) => (await model()).modelCommands.quantize(...call),
 	}),
-	demoCommand(async (...call) => (await import('../demo/runDemo.ts')).runDemo(...call)),
+	demoCommand(async (...call) => (await import('../demo/run-demo.ts')).runDemo(...call)),
 	doctorCommand,
 ];
 

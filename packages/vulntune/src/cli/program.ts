@@ -1,10 +1,10 @@
 import { inputError, type VulntuneError } from '@vulntune/engine/errors.ts';
 import { Command, CommanderError } from 'commander';
 import type { CommandContext, CommandResult } from './context.ts';
-import { exitCodes, toVulntuneError } from './exitCode.ts';
+import { exitCodes, toVulntuneError } from './exit-code.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { createProgressRenderer } from './progress.ts';
-import { spellOutBooleans } from './schemaFlags.ts';
+import { spellOutBooleans } from './schema-flags.ts';
 import { printable, type Terminal } from './terminal.ts';
 
 /** Registers one command: its options, and what runs when it is called. */

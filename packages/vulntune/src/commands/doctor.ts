@@ -1,6 +1,6 @@
 import { formatBytes } from '../cli/format.ts';
 import type { CommandDefinition } from '../cli/program.ts';
-import type { MachineReport } from '../doctor/examineMachine.ts';
+import type { MachineReport } from '../doctor/examine-machine.ts';
 
 /** `vulntune doctor`. */
 export const doctorCommand: CommandDefinition = (program, run) => {
@@ -13,7 +13,7 @@ export const doctorCommand: CommandDefinition = (program, run) => {
 		.addHelpText('after', '\nExamples:\n  vulntune doctor\n  vulntune doctor --json')
 		.action(() =>
 			run(async () => {
-				const { examineMachine } = await import('../doctor/examineMachine.ts');
+				const { examineMachine } = await import('../doctor/examine-machine.ts');
 				const report = await examineMachine();
 				return { data: report, text: describeMachine(report) };
 			}),

@@ -2,7 +2,7 @@ import { inputError } from '@vulntune/engine/errors.ts';
 import { z } from 'zod';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import type { CommandDefinition } from '../cli/program.ts';
-import { addFlags, readFlags } from '../cli/schemaFlags.ts';
+import { addFlags, readFlags } from '../cli/schema-flags.ts';
 import { type SplitName, splitNames } from '../data/dataset.ts';
 
 const flags = z.strictObject({

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import type { CommandDefinition, CommandRunner } from '../cli/program.ts';
-import { addFlags, readFlags } from '../cli/schemaFlags.ts';
+import { addFlags, readFlags } from '../cli/schema-flags.ts';
 import { quantizedBases } from '../config/schema.ts';
 
 const quantizeFlags = z.strictObject({

@@ -2,8 +2,8 @@ import { inputError } from '@vulntune/engine/errors.ts';
 import { z } from 'zod';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import type { CommandDefinition } from '../cli/program.ts';
-import { addConfigFlags, addFlags, configOverrides, readFlags } from '../cli/schemaFlags.ts';
-import { configJsonSchema } from '../config/jsonSchema.ts';
+import { addConfigFlags, addFlags, configOverrides, readFlags } from '../cli/schema-flags.ts';
+import { configJsonSchema } from '../config/json-schema.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { CrossCheck } from './crossChecks.ts';
-import { type JsonSchema, toJsonSchema } from './jsonSchema.ts';
+import type { CrossCheck } from './cross-checks.ts';
+import { type JsonSchema, toJsonSchema } from './json-schema.ts';
 import { type ConfigSection, optionsOf, type SchemaOption, sectionsOf } from './options.ts';
 
 /** A kind of config file: its schema, and what checks, flags and errors are made from. */

@@ -1,4 +1,4 @@
-import type { JsonSchema } from './jsonSchema.ts';
+import type { JsonSchema } from './json-schema.ts';
 
 /** What an option takes, as an error says it: `a whole number of at least 1, or null`. */
 export function expectation(schema: JsonSchema): string {

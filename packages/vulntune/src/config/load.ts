@@ -8,7 +8,7 @@ import { type ConfigDocument, readConfigDocument } from './document.ts';
 import { applyOverrides, type ConfigOverrides } from './overrides.ts';
 import { resolveModel, resolvePath } from './paths.ts';
 import type { Config, MethodBase, ParsedConfig } from './schema.ts';
-import { trainingConfig } from './trainingConfig.ts';
+import { trainingConfig } from './training-config.ts';
 import { type ConfigFault, validateConfig } from './validate.ts';
 
 export interface ConfigContext {

@@ -1,4 +1,4 @@
-import { type JsonSchema, structuralSchema } from './jsonSchema.ts';
+import { type JsonSchema, structuralSchema } from './json-schema.ts';
 
 /** One option of a config or command: a leaf of its schema. */
 export interface SchemaOption {

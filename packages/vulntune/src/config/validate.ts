@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ConfigDefinition } from './definition.ts';
-import { found, valueFault } from './faultText.ts';
+import { found, valueFault } from './fault-text.ts';
 import { nearestName } from './nearest.ts';
 
 /** The parts of a definition that don't depend on what it parses to. */

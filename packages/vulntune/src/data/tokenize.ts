@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FunctionRow } from './row.ts';
-import { readTokenCache, writeTokenCache } from './tokenCache.ts';
+import { readTokenCache, writeTokenCache } from './token-cache.ts';
 import { collapseWhitespace } from './whitespace.ts';
 
 /** What the data room needs of a tokenizer. */

@@ -1,8 +1,8 @@
-import { choiceWeaknesses } from './choiceWeaknesses.ts';
+import { choiceWeaknesses } from './choice-weaknesses.ts';
 import { distractors } from './distractors.ts';
 import type { Draw } from './draw.ts';
 import { drawExit, drawReturn, returnTypes } from './exits.ts';
-import { flowWeaknesses } from './flowWeaknesses.ts';
+import { flowWeaknesses } from './flow-weaknesses.ts';
 import { functionName, type Purpose, plainWords, variableNames } from './names.ts';
 import {
 	applies,

@@ -16,7 +16,7 @@ import {
 	writePeftAdapter,
 	writeSafetensors,
 } from '@vulntune/engine';
-import type { WindowCombination } from '../packing/combineWindows.ts';
+import type { WindowCombination } from '../packing/combine-windows.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import { type Detector, type MethodOptions, uploadAdapter } from './detector.ts';
 import { type HeadOptions, SCORE } from './head.ts';

@@ -1,4 +1,4 @@
-import type { ConfusionCounts } from './thresholdMetrics.ts';
+import type { ConfusionCounts } from './threshold-metrics.ts';
 
 /**
  * One metric in JSON: its value with a 95 % interval; a value whose interval is undefined, with the reason; or

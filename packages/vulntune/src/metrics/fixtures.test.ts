@@ -1,20 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { needsShared } from '../../../../tests/shared.ts';
-import { bestF1Threshold } from './bestF1.ts';
+import { bestF1Threshold } from './best-f1.ts';
 import { brierScore, expectedCalibrationError } from './calibration.ts';
 import { precisionRecallCurve, rocCurve } from './curves.ts';
 import { delongInterval, pairedDelong } from './delong.ts';
 import type { Outcome } from './outcome.ts';
 import { pairCounts } from './pairs.ts';
-import { curveOf } from './ranking.ts';
 import {
 	averagePrecision,
 	recallAtFalsePositiveRate,
 	rocAuc,
 	vulnerabilityDetectionScore,
-} from './rankMetrics.ts';
-import { confusionAt, type PositiveRule, thresholdMetrics } from './thresholdMetrics.ts';
+} from './rank-metrics.ts';
+import { curveOf } from './ranking.ts';
+import { confusionAt, type PositiveRule, thresholdMetrics } from './threshold-metrics.ts';
 
 type Golden = number | 'NaN' | 'Infinity' | '-Infinity';
 type Point = Record<

@@ -1,4 +1,4 @@
-import { normalQuantile } from '@vulntune/engine/random/normalQuantile.ts';
+import { normalQuantile } from '@vulntune/engine/random/normal-quantile.ts';
 
 /** 97.5 % point of the standard normal distribution: half the width of a 95 % interval in standard errors. */
 export const normal975 = normalQuantile(0.975);

@@ -1,4 +1,4 @@
-import type { PositiveRule } from './thresholdMetrics.ts';
+import type { PositiveRule } from './threshold-metrics.ts';
 
 /** What became of pairs of a vulnerable function and its fix at a threshold (PrimeVul, Ding et al., 2024). */
 export interface PairCounts {

@@ -12,8 +12,8 @@ import {
 	VulntuneError,
 	type WeightSource,
 } from '@vulntune/engine';
-import { tokenizerFileName } from '@vulntune/engine/formats/tokenizer/loadTokenizer.ts';
-import { estimateAdapterBytes } from '../doctor/whatFits.ts';
+import { tokenizerFileName } from '@vulntune/engine/formats/tokenizer/load-tokenizer.ts';
+import { estimateAdapterBytes } from '../doctor/what-fits.ts';
 import { type DetectorDescription, readDescription } from '../methods/saved-detector.ts';
 import { configFileName } from './model-files.ts';
 

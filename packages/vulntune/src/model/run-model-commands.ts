@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { CommandResult } from '../cli/context.ts';
-import { exitCodes } from '../cli/exitCode.ts';
+import { exitCodes } from '../cli/exit-code.ts';
 import type { ModelCommands } from '../commands/model.ts';
 import { adapterFolder } from '../run/run-folder.ts';
 import { readAdapterInfo } from './adapter-info.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { packEpoch, packsOfRank } from './epoch.ts';
 import type { PackingOptions } from './options.ts';
-import { packFunctions } from './packFunctions.ts';
+import { packFunctions } from './pack-functions.ts';
 
 const lengths = Array.from({ length: 50 }, (_, index) => (index * 7) % 23);
 const options: PackingOptions = {

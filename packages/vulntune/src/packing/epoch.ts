@@ -1,6 +1,6 @@
 import { hashStream, permutation } from '@vulntune/engine/random/streams.ts';
 import type { PackingOptions } from './options.ts';
-import { type PackPlan, packFunctions } from './packFunctions.ts';
+import { type PackPlan, packFunctions } from './pack-functions.ts';
 
 /**
  * The packs of one training epoch in the order in which they are trained on; a function of (seed, epoch) alone, so a resumed

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildPack } from './pack.ts';
-import { packFunctions } from './packFunctions.ts';
-import { separatorPositions } from './separatorPositions.ts';
+import { packFunctions } from './pack-functions.ts';
+import { separatorPositions } from './separator-positions.ts';
 
 const separator = 2;
 const tokens = [[10, 11, 12], [20], [30, 31]];

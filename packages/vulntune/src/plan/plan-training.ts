@@ -11,9 +11,9 @@ import {
 } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
-import { defaultTokenCacheFolder } from '../data/tokenCache.ts';
+import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
-import { packFunctions } from '../packing/packFunctions.ts';
+import { packFunctions } from '../packing/pack-functions.ts';
 import { scoringPacking } from '../training/score-split.ts';
 import { methodOf, precisionOf, scoringOf } from '../training/session.ts';
 import { estimateBytes, estimateFlops } from './estimates.ts';

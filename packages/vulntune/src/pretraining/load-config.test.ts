@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { demoBaseConfig } from '../demo/baseConfig.ts';
+import { demoBaseConfig } from '../demo/base-config.ts';
 import { loadPretrainConfig, pretrainingConfig } from './load-config.ts';
 import { modelConfigJson } from './model-config.ts';
 

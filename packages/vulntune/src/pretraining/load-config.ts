@@ -1,4 +1,4 @@
-import type { CrossCheck } from '../config/crossChecks.ts';
+import type { CrossCheck } from '../config/cross-checks.ts';
 import { defineConfig } from '../config/definition.ts';
 import {
 	type ConfigContext,

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, loadTokenizer, type Tokenizer, trainTokenizer } from '@vulntune/engine';
-import { buildTokenizer } from '@vulntune/engine/formats/tokenizer/buildTokenizer.ts';
-import { tokenizerFiles } from '@vulntune/engine/formats/tokenizer-training/writeTokenizer.ts';
+import { buildTokenizer } from '@vulntune/engine/formats/tokenizer/build-tokenizer.ts';
+import { tokenizerFiles } from '@vulntune/engine/formats/tokenizer-training/write-tokenizer.ts';
 
 /** A tokenizer, and the files that make it part of a model folder. */
 export interface PretrainTokenizer {

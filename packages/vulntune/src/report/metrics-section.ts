@@ -1,5 +1,5 @@
-import type { Comparison, ComparisonRow } from '../evaluation/compareWithBaselines.ts';
-import { metricLines, pairMetricLines } from '../evaluation/metricTable.ts';
+import type { Comparison, ComparisonRow } from '../evaluation/compare-with-baselines.ts';
+import { metricLines, pairMetricLines } from '../evaluation/metric-table.ts';
 import type { Difference } from '../evaluation/verdict.ts';
 import type { Metric } from '../metrics/evaluation.ts';
 import { html, type Markup } from './html.ts';

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { metricLines } from '../evaluation/metricTable.ts';
+import { metricLines } from '../evaluation/metric-table.ts';
 import type { Evaluation, Metric } from '../metrics/evaluation.ts';
 import { syntheticWarning } from './page.ts';
 import { lastPart, type ReportData } from './report-data.ts';

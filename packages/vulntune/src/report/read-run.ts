@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, readSmallFile } from '@vulntune/engine';
 import { loadConfig } from '../config/load.ts';
-import type { Comparison } from '../evaluation/compareWithBaselines.ts';
+import type { Comparison } from '../evaluation/compare-with-baselines.ts';
 import { type Prediction, parsePredictions } from '../evaluation/predictions.ts';
 import { type RunFolder, runFolder } from '../run/run-folder.ts';
 import type { EndRecord } from '../training/finish-run.ts';

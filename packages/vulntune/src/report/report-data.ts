@@ -1,4 +1,4 @@
-import type { Comparison } from '../evaluation/compareWithBaselines.ts';
+import type { Comparison } from '../evaluation/compare-with-baselines.ts';
 import type { Prediction } from '../evaluation/predictions.ts';
 import type { EpochMetrics } from '../training/train-loop.ts';
 

@@ -1,9 +1,9 @@
 import { writeFileAtomically } from '@vulntune/engine';
-import { fitBaselines } from '../baselines/fitBaselines.ts';
+import { fitBaselines } from '../baselines/fit-baselines.ts';
 import type { Config } from '../config/schema.ts';
 import type { FunctionRow } from '../data/row.ts';
-import { type Comparison, compareWithBaselines } from '../evaluation/compareWithBaselines.ts';
-import { evaluatedRows, textRows } from '../evaluation/evaluatedRows.ts';
+import { type Comparison, compareWithBaselines } from '../evaluation/compare-with-baselines.ts';
+import { evaluatedRows, textRows } from '../evaluation/evaluated-rows.ts';
 import type { Evaluation } from '../metrics/evaluation.ts';
 import type { RunFolder } from '../run/run-folder.ts';
 import { savePredictions } from './predictions.ts';

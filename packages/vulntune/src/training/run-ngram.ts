@@ -6,7 +6,7 @@ import { predictNgram } from '../baselines/ngram/model.ts';
 import { selectNgram } from '../baselines/ngram/select.ts';
 import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
-import { textRows } from '../evaluation/evaluatedRows.ts';
+import { textRows } from '../evaluation/evaluated-rows.ts';
 import { writeReport } from '../report/write-report.ts';
 import { openJsonlLog } from '../run/jsonl-log.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';

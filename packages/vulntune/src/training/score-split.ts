@@ -1,7 +1,7 @@
 import type { Detector } from '../methods/detector.ts';
-import { combineWindows, type WindowCombination } from '../packing/combineWindows.ts';
+import { combineWindows, type WindowCombination } from '../packing/combine-windows.ts';
 import type { PackingOptions } from '../packing/options.ts';
-import { packFunctions } from '../packing/packFunctions.ts';
+import { packFunctions } from '../packing/pack-functions.ts';
 import { type PassOptions, scorePack } from './micro-batch.ts';
 import { assemblePack, type PackTokens, type SplitData } from './split-data.ts';
 

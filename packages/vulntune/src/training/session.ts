@@ -13,7 +13,7 @@ import {
 import type { Config } from '../config/schema.ts';
 import { type Dataset, loadDataset, type SplitName } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
-import { defaultTokenCacheFolder } from '../data/tokenCache.ts';
+import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
 import { createDetector, type Detector, type MethodOptions } from '../methods/detector.ts';
 import { classObjective } from '../objectives/class-objective.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { fitBaselines } from '../baselines/fitBaselines.ts';
-import { compareWithBaselines } from '../evaluation/compareWithBaselines.ts';
+import { fitBaselines } from '../baselines/fit-baselines.ts';
+import { compareWithBaselines } from '../evaluation/compare-with-baselines.ts';
 import { describeOutcome } from './train-command.ts';
 
 const texts = Array.from({ length: 8 }, (_, row) => ({

@@ -3,7 +3,7 @@ import { VulntuneError } from '@vulntune/engine';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import { formatBytes } from '../cli/format.ts';
 import type { TrainRequest } from '../commands/train.ts';
-import { renderComparison, truncationNote } from '../evaluation/renderComparison.ts';
+import { renderComparison, truncationNote } from '../evaluation/render-comparison.ts';
 import { planTraining } from '../plan/plan-training.ts';
 import { renderPlan } from '../plan/render-plan.ts';
 import { runNgram } from './run-ngram.ts';

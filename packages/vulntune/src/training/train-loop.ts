@@ -1,7 +1,7 @@
 import { VulntuneError } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
-import { bestF1Threshold } from '../metrics/bestF1.ts';
-import { evaluateScores } from '../metrics/evaluateScores.ts';
+import { bestF1Threshold } from '../metrics/best-f1.ts';
+import { evaluateScores } from '../metrics/evaluate-scores.ts';
 import { countCurve, rankScores } from '../metrics/ranking.ts';
 import { packEpoch } from '../packing/epoch.ts';
 import { trainOnPack } from './micro-batch.ts';

@@ -1,6 +1,6 @@
 import { inputError } from '@vulntune/engine';
 import type { PackingOptions } from '../packing/options.ts';
-import { packFunctions } from '../packing/packFunctions.ts';
+import { packFunctions } from '../packing/pack-functions.ts';
 import type { SplitData } from './split-data.ts';
 
 /**

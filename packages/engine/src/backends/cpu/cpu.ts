@@ -2,7 +2,7 @@ import { inputError, VulntuneError } from '../../errors.ts';
 import type { Backend } from '../contract.ts';
 import { activationGroup } from './activations.ts';
 import { attentionGroup } from './attention.ts';
-import { crossEntropyGroup } from './crossEntropy.ts';
+import { crossEntropyGroup } from './cross-entropy.ts';
 import { createDevice } from './device.ts';
 import { elementwiseGroup } from './elementwise.ts';
 import { cpuFeatures } from './features.ts';

@@ -1,5 +1,6 @@
 import { VulntuneError } from '../../errors.ts';
 import { BYTES_PER_ELEMENT, type DataType, type DeviceBuffer, type View } from '../contract.ts';
+import { describe, elements } from '../view.ts';
 import type { NativeAddon } from './native.ts';
 
 /** A buffer of native memory. */
@@ -15,7 +16,10 @@ export interface CpuDevice {
 	readonly addon: NativeAddon;
 	/** The engine's handle, the first argument of every kernel; throws once the backend is closed. */
 	readonly engine: number;
-	/** Address of a view's first element; throws if its buffer was freed or belongs to another backend. */
+	/**
+	 * Address of a view's first element; throws if its buffer was freed, belongs to another backend, has another type or ends
+	 * before the view does: kernels would read and write other memory.
+	 */
 	address(view: View): number;
 	/** The same, or 0 for a view that isn't there. */
 	optionalAddress(view: View | undefined): number;
@@ -43,6 +47,14 @@ export function createDevice(
 				throw programError(
 					'CPU_FREED',
 					`a buffer of ${buffer.length} ${buffer.dtype} was used after it was freed`,
+				);
+			}
+			const end = view.offset + elements(view.shape);
+			// Written so that NaN fails too.
+			if (!(view.dtype === buffer.dtype && view.offset >= 0 && end <= buffer.length)) {
+				throw programError(
+					'CPU_VIEW',
+					`a view ${describe(view)} at ${view.offset} doesn't fit its buffer of ${buffer.length} ${buffer.dtype}`,
 				);
 			}
 			return buffer.address + view.offset * BYTES_PER_ELEMENT[view.dtype];

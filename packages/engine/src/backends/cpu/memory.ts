@@ -53,13 +53,17 @@ export function memoryGroup(device: CpuDevice): MemoryGroup {
 			if (source.byteLength !== bytes) {
 				throw programError('CPU_UPLOAD', `upload expected ${bytes} bytes, got ${source.byteLength}`);
 			}
-			addon.upload(device.address(target), source);
+			addon.upload(device.address(target), bytesIn(source));
 		},
 		download(source: View) {
 			const target = new arrays[source.dtype](elements(source.shape));
-			addon.download(target, device.address(source));
+			addon.download(bytesIn(target), device.address(source));
 			return target;
 		},
 		memory: () => ({ liveBuffers, liveBytes, peakBytes }),
 	};
+}
+
+function bytesIn(view: ArrayBufferView): Uint8Array {
+	return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }

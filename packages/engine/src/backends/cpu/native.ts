@@ -22,8 +22,8 @@ export interface NativeAddon {
 	destroyEngine(engine: number): void;
 	allocate(engine: number, bytes: number): number;
 	release(engine: number, address: number): void;
-	upload(address: number, source: ArrayBufferView): void;
-	download(target: ArrayBufferView, address: number): void;
+	upload(address: number, source: Uint8Array): void;
+	download(target: Uint8Array, address: number): void;
 	readonly kernels: Readonly<Record<string, NativeKernel>>;
 }
 

@@ -1,8 +1,8 @@
-import { parseCommon, type TransformerConfig } from './commonConfig.ts';
-import type { ExpectedTensor } from './expectedTensor.ts';
+import { parseCommon, type TransformerConfig } from './common-config.ts';
+import type { ExpectedTensor } from './expected-tensor.ts';
 import type { Fields } from './fields.ts';
-import { parseQuantization } from './quantizationConfig.ts';
-import { parseRope, type RopeConfig } from './ropeScaling.ts';
+import { parseQuantization } from './quantization-config.ts';
+import { parseRope, type RopeConfig } from './rope-scaling.ts';
 
 /** A model of Llama's shape: RMSNorm, rotary positions, grouped-query attention, SwiGLU. */
 export interface LlamaConfig extends TransformerConfig, RopeConfig {

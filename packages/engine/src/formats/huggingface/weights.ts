@@ -5,7 +5,7 @@ import { fileError, readSmallFile } from '../files.ts';
 import { describeJson, isJsonObject, ownValue, parseJsonObject, quoteName } from '../json.ts';
 import { openSafetensors, type SafetensorsFile } from '../safetensors/reader.ts';
 import { indexFileName, singleFileName } from '../safetensors/sharded.ts';
-import type { WeightSource } from '../weightSource.ts';
+import type { WeightSource } from '../weight-source.ts';
 
 const maxIndexBytes = 64_000_000;
 const maxNamesInMessage = 5;

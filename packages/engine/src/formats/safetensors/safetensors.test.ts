@@ -13,7 +13,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { VulntuneError } from '../../errors.ts';
 import { damaged } from '../testing/damage.ts';
-import { thrownBy } from '../testing/thrownBy.ts';
+import { thrownBy } from '../testing/thrown-by.ts';
 import { bytesPerElement, type SafetensorsDtype } from './dtypes.ts';
 import { openSafetensors } from './reader.ts';
 import { indexFileName, writeShardedSafetensors } from './sharded.ts';

@@ -1,6 +1,6 @@
 import { Tokenizer as ImportedTokenizer } from '@huggingface/tokenizers';
-import { byteAlphabet } from '../tokenizer-training/byteAlphabet.ts';
-import { createWordCache, type WordCache } from './wordCache.ts';
+import { byteAlphabet } from '../tokenizer-training/byte-alphabet.ts';
+import { createWordCache, type WordCache } from './word-cache.ts';
 
 /** What we use of the library's tokenizer; its own declarations do not resolve under `nodenext`. */
 export interface LibraryTokenizer {

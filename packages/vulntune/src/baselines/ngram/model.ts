@@ -1,6 +1,6 @@
 import { inputError } from '@vulntune/engine';
 import { defaultFeatures, type NgramFeatures, ngramCounter } from './features.ts';
-import { fitLogisticRegression, type LogisticFit, sigmoid } from './logisticRegression.ts';
+import { fitLogisticRegression, type LogisticFit, sigmoid } from './logistic-regression.ts';
 import { sparseMatrix } from './matrix.ts';
 import { buildVocabulary, countTexts, tfidf, type Vocabulary } from './vocabulary.ts';
 

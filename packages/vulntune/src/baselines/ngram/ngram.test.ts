@@ -2,7 +2,7 @@ import { VulntuneError } from '@vulntune/engine';
 import { describe, expect, test } from 'vitest';
 import { ngramCounter } from './features.ts';
 import { parseNgram, serializeNgram } from './file.ts';
-import { fitLogisticRegression, sigmoid } from './logisticRegression.ts';
+import { fitLogisticRegression, sigmoid } from './logistic-regression.ts';
 import { sparseMatrix } from './matrix.ts';
 import { fitNgram, predictNgram, type TextRow } from './model.ts';
 import { selectNgram } from './select.ts';

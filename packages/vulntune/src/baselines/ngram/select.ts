@@ -1,5 +1,5 @@
+import { rocAuc } from '../../metrics/rank-metrics.ts';
 import { curveOf } from '../../metrics/ranking.ts';
-import { rocAuc } from '../../metrics/rankMetrics.ts';
 import { type NgramModel, type NgramOptions, ngramPath, predictNgram, type TextRow } from './model.ts';
 
 /** One C that was tried. */

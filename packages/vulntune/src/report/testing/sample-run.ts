@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { fitBaselines } from '../../baselines/fitBaselines.ts';
+import { fitBaselines } from '../../baselines/fit-baselines.ts';
 import { resolveConfig } from '../../config/load.ts';
-import { compareWithBaselines } from '../../evaluation/compareWithBaselines.ts';
+import { compareWithBaselines } from '../../evaluation/compare-with-baselines.ts';
 import { formatPredictions, type Prediction } from '../../evaluation/predictions.ts';
 import { runFolder } from '../../run/run-folder.ts';
 import { writeRunHeader } from '../../run/run-header.ts';

@@ -1,0 +1,85 @@
+import { inputError } from '../../errors.ts';
+import { quoteName } from '../json.ts';
+import type { WeightInfo, WeightSource } from '../weight-source.ts';
+import type { ExpectedTensor } from './expected-tensor.ts';
+import { expectedTensors, type ModelConfig } from './model-config.ts';
+import { type StoredLayout, storedLayout, weightBeside } from './stored-layouts.ts';
+
+const maxDifferences = 5;
+
+/**
+ * Compares the names and shapes of a checkpoint with what its config calls for, both ways: a bias that the
+ * config does not know would be left out of every result without a word. Throws one `MODEL_WEIGHTS` that
+ * lists the first five differences.
+ */
+export function checkWeights(config: ModelConfig, source: WeightSource): void {
+	const expected = expectedTensors(config);
+	const differences = [...wrongTensors(config, expected, source), ...unexpectedTensors(expected, source)];
+	if (differences.length === 0) return;
+	const shown = differences.slice(0, maxDifferences).join('; ');
+	const more = differences.length - maxDifferences;
+	throw inputError(
+		'MODEL_WEIGHTS',
+		`config.json does not fit the weights: ${shown}${more > 0 ? `; and ${more} more` : ''}`,
+		{ place: source.place, remedy: 'Put config.json and the weights of the same model into the folder.' },
+	);
+}
+
+/** Whether a linear weight is stored in bitsandbytes' 4-bit layout: two codes a byte, described by a quant state. */
+export function isFourBitWeight(source: WeightSource, name: string): boolean {
+	return storedLayout(source, name)?.codesPerByte === 2;
+}
+
+function wrongTensors(
+	config: ModelConfig,
+	expected: readonly ExpectedTensor[],
+	source: WeightSource,
+): readonly string[] {
+	return expected.flatMap((tensor) => {
+		const info = source.info(tensor.name);
+		if (info === undefined) return [`${tensor.name} is missing`];
+		const mayBeQuantized = config.quantization !== undefined && tensor.kind === 'linear';
+		const layout = mayBeQuantized ? storedLayout(source, tensor.name) : undefined;
+		if (layout !== undefined) return wrongQuantized(tensor, layout, info, source);
+		if (!isSameShape(info.shape, tensor.shape)) {
+			return [`${tensor.name} must be [${tensor.shape}], found [${info.shape}]`];
+		}
+		const isFloat = ['F64', 'F32', 'F16', 'BF16'].includes(info.dtype);
+		return isFloat ? [] : [`${tensor.name} must hold floating-point numbers, found ${info.dtype}`];
+	});
+}
+
+function wrongQuantized(
+	tensor: ExpectedTensor,
+	layout: StoredLayout,
+	info: WeightInfo,
+	source: WeightSource,
+): readonly string[] {
+	const elements = tensor.shape.reduce((product, size) => product * size, 1);
+	const bytes = Math.ceil(elements / 2);
+	if (layout.codesPerByte === 2 && info.byteLength !== bytes) {
+		return [`${tensor.name} must hold ${bytes} bytes of two 4-bit codes each, found ${info.byteLength}`];
+	}
+	if (layout.codesPerByte === 1 && !isSameShape(info.shape, tensor.shape)) {
+		return [`${tensor.name} must be [${tensor.shape}], found [${info.shape}]`];
+	}
+	return layout.companions
+		.map((suffix) => `${tensor.name}.${suffix}`)
+		.filter((name) => source.info(name) === undefined)
+		.map((name) => `${name} is missing`);
+}
+
+function isSameShape(a: readonly number[], b: readonly number[]): boolean {
+	return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}
+
+/** Buffers that old checkpoints carry, tied heads written anyway, classification heads: no part of the base. */
+const harmless = [/\.rotary_emb\.inv_freq$/, /^lm_head\.weight$/, /^score\./];
+
+function unexpectedTensors(expected: readonly ExpectedTensor[], source: WeightSource): readonly string[] {
+	const known = new Set(expected.map(({ name }) => name));
+	return source.names
+		.filter((name) => !known.has(name) && !harmless.some((pattern) => pattern.test(name)))
+		.filter((name) => !known.has(weightBeside(name) ?? ''))
+		.map((name) => `${quoteName(name)} is not part of such a model`);
+}

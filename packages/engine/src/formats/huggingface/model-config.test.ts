@@ -1,0 +1,244 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { needsShared } from '../../../../../tests/shared.ts';
+import { smallConfig } from '../testing/small-model.ts';
+import { thrownBy } from '../testing/thrown-by.ts';
+import { expectedTensors, parseModelConfig } from './model-config.ts';
+
+const parse = (config: object) => parseModelConfig(config, 'config.json');
+
+/** As transformers 5 writes it. */
+const newStyle = (parameters: object) => {
+	const { rope_theta, rope_scaling, torch_dtype, ...rest } = smallConfig;
+	return { ...rest, dtype: torch_dtype, rope_parameters: { rope_theta, ...parameters } };
+};
+
+const llama3Fields = {
+	rope_type: 'llama3',
+	factor: 8,
+	low_freq_factor: 1,
+	high_freq_factor: 4,
+	original_max_position_embeddings: 16,
+};
+const llama3 = {
+	type: 'llama3',
+	factor: 8,
+	lowFrequencyFactor: 1,
+	highFrequencyFactor: 4,
+	originalMaxPositions: 16,
+};
+
+describe('parseModelConfig', () => {
+	test('reads every field', () => {
+		expect(parse(smallConfig)).toEqual({
+			architecture: 'llama',
+			hiddenSize: 16,
+			intermediateSize: 24,
+			layers: 1,
+			heads: 4,
+			keyValueHeads: 2,
+			headDim: 4,
+			vocabularySize: 10,
+			rmsNormEpsilon: 1e-5,
+			ropeTheta: 10_000,
+			ropeScaling: { type: 'none' },
+			tieWordEmbeddings: false,
+			maxPositions: 32,
+			attentionBias: false,
+			mlpBias: false,
+			bosTokenId: 1,
+			eosTokenIds: [2],
+			padTokenId: undefined,
+			dtype: 'float32',
+			quantization: undefined,
+		});
+	});
+
+	test.each([
+		['none', {}, { type: 'none' }],
+		['default', { rope_type: 'default' }, { type: 'none' }],
+		['linear', { rope_type: 'linear', factor: 4 }, { type: 'linear', factor: 4 }],
+		['llama3', llama3Fields, llama3],
+	])('reads RoPE scaling %s in both styles alike', (_, scaling, expected) => {
+		const theta = 500_000;
+		const old = parse({ ...smallConfig, rope_theta: theta, rope_scaling: scaling });
+		expect(old).toMatchObject({ ropeTheta: theta, ropeScaling: expected });
+		expect(parse(newStyle({ ...scaling, rope_theta: theta }))).toEqual(old);
+	});
+
+	test('reads the older name of the scaling type', () => {
+		const config = parse({ ...smallConfig, rope_scaling: { type: 'linear', factor: 2.5 } });
+		expect(config.ropeScaling).toEqual({ type: 'linear', factor: 2.5 });
+	});
+
+	test('dynamic scaling does nothing up to the trained length, which is then the limit', () => {
+		const dynamic = { type: 'dynamic', factor: 4, original_max_position_embeddings: 20 };
+		expect(parse({ ...smallConfig, rope_scaling: dynamic })).toMatchObject({
+			ropeScaling: { type: 'none' },
+			maxPositions: 20,
+		});
+	});
+
+	test('fills in what transformers fills in', () => {
+		const { num_key_value_heads, rope_theta, max_position_embeddings, rms_norm_eps, ...rest } = smallConfig;
+		expect(parse(rest)).toMatchObject({
+			keyValueHeads: 4,
+			ropeTheta: 10_000,
+			maxPositions: 2048,
+			rmsNormEpsilon: 1e-6,
+		});
+		expect(parse({ ...rest, model_type: 'mistral', num_attention_heads: 8 })).toMatchObject({
+			keyValueHeads: 8,
+			maxPositions: 131_072,
+		});
+	});
+
+	test('a sliding window limits the positions of mistral', () => {
+		const mistral = { ...smallConfig, model_type: 'mistral', head_dim: 8 };
+		expect(parse({ ...mistral, sliding_window: 12 })).toMatchObject({ maxPositions: 12, headDim: 8 });
+		expect(parse({ ...mistral, sliding_window: null }).maxPositions).toBe(32);
+	});
+
+	test('reads several end tokens, and -1 and null as none', () => {
+		const config = parse({ ...smallConfig, eos_token_id: [2, 5], pad_token_id: -1, bos_token_id: null });
+		expect(config).toMatchObject({ eosTokenIds: [2, 5], padTokenId: undefined, bosTokenId: undefined });
+	});
+
+	test('reads quantisation by bitsandbytes', () => {
+		const quantized = (settings: object) =>
+			parse({ ...smallConfig, quantization_config: { quant_method: 'bitsandbytes', ...settings } })
+				.quantization;
+		expect(
+			quantized({ load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant: true }),
+		).toEqual({ method: 'bitsandbytes', type: 'nf4', doubleQuantization: true });
+		expect(quantized({ _load_in_4bit: true })).toMatchObject({ type: 'fp4', doubleQuantization: false });
+		expect(quantized({ load_in_4bit: false })).toBeUndefined();
+	});
+
+	test.each([
+		[{ hidden_size: undefined }, 'hidden_size'],
+		[{ hidden_size: 16.5 }, 'hidden_size'],
+		[{ hidden_size: '16' }, 'hidden_size'],
+		[{ hidden_size: 18 }, 'hidden_size'],
+		[{ hidden_size: 2 ** 40 }, 'hidden_size'],
+		[{ intermediate_size: 0 }, 'intermediate_size'],
+		[{ num_hidden_layers: 1e9 }, 'num_hidden_layers'],
+		[{ num_attention_heads: -4 }, 'num_attention_heads'],
+		[{ num_key_value_heads: 3 }, 'num_key_value_heads'],
+		[{ head_dim: 5 }, 'head_dim'],
+		[{ vocab_size: [] }, 'vocab_size'],
+		[{ rms_norm_eps: 0 }, 'rms_norm_eps'],
+		[{ rms_norm_eps: Number.POSITIVE_INFINITY }, 'rms_norm_eps'],
+		[{ rope_theta: '1e4' }, 'rope_theta'],
+		[{ rope_scaling: 'linear' }, 'rope_scaling'],
+		[{ rope_scaling: { type: 'yarn', factor: 4 } }, 'rope_scaling: type'],
+		[{ rope_scaling: { rope_type: 'linear' } }, 'rope_scaling: factor'],
+		[{ rope_scaling: { ...llama3Fields, high_freq_factor: 1 } }, 'rope_scaling: high_freq_factor'],
+		[{ rope_parameters: { rope_theta: -1 } }, 'rope_parameters: rope_theta'],
+		[{ partial_rotary_factor: 0.5 }, 'partial_rotary_factor'],
+		[{ max_position_embeddings: 0 }, 'max_position_embeddings'],
+		[{ hidden_act: 'gelu' }, 'hidden_act'],
+		[{ attention_bias: 1 }, 'attention_bias'],
+		[{ mlp_bias: 'no' }, 'mlp_bias'],
+		[{ tie_word_embeddings: 0 }, 'tie_word_embeddings'],
+		[{ eos_token_id: [2, 'x'] }, 'eos_token_id'],
+		[{ pad_token_id: 1.5 }, 'pad_token_id'],
+		[{ torch_dtype: 16 }, 'torch_dtype'],
+		[{ quantization_config: { quant_method: 'gptq' } }, 'quantization_config: quant_method'],
+		[{ quantization_config: { load_in_8bit: true } }, 'quantization_config: load_in_8bit'],
+		[
+			{ quantization_config: { load_in_4bit: true, bnb_4bit_quant_type: 'int4' } },
+			'quantization_config: bnb_4bit_quant_type',
+		],
+	])('%j is refused at its place', (change, place) => {
+		const error = thrownBy(() => parse({ ...smallConfig, ...change }));
+		expect(error).toMatchObject({ code: 'MODEL_CONFIG', kind: 'input', place: `config.json: ${place}` });
+		expect(error.remedy).toBeDefined();
+	});
+
+	test('names the supported types where another one is found', () => {
+		for (const type of ['gpt_neox', 'constructor', undefined]) {
+			const error = thrownBy(() => parse({ ...smallConfig, model_type: type }));
+			expect(error).toMatchObject({ code: 'MODEL_TYPE', place: 'config.json: model_type' });
+			expect(error.message).toMatch(/llama, mistral/);
+		}
+	});
+
+	test('any value in any field gives a config or a typed error', () => {
+		const fields = Object.keys({ ...smallConfig, head_dim: 1, rope_parameters: 1, quantization_config: 1 });
+		fc.assert(
+			fc.property(fc.constantFrom(...fields), fc.jsonValue(), (field, value) => {
+				try {
+					expect(expectedTensors(parse({ ...smallConfig, [field]: value })).length).toBeGreaterThan(2);
+				} catch (error) {
+					expect(error).toMatchObject({ name: 'VulntuneError' });
+				}
+			}),
+			{ seed: 6, numRuns: 2000 },
+		);
+	});
+});
+
+describe('expectedTensors', () => {
+	test('lists names and shapes, biases and an untied head included', () => {
+		const tensors = expectedTensors(parse({ ...smallConfig, attention_bias: true, mlp_bias: true }));
+		const shapes = Object.fromEntries(tensors.map(({ name, shape }) => [name, shape]));
+		expect(shapes).toEqual({
+			'model.embed_tokens.weight': [10, 16],
+			'model.layers.0.input_layernorm.weight': [16],
+			'model.layers.0.self_attn.q_proj.weight': [16, 16],
+			'model.layers.0.self_attn.q_proj.bias': [16],
+			'model.layers.0.self_attn.k_proj.weight': [8, 16],
+			'model.layers.0.self_attn.k_proj.bias': [8],
+			'model.layers.0.self_attn.v_proj.weight': [8, 16],
+			'model.layers.0.self_attn.v_proj.bias': [8],
+			'model.layers.0.self_attn.o_proj.weight': [16, 16],
+			'model.layers.0.self_attn.o_proj.bias': [16],
+			'model.layers.0.post_attention_layernorm.weight': [16],
+			'model.layers.0.mlp.gate_proj.weight': [24, 16],
+			'model.layers.0.mlp.gate_proj.bias': [24],
+			'model.layers.0.mlp.up_proj.weight': [24, 16],
+			'model.layers.0.mlp.up_proj.bias': [24],
+			'model.layers.0.mlp.down_proj.weight': [16, 24],
+			'model.layers.0.mlp.down_proj.bias': [16],
+			'model.norm.weight': [16],
+			'lm_head.weight': [10, 16],
+		});
+		expect(tensors.filter(({ kind }) => kind === 'linear')).toHaveLength(7);
+		const tied = expectedTensors(parse({ ...smallConfig, tie_word_embeddings: true }));
+		expect(tied.some(({ kind }) => kind === 'head')).toBe(false);
+	});
+});
+
+const fixtures = needsShared('fixtures/models');
+
+describe.skipIf(fixtures.skip)('fixtures/models', () => {
+	const configs = fixtures.skip
+		? []
+		: readdirSync(fixtures.path)
+				.map((name) => [name, path.join(fixtures.path, name, 'config.json')] as const)
+				.filter(([, file]) => existsSync(file));
+
+	test.each(configs)('%s is read or refused by its type', (_, file) => {
+		const json = JSON.parse(readFileSync(file, 'utf8'));
+		if (json.model_type !== 'llama' && json.model_type !== 'mistral') {
+			expect(thrownBy(() => parseModelConfig(json, file)).code).toBe('MODEL_TYPE');
+			return;
+		}
+		const config = parseModelConfig(json, file);
+		expect(config).toMatchObject({
+			hiddenSize: json.hidden_size,
+			headDim: json.head_dim,
+			rmsNormEpsilon: json.rms_norm_eps,
+			ropeTheta: json.rope_theta ?? json.rope_parameters.rope_theta,
+			dtype: json.dtype ?? json.torch_dtype,
+			eosTokenIds: [json.eos_token_id],
+		});
+		const scaling = json.rope_scaling ?? json.rope_parameters;
+		const type = scaling?.rope_type ?? scaling?.type ?? 'default';
+		expect(config.ropeScaling.type).toBe(type === 'default' ? 'none' : type);
+		expect(config.quantization?.type).toBe(json.quantization_config?.bnb_4bit_quant_type);
+	});
+});

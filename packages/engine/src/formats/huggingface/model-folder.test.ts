@@ -1,0 +1,311 @@
+import {
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	truncateSync,
+	writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { needsShared } from '../../../../../tests/shared.ts';
+import { quantizeMatrix } from '../../quantize/matrix.ts';
+import { quantizedMatrixEntries } from '../../quantize/stored-matrix.ts';
+import { openSafetensors } from '../safetensors/reader.ts';
+import { smallConfig, smallTensors, writeSmallModel } from '../testing/small-model.ts';
+import { thrownBy } from '../testing/thrown-by.ts';
+import { readFloat32 } from '../weight-source.ts';
+import { isFourBitWeight } from './check-weights.ts';
+import { expectedTensors } from './model-config.ts';
+import { openModelFolder } from './model-folder.ts';
+
+const scratch = mkdtempSync(path.join(tmpdir(), 'vulntune-model-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+let folders = 0;
+const newFolder = () => path.join(scratch, String(folders++));
+
+const indexName = 'model.safetensors.index.json';
+
+function sharded(): string {
+	return writeSmallModel(newFolder(), smallConfig, smallTensors(), 2000);
+}
+
+function rewriteIndex(folder: string, change: (weightMap: Record<string, unknown>) => void): void {
+	const file = path.join(folder, indexName);
+	const index = JSON.parse(readFileSync(file, 'utf8'));
+	change(index.weight_map);
+	writeFileSync(file, JSON.stringify(index));
+}
+
+describe('openModelFolder', () => {
+	test('gives the same tensors from one file and from shards', () => {
+		const single = openModelFolder(writeSmallModel(newFolder()));
+		const folder = sharded();
+		expect(readdirSync(folder).filter((name) => name.endsWith('.safetensors')).length).toBeGreaterThan(2);
+		const several = openModelFolder(folder);
+		expect(several.config).toEqual(single.config);
+		expect(new Set(several.weights.names)).toEqual(new Set(single.weights.names));
+		expect(several.weights.names).toHaveLength(smallTensors().length);
+		smallTensors().forEach(({ name, shape }, index) => {
+			for (const { weights } of [single, several]) {
+				expect(weights.info(name)).toMatchObject({ dtype: 'F32', shape });
+				const values = readFloat32(weights, name);
+				expect(values.every((value) => value === index)).toBe(true);
+				expect(values).toHaveLength(shape.reduce((product, size) => product * size, 1));
+			}
+		});
+		for (const model of [single, several]) {
+			expect(model.weights.info('absent')).toBeUndefined();
+			expect(thrownBy(() => model.weights.read('absent')).code).toBe('SAFETENSORS_NAME');
+			model.close();
+			expect(thrownBy(() => model.weights.read('lm_head.weight')).code).toBe('SAFETENSORS_CLOSED');
+		}
+	});
+
+	test('a missing folder, a file, an empty folder, an adapter', () => {
+		expect(thrownBy(() => openModelFolder(path.join(scratch, 'absent'))).code).toBe('MODEL_NOT_FOUND');
+		const file = path.join(scratch, 'file');
+		writeFileSync(file, '');
+		expect(thrownBy(() => openModelFolder(file)).code).toBe('MODEL_NOT_A_FOLDER');
+		const empty = newFolder();
+		mkdirSync(empty);
+		expect(thrownBy(() => openModelFolder(empty))).toMatchObject({ code: 'MODEL_WEIGHTS', place: empty });
+		writeFileSync(path.join(empty, 'adapter_config.json'), '{}');
+		expect(thrownBy(() => openModelFolder(empty)).remedy).toMatch(/adapter/);
+	});
+
+	test.each(['pytorch_model.bin', 'consolidated.00.pth', 'model.pt', 'weights.pkl'])(
+		'%s alone is refused with what to do instead',
+		(name) => {
+			const folder = newFolder();
+			mkdirSync(folder);
+			writeFileSync(path.join(folder, 'config.json'), JSON.stringify(smallConfig));
+			writeFileSync(path.join(folder, name), 'never read');
+			const error = thrownBy(() => openModelFolder(folder));
+			expect(error.code).toBe('MODEL_PICKLE');
+			expect(error.summary).toContain(name);
+			expect(error.remedy).toMatch(/safetensors/);
+		},
+	);
+
+	test('a missing or broken config.json', () => {
+		const folder = writeSmallModel(newFolder());
+		const file = path.join(folder, 'config.json');
+		writeFileSync(file, '{"model_type": "llama",');
+		expect(thrownBy(() => openModelFolder(folder))).toMatchObject({ code: 'MODEL_CONFIG', place: file });
+		writeFileSync(file, JSON.stringify({ ...smallConfig, vocab_size: null }));
+		expect(thrownBy(() => openModelFolder(folder)).place).toBe(`${file}: vocab_size`);
+		rmSync(file);
+		expect(thrownBy(() => openModelFolder(folder))).toMatchObject({
+			code: 'MODEL_CONFIG_MISSING',
+			place: folder,
+		});
+	});
+
+	test('truncated weights, in one file and in a shard', () => {
+		const folder = writeSmallModel(newFolder());
+		const file = path.join(folder, 'model.safetensors');
+		truncateSync(file, readFileSync(file).length - 1);
+		expect(thrownBy(() => openModelFolder(folder))).toMatchObject({
+			code: 'SAFETENSORS_TRUNCATED',
+			place: file,
+		});
+		const other = sharded();
+		const shard = path.join(other, readdirSync(other).find((name) => name.startsWith('model-00002'))!);
+		truncateSync(shard, 20);
+		expect(thrownBy(() => openModelFolder(other))).toMatchObject({
+			code: 'SAFETENSORS_TRUNCATED',
+			place: shard,
+		});
+	});
+
+	test('a missing shard, a missing index', () => {
+		const folder = sharded();
+		const shard = readdirSync(folder).find((name) => name.startsWith('model-00002'))!;
+		rmSync(path.join(folder, shard));
+		const error = thrownBy(() => openModelFolder(folder));
+		expect(error.code).toBe('MODEL_SHARD_MISSING');
+		expect(error.summary).toContain(shard);
+		rmSync(path.join(folder, indexName));
+		const without = thrownBy(() => openModelFolder(folder));
+		expect(without.code).toBe('MODEL_WEIGHTS');
+		expect(without.summary).toContain(indexName);
+	});
+
+	test.each([
+		['../../secret.safetensors'],
+		['/etc/passwd'],
+		['a\\b.safetensors'],
+		['pytorch_model.bin'],
+		[3],
+		[null],
+	])('an index that names %j is refused', (shard) => {
+		const folder = sharded();
+		rewriteIndex(folder, (weightMap) => {
+			weightMap['lm_head.weight'] = shard;
+		});
+		const error = thrownBy(() => openModelFolder(folder));
+		expect(error.code).toBe('MODEL_INDEX');
+		expect(error.place).toContain('lm_head.weight');
+	});
+
+	test('an index whose tensors are not in their shards, is empty, or is not JSON', () => {
+		const folder = sharded();
+		rewriteIndex(folder, (weightMap) => {
+			weightMap['lm_head.weight'] = weightMap['model.embed_tokens.weight'];
+			weightMap.ghost = weightMap['model.embed_tokens.weight'];
+		});
+		const error = thrownBy(() => openModelFolder(folder));
+		expect(error.code).toBe('MODEL_INDEX');
+		expect(error.summary).toMatch(/"ghost" in model-00001/);
+		for (const text of ['{"weight_map": {}}', '{"weight_map": []}', '{}', '[]', 'x', '{"a":1,"a":1}']) {
+			writeFileSync(path.join(folder, indexName), text);
+			expect(thrownBy(() => openModelFolder(folder)).code).toBe('MODEL_INDEX');
+		}
+	});
+});
+
+describe('a config that does not fit the weights', () => {
+	test('is refused with the first five differences', () => {
+		const folder = writeSmallModel(newFolder(), { ...smallConfig, num_hidden_layers: 2, vocab_size: 11 });
+		const error = thrownBy(() => openModelFolder(folder));
+		expect(error).toMatchObject({ code: 'MODEL_WEIGHTS', place: folder });
+		expect(error.summary).toContain('model.embed_tokens.weight must be [11,16], found [10,16]');
+		expect(error.summary).toContain('model.layers.1.input_layernorm.weight is missing');
+		expect(error.summary).toMatch(/; and 6 more$/);
+	});
+
+	test('because the weights have a bias that the config does not', () => {
+		const withBias = smallTensors({ ...smallConfig, attention_bias: true });
+		const folder = writeSmallModel(newFolder(), smallConfig, withBias);
+		expect(thrownBy(() => openModelFolder(folder)).summary).toMatch(
+			/q_proj\.bias" is not part of such a model/,
+		);
+	});
+
+	test('because a weight holds integers', () => {
+		const tensors = smallTensors().map((tensor) =>
+			tensor.name === 'model.norm.weight' ? { ...tensor, dtype: 'I32' as const } : tensor,
+		);
+		const folder = writeSmallModel(newFolder(), smallConfig, tensors);
+		expect(thrownBy(() => openModelFolder(folder)).summary).toMatch(/model\.norm\.weight .* found I32/);
+	});
+
+	test('but not because of a head that is tied, or of buffers of old checkpoints', () => {
+		const buffer = {
+			name: 'model.layers.0.self_attn.rotary_emb.inv_freq',
+			dtype: 'F32' as const,
+			shape: [2],
+			data: new Uint8Array(8),
+		};
+		const config = { ...smallConfig, tie_word_embeddings: true };
+		openModelFolder(writeSmallModel(newFolder(), config, [...smallTensors(), buffer])).close();
+	});
+});
+
+describe('linear layers in a layout of ours', () => {
+	const ownConfig = (type: string) => ({
+		...smallConfig,
+		quantization_config: { quant_method: 'vulntune', quant_type: type },
+	});
+	const isLinear = (name: string) => /_proj\.weight$/.test(name);
+	const ownTensors = (type: 'int8' | 'quantile3', skip?: string) =>
+		smallTensors()
+			.flatMap((tensor) => {
+				if (!isLinear(tensor.name)) return [tensor];
+				const [rows, columns] = tensor.shape as [number, number];
+				const values = new Float32Array((tensor.data as Uint8Array).buffer);
+				return quantizedMatrixEntries(tensor.name, quantizeMatrix(values, [rows, columns], type));
+			})
+			.filter(({ name }) => skip === undefined || !name.endsWith(skip));
+
+	test.each(['int8', 'quantile3'] as const)('%s is opened', (type) => {
+		const model = openModelFolder(writeSmallModel(newFolder(), ownConfig(type), ownTensors(type)));
+		expect(model.config.quantization).toEqual({ method: 'vulntune', type });
+		model.close();
+	});
+
+	test.each([
+		['int8', '.scales'],
+		['quantile3', '.absmax'],
+		['quantile3', '.quant_map'],
+	] as const)('%s without %s is refused', (type, suffix) => {
+		const folder = writeSmallModel(newFolder(), ownConfig(type), ownTensors(type, suffix));
+		expect(thrownBy(() => openModelFolder(folder)).summary).toMatch(new RegExp(`\\${suffix} is missing`));
+	});
+
+	test('another shape, a foreign tensor beside it, and a config that says nothing of it are refused', () => {
+		const wider = { ...ownConfig('int8'), intermediate_size: 25 };
+		const misfit = writeSmallModel(newFolder(), wider, ownTensors('int8'));
+		expect(thrownBy(() => openModelFolder(misfit)).summary).toContain('must be [25,16], found [24,16]');
+		const plain = writeSmallModel(newFolder(), smallConfig, ownTensors('int8'));
+		expect(thrownBy(() => openModelFolder(plain)).summary).toMatch(/floating-point numbers, found I8/);
+		const stray = {
+			name: 'model.norm.weight.bias',
+			dtype: 'F32',
+			shape: [0],
+			data: new Uint8Array(),
+		} as const;
+		const strange = writeSmallModel(newFolder(), ownConfig('int8'), [...ownTensors('int8'), stray]);
+		expect(thrownBy(() => openModelFolder(strange)).summary).toContain('is not part of such a model');
+	});
+
+	test('a type that there is not is refused', () => {
+		const folder = writeSmallModel(newFolder(), ownConfig('quantile9'));
+		expect(thrownBy(() => openModelFolder(folder)).place).toMatch(/quantization_config\.?.*quant_type/);
+	});
+});
+
+const fixtures = needsShared('fixtures/models');
+
+describe.skipIf(fixtures.skip)('fixtures/models', () => {
+	const models = fixtures.skip
+		? []
+		: readdirSync(fixtures.path).filter((name) => /^(llama|mistral)/.test(name));
+
+	test.each(models)('%s opens with every tensor that its config calls for', (name) => {
+		const folder = path.join(fixtures.path, name);
+		const model = openModelFolder(folder);
+		for (const tensor of expectedTensors(model.config)) {
+			const { dtype, byteLength } = model.weights.info(tensor.name)!;
+			const elements = tensor.shape.reduce((product, size) => product * size, 1);
+			const isFourBit = isFourBitWeight(model.weights, tensor.name);
+			expect(isFourBit).toBe(model.config.quantization !== undefined && tensor.kind === 'linear');
+			expect(model.weights.read(tensor.name)).toHaveLength(byteLength);
+			if (isFourBit) expect(byteLength).toBe(Math.ceil(elements / 2));
+			else expect(byteLength).toBe(elements * (dtype === 'F32' ? 4 : 2));
+		}
+		model.close();
+	});
+
+	test.each(models)('%s without one of the tensors beside a 4-bit weight is refused', (name) => {
+		const folder = path.join(fixtures.path, name);
+		const single = path.join(folder, 'model.safetensors');
+		if (!existsSync(single)) return;
+		const source = openSafetensors(single);
+		const removed = [...source.tensors.keys()].find((tensor) => tensor.endsWith('.quant_map'));
+		const tensors = [...source.tensors].map(([tensor, { dtype, shape }]) => {
+			return { name: tensor, dtype, shape, data: source.read(tensor) };
+		});
+		source.close();
+		if (removed === undefined) return;
+		const config = JSON.parse(readFileSync(path.join(folder, 'config.json'), 'utf8'));
+		const copy = writeSmallModel(
+			newFolder(),
+			config,
+			tensors.filter((tensor) => tensor.name !== removed),
+		);
+		expect(thrownBy(() => openModelFolder(copy)).summary).toContain(`${removed} is missing`);
+	});
+});
+
+const smollm = needsShared('models/smollm2-135m');
+
+test.skipIf(smollm.skip)('a real config beside the weights of another model is refused', () => {
+	const folder = writeSmallModel(newFolder());
+	writeFileSync(path.join(folder, 'config.json'), readFileSync(path.join(smollm.path, 'config.json')));
+	expect(thrownBy(() => openModelFolder(folder)).code).toBe('MODEL_WEIGHTS');
+});

@@ -1,0 +1,53 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { inputError } from '../../errors.ts';
+import { readSmallFile } from '../files.ts';
+import { parseJsonObject } from '../json.ts';
+import type { WeightSource } from '../weight-source.ts';
+import { checkWeights } from './check-weights.ts';
+import { type ModelConfig, parseModelConfig } from './model-config.ts';
+import { openWeights } from './weights.ts';
+
+export const configFileName = 'config.json';
+const maxConfigBytes = 16_000_000;
+
+export interface ModelFolder {
+	readonly path: string;
+	readonly config: ModelConfig;
+	/** Checked against the config: every expected tensor is there, in its shape. */
+	readonly weights: WeightSource;
+	close(): void;
+}
+
+/**
+ * Opens a model in Hugging Face layout: config.json and safetensors weights, in one file or sharded. Reads
+ * the config and the headers only. Throws an error that names the file, the field or the tensor at fault.
+ *
+ *     const model = openModelFolder('models/smollm2-135m');
+ *     const embedding = readFloat32(model.weights, 'model.embed_tokens.weight'); // [vocabulary, hidden]
+ *     model.close();
+ */
+export function openModelFolder(folder: string): ModelFolder {
+	const weights = openWeights(folder);
+	try {
+		const config = readModelConfig(folder);
+		checkWeights(config, weights);
+		return { path: folder, config, weights, close: weights.close };
+	} catch (error) {
+		weights.close();
+		throw error;
+	}
+}
+
+/** Reads config.json of a model folder, for a plan that needs no weights. */
+export function readModelConfig(folder: string): ModelConfig {
+	const file = path.join(folder, configFileName);
+	if (!existsSync(file)) {
+		throw inputError('MODEL_CONFIG_MISSING', `there is no ${configFileName}`, {
+			place: folder,
+			remedy: 'Give a folder in Hugging Face layout, with config.json beside the weights.',
+		});
+	}
+	const where = { code: 'MODEL_CONFIG', place: file, remedy: 'Download the file again.' };
+	return parseModelConfig(parseJsonObject(readSmallFile(file, maxConfigBytes), where), file);
+}

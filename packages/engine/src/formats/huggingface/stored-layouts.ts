@@ -1,0 +1,63 @@
+import type { SafetensorsDtype } from '../safetensors/dtypes.ts';
+import type { WeightSource } from '../weight-source.ts';
+
+/** How a quantised linear weight lies in a checkpoint, as far as names, types and sizes tell. */
+export interface StoredLayout {
+	/** The tensor `<name>.quant_state.<state>` tells the layout from the others. */
+	readonly states: readonly string[];
+	/** Type of the codes. */
+	readonly dtype: SafetensorsDtype;
+	/** Two codes a byte lie in the shape [elements / 2, 1], single ones in the shape of the matrix. */
+	readonly codesPerByte: 1 | 2;
+	/** What else must be there as `<name>.<suffix>`. */
+	readonly companions: readonly string[];
+	/** What may be there besides. */
+	readonly optional: readonly string[];
+}
+
+/** bitsandbytes' for 4 bits, and ours for the types that it has none for (see quantize/own-tensors.ts). */
+const layouts: readonly StoredLayout[] = [
+	{
+		states: ['bitsandbytes__nf4', 'bitsandbytes__fp4'],
+		dtype: 'U8',
+		codesPerByte: 2,
+		companions: ['absmax', 'quant_map'],
+		optional: ['nested_absmax', 'nested_quant_map'],
+	},
+	{
+		states: ['vulntune__int8'],
+		dtype: 'I8',
+		codesPerByte: 1,
+		companions: ['scales'],
+		optional: [],
+	},
+	{
+		states: [2, 3, 4, 5, 6, 7, 8].map((bits) => `vulntune__quantile${bits}`),
+		dtype: 'U8',
+		codesPerByte: 1,
+		companions: ['absmax', 'quant_map'],
+		optional: [],
+	},
+];
+
+/** The layout of a quantised weight; undefined where the tensor is a plain one. */
+export function storedLayout(source: WeightSource, name: string): StoredLayout | undefined {
+	const dtype = source.info(name)?.dtype;
+	return layouts.find(
+		(layout) =>
+			layout.dtype === dtype &&
+			layout.states.some((state) => source.info(`${name}.quant_state.${state}`) !== undefined),
+	);
+}
+
+const suffixes = layouts.flatMap(({ states, companions, optional }) => [
+	...companions,
+	...optional,
+	...states.map((state) => `quant_state\\.${state}`),
+]);
+const besideWeight = new RegExp(`\\.(${[...new Set(suffixes)].join('|')})$`);
+
+/** The weight that a tensor such as `<name>.absmax` belongs to; undefined where the name is not of that form. */
+export function weightBeside(name: string): string | undefined {
+	return besideWeight.test(name) ? name.replace(besideWeight, '') : undefined;
+}

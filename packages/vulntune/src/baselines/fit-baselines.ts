@@ -1,0 +1,35 @@
+import { bestF1Threshold } from '../metrics/best-f1.ts';
+import { curveOf } from '../metrics/ranking.ts';
+import { lengthScores } from './length.ts';
+import type { NgramModel, NgramOptions, TextRow } from './ngram/model.ts';
+import { type NgramTrial, selectNgram } from './ngram/select.ts';
+
+/** The trivial detectors that stand beside every model, with their thresholds from validation. */
+export interface Baselines {
+	/** Null where validation holds no vulnerable function. */
+	readonly lengthThreshold: number | null;
+	readonly ngram: {
+		readonly model: NgramModel;
+		readonly threshold: number | null;
+		/** What was tried on validation. */
+		readonly trials: readonly NgramTrial[];
+	};
+}
+
+/** Trains on `train`, chooses hyper-parameters and thresholds (best F1) on `validation`; test is never seen. */
+export function fitBaselines(
+	train: readonly TextRow[],
+	validation: readonly TextRow[],
+	options: NgramOptions = {},
+): Baselines {
+	const labels = validation.map((row) => row.label);
+	const thresholdOf = (scores: Float64Array): number | null => {
+		const best = bestF1Threshold(curveOf(labels, scores));
+		return best.status === 'ok' ? best.threshold : null;
+	};
+	const { model, validationProbabilities, trials } = selectNgram(train, validation, options);
+	return {
+		lengthThreshold: thresholdOf(lengthScores(validation.map((row) => row.text))),
+		ngram: { model, threshold: thresholdOf(validationProbabilities), trials },
+	};
+}

@@ -1,0 +1,95 @@
+import { inputError } from '@vulntune/engine/errors.ts';
+import { type Command, Option } from 'commander';
+import type { z } from 'zod';
+import { expectation } from '../config/expectation.ts';
+import { valueFault } from '../config/fault-text.ts';
+import { toJsonSchema } from '../config/json-schema.ts';
+import { configOptions, optionsOf, type SchemaOption } from '../config/options.ts';
+import { type ConfigOverrides, readFlagValue } from '../config/overrides.ts';
+
+/** A bare word for a section, as in the config: `--backend cpu`. */
+const shorthands = [{ flag: 'backend', option: 'backend.type' }] as const;
+
+/** Gives a command one flag for every option of the config: `--training.epochs <value>`. */
+export function addConfigFlags(command: Command, options: readonly SchemaOption[] = configOptions): void {
+	const group = 'Options of the config:';
+	for (const option of options) {
+		const value = option.schema.type === 'boolean' ? 'boolean' : 'value';
+		command.addOption(new Option(`--${option.name} <${value}>`, describe(option)).helpGroup(group));
+	}
+	for (const { flag, option } of shorthands) {
+		command.addOption(new Option(`--${flag} <value>`, `same as --${option}`).helpGroup(group));
+	}
+}
+
+/** The options of the config that were given as flags, by name. */
+export function configOverrides(
+	values: Readonly<Record<string, unknown>>,
+	options: readonly SchemaOption[] = configOptions,
+): ConfigOverrides {
+	const overrides: Record<string, string> = {};
+	for (const { flag, option } of shorthands) {
+		if (typeof values[flag] === 'string') overrides[option] = values[flag];
+	}
+	for (const { name } of options) {
+		if (typeof values[name] === 'string') overrides[name] = values[name];
+	}
+	return overrides;
+}
+
+/** `--method.rsLora` alone means `--method.rsLora true`; a word that follows is its value only if it is true or false. */
+export function spellOutBooleans(argv: readonly string[], program: Command): string[] {
+	const booleans = program.commands
+		.flatMap(({ options }) => options)
+		.filter(({ flags }) => flags.endsWith(' <boolean>'));
+	const names = new Set(booleans.map(({ long }) => long));
+	return argv.map((argument, index) => {
+		const next = argv[index + 1];
+		return names.has(argument) && next !== 'true' && next !== 'false' ? `${argument}=true` : argument;
+	});
+}
+
+/** Gives a command the flags of its own schema: `dryRun` is `--dry-run`; what is true by default is `--no-…`. */
+export function addFlags(command: Command, schema: z.ZodObject): void {
+	for (const option of optionsOf(toJsonSchema(schema))) {
+		const isSwitch = option.schema.type === 'boolean';
+		const flag = flagOf(option);
+		command.addOption(
+			new Option(isSwitch ? flag : `${flag} <value>`, isSwitch ? option.description : describe(option)),
+		);
+	}
+}
+
+/**
+ * The values of a command's own flags.
+ *
+ * @throws VulntuneError USAGE that names every flag with a wrong value
+ */
+export function readFlags<Schema extends z.ZodObject>(
+	schema: Schema,
+	values: Readonly<Record<string, unknown>>,
+): z.output<Schema> {
+	const options = optionsOf(toJsonSchema(schema));
+	const given = options.flatMap((option) => {
+		const value = values[option.name];
+		if (value === undefined) return [];
+		return [[option.name, typeof value === 'string' ? readFlagValue(option, value) : value]];
+	});
+	const parsed = schema.safeParse(Object.fromEntries(given));
+	if (parsed.success) return parsed.data;
+	const wrong = new Set(parsed.error.issues.map(({ path }) => path[0]));
+	const faults = options
+		.filter(({ name }) => wrong.has(name))
+		.map((option) => `${flagOf(option)}: ${valueFault(option, Object.fromEntries(given)[option.name])}`);
+	throw inputError('USAGE', faults.join('\n  '));
+}
+
+function flagOf({ name, default: value }: SchemaOption): string {
+	const words = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+	return value === true ? `--no-${words}` : `--${words}`;
+}
+
+function describe({ schema, description, default: value, isRequired }: SchemaOption): string {
+	const preset = isRequired ? '; required' : value === undefined ? '' : `; default ${JSON.stringify(value)}`;
+	return `${description} (${expectation(schema)}${preset})`;
+}

@@ -1,0 +1,81 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { inputError } from '@vulntune/engine';
+import type { CommandContext, CommandResult } from '../cli/context.ts';
+import { formatDuration } from '../cli/format.ts';
+import type { DemoRequest } from '../commands/demo.ts';
+import { resolveConfig } from '../config/load.ts';
+import type { Config, ConfigInput } from '../config/schema.ts';
+import { trainFromConfig } from '../training/train-command.ts';
+import { generateDemoDataset } from './dataset.ts';
+import { holdsDemoDataset, writeDemoDataset } from './write-dataset.ts';
+
+/** The small base model that the project pretrained itself; its README tells how. */
+export const demoBaseFolder = fileURLToPath(new URL('../../assets/demo-base', import.meta.url));
+
+/** Pairs of a generated function and its fix; as many as two slow cores can learn from in two minutes. */
+const PAIRS = 800;
+
+/**
+ * The main job on an embedded default: generates functions, fine-tunes the embedded base with QLoRA, evaluates it
+ * beside the baselines. Offline, minutes on two cores. Everything it measures is on synthetic code, and says so.
+ */
+export async function runDemo(request: DemoRequest, context: CommandContext): Promise<CommandResult> {
+	const start = performance.now();
+	const output = path.resolve(request.output);
+	const data = path.join(output, 'data');
+	refuseForeignFolder(output, data);
+	const options = { seed: request.seed, pairs: PAIRS };
+	const dataset = generateDemoDataset(options);
+	writeDemoDataset(data, dataset, options);
+	context.progress.note(
+		`generated ${dataset.train.length + dataset.valid.length + dataset.test.length} Java functions (synthetic: nothing measured on them tells about real code)`,
+	);
+	const config = demoConfig(data, output, request.seed);
+	const mode = { resume: false, overwrite: true, dryRun: false };
+	const { data: result, text } = await trainFromConfig({ config, ...mode }, context);
+	const seconds = (performance.now() - start) / 1000;
+	const shown = [
+		text,
+		'',
+		`The demo took ${formatDuration(seconds)}. Its functions are synthetic; the way is the same for real ones:`,
+		'',
+		'  vulntune doctor                                  what this machine can train',
+		'  vulntune train configs/smollm2-x1.yaml --dry-run the plan of a run on real data',
+		`  vulntune evaluate ${request.output} --split valid    score another split of this run`,
+	].join('\n');
+	return { data: { synthetic: true, seconds, ...(result as object) }, text: shown };
+}
+
+/** A demo replaces an earlier demo, and nothing else that lies in its folder. */
+function refuseForeignFolder(output: string, data: string): void {
+	if (!existsSync(output) || holdsDemoDataset(data)) return;
+	if (statSync(output).isDirectory() && readdirSync(output).length === 0) return;
+	throw inputError('OUTPUT_TAKEN', 'this is not the folder of an earlier demo, and not an empty one', {
+		place: output,
+		remedy: 'Choose another --output.',
+	});
+}
+
+/** What the demo trains with. */
+export function demoConfig(data: string, output: string, seed: number): Config {
+	const value: ConfigInput = {
+		model: demoBaseFolder,
+		data: { path: data },
+		method: { type: 'qlora', rank: 8, alpha: 32, dropout: 0 },
+		head: { pool: 'mean' },
+		sequence: { length: 256 },
+		loss: { reduction: 'mean' },
+		training: {
+			epochs: 8,
+			learningRate: 1e-3,
+			accumulation: 4,
+			warmupSteps: 20,
+			seed,
+			checkpointEverySteps: 200,
+		},
+		output,
+	};
+	return resolveConfig(value, { place: 'demo', folder: output });
+}

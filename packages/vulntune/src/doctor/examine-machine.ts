@@ -1,0 +1,73 @@
+import { statfsSync } from 'node:fs';
+import os from 'node:os';
+import { cpuFeatures } from '@vulntune/engine/backends/cpu/features.ts';
+import { defaultTokenCacheFolder } from '../data/token-cache.ts';
+import { findGpus, type Gpu } from './gpus.ts';
+import { type Fit, whatFits } from './what-fits.ts';
+
+/** What `vulntune doctor --json` prints; others script against the names. */
+export interface MachineReport {
+	/** What `backend: auto` takes. */
+	readonly backend: 'cpu' | 'cuda' | 'wasm' | 'reference';
+	/** Instruction set of the cpu backend; null on another. */
+	readonly isa: string | null;
+	/** What `threads: auto` takes. */
+	readonly threads: number;
+	/** Memory that this process may use: the machine's, or its container's share. */
+	readonly memoryBytes: number;
+	readonly freeMemoryBytes: number;
+	readonly gpus: readonly Gpu[];
+	readonly node: string;
+	readonly platform: string;
+	readonly cpu: string;
+	/** Instruction sets the native kernels were built for, and whether this machine runs them. */
+	readonly instructionSets: readonly { readonly name: string; readonly supported: boolean }[];
+	/** Why there are no native kernels; null where they are there. */
+	readonly nativeFailure: { readonly reason: string; readonly details: string | null } | null;
+	/** Space for runs in the working folder; null where the file system does not tell. */
+	readonly diskFreeBytes: number | null;
+	/** Where token ids of datasets are kept between runs. */
+	readonly tokenCacheFolder: string;
+	readonly fits: readonly Fit[];
+}
+
+/** Looks at the machine; takes no longer than asking its GPU driver. */
+export async function examineMachine(): Promise<MachineReport> {
+	const features = cpuFeatures();
+	const isNative = features.failure === undefined;
+	const memoryBytes = availableMemory();
+	return {
+		backend: isNative ? 'cpu' : 'reference',
+		isa: features.best ?? null,
+		threads: isNative ? features.threads : 1,
+		memoryBytes,
+		freeMemoryBytes: Math.min(os.freemem(), memoryBytes),
+		gpus: await findGpus(),
+		node: process.versions.node,
+		platform: `${process.platform}-${process.arch}`,
+		cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
+		instructionSets: features.instructionSets.map(({ name, supported }) => ({ name, supported })),
+		nativeFailure:
+			features.failure === undefined
+				? null
+				: { reason: features.failure.reason, details: features.failure.details ?? null },
+		diskFreeBytes: freeDisk(process.cwd()),
+		tokenCacheFolder: defaultTokenCacheFolder(),
+		fits: whatFits(memoryBytes),
+	};
+}
+
+/** A container's limit counts only where it is below what the machine has: without one the system reports a huge number. */
+function availableMemory(): number {
+	const limit = process.constrainedMemory();
+	return limit > 0 ? Math.min(limit, os.totalmem()) : os.totalmem();
+}
+
+function freeDisk(folder: string): number | null {
+	try {
+		const { bavail, bsize } = statfsSync(folder);
+		return bavail * bsize;
+	} catch {
+		return null;
+	}
+}

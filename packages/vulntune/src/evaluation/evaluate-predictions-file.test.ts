@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest';
+import { evaluatePredictions, renderPredictionsReport } from './evaluate-predictions-file.ts';
+import type { Prediction } from './predictions.ts';
+
+const predictions: Prediction[] = Array.from({ length: 40 }, (_, row) => ({
+	id: row,
+	label: row % 2 === 0 ? 1 : 0,
+	probability: ((row * 7) % 40) / 40,
+	commit: `c${row >> 1}`,
+}));
+
+test('with a threshold every metric has a value', () => {
+	const { evaluation, groupedBy } = evaluatePredictions(predictions, 'p.jsonl', { threshold: 0.5 });
+	expect(groupedBy).toBe('commit');
+	expect(evaluation.counts).toEqual({ functions: 40, positives: 20, negatives: 20, groups: 20 });
+	expect(evaluation.threshold).toEqual({ value: 0.5 });
+	// the row with probability exactly 0.5 is positive
+	const called = predictions.filter((prediction) => prediction.probability! >= 0.5);
+	const { truePositives, falsePositives } = evaluation.confusion!;
+	expect(truePositives + falsePositives).toBe(called.length);
+	expect(evaluation.precision.value).toBe(called.filter((row) => row.label === 1).length / called.length);
+});
+
+test('without a threshold the metrics that need one say so, and the table too', () => {
+	const report = evaluatePredictions(predictions, 'p.jsonl');
+	expect(report.evaluation.f1).toEqual({ value: null, reason: 'no validation threshold is known' });
+	expect(report.evaluation.f1_oracle.value).not.toBeNull();
+	const text = renderPredictionsReport(report);
+	expect(text).toMatch(/^F1 +- \(1\)$/m);
+	expect(text).toMatch(/^f1_oracle +0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]$/m);
+	expect(text).toContain('(1) no validation threshold is known');
+});
+
+test('functions that were not scored are counted, and in no metric', () => {
+	const missing: Prediction[] = [
+		{ id: 'm1', label: 1, probability: null, missing: 'too long' },
+		{ id: 'm2', label: 0, probability: null, missing: 'too long' },
+	];
+	const report = evaluatePredictions([...predictions, ...missing], 'p.jsonl', { threshold: 0.5 });
+	expect(report.missing).toEqual({ count: 2, positives: 1 });
+	expect(report.evaluation).toEqual(
+		evaluatePredictions(predictions, 'p.jsonl', { threshold: 0.5 }).evaluation,
+	);
+	expect(renderPredictionsReport(report)).toMatch(/^missing +2$/m);
+});
+
+test('weaknesses are named as in the evaluation of a run: the first class, no placeholders', () => {
+	const cwes = ['CWE-79,CWE-80', 'CWE-79', 'NVD-CWE-noinfo', undefined];
+	const classed = predictions.map((row, index) => ({ ...row, cwe: cwes[(index >> 1) % 4] }));
+	const { recallByWeakness } = evaluatePredictions(classed, 'p.jsonl', { threshold: 0.5 }).evaluation;
+	expect(recallByWeakness?.map(({ weakness, positives }) => [weakness, positives])).toEqual([['CWE-79', 10]]);
+});
+
+test('one class is no failure', () => {
+	const positives = predictions.filter((prediction) => prediction.label === 1);
+	const report = evaluatePredictions(positives, 'p.jsonl', { threshold: 0.5 });
+	expect(report.evaluation.rocAuc).toEqual({ value: null, reason: 'every function is vulnerable' });
+	expect(renderPredictionsReport(report)).toContain('every function is vulnerable');
+});
+
+test('without commits the report says what was drawn', () => {
+	const alone = predictions.map(({ id, label, probability }) => ({ id, label, probability }));
+	const report = evaluatePredictions(alone, 'p.jsonl');
+	expect(report.groupedBy).toBe('function');
+	expect(report.evaluation.counts.groups).toBe(40);
+	expect(renderPredictionsReport(report)).toContain('the file names no commits');
+});
+
+test('a threshold outside 0 to 1 is refused', () => {
+	for (const threshold of [-0.1, 1.1, Number.NaN]) {
+		expect(() => evaluatePredictions(predictions, 'p', { threshold })).toThrow(/--threshold: .*from 0 to 1/);
+	}
+});
+
+test('the report is plain JSON', () => {
+	const report = evaluatePredictions(predictions, 'p.jsonl', { threshold: 0.5 });
+	expect(JSON.parse(JSON.stringify(report))).toEqual(report);
+});

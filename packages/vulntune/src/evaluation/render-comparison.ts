@@ -1,0 +1,62 @@
+import type { Comparison } from './compare-with-baselines.ts';
+import { metricTable } from './metric-table.ts';
+import { textTable } from './text-table.ts';
+import type { Difference } from './verdict.ts';
+
+/** The comparison for terminals: all metrics, the paired differences, and the verdict. */
+export function renderComparison(comparison: Comparison): string {
+	const { rows, missing, groupedBy } = comparison;
+	const { counts, bootstrap } = rows[0]!.evaluation;
+	const { table, notes } = metricTable(rows);
+	const unit = groupedBy === 'commit' ? 'fix commits' : 'functions';
+	const differences = [
+		[`${rows[0]!.name} minus`, 'ROC AUC', 'p', 'F1', 'p'],
+		...rows.flatMap(({ name, against }) =>
+			against === null
+				? []
+				: [[name, interval(against.rocAuc), p(against.rocAuc), interval(against.f1), p(against.f1)]],
+		),
+	];
+	const missingLine =
+		missing.count === 0
+			? []
+			: [
+					`${missing.count} functions (${missing.positives} vulnerable) were not scored: no row of this table ` +
+						'counts them.',
+				];
+	return [
+		`${counts.functions} functions, ${counts.positives} vulnerable; 95 % intervals: DeLong for ROC AUC, else ` +
+			`bootstrap of ${bootstrap.resamples} over ${counts.groups} ${unit}`,
+		...missingLine,
+		'',
+		table,
+		'',
+		textTable(differences),
+		'',
+		...notes,
+		'',
+		comparison.verdict,
+	].join('\n');
+}
+
+/** Said below scores of which some saw a part of their function only; no lines where none did. */
+export function truncationNote(functions: number): string[] {
+	if (functions === 0) return [];
+	const were = functions === 1 ? '1 function was' : `${functions} functions were`;
+	return ['', `${were} longer than a sequence and scored by the head that fits.`];
+}
+
+function interval(difference: Difference): string {
+	if (difference.value === null) return '-';
+	const value = signed(difference.value);
+	return difference.low === null ? value : `${value} [${signed(difference.low)}, ${signed(difference.high)}]`;
+}
+
+function p(difference: Difference): string {
+	if (difference.value === null || difference.p === null) return '-';
+	return difference.p < 0.001 ? '<0.001' : difference.p.toFixed(3);
+}
+
+function signed(value: number): string {
+	return (value < 0 ? '' : '+') + value.toFixed(3);
+}
