@@ -39,10 +39,8 @@ const layers = [
 
 function floats(length: number, value: (i: number) => number): number {
 	const address = addon.allocate(engine, 4 * length);
-	addon.upload(
-		address,
-		Float32Array.from({ length }, (_, i) => value(i)),
-	);
+	const values = Float32Array.from({ length }, (_, i) => value(i));
+	addon.upload(address, new Uint8Array(values.buffer));
 	return address;
 }
 
@@ -57,9 +55,11 @@ const matrix = floats(1536 * 576, random);
 const halves = addon.allocate(engine, 2 * 1536 * 576);
 addon.upload(
 	halves,
-	Uint16Array.from(
-		{ length: 1536 * 576 },
-		(_, i) => new Uint32Array(Float32Array.of(random(i)).buffer)[0]! >>> 16,
+	new Uint8Array(
+		Uint16Array.from(
+			{ length: 1536 * 576 },
+			(_, i) => new Uint32Array(Float32Array.of(random(i)).buffer)[0]! >>> 16,
+		).buffer,
 	),
 );
 const scales = floats((1536 * 576) / 64, () => 0.1);
