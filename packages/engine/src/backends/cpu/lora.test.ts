@@ -5,7 +5,7 @@ import { relativeDistance } from '../testing/tensors.ts';
 import { createCpuBackend } from './cpu.ts';
 import { randomValues, roundsToBf16, sameBytes, tensor, testableSets } from './testing.ts';
 
-/** [tokens, outputs, inputs, rank]: skinny tiles of 3 × 8, row panels of 14, odd sizes. */
+/** [tokens, outputs, inputs, rank]: skinny tiles of 3 × 8, row panels of 14, odd sizes, ranks of several parts. */
 const shapes = [
 	[1, 1, 1, 1],
 	[5, 33, 70, 4],
@@ -13,6 +13,7 @@ const shapes = [
 	[16, 100, 37, 16],
 	[29, 45, 500, 21],
 	[15, 40, 64, 64],
+	[15, 24, 19, 801],
 ] as const;
 
 const dropout = { seed: 2 ** 40 + 7, stream: 3, probability: 0.3 };
