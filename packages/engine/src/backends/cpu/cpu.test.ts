@@ -57,6 +57,25 @@ describe('memory of the cpu backend', () => {
 		other.close();
 	});
 
+	it('refuses views that reach beyond their buffer or have another type', () => {
+		const backend = createCpuBackend({ threads: 1 });
+		const buffer = backend.allocate('f32', 4);
+		expect(() => backend.fill(viewOf(buffer, [5]), 0)).toThrow(expect.objectContaining({ code: 'CPU_VIEW' }));
+		expect(() => backend.fill(viewOf(buffer, [4], 1), 0)).toThrow(/doesn't fit/);
+		expect(() => backend.download(viewOf(buffer, [1], -1))).toThrow(/doesn't fit/);
+		expect(() => backend.fill({ ...viewOf(buffer, [4]), dtype: 'i32' }, 0)).toThrow(/doesn't fit/);
+		backend.fill(viewOf(buffer, [2], 2), 0);
+		backend.close();
+	});
+
+	it('uploads all bytes of a typed array, whatever its elements', () => {
+		const backend = createCpuBackend({ threads: 1 });
+		const view = viewOf(backend.allocate('f16', 3), [3]);
+		backend.upload(view, Float16Array.of(1, 2, 3));
+		expect([...backend.download(view)]).toEqual([0x3c00, 0x4000, 0x4200]);
+		backend.close();
+	});
+
 	it('turns a failed allocation into an error of kind resources', () => {
 		const backend = createCpuBackend({ threads: 1 });
 		expect(() => backend.allocate('f32', 2 ** 50)).toThrow(

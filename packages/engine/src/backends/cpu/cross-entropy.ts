@@ -1,6 +1,6 @@
 import type { Backend, View, Weight } from '../contract.ts';
 import { isQuantized } from '../contract.ts';
-import { rowsOf, viewOf } from '../view.ts';
+import { elements, reshape, rowsOf, viewOf } from '../view.ts';
 import type { CpuDevice } from './device.ts';
 import { kernelsOf } from './native.ts';
 import { checkRows } from './rows.ts';
@@ -57,14 +57,15 @@ const classesPerChunk = 2048;
 function weightRows(weight: Weight, from: number, to: number): Weight {
 	if (!isQuantized(weight)) return rowsOf(weight, from, to);
 	const columns = weight.shape[1]!;
-	const first = from * columns;
-	const elementsPerCode = weight.layout === 'table4' ? 2 : 1;
-	const firstScale = weight.layout === 'int8' ? from : first / 64;
+	// What is stored of the rows, where one stored number stands for `count` elements of the matrix.
+	const part = (view: View, count: number): View =>
+		rowsOf(view, (from * columns) / count, Math.ceil((to * columns) / count));
+	const codes = reshape(weight.codes, [elements(weight.codes.shape)]);
 	return {
 		...weight,
 		shape: [to - from, columns],
-		codes: { ...weight.codes, offset: weight.codes.offset + first / elementsPerCode },
-		scales: { ...weight.scales, offset: weight.scales.offset + firstScale },
+		codes: part(codes, weight.layout === 'table4' ? 2 : 1),
+		scales: part(weight.scales, weight.layout === 'int8' ? columns : 64),
 	};
 }
 
