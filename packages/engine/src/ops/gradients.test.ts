@@ -179,6 +179,29 @@ const cases: Case[] = [
 		},
 	},
 	{
+		name: 'a checkpointed block that passes its gradient on as it is',
+		inputs: [
+			[T, H],
+			[T, H],
+		],
+		run: (c, [x, other]) => {
+			const doubled = add(c, x!, x!);
+			const out = checkpoint(c, doubled, [], (inner, input) => add(inner, input, other!));
+			release(c, doubled);
+			return out;
+		},
+	},
+	{
+		name: 'a checkpointed block that is its input',
+		inputs: [[T, H]],
+		run: (c, [x]) => {
+			const doubled = add(c, x!, x!);
+			const out = checkpoint(c, doubled, [], (_, input) => input);
+			release(c, doubled);
+			return add(c, out, x!);
+		},
+	},
+	{
 		name: 'a checkpointed block with a residual',
 		inputs: [[T, H], [H], [H, H]],
 		run: (c, [x, norm, w]) => {
@@ -226,6 +249,24 @@ describe('gradients of the ops', () => {
 		for (const [i, gradient] of once.entries()) {
 			for (const [j, value] of gradient.entries()) expect(twice[i]![j]).toBeCloseTo(2 * value, 12);
 		}
+	});
+
+	it('frees what a checkpointed block made if it fails the second time', () => {
+		const backend = createReferenceBackend();
+		const arena = new Arena(backend);
+		const tape = new Tape();
+		const context: Context = { backend, precision: 'fp32', arena, tape, dropoutSeed: undefined };
+		const input: Tensor = { ...upload(context, Float32Array.of(1, 2)), tracked: true };
+		let calls = 0;
+		const output = checkpoint(context, input, [], (inner, x) => {
+			const sum = add(inner, x, x);
+			if (++calls === 2) throw new Error('no memory');
+			return sum;
+		});
+		const direction = upload(context, Float32Array.of(1, 1));
+		expect(() => tape.backward(context, output, direction)).toThrow('no memory');
+		arena.close();
+		expect(backend.memory().liveBuffers).toBe(0);
 	});
 
 	it('throws with the name of an op that has no rule', () => {

@@ -43,10 +43,10 @@ export class Arena {
 		this.#backend.free(view.buffer);
 	}
 
-	/** Hands a buffer over to another arena, with one holder. */
+	/** Makes the caller a holder in another arena: of a buffer that is handed over to it, or of one that it has already. */
 	moveTo(other: Arena, view: View): void {
-		if (!this.#counts.delete(view.buffer)) return;
-		other.#counts.set(view.buffer, 1);
+		if (this.#counts.delete(view.buffer)) other.#counts.set(view.buffer, 1);
+		else other.retain(view);
 	}
 
 	get liveBuffers(): number {

@@ -9,7 +9,8 @@ import type { Context, Tensor } from './tensor.ts';
  * 2016): memory of one block at a time for one more forward pass. `block` must compute the same each time; it
  * may not release its input.
  *
- * @param uses what else of the pass the block reads, so that it is still there the second time
+ * @param uses what else of the pass the block reads, so that it is still there the second time; no gradient flows to
+ *   these, only to the input and to trainable parameters
  */
 export function checkpoint(
 	context: Context,
@@ -26,18 +27,21 @@ export function checkpoint(
 		saved: [input, ...uses],
 		backward: (gradients, dOutput) => {
 			const arena = new Arena(context.backend);
-			const inner: Context = { ...context, arena, tape: new Tape() };
-			const again = block(inner, input);
-			// the block's input has its gradient in the outer pass, its own tensors have theirs in the inner one
-			const innerGradients = new Gradients(inner);
-			inner.tape?.backward(inner, again, dOutput, innerGradients);
-			const dInput = innerGradients.take(input);
-			if (dInput !== undefined) {
+			try {
+				const tape = new Tape();
+				const inner: Context = { ...context, arena, tape };
+				const again = block(inner, input);
+				// the block's input has its gradient in the outer pass, its own tensors have theirs in the inner one
+				const innerGradients = new Gradients(inner);
+				tape.backward(inner, again, dOutput, innerGradients);
+				const dInput = innerGradients.take(input);
+				if (dInput === undefined) return;
 				arena.moveTo(context.arena, dInput);
 				gradients.pass(input, dInput);
 				context.arena.release(dInput);
+			} finally {
+				arena.close();
 			}
-			arena.close();
 		},
 	});
 	return output;
