@@ -1,4 +1,5 @@
-import fs, { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import fs, { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
@@ -65,6 +66,19 @@ test('writing into a folder that does not exist names the path', () => {
 
 test.skipIf(!fs.existsSync('/dev/full'))('a device is refused where a file is expected', () => {
 	expect(() => readSmallFile('/dev/full', 10)).toThrow(expect.objectContaining({ code: 'FILE_NOT_REGULAR' }));
+});
+
+test.skipIf(process.platform === 'win32')('a pipe is refused at once, and so is a circle of links', () => {
+	const pipe = path.join(scratch, 'pipe');
+	execFileSync('mkfifo', [pipe]);
+	expect(() => readSmallFile(pipe, 10)).toThrow(expect.objectContaining({ code: 'FILE_NOT_REGULAR' }));
+	const link = path.join(scratch, 'link');
+	symlinkSync(link, link);
+	expect(() => readSmallFile(link, 10)).toThrow(
+		expect.objectContaining({ code: 'FILE_NOT_FOUND', place: link }),
+	);
+	rmSync(pipe);
+	rmSync(link);
 });
 
 test('refuses a small file that is large', () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
 	closeSync,
+	constants,
 	fstatSync,
 	fsyncSync,
 	openSync,
@@ -25,7 +26,8 @@ export interface OpenFile {
 export function openForReading(file: string): OpenFile {
 	let descriptor: number | undefined;
 	try {
-		descriptor = openSync(file, 'r');
+		// Opening a pipe without this flag would wait for someone to write to it. (Windows has neither.)
+		descriptor = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
 		const status = fstatSync(descriptor);
 		if (!status.isFile()) {
 			throw inputError('FILE_NOT_REGULAR', `a file is expected, found ${kindOf(status)}`, {
@@ -173,6 +175,18 @@ const knownFileErrors: Readonly<Record<string, KnownFileError>> = {
 	EDQUOT: diskFull,
 	EFBIG: diskFull,
 	EIO: deviceFailure,
+	ENXIO: {
+		code: 'FILE_NOT_REGULAR',
+		kind: 'input',
+		message: 'there is a device or a socket at this path',
+		remedy: 'Give the path of a file.',
+	},
+	ELOOP: {
+		code: 'FILE_NOT_FOUND',
+		kind: 'input',
+		message: 'the symbolic links on this path lead in a circle',
+		remedy: 'Check the path.',
+	},
 	EMFILE: {
 		code: 'TOO_MANY_FILES',
 		kind: 'resources',
