@@ -63,10 +63,14 @@ Heap::~Heap() {
 
 void* Heap::allocate(size_t wanted) {
 	if (wanted > SIZE_MAX / 2) throw std::bad_alloc();
-	const size_t bytes = sizeClass(wanted);
+	size_t bytes = sizeClass(wanted);
 	void* block = nullptr;
-	auto found = state->kept.find(bytes);
-	if (found != state->kept.end() && !found->second.empty()) {
+	// A block up to half as large again will do: packs differ by a few tokens, and their tensors would otherwise
+	// fill one set of classes after the other.
+	auto found = state->kept.lower_bound(bytes);
+	while (found != state->kept.end() && found->second.empty()) ++found;
+	if (found != state->kept.end() && found->first <= bytes + bytes / 2) {
+		bytes = found->first;
 		block = found->second.back();
 		found->second.pop_back();
 	} else {

