@@ -38,7 +38,7 @@ const HEAD_FILE = 'head.safetensors';
  * `base_model.model.score.weight` or as `weight` in a head.safetensors beside it.
  *
  * Throws ADAPTER_MISSING, ADAPTER_CONFIG for variants that can't be represented (DoRA, per-module ranks, biases)
- * and ADAPTER_WEIGHTS where matrices don't come in pairs of the configured rank.
+ * and ADAPTER_WEIGHTS where matrices don't come in pairs of the configured rank or aren't floating-point.
  */
 export function readPeftAdapter(folder: string): PeftAdapter {
 	const configFile = path.join(folder, CONFIG_FILE);
@@ -94,12 +94,14 @@ function readConfig(file: string): { config: LoraConfig; baseModel: string } {
 	};
 	const rank = number('r');
 	if (!Number.isInteger(rank) || rank < 1 || rank > 65_536) fail('r', 'a positive whole number');
+	const dropout = number('lora_dropout', 0);
+	if (dropout >= 1) fail('lora_dropout', 'a number from 0 up to 1, not 1 itself,');
 	const targets = json.target_modules;
 	return {
 		config: {
 			rank,
 			alpha: number('lora_alpha'),
-			dropout: number('lora_dropout', 0),
+			dropout,
 			rsLora: json.use_rslora === true,
 			targets: Array.isArray(targets) ? targets.map(String) : 'all-linear',
 		},
@@ -112,6 +114,9 @@ function readTensors(file: string): Map<string, HostMatrix> {
 	try {
 		const tensors = new Map<string, HostMatrix>();
 		for (const [name, { dtype, shape }] of source.tensors) {
+			if (!['F32', 'F16', 'BF16', 'F64'].includes(dtype)) {
+				throw weightsError(file, `${name} must hold floating-point numbers, found ${dtype}`);
+			}
 			tensors.set(name, { shape, values: toFloat32(source.read(name), dtype) });
 		}
 		return tensors;
