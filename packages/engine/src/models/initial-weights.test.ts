@@ -66,4 +66,11 @@ describe('fresh weights', () => {
 		expect(backend.memory().liveBuffers).toBe(0);
 		backend.close();
 	});
+
+	test('leave nothing behind where one of them cannot be made', () => {
+		const backend = createReferenceBackend();
+		expect(() => createTrainableLlama(backend, config, 16, -1)).toThrow(/seed/);
+		expect(backend.memory().liveBuffers).toBe(0);
+		backend.close();
+	});
 });

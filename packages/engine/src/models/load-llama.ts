@@ -69,9 +69,14 @@ function trainableLlama(
 		...tensors.map(({ name, shape }) => ({ name, shape })),
 		...extra,
 	]);
-	for (const tensor of tensors) backend.upload(parameters.get(tensor.name), valuesOf(tensor));
-	const model = createLlama(backend, config, maxPositions, (name) => parameters.get(name));
-	return { model, parameters, free: () => freeModel(backend, model, parameters.free) };
+	try {
+		for (const tensor of tensors) backend.upload(parameters.get(tensor.name), valuesOf(tensor));
+		const model = createLlama(backend, config, maxPositions, (name) => parameters.get(name));
+		return { model, parameters, free: () => freeModel(backend, model, parameters.free) };
+	} catch (error) {
+		parameters.free();
+		throw error;
+	}
 }
 
 function freeModel(backend: Backend, model: LlamaModel, freeWeights: () => void): void {
