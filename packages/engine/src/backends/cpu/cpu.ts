@@ -52,6 +52,7 @@ export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
 	if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
 		throw inputError('CPU_THREADS', `threads is a whole number from 1 to 1024, but this is ${threads}`, {
 			place: 'backend.threads',
+			remedy: 'Use auto, or the number of cores.',
 		});
 	}
 	const device = createDevice(native.addon, isa, threads);

@@ -1,5 +1,6 @@
 import type { Backend, Dropout, View } from '../contract.ts';
-import { type CpuDevice, expectType } from './device.ts';
+import { describe } from '../view.ts';
+import { type CpuDevice, expectType, outOfMemoryGuard } from './device.ts';
 import { kernelsOf } from './native.ts';
 
 interface LoraKernels {
@@ -56,27 +57,33 @@ export function loraGroup(device: CpuDevice): Pick<Backend, 'loraForward' | 'lor
 		return device.address(view);
 	}
 
+	const needed = (x: View, b: View) => () => `an adapter ${describe(b)} of ${describe(x)}`;
+
 	return {
 		loraForward(y, h, x, a, b, { scale, precision, dropout = noDropout }) {
 			const [tokens, inputs] = x.shape as [number, number];
 			const [outputs, rank] = b.shape as [number, number];
 			const { seed, stream, probability } = dropout;
-			kernels.loraForward(
-				...([device.engine, tokens, outputs, inputs, rank] as const),
-				...([floats(y), floats(h), floats(x), floats(a), floats(b)] as const),
-				...([scale, precision === 'bf16', seed, stream, probability] as const),
+			outOfMemoryGuard(needed(x, b), () =>
+				kernels.loraForward(
+					...([device.engine, tokens, outputs, inputs, rank] as const),
+					...([floats(y), floats(h), floats(x), floats(a), floats(b)] as const),
+					...([scale, precision === 'bf16', seed, stream, probability] as const),
+				),
 			);
 		},
 		loraBackward({ dx, dA, dB }, { x, h, a, b }, dy, { scale, precision, dropout = noDropout }) {
 			const [tokens, inputs] = x.shape as [number, number];
 			const [outputs, rank] = b.shape as [number, number];
 			const { seed, stream, probability } = dropout;
-			kernels.loraBackward(
-				...([device.engine, tokens, outputs, inputs, rank] as const),
-				...([dx === undefined ? 0 : floats(dx.view), dx?.accumulate === true] as const),
-				...([floats(dA.view), dA.accumulate, floats(dB.view), dB.accumulate] as const),
-				...([floats(x), floats(h), floats(a), floats(b), floats(dy)] as const),
-				...([scale, precision === 'bf16', seed, stream, probability] as const),
+			outOfMemoryGuard(needed(x, b), () =>
+				kernels.loraBackward(
+					...([device.engine, tokens, outputs, inputs, rank] as const),
+					...([dx === undefined ? 0 : floats(dx.view), dx?.accumulate === true] as const),
+					...([floats(dA.view), dA.accumulate, floats(dB.view), dB.accumulate] as const),
+					...([floats(x), floats(h), floats(a), floats(b), floats(dy)] as const),
+					...([scale, precision === 'bf16', seed, stream, probability] as const),
+				),
 			);
 		},
 	};
