@@ -1,4 +1,5 @@
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import {
 	type Backend,
@@ -41,14 +42,16 @@ export interface DetectorDescription {
 	readonly seed: number;
 }
 
-const DESCRIPTION = 'vulntune.json';
+/** Lies beside what was trained. */
+export const DESCRIPTION = 'vulntune.json';
 const HEAD = 'head.safetensors';
 const MODEL = 'model.safetensors';
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
 
 /**
  * Writes what was trained, next to a description of how to run it: a PEFT adapter; for full fine-tuning a whole
- * model folder; for a trained head alone its matrices.
+ * model folder; for a trained head alone its matrices. All of it is written beside the folder and takes its name only
+ * when it is whole, so that weights never lie beside the threshold of others.
  */
 export function saveDetector(
 	folder: string,
@@ -56,7 +59,36 @@ export function saveDetector(
 	method: MethodOptions,
 	description: DetectorDescription,
 ): void {
-	makeFolder(folder);
+	const staging = partialOf(folder);
+	try {
+		mkdirSync(staging, { recursive: true });
+		writeDetector(staging, detector, method, description);
+		replaceFolder(staging, folder);
+	} catch (error) {
+		rmSync(staging, { recursive: true, force: true });
+		throw fileError(error, folder, 'written');
+	}
+}
+
+/** What stood there loses its name in one step as well; a kill in between leaves no folder, not half of one. */
+function replaceFolder(staging: string, folder: string): void {
+	const old = existsSync(folder) ? partialOf(folder) : undefined;
+	if (old !== undefined) renameSync(folder, old);
+	renameSync(staging, folder);
+	if (old !== undefined) rmSync(old, { recursive: true, force: true });
+}
+
+/** A name that a run which goes on clears away. */
+function partialOf(folder: string): string {
+	return `${folder}-${randomBytes(4).toString('hex')}.partial`;
+}
+
+function writeDetector(
+	folder: string,
+	detector: Detector,
+	method: MethodOptions,
+	description: DetectorDescription,
+): void {
 	const tensors = downloadParameters(detector.backend, detector.parameters);
 	if (method.type === 'full') {
 		saveWholeModel(folder, tensors, description.model);
@@ -145,12 +177,4 @@ function entries(tensors: PeftAdapter['matrices']) {
 		shape,
 		data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
 	}));
-}
-
-function makeFolder(folder: string): void {
-	try {
-		mkdirSync(folder, { recursive: true });
-	} catch (error) {
-		throw fileError(error, folder, 'written');
-	}
 }
