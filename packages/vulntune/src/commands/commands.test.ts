@@ -121,6 +121,9 @@ describe('evaluate', () => {
 			data: 'd',
 			split: 'valid',
 		});
+		expect((await run('evaluate', 'runs/a', '--output', 'p.jsonl')).request).toMatchObject({
+			output: 'p.jsonl',
+		});
 		expect((await run('evaluate', '--predictions', 'p.jsonl')).request).toEqual({
 			predictions: 'p.jsonl',
 			threshold: undefined,
@@ -134,6 +137,7 @@ describe('evaluate', () => {
 		[['evaluate'], 'a run folder or --predictions is missing'],
 		[['evaluate', 'runs/a', '--predictions', 'p'], 'choose one'],
 		[['evaluate', '--predictions', 'p', '--split', 'valid'], 'go with a run'],
+		[['evaluate', '--predictions', 'p', '--output', 'q'], 'go with a run'],
 		[['evaluate', 'runs/a', '--threshold', '0.5'], 'goes with --predictions'],
 		[
 			['evaluate', 'runs/a', '--split', 'tset'],

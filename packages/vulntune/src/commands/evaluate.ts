@@ -13,6 +13,11 @@ const flags = z.strictObject({
 		.min(1)
 		.optional()
 		.describe('measure a file of predictions instead: lines with id, label and probability'),
+	output: z
+		.string()
+		.min(1)
+		.optional()
+		.describe('also write the predictions to this file, as JSONL: id, label, probability, commit, cwe'),
 	threshold: z
 		.number()
 		.min(0)
@@ -25,7 +30,14 @@ const flags = z.strictObject({
 
 /** Score a split with a run's adapter, or measure predictions that are there. */
 export type EvaluateRequest =
-	| { readonly run: string; readonly data: string | undefined; readonly split: SplitName }
+	| {
+			/** A run folder or an adapter folder. */
+			readonly run: string;
+			readonly data: string | undefined;
+			readonly split: SplitName;
+			/** File for the predictions. */
+			readonly output: string | undefined;
+	  }
 	| { readonly predictions: string; readonly threshold: number | undefined };
 
 /** `vulntune evaluate`; `evaluate` is what does the work. */
@@ -39,13 +51,15 @@ export function evaluateCommand(
 			.description(
 				'Score a split with a trained adapter, or measure a file of predictions: metrics with 95 % intervals, the threshold taken from validation, baselines beside them.',
 			)
-			.argument('[run]', 'run folder or adapter')
+			.argument('[run]', 'run folder, or an adapter folder with its vulntune.json (then with --data)')
 			.addHelpText(
 				'after',
 				`
 Examples:
   vulntune evaluate runs/three
   vulntune evaluate runs/three --data data/x1-without-p3 --split valid --json
+  vulntune evaluate runs/three --output predictions.jsonl
+  vulntune evaluate adapters/three --data data/x1-without-p3
   vulntune evaluate --predictions runs/three/predictions.test.jsonl --threshold 0.4`,
 			);
 		addFlags(command, flags);
@@ -57,13 +71,13 @@ Examples:
 }
 
 function toRequest(run: string | undefined, values: z.output<typeof flags>): EvaluateRequest {
-	const { data, split, predictions, threshold } = values;
+	const { data, split, predictions, threshold, output } = values;
 	if (run !== undefined && predictions !== undefined) {
 		throw inputError('USAGE', 'a run and --predictions were given: choose one');
 	}
 	if (predictions !== undefined) {
-		if (data !== undefined || split !== undefined) {
-			throw inputError('USAGE', '--data and --split go with a run, not with --predictions');
+		if (data !== undefined || split !== undefined || output !== undefined) {
+			throw inputError('USAGE', '--data, --split and --output go with a run, not with --predictions');
 		}
 		return { predictions, threshold };
 	}
@@ -75,5 +89,5 @@ function toRequest(run: string | undefined, values: z.output<typeof flags>): Eva
 	if (threshold !== undefined) {
 		throw inputError('USAGE', '--threshold goes with --predictions: a run has its own, from validation');
 	}
-	return { run, data, split: split ?? 'test' };
+	return { run, data, split: split ?? 'test', output };
 }

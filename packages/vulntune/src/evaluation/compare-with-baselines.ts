@@ -32,7 +32,8 @@ export interface ComparisonOptions {
 	readonly name?: string | undefined;
 	/** The model's threshold from validation. */
 	readonly threshold: number | null;
-	readonly baselines: Baselines;
+	/** undefined where there is nothing to fit them on: all-positive is then the only one. */
+	readonly baselines: Baselines | undefined;
 	/** A baseline that is the model itself. */
 	readonly without?: 'ngram' | undefined;
 	/** Default 1. */
@@ -98,20 +99,7 @@ export function compareWithBaselines(
 			},
 		);
 	}
-	const others: Detector[] = [
-		{ name: 'all-positive', scores: [...allPositive(scored.length)], threshold: 1 },
-		{
-			name: 'length',
-			scores: [...lengthScores(texts)],
-			threshold: baselines.lengthThreshold,
-			probabilities: false,
-		},
-		{
-			name: 'ngram',
-			scores: [...predictNgram(baselines.ngram.model, texts)],
-			threshold: baselines.ngram.threshold,
-		},
-	];
+	const others = baselineDetectors(texts, baselines);
 	const grouped = groupRows(groups);
 	const shown = others.filter((detector) => detector.name !== without);
 	const table: ComparisonRow[] = [model, ...shown].map((detector): ComparisonRow => {
@@ -139,6 +127,18 @@ export function compareWithBaselines(
 			table.flatMap(({ name: baseline, against }) => (against === null ? [] : [{ baseline, ...against }])),
 		),
 	};
+}
+
+/** The trivial detectors' scores of the same functions. */
+function baselineDetectors(texts: readonly string[], baselines: Baselines | undefined): Detector[] {
+	const always: Detector = { name: 'all-positive', scores: [...allPositive(texts.length)], threshold: 1 };
+	if (baselines === undefined) return [always];
+	const { lengthThreshold, ngram } = baselines;
+	return [
+		always,
+		{ name: 'length', scores: [...lengthScores(texts)], threshold: lengthThreshold, probabilities: false },
+		{ name: 'ngram', scores: [...predictNgram(ngram.model, texts)], threshold: ngram.threshold },
+	];
 }
 
 interface Detector {

@@ -1,6 +1,10 @@
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { inputError } from '@vulntune/engine';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import type { EvaluateRequest } from '../commands/evaluate.ts';
 import type { SplitName } from '../data/dataset.ts';
+import { savePredictions } from '../training/predictions.ts';
 import { evaluatePredictionsFile, renderPredictionsReport } from './evaluate-predictions-file.ts';
 import { evaluateRun } from './evaluate-run.ts';
 import { renderComparison, truncationNote } from './render-comparison.ts';
@@ -18,20 +22,37 @@ export async function evaluateFromRequest(
 		);
 		return { data: report, text: renderPredictionsReport(report) };
 	}
+	const { output } = request;
+	if (output !== undefined) checkOutput(output);
 	const onProgress = (done: number, total: number) =>
 		progress.update({ task: `scoring ${request.split}`, done, total, unit: 'sequences' });
 	const result = await evaluateRun(request.run, request, onProgress, progress.note);
 	const { comparison, truncated, threshold, rows, probabilities } = result;
+	if (output !== undefined) savePredictions(output, rows, probabilities);
 	const predictions = rows.map(({ id, label }, i) => ({ id, label, probability: probabilities[i]! }));
-	const caution = request.data === undefined ? splitCaution(request.split) : undefined;
+	const ofSplit = request.data === undefined ? splitCaution(request.split) : undefined;
+	const cautions = [...result.cautions, ...(ofSplit === undefined ? [] : [ofSplit])];
+	const caution = cautions.length > 0 ? cautions.join(' ') : undefined;
 	return {
-		data: { split: request.split, threshold, truncated, ...comparison, caution, predictions },
+		data: { split: request.split, threshold, truncated, ...comparison, caution, output, predictions },
 		text: [
 			renderComparison(comparison),
 			...truncationNote(truncated),
-			...(caution === undefined ? [] : ['', caution]),
+			...cautions.flatMap((line) => ['', line]),
+			...(output === undefined ? [] : ['', `The predictions are in ${output}.`]),
 		].join('\n'),
 	};
+}
+
+/** Scoring can take hours: what would keep its result from being written is found before. */
+function checkOutput(file: string): void {
+	const folder = path.dirname(path.resolve(file));
+	const isFolder = statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
+	if (existsSync(folder) && !isFolder) return;
+	throw inputError('OUTPUT_NOT_FILE', isFolder ? 'this is a folder' : 'its folder is not there', {
+		place: file,
+		remedy: 'Give --output the path of a file in a folder that is there.',
+	});
 }
 
 /** Why the numbers of a split are no result; undefined for one that the run never learned from. */

@@ -4,17 +4,17 @@ import { createBackend, inputError, loadTokenizer, openModelFolder } from '@vuln
 import { fitBaselines } from '../baselines/fit-baselines.ts';
 import { parseNgram } from '../baselines/ngram/file.ts';
 import { predictNgram } from '../baselines/ngram/model.ts';
-import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { loadDataset, type SplitName } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
 import { readDescription, restoreDetector } from '../methods/saved-detector.ts';
-import { holdsRun, runFolder } from '../run/run-folder.ts';
 import { NGRAM_FILE } from '../training/run-ngram.ts';
 import { scoreSplit } from '../training/score-split.ts';
 import { createDetectorOf, scoringOf, tokenizedSplit } from '../training/session.ts';
 import { type Comparison, compareWithBaselines } from './compare-with-baselines.ts';
+import { findAdapter } from './evaluated-adapter.ts';
 import { evaluatedRows, textRows } from './evaluated-rows.ts';
+import { runCautions } from './run-cautions.ts';
 
 export interface RunEvaluation {
 	readonly comparison: Comparison;
@@ -24,15 +24,18 @@ export interface RunEvaluation {
 	readonly rows: readonly FunctionRow[];
 	/** [rows] */
 	readonly probabilities: Float64Array;
+	/** What the reader of these numbers must know. */
+	readonly cautions: readonly string[];
 }
 
 /**
- * Scores a split with a finished run's best adapter, at its own threshold from validation.
+ * Scores a split with a run's best adapter, or with one that was copied out of its run, at its own threshold from
+ * validation.
  *
  * The baselines beside it are fitted on the training rows of the scored dataset; where it has none, or of one class only, on
- * those that the run was trained with.
+ * those that the run was trained with. An adapter without its run then stands beside all-positive alone.
  *
- * Throws RUN_NOT_FOUND, RUN_UNFINISHED.
+ * Throws RUN_NOT_FOUND, RUN_UNFINISHED, ADAPTER_UNDESCRIBED.
  */
 export async function evaluateRun(
 	location: string,
@@ -40,43 +43,43 @@ export async function evaluateRun(
 	progress: (done: number, total: number) => void,
 	note: (line: string) => void,
 ): Promise<RunEvaluation> {
-	const folder = runFolder(adapterParent(location));
-	if (!holdsRun(folder) || !existsSync(folder.config)) {
-		throw inputError('RUN_NOT_FOUND', 'there is no run in this folder', {
-			place: location,
-			remedy: 'Give the output folder of vulntune train (it has config.yaml and adapter/).',
-		});
-	}
-	const config = loadConfig(folder.config);
-	const source = options.data ?? config.data.path;
+	const { config, adapter, run } = findAdapter(location, options.data);
 	const { split } = options;
-	const dataset = await loadDataset(source, {
+	const dataset = await loadDataset(options.data ?? config.data.path, {
 		required: [split],
 		optional: (['train', 'valid', 'test'] as const).filter((name) => name !== split),
 	});
-	const rows = dataset.splits[split];
-	const fitting = await fittingRows(config, dataset.splits);
-	const scored = await scoreRows(config, folder.adapter, rows, progress, note);
 	const isCollapsed = config.data.collapseWhitespace;
+	const fitting = await fittingRows(run === undefined ? undefined : config, dataset.splits);
+	const cautions = [
+		...(run === undefined ? [] : runCautions(run, options.data === undefined ? dataset.hash : undefined)),
+		...(fitting === undefined ? [noFittingRows] : []),
+	];
+	for (const caution of cautions) note(caution);
+	const rows = dataset.splits[split];
+	const scored = await scoreRows(config, adapter, rows, progress, note);
 	const comparison = compareWithBaselines(evaluatedRows(rows, scored.probabilities, isCollapsed), {
 		name: config.method.type,
 		threshold: scored.threshold,
-		baselines: fitBaselines(textRows(fitting.train, isCollapsed), textRows(fitting.valid, isCollapsed)),
+		baselines:
+			fitting && fitBaselines(textRows(fitting.train, isCollapsed), textRows(fitting.valid, isCollapsed)),
 		without: config.method.type === 'ngram' ? 'ngram' : undefined,
 		seed: config.training.seed,
 	});
-	return { comparison, rows, ...scored };
+	return { comparison, rows, cautions, ...scored };
 }
 
-/** A run's folder where its adapter folder was named. */
-function adapterParent(location: string): string {
-	const isAdapter = path.basename(path.resolve(location)) === 'adapter';
-	return isAdapter ? path.dirname(path.resolve(location)) : location;
-}
+const noFittingRows =
+	'The dataset has no training and validation functions of both classes: the length and n-gram baselines are left out.';
 
-async function fittingRows(config: Config, splits: Readonly<Record<SplitName, readonly FunctionRow[]>>) {
+/** undefined where neither the scored dataset nor a run has rows to fit baselines on. */
+async function fittingRows(
+	config: Config | undefined,
+	splits: Readonly<Record<SplitName, readonly FunctionRow[]>>,
+) {
 	const hasBothClasses = new Set(splits.train.map((row) => row.label)).size === 2;
 	if (hasBothClasses && splits.valid.length > 0) return splits;
+	if (config === undefined) return undefined;
 	return (await loadDataset(config.data.path, { required: ['train', 'valid'] })).splits;
 }
 

@@ -1,0 +1,131 @@
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
+import type { CommandContext } from '../cli/context.ts';
+import { runNgram } from '../training/run-ngram.ts';
+import { runTraining } from '../training/run-training.ts';
+import { evaluateFromRequest } from './evaluate-command.ts';
+
+const root = mkdtempSync(path.join(os.tmpdir(), 'vulntune-evaluate-'));
+afterAll(() => rmSync(root, { recursive: true }));
+const model = writeTinyModel(path.join(root, 'model'));
+const data = writeTinyDataset(path.join(root, 'data'), { train: 6, valid: 4, test: 4 });
+const inside = (name: string) => path.join(root, name);
+const runs = { lora: inside('lora'), ngram: inside('ngram') };
+
+beforeAll(async () => {
+	const mode = { resume: false, overwrite: false };
+	const signals = { emit: () => {}, interrupted: () => false };
+	const short = { 'training.epochs': '1', 'method.targets': '[q_proj]' };
+	await runTraining(tinyConfig({ model, data, output: runs.lora }, short), mode, signals);
+	const ngram = { 'method.type': 'ngram', 'method.base': 'fp32' };
+	await runNgram(tinyConfig({ model, data, output: runs.ngram }, ngram), mode, signals);
+});
+
+async function evaluate(run: string, options: { data?: string; output?: string } = {}) {
+	const notes: string[] = [];
+	const progress = { update: () => {}, note: (line: string) => void notes.push(line), finish: () => {} };
+	const context: CommandContext = { progress, interruption: () => new AbortController().signal };
+	const request = { run, data: options.data, split: 'test', output: options.output } as const;
+	const { data: result, text } = await evaluateFromRequest(request, context);
+	const { predictions, rows, caution } = result as {
+		predictions: { probability: number }[];
+		rows: { name: string }[];
+		caution: string | undefined;
+	};
+	const probabilities = predictions.map(({ probability }) => probability);
+	return { probabilities, names: rows.map(({ name }) => name), caution, text, notes };
+}
+
+function copyOf(folder: string, name: string): string {
+	cpSync(folder, inside(name), { recursive: true });
+	return inside(name);
+}
+
+describe.each(Object.entries(runs))('the adapter of a %s run, copied out of it', (type, run) => {
+	const adapter = () => copyOf(path.join(run, 'adapter'), `copied-${type}`);
+
+	it('scores as the run does', async () => {
+		const copied = await evaluate(adapter(), { data });
+		const own = await evaluate(run);
+		// the run computed on the reference backend, the adapter takes what there is
+		expect(copied.probabilities).toEqual(own.probabilities.map((value) => expect.closeTo(value, 5)));
+		expect(copied.names).toEqual(own.names);
+		expect(own.caution).toBeUndefined();
+	});
+
+	it('needs data', async () => {
+		await expect(evaluate(adapter())).rejects.toMatchObject({
+			code: 'USAGE',
+			summary: expect.stringContaining('--data'),
+		});
+	});
+
+	it('stands beside all-positive alone where there is nothing to fit the others on', async () => {
+		const lone = inside(`test-only-${type}`);
+		mkdirSync(lone);
+		cpSync(path.join(data, 'test.jsonl'), path.join(lone, 'test.jsonl'));
+		const { names, caution, text } = await evaluate(adapter(), { data: lone });
+		expect(names).toEqual([type, 'all-positive']);
+		expect(caution).toContain('baselines are left out');
+		expect(text).toContain(caution);
+	});
+});
+
+it.each([
+	[['vulntune.json'], 'ADAPTER_UNDESCRIBED', 'vulntune.json'],
+	[['vulntune.json', 'adapter_config.json'], 'RUN_NOT_FOUND', 'no adapter'],
+])('says what an adapter without %j lacks', async (missing, code, says) => {
+	const adapter = copyOf(path.join(runs.lora, 'adapter'), `without-${missing.length}`);
+	for (const file of missing) rmSync(path.join(adapter, file));
+	const refused = expect.stringContaining(says);
+	await expect(evaluate(adapter, { data })).rejects.toMatchObject({ code, summary: refused });
+});
+
+it('says where the base model of an adapter should be', async () => {
+	const adapter = copyOf(path.join(runs.lora, 'adapter'), 'moved-base');
+	const file = path.join(adapter, 'vulntune.json');
+	writeFileSync(file, readFileSync(file, 'utf8').replaceAll(model, inside('gone')));
+	const refusal = { code: 'MODEL_NOT_FOUND', place: inside('gone'), remedy: expect.stringContaining(file) };
+	await expect(evaluate(adapter, { data })).rejects.toMatchObject(refusal);
+});
+
+describe('--output', () => {
+	it("writes what a run's own predictions file holds", async () => {
+		const output = inside('predictions.jsonl');
+		await evaluate(runs.lora, { output });
+		const own = readFileSync(path.join(runs.lora, 'predictions.test.jsonl'), 'utf8');
+		expect(readFileSync(output, 'utf8')).toBe(own);
+	});
+
+	it('is refused before anything is scored where it cannot be written', async () => {
+		const refusal = { code: 'OUTPUT_NOT_FILE' };
+		await expect(evaluate('no run', { output: root })).rejects.toMatchObject(refusal);
+		await expect(evaluate('no run', { output: inside('absent/p.jsonl') })).rejects.toMatchObject(refusal);
+	});
+});
+
+describe('a caution says', () => {
+	it('that the run is not finished, and whose adapter is scored', async () => {
+		const run = copyOf(runs.lora, 'unfinished');
+		const metrics = path.join(run, 'metrics.jsonl');
+		const lines = readFileSync(metrics, 'utf8').split('\n');
+		writeFileSync(metrics, lines.filter((line) => !line.startsWith('{"type":"end"')).join('\n'));
+		const { caution, notes } = await evaluate(run);
+		expect(caution).toMatch(/not finished.*epoch 1/);
+		expect(notes.join()).toContain(caution);
+	});
+
+	it("that the run's dataset changed", async () => {
+		const before = readFileSync(path.join(data, 'test.jsonl'), 'utf8');
+		appendFileSync(path.join(data, 'test.jsonl'), '\n');
+		try {
+			expect((await evaluate(runs.lora)).caution).toMatch(/changed/);
+			expect((await evaluate(runs.lora, { data })).caution).toBeUndefined();
+		} finally {
+			writeFileSync(path.join(data, 'test.jsonl'), before);
+		}
+	});
+});

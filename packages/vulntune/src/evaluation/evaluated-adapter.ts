@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { inputError, readPeftAdapter } from '@vulntune/engine';
+import { loadConfig, resolveConfig } from '../config/load.ts';
+import type { Config, ConfigInput } from '../config/schema.ts';
+import { DESCRIPTION, type DetectorDescription, readDescription } from '../methods/saved-detector.ts';
+import { holdsRun, type RunFolder, runFolder } from '../run/run-folder.ts';
+import { NGRAM_FILE } from '../training/run-ngram.ts';
+
+/** What is scored with, and the config that says how. */
+export interface EvaluatedAdapter {
+	readonly config: Config;
+	/** Folder of what was trained. */
+	readonly adapter: string;
+	/** undefined for an adapter that lies outside the run that made it. */
+	readonly run: RunFolder | undefined;
+}
+
+/**
+ * Finds what to evaluate at a location: a run folder, the adapter folder in one, or an adapter that was copied out of
+ * its run with its vulntune.json, which then needs `data`.
+ *
+ * Throws RUN_NOT_FOUND, ADAPTER_UNDESCRIBED, USAGE where data are missing, MODEL_NOT_FOUND.
+ */
+export function findAdapter(location: string, data: string | undefined): EvaluatedAdapter {
+	const run = runFolder(runRoot(location));
+	if (holdsRun(run) && existsSync(run.config)) {
+		return { config: loadConfig(run.config), adapter: run.adapter, run };
+	}
+	const adapter = path.resolve(location);
+	const value = describedConfig(adapter, data);
+	const place = path.join(adapter, DESCRIPTION);
+	return { config: resolveConfig(value, { place, folder: adapter }), adapter, run: undefined };
+}
+
+/** A run's folder where its adapter folder was named. */
+function runRoot(location: string): string {
+	const isAdapter = path.basename(path.resolve(location)) === 'adapter';
+	return isAdapter ? path.dirname(path.resolve(location)) : location;
+}
+
+function describedConfig(adapter: string, data: string | undefined): ConfigInput {
+	if (existsSync(path.join(adapter, NGRAM_FILE))) {
+		const rows = requireData(adapter, data);
+		return { model: 'none', data: { path: rows }, method: { type: 'ngram' }, output: adapter };
+	}
+	const description = readDescription(adapter);
+	if (description !== undefined) return configOf(description, adapter, requireData(adapter, data));
+	if (existsSync(path.join(adapter, 'adapter_config.json'))) {
+		throw inputError(
+			'ADAPTER_UNDESCRIBED',
+			`the adapter has no ${DESCRIPTION}, which names its base model, head, sequences and threshold`,
+			{
+				place: adapter,
+				remedy: `Copy ${DESCRIPTION} from the adapter folder of the run, or start a training from it with method.from.`,
+			},
+		);
+	}
+	throw inputError('RUN_NOT_FOUND', 'there is no run and no adapter in this folder', {
+		place: adapter,
+		remedy: `Give the output folder of vulntune train (it has config.yaml and adapter/), or an adapter folder with ${DESCRIPTION}.`,
+	});
+}
+
+function requireData(adapter: string, data: string | undefined): string {
+	if (data !== undefined) return path.resolve(data);
+	throw inputError('USAGE', 'an adapter outside its run needs --data', {
+		place: adapter,
+		remedy: `vulntune evaluate ${adapter} --data DATASET`,
+	});
+}
+
+/** The options of a config that scores depend on, from what is written beside an adapter. */
+function configOf(description: DetectorDescription, adapter: string, data: string): ConfigInput {
+	const { method, base, doubleQuantization, model } = description;
+	if (!existsSync(model)) {
+		throw inputError('MODEL_NOT_FOUND', 'the base model of the adapter is not there', {
+			place: model,
+			remedy: `Put it there, or write where it lies as "model" into ${path.join(adapter, DESCRIPTION)}.`,
+		});
+	}
+	const { suffixLength: _suffixLength, ...sequence } = description.sequence;
+	const { objective, nextToken, head, collapseWhitespace, precision, seed } = description;
+	return {
+		model,
+		data: { path: data, collapseWhitespace },
+		method: { type: method, base: base as 'nf4', doubleQuantization, ...loraOf(method, adapter) },
+		objective,
+		nextToken,
+		head,
+		sequence: { ...sequence, windowStride: sequence.windowStride ?? null },
+		training: { precision, seed },
+		output: adapter,
+	};
+}
+
+/** Rank, scale and targets from PEFT's files; the targets as the layers that have matrices. */
+function loraOf(method: DetectorDescription['method'], adapter: string) {
+	if (method !== 'lora' && method !== 'qlora') return {};
+	const { config, matrices } = readPeftAdapter(adapter);
+	const suffix = '.lora_A.weight';
+	const layers = [...matrices.keys()].filter((name) => name.endsWith(suffix));
+	const { rank, alpha, rsLora } = config;
+	return { rank, alpha, rsLora, targets: layers.map((name) => name.slice(0, -suffix.length)) };
+}
