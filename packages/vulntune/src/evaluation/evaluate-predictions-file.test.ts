@@ -26,9 +26,21 @@ test('without a threshold the metrics that need one say so, and the table too', 
 	expect(report.evaluation.f1).toEqual({ value: null, reason: 'no validation threshold is known' });
 	expect(report.evaluation.f1_oracle.value).not.toBeNull();
 	const text = renderPredictionsReport(report);
-	expect(text).toMatch(/^F1 +- \(1\)$/m);
-	expect(text).toMatch(/^f1_oracle +0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]$/m);
+	expect(text).toMatch(/^F1 +- \(1\) +0\.667 \[0\.667, 0\.667\]$/m);
+	expect(text).toMatch(/^f1_oracle +0\.\d{3} \[0\.\d{3}, 0\.\d{3}\] /m);
 	expect(text).toContain('(1) no validation threshold is known');
+});
+
+test('all-positive stands beside, and what the other baselines would need is said', () => {
+	const report = evaluatePredictions(predictions, 'p.jsonl', { threshold: 0.5 });
+	const [always] = report.baselines;
+	expect(always!.name).toBe('all-positive');
+	// every other function is vulnerable: precision 1/2, recall 1
+	expect(always!.evaluation.f1.value).toBeCloseTo(2 / 3, 12);
+	expect(always!.evaluation.rocAuc.value).toBe(0.5);
+	expect(report.absentBaselines).toMatch(/length and n-gram .* text/);
+	expect(renderPredictionsReport(report)).toContain(report.absentBaselines);
+	expect(renderPredictionsReport(report)).toMatch(/value \(95 %\) +all-positive$/m);
 });
 
 test('functions that were not scored are counted, and in no metric', () => {
@@ -41,7 +53,7 @@ test('functions that were not scored are counted, and in no metric', () => {
 	expect(report.evaluation).toEqual(
 		evaluatePredictions(predictions, 'p.jsonl', { threshold: 0.5 }).evaluation,
 	);
-	expect(renderPredictionsReport(report)).toMatch(/^missing +2$/m);
+	expect(renderPredictionsReport(report)).toMatch(/^missing +2 +2$/m);
 });
 
 test('weaknesses are named as in the evaluation of a run: the first class, no placeholders', () => {

@@ -1,4 +1,5 @@
 import { inputError } from '@vulntune/engine';
+import { allPositive } from '../baselines/all-positive.ts';
 import { evaluateScores } from '../metrics/evaluate-scores.ts';
 import type { Evaluation } from '../metrics/evaluation.ts';
 import { weaknessOf } from './evaluated-rows.ts';
@@ -15,7 +16,14 @@ export interface PredictionsReport {
 	/** What was resampled together. */
 	readonly groupedBy: 'commit' | 'function';
 	readonly evaluation: Evaluation;
+	/** What is measured beside: the detector that calls every function vulnerable. */
+	readonly baselines: readonly { readonly name: 'all-positive'; readonly evaluation: Evaluation }[];
+	/** Why the other baselines of `vulntune evaluate` are not here. */
+	readonly absentBaselines: string;
 }
+
+const absentBaselines =
+	"The length and n-gram baselines need the functions' text, which predictions have not: evaluate the run for them.";
 
 export interface PredictionsOptions {
 	/** Positive means probability >= threshold; without one the metrics that need it are null. */
@@ -54,16 +62,21 @@ export function evaluatePredictions(
 	const { groups, groupedBy } = groupsOf(scored.map((prediction) => prediction.commit));
 	const classes = scored.map((prediction) => weaknessOf(prediction.cwe) ?? null);
 	const weaknesses = classes.some((name) => name !== null) ? classes : undefined;
-	const evaluation = evaluateScores({
+	const common = {
 		labels: scored.map((prediction) => prediction.label),
-		scores: scored.map((prediction) => prediction.probability!),
 		ids: scored.map((prediction) => String(prediction.id)),
 		groups,
 		weaknesses,
-		threshold: threshold ?? null,
 		seed,
 		resamples,
+	};
+	const evaluation = evaluateScores({
+		...common,
+		scores: scored.map((prediction) => prediction.probability!),
+		threshold: threshold ?? null,
 	});
+	const scores = [...allPositive(scored.length)];
+	const always = evaluateScores({ ...common, scores, threshold: 1 });
 	const positives = unscored.filter((prediction) => prediction.label === 1).length;
 	return {
 		schema: 'vulntune.predictions-report/1',
@@ -71,20 +84,23 @@ export function evaluatePredictions(
 		missing: { count: unscored.length, positives },
 		groupedBy,
 		evaluation,
+		baselines: [{ name: 'all-positive', evaluation: always }],
+		absentBaselines,
 	};
 }
 
 /** The report as a table for terminals. */
 export function renderPredictionsReport(report: PredictionsReport): string {
-	const { evaluation, missing, groupedBy, file } = report;
-	const column: MetricColumn = { name: 'value (95 %)', evaluation, missing: missing.count };
-	const { table, notes } = metricTable([column]);
+	const { evaluation, baselines, missing, groupedBy, file } = report;
+	const measured = [{ name: 'value (95 %)', evaluation }, ...baselines];
+	const columns = measured.map((column): MetricColumn => ({ ...column, missing: missing.count }));
+	const { table, notes } = metricTable(columns);
 	const unit = groupedBy === 'commit' ? 'fix commits' : 'functions (the file names no commits)';
 	return [
 		`${file}: ${evaluation.counts.functions} functions, ${evaluation.counts.positives} vulnerable, ` +
 			`bootstrap over ${evaluation.counts.groups} ${unit}`,
 		'',
 		table,
-		...(notes.length > 0 ? ['', ...notes] : []),
+		...['', ...notes, report.absentBaselines],
 	].join('\n');
 }
