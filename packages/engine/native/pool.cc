@@ -101,13 +101,21 @@ struct Pool::State {
 };
 
 Pool::Pool(int threads) : state(new State) {
-	state->locals.resize(threads);
-	for (int thread = 1; thread < threads; thread++) {
-		state->workers.emplace_back([state = state, thread] { state->work(thread); });
+	try {
+		state->locals.resize(threads);
+		for (int thread = 1; thread < threads; thread++) {
+			state->workers.emplace_back([state = state, thread] { state->work(thread); });
+		}
+	} catch (...) {
+		// The system may refuse a thread; those before it run already.
+		end();
+		throw;
 	}
 }
 
-Pool::~Pool() {
+Pool::~Pool() { end(); }
+
+void Pool::end() {
 	state->stopping.store(true);
 	state->announce();
 	for (auto& worker : state->workers) worker.join();

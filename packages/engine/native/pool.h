@@ -12,6 +12,7 @@ using TaskFunction = void (*)(void* context, int64_t task, int thread);
 // kernel at a time may use a pool, and tasks don't start runs of their own.
 class Pool {
 public:
+	// Throws std::system_error where the system has no more threads to give.
 	explicit Pool(int threads);
 	~Pool();
 	Pool(const Pool&) = delete;
@@ -44,6 +45,8 @@ public:
 	void* workspace(size_t bytes);
 
 private:
+	void end();
+
 	struct State;
 	State* state;
 };

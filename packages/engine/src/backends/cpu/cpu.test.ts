@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Backend } from '../contract.ts';
 import { viewOf } from '../view.ts';
 import { createCpuBackend } from './cpu.ts';
+import { createDevice } from './device.ts';
 import { cpuFeatures } from './features.ts';
+import type { NativeAddon } from './native.ts';
 
 const supported = cpuFeatures().instructionSets.filter((set) => set.supported);
 
@@ -82,6 +84,17 @@ describe('memory of the cpu backend', () => {
 			expect.objectContaining({ kind: 'resources', code: 'OUT_OF_MEMORY' }),
 		);
 		backend.close();
+	});
+
+	it('says so where the system refuses threads', () => {
+		const addon = {
+			createEngine() {
+				throw new Error('Resource temporarily unavailable');
+			},
+		} as unknown as NativeAddon;
+		expect(() => createDevice(addon, 'generic', 900)).toThrow(
+			expect.objectContaining({ code: 'CPU_THREADS_REFUSED', kind: 'resources' }),
+		);
 	});
 
 	it('names the instruction sets that can be asked for', () => {

@@ -26,7 +26,7 @@ export interface CpuBackendOptions {
  * The backend of native CPU kernels.
  *
  * Errors: `CPU_NATIVE_MISSING` (runtime) if the addon isn't there, `CPU_ISA` and `CPU_THREADS` (input) for options
- * that this machine can't follow.
+ * that this machine can't follow, `CPU_THREADS_REFUSED` (resources).
  */
 export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
 	const native = loadNative();

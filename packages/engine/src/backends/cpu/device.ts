@@ -31,7 +31,7 @@ export function createDevice(
 	isa: string,
 	threads: number,
 ): CpuDevice & { close(): void } {
-	let engine = addon.createEngine(isa, threads);
+	let engine = startEngine(addon, isa, threads);
 	const device: CpuDevice & { close(): void } = {
 		addon,
 		get engine() {
@@ -68,6 +68,23 @@ export function createDevice(
 		},
 	};
 	return device;
+}
+
+/** The caller has checked both options, so that what is left to fail is the system. */
+function startEngine(addon: NativeAddon, isa: string, threads: number): number {
+	try {
+		return addon.createEngine(isa, threads);
+	} catch (cause) {
+		const reason = cause instanceof Error ? cause.message : String(cause);
+		throw new VulntuneError({
+			code: 'CPU_THREADS_REFUSED',
+			kind: 'resources',
+			message: `the system gives no ${threads} threads (${reason})`,
+			place: 'backend.threads',
+			remedy: 'Choose fewer threads (backend.threads), or raise the limit of processes (ulimit -u).',
+			cause,
+		});
+	}
 }
 
 /** An error that only a mistake in our own code can cause. */
