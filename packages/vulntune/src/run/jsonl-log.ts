@@ -1,5 +1,5 @@
-import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { fileError } from '@vulntune/engine';
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
+import { fileError, inputError } from '@vulntune/engine';
 
 /** A file of one JSON object a line that is only ever appended to. */
 export interface JsonlLog {
@@ -12,10 +12,13 @@ export interface JsonlLog {
 /**
  * Opens a log and cuts it to `bytes`: what a run wrote after its last checkpoint is written again when it goes on
  * from there.
+ *
+ * Throws RUN_DAMAGED where the log is shorter: what is missing can't be written again.
  */
 export function openJsonlLog(file: string, bytes: number): JsonlLog {
 	let descriptor: number;
 	try {
+		refuseShorter(file, bytes);
 		descriptor = openSync(file, existsSync(file) ? 'r+' : 'w+');
 		ftruncateSync(descriptor, bytes);
 	} catch (error) {
@@ -45,4 +48,13 @@ export function openJsonlLog(file: string, bytes: number): JsonlLog {
 		},
 		close: () => closeSync(descriptor),
 	};
+}
+
+function refuseShorter(file: string, bytes: number): void {
+	const found = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+	if (found >= bytes) return;
+	throw inputError('RUN_DAMAGED', `the checkpoint goes on after ${bytes} bytes of this log, found ${found}`, {
+		place: file,
+		remedy: 'Put the whole file back, or start the run anew with --overwrite.',
+	});
 }
