@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileError, inputError, writeFileAtomically } from '@vulntune/engine';
 import { serializeNgram } from '../baselines/ngram/file.ts';
@@ -8,9 +8,11 @@ import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
 import { writeReport } from '../report/write-report.ts';
+import { hasEnded } from '../run/end-record.ts';
 import { openJsonlLog } from '../run/jsonl-log.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
+import { refuseOtherMethod } from './earlier-run.ts';
 import { summarizeRun } from './finish-run.ts';
 import { savePredictions } from './predictions.ts';
 import type { RunMode, RunOutcome, RunSignals } from './run-training.ts';
@@ -23,8 +25,8 @@ export const NGRAM_FILE = 'ngram.json';
 export async function runNgram(config: Config, mode: RunMode, signals: RunSignals): Promise<RunOutcome> {
 	const folder = runFolder(config.output);
 	refuseExistingRun(folder, mode);
-	if (mode.resume) refuseOtherMethod(folder);
-	if (mode.resume && isFinished(folder)) return { status: 'alreadyFinished', output: folder.root };
+	if (mode.resume) refuseOtherRun(folder, config);
+	if (mode.resume && hasEnded(folder)) return { status: 'alreadyFinished', output: folder.root };
 	const dataset = await loadDataset(config.data.path);
 	const { train, valid, test } = dataset.splits;
 	const isCollapsed = config.data.collapseWhitespace;
@@ -69,19 +71,13 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 }
 
 /** An n-gram run has no checkpoints: a run that has some is another method's, and would be lost. */
-function refuseOtherMethod(folder: RunFolder): void {
+function refuseOtherRun(folder: RunFolder, config: Config): void {
+	refuseOtherMethod(folder, config);
 	if (!existsSync(folder.checkpoints)) return;
 	throw inputError('CHECKPOINT_OTHER_RUN', 'the folder holds a run of another method', {
 		place: folder.root,
 		remedy: 'Resume with its own config.yaml, choose another --output, or replace it with --overwrite.',
 	});
-}
-
-/** Whether an n-gram run has written its last line. */
-function isFinished(folder: RunFolder): boolean {
-	if (!existsSync(path.join(folder.adapter, NGRAM_FILE)) || !existsSync(folder.metrics)) return false;
-	const last = readFileSync(folder.metrics, 'utf8').trimEnd().split('\n').at(-1)!;
-	return last.startsWith('{"type":"end"') && last.endsWith('}');
 }
 
 function meanLogLoss(labels: readonly number[], probabilities: ArrayLike<number>): number {

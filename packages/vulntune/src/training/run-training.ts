@@ -7,6 +7,7 @@ import { writeReport } from '../report/write-report.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
+import { isFinishedRun } from './earlier-run.ts';
 import { type RunSummary, summarizeRun } from './finish-run.ts';
 import { createOptimizer } from './optimizer.ts';
 import { savePredictions } from './predictions.ts';
@@ -56,6 +57,12 @@ export type RunSignals = Signals<TrainingEvent>;
 export async function runTraining(config: Config, mode: RunMode, signals: RunSignals): Promise<RunOutcome> {
 	const folder = runFolder(config.output);
 	refuseExistingRun(folder, mode);
+	if (mode.resume && isFinishedRun(folder, config)) {
+		claimRunFolder(folder, mode);
+		// a run that was killed between its last line and its report gets it now
+		if (!existsSync(folder.report)) await writeReport(folder.root);
+		return { status: 'alreadyFinished', output: folder.root };
+	}
 	const data = await prepareData(config);
 	const note = (line: string) => signals.emit({ type: 'note', line });
 	const backend = createBackend(config.backend, note);
@@ -66,7 +73,6 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 		try {
 			claimRunFolder(folder, mode);
 			const outcome = trainAndFinish(config, folder, data, detector, fingerprint, mode, signals);
-			// a run that was killed between its last line and its report gets it now
 			const lacksReport = outcome.status === 'alreadyFinished' && !existsSync(folder.report);
 			if (outcome.status === 'finished' || lacksReport) await writeReport(folder.root);
 			return outcome;

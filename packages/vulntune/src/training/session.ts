@@ -185,12 +185,8 @@ export function createDetectorOf(config: Config, backend: Backend, folder: Model
  * the data, the tokenizer and the base model.
  */
 export function fingerprintOf(config: Config, data: PreparedData): string {
-	const { output: _output, backend: _backend, training, ...settings } = config;
-	const { checkpointEverySteps: _every, ...trained } = training;
 	const hash = createHash('sha256');
-	// where model and data lie does not matter, what is in them does
-	const { path: _path, ...reading } = config.data;
-	hash.update(JSON.stringify({ settings: { ...settings, model: '', data: reading }, trained }));
+	hash.update(resultSettings(config));
 	hash.update(data.dataset.hash).update(data.tokenizer.hash);
 	hash.update(JSON.stringify(data.folder.config));
 	// the norms tell one model's weights from another's without reading all of them
@@ -198,4 +194,13 @@ export function fingerprintOf(config: Config, data: PreparedData): string {
 		hash.update(name).update(data.folder.weights.read(name));
 	}
 	return hash.digest('hex');
+}
+
+/** The settings of a config that change results, as text to compare. */
+export function resultSettings(config: Config): string {
+	const { output: _output, backend: _backend, training, ...settings } = config;
+	const { checkpointEverySteps: _every, ...trained } = training;
+	// where model and data lie does not matter, what is in them does
+	const { path: _path, ...reading } = config.data;
+	return JSON.stringify({ settings: { ...settings, model: '', data: reading }, trained });
 }

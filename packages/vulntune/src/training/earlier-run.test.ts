@@ -1,0 +1,83 @@
+import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { filesOf } from '../../../../tests/files.ts';
+import { tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
+import { runNgram } from './run-ngram.ts';
+import { runTraining } from './run-training.ts';
+
+const root = mkdtempSync(path.join(os.tmpdir(), 'vulntune-earlier-'));
+afterAll(() => rmSync(root, { recursive: true }));
+const model = writeTinyModel(path.join(root, 'model'));
+const data = writeTinyDataset(path.join(root, 'data'), { train: 4, valid: 2, test: 2 });
+const signals = { emit: () => {}, interrupted: () => false };
+const again = { resume: true, overwrite: false };
+const fresh = { resume: false, overwrite: false };
+const finished = path.join(root, 'finished');
+const short = { 'training.epochs': '1', 'method.targets': '[q_proj]' };
+
+beforeAll(async () => {
+	await runTraining(tinyConfig({ model, data, output: finished }, short), fresh, signals);
+});
+
+function copy(name: string): string {
+	const output = path.join(root, name);
+	cpSync(finished, output, { recursive: true });
+	return output;
+}
+
+describe('--resume on a finished run', () => {
+	it('needs neither model nor data, and changes nothing', async () => {
+		const config = tinyConfig({ model, data, output: finished }, short);
+		const before = filesOf(finished);
+		renameSync(model, `${model}-away`);
+		renameSync(data, `${data}-away`);
+		try {
+			const outcome = await runTraining(config, again, signals);
+			expect(outcome).toEqual({ status: 'alreadyFinished', output: finished });
+			expect(filesOf(finished)).toEqual(before);
+		} finally {
+			renameSync(`${model}-away`, model);
+			renameSync(`${data}-away`, data);
+		}
+	});
+
+	it('does not begin it anew where its checkpoints were removed', async () => {
+		const output = copy('without-checkpoints');
+		rmSync(path.join(output, 'checkpoints'), { recursive: true });
+		const before = filesOf(output);
+		const same = runTraining(tinyConfig({ model, data, output }, short), again, signals);
+		expect((await same).status).toBe('alreadyFinished');
+		const longer = tinyConfig({ model, data, output }, { ...short, 'training.epochs': '2' });
+		await expect(runTraining(longer, again, signals)).rejects.toMatchObject({ code: 'CHECKPOINT_OTHER_RUN' });
+		expect(filesOf(output)).toEqual(before);
+	});
+});
+
+it('is refused over the run of another method', async () => {
+	const output = path.join(root, 'ngram');
+	const ngram = tinyConfig({ model, data, output }, { 'method.type': 'ngram' });
+	await runNgram(ngram, fresh, signals);
+	const before = filesOf(output);
+	const lora = tinyConfig({ model, data, output }, short);
+	await expect(runTraining(lora, again, signals)).rejects.toMatchObject({
+		code: 'CHECKPOINT_OTHER_RUN',
+		summary: expect.stringContaining('ngram'),
+	});
+	expect(filesOf(output)).toEqual(before);
+
+	const other = copy('lora-without-checkpoints');
+	rmSync(path.join(other, 'checkpoints'), { recursive: true });
+	const over = tinyConfig({ model, data, output: other }, { 'method.type': 'ngram' });
+	await expect(runNgram(over, again, signals)).rejects.toMatchObject({ code: 'CHECKPOINT_OTHER_RUN' });
+	expect(readdirSync(other)).toContain('predictions.test.jsonl');
+});
+
+it('is refused over the run of another command', async () => {
+	const output = copy('pretraining');
+	rmSync(path.join(output, 'checkpoints'), { recursive: true });
+	writeFileSync(path.join(output, 'config.yaml'), 'source: { type: generated }\n');
+	const lora = tinyConfig({ model, data, output }, short);
+	await expect(runTraining(lora, again, signals)).rejects.toMatchObject({ code: 'CHECKPOINT_OTHER_RUN' });
+});
