@@ -2,7 +2,7 @@ import { bestF1Threshold } from '../metrics/best-f1.ts';
 import { curveOf } from '../metrics/ranking.ts';
 import { lengthScores } from './length.ts';
 import type { NgramModel, NgramOptions, TextRow } from './ngram/model.ts';
-import { type NgramTrial, selectNgram } from './ngram/select.ts';
+import { type NgramSelection, type NgramTrial, type Stoppable, selectNgram } from './ngram/select.ts';
 
 /** The trivial detectors that stand beside every model, with their thresholds from validation. */
 export interface Baselines {
@@ -16,18 +16,40 @@ export interface Baselines {
 	};
 }
 
-/** Trains on `train`, chooses hyper-parameters and thresholds (best F1) on `validation`; test is never seen. */
+export interface BaselineOptions extends NgramOptions {
+	/** What was selected on the same rows already. */
+	readonly ngram?: NgramSelection | undefined;
+}
+
+/**
+ * Trains on `train`, chooses hyper-parameters and thresholds (best F1) on `validation`; test is never seen.
+ *
+ * @param options with `stop`, which is asked between fits: true ends the fitting, whose result is then undefined
+ */
 export function fitBaselines(
 	train: readonly TextRow[],
 	validation: readonly TextRow[],
-	options: NgramOptions = {},
-): Baselines {
+	options: BaselineOptions & Stoppable,
+): Baselines | undefined;
+export function fitBaselines(
+	train: readonly TextRow[],
+	validation: readonly TextRow[],
+	options?: BaselineOptions,
+): Baselines;
+export function fitBaselines(
+	train: readonly TextRow[],
+	validation: readonly TextRow[],
+	{ ngram, ...options }: BaselineOptions & Partial<Stoppable> = {},
+): Baselines | undefined {
 	const labels = validation.map((row) => row.label);
 	const thresholdOf = (scores: Float64Array): number | null => {
 		const best = bestF1Threshold(curveOf(labels, scores));
 		return best.status === 'ok' ? best.threshold : null;
 	};
-	const { model, validationProbabilities, trials } = selectNgram(train, validation, options);
+	const selection =
+		ngram ?? selectNgram(train, validation, { ...options, stop: options.stop ?? (() => false) });
+	if (selection === undefined) return undefined;
+	const { model, validationProbabilities, trials } = selection;
 	return {
 		lengthThreshold: thresholdOf(lengthScores(validation.map((row) => row.text))),
 		ngram: { model, threshold: thresholdOf(validationProbabilities), trials },

@@ -1,5 +1,6 @@
 import { writeFileAtomically } from '@vulntune/engine';
 import { fitBaselines } from '../baselines/fit-baselines.ts';
+import type { NgramSelection } from '../baselines/ngram/select.ts';
 import type { Config } from '../config/schema.ts';
 import type { FunctionRow } from '../data/row.ts';
 import { type Comparison, compareWithBaselines } from '../evaluation/compare-with-baselines.ts';
@@ -7,6 +8,7 @@ import { evaluatedRows, textRows } from '../evaluation/evaluated-rows.ts';
 import type { Evaluation } from '../metrics/evaluation.ts';
 import type { RunFolder } from '../run/run-folder.ts';
 import { savePredictions } from './predictions.ts';
+import type { RunSignals } from './run-training.ts';
 import type { BestEpoch } from './state.ts';
 
 /** The last line of metrics.jsonl. */
@@ -15,6 +17,16 @@ export interface EndRecord {
 	readonly bestEpoch: number;
 	readonly test: Evaluation;
 	/** Test functions that were cut to the length of a sequence before they were scored. */
+	readonly truncated: number;
+	/** What became of the training functions; runs of the first versions don't have it. */
+	readonly training?: TrainingFunctions;
+}
+
+export interface TrainingFunctions {
+	readonly functions: number;
+	/** Left out as longer than a sequence. */
+	readonly ignored: number;
+	/** Cut to the length of a sequence. */
 	readonly truncated: number;
 }
 
@@ -25,26 +37,42 @@ export interface RunSummary {
 	readonly comparison: Comparison;
 }
 
+/** What a run has come to when its test split is scored. */
+export interface RunResults {
+	readonly rows: RunRows;
+	readonly test: { readonly probabilities: Float64Array; readonly truncated: number };
+	readonly best: BestEpoch | null;
+	readonly training: TrainingFunctions;
+	/** n-grams that are fitted on these rows already. */
+	readonly ngram?: NgramSelection | undefined;
+}
+
 /** The rows of a run, whatever reads them. */
 export type RunRows = Readonly<Record<'train' | 'valid' | 'test', readonly FunctionRow[]>>;
 
 /**
  * Writes what a run ends with: predictions of the test split, its metrics beside the baselines' (fitted on the run's
- * own training rows) in comparison.json.
+ * own training rows) in comparison.json. Returns undefined where the run was interrupted while they were fitted.
  */
 export function summarizeRun(
 	config: Config,
 	folder: RunFolder,
-	rows: RunRows,
-	test: { readonly probabilities: Float64Array; readonly truncated: number },
-	best: BestEpoch | null,
-): RunSummary {
+	{ rows, test, best, training, ngram }: RunResults,
+	signals: RunSignals,
+): RunSummary | undefined {
 	savePredictions(folder.predictions('test'), rows.test, test.probabilities);
 	const isCollapsed = config.data.collapseWhitespace;
+	signals.emit({ type: 'note', line: 'fitting the baselines: text length, n-grams' });
+	if (signals.interrupted()) return undefined;
+	const baselines = fitBaselines(textRows(rows.train, isCollapsed), textRows(rows.valid, isCollapsed), {
+		stop: signals.interrupted,
+		ngram,
+	});
+	if (baselines === undefined) return undefined;
 	const comparison = compareWithBaselines(evaluatedRows(rows.test, test.probabilities, isCollapsed), {
 		name: config.method.type,
 		threshold: best?.threshold ?? null,
-		baselines: fitBaselines(textRows(rows.train, isCollapsed), textRows(rows.valid, isCollapsed)),
+		baselines,
 		without: config.method.type === 'ngram' ? 'ngram' : undefined,
 		seed: config.training.seed,
 	});
@@ -55,6 +83,7 @@ export function summarizeRun(
 		bestEpoch: best?.epoch ?? 0,
 		test: comparison.rows[0]!.evaluation,
 		truncated: test.truncated,
+		training,
 	};
 	return { output: folder.root, record, comparison };
 }

@@ -54,8 +54,15 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	makeFolder(folder.adapter);
 	writeText(path.join(folder.adapter, NGRAM_FILE), serializeNgram(model, threshold));
 	savePredictions(folder.predictions('valid'), valid, validationProbabilities);
-	const best = { epoch: 1, loss, rocAuc, threshold };
-	const summary = summarizeRun(config, folder, dataset.splits, { probabilities, truncated: 0 }, best);
+	const results = {
+		rows: dataset.splits,
+		test: { probabilities, truncated: 0 },
+		best: { epoch: 1, loss, rocAuc, threshold },
+		training: { functions: train.length, ignored: 0, truncated: 0 },
+		ngram: selection,
+	};
+	const summary = summarizeRun(config, folder, results, signals);
+	if (summary === undefined) return { status: 'interrupted', output: folder.root };
 	const metrics = openJsonlLog(folder.metrics, 0);
 	try {
 		const record = { type: 'epoch', epoch: 1, validation } as const;

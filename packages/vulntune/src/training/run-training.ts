@@ -17,7 +17,7 @@ import { createDetectorOf, fingerprintOf, methodOf, type PreparedData, prepareDa
 import { initialState, type TrainingState } from './state.ts';
 import { createStopwatch } from './stopwatch.ts';
 import { countSteps, type TrainingRecord, type TrainingSettings, train } from './train-loop.ts';
-import { describeTrainingRows } from './training-rows.ts';
+import { describeTrainingRows, trainingFunctions } from './training-rows.ts';
 
 /** What a run tells the process that shows it. Plain data: it crosses threads. */
 export type TrainingEvent =
@@ -118,7 +118,10 @@ function trainAndFinish(
 			restoreDetector(folder.adapter, detector, config.method.type as 'qlora');
 			const scores = scoreTest(data, detector, signals);
 			if (scores === undefined) return { status: 'interrupted', output: folder.root };
-			const summary = summarizeRun(config, folder, data.dataset.splits, scores, state.best);
+			const training = trainingFunctions(data.splits.train, data.scoring.packing);
+			const results = { rows: data.dataset.splits, test: scores, best: state.best, training };
+			const summary = summarizeRun(config, folder, results, signals);
+			if (summary === undefined) return { status: 'interrupted', output: folder.root };
 			progress.metrics.append(summary.record);
 			state.finished = true;
 			progress.save();

@@ -20,6 +20,27 @@ it('says so where --resume finds nothing to go on with', async () => {
 	expect(notes.join('\n')).toContain(`no checkpoint in ${output}: the run starts anew`);
 });
 
+it('announces the baselines at its end, where it can be interrupted and goes on', async () => {
+	const output = path.join(root, 'baselines');
+	const config = tinyConfig(
+		{ model, data, output },
+		{ 'training.epochs': '1', 'method.targets': '[q_proj]' },
+	);
+	let isFitting = false;
+	const emit = (event: TrainingEvent) => {
+		if (event.type === 'note' && event.line.includes('fitting the baselines')) isFitting = true;
+	};
+	const run = (resume: boolean, interrupted: () => boolean) =>
+		runTraining(config, { resume, overwrite: false }, { emit, interrupted });
+	expect((await run(false, () => isFitting)).status).toBe('interrupted');
+	expect(isFitting).toBe(true);
+	const outcome = await run(true, () => false);
+	expect(outcome).toMatchObject({
+		status: 'finished',
+		summary: { record: { training: { functions: 4, ignored: 0 } } },
+	});
+});
+
 it.each([
 	// fresh adapters leave the loss as it is, but their gradients times their scale are beyond float32
 	['the gradient is', { 'method.alpha': '1e37', 'loss.classWeights': '[1e6, 1e6]' }],

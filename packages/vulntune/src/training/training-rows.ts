@@ -1,6 +1,7 @@
 import { inputError } from '@vulntune/engine';
 import type { PackingOptions } from '../packing/options.ts';
 import { packFunctions } from '../packing/pack-functions.ts';
+import type { TrainingFunctions } from './finish-run.ts';
 import type { SplitData } from './split-data.ts';
 
 /**
@@ -32,4 +33,10 @@ export function describeTrainingRows({ rows, lengths }: SplitData, packing: Pack
 	if (ignored.length > 0) parts.push(`${ignored.length} left out as longer than ${packing.length} tokens`);
 	if (truncated.length > 0) parts.push(`${truncated.length} cut to ${packing.length} tokens`);
 	return parts.join('; ');
+}
+
+/** How many training functions are learned from, and how many not or not whole. */
+export function trainingFunctions({ lengths }: SplitData, packing: PackingOptions): TrainingFunctions {
+	const { ignored, truncated } = packFunctions(lengths, packing);
+	return { functions: lengths.length, ignored: ignored.length, truncated: truncated.length };
 }

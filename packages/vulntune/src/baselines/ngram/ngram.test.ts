@@ -1,5 +1,6 @@
 import { VulntuneError } from '@vulntune/engine';
 import { describe, expect, test } from 'vitest';
+import { fitBaselines } from '../fit-baselines.ts';
 import { ngramCounter } from './features.ts';
 import { parseNgram, serializeNgram } from './file.ts';
 import { fitLogisticRegression, sigmoid } from './logistic-regression.ts';
@@ -125,6 +126,31 @@ describe('n-gram model', () => {
 
 	test('cannot be trained on one class', () => {
 		expect(() => fitNgram(functions(10).filter((row) => row.label === 1))).toThrow(/both classes/);
+	});
+
+	test('tries no larger C once the ROC AUC on validation falls', () => {
+		// three labels of eight are wrong, those of validation are right: the closer the fit, the worse
+		const noisy = functions(60).map((row, index) => (index % 8 < 3 ? { ...row, label: 1 - row.label } : row));
+		const path = [1e-6, 1, 10, 100, 1000, 1e4];
+		const { trials, model: chosen } = selectNgram(noisy as TextRow[], functions(20, 300), {
+			features,
+			inverseRegularizations: path,
+		});
+		const areas = trials.map((trial) => trial.rocAuc!);
+		const fall = areas.findIndex((area, index) => index > 0 && area < Math.max(...areas.slice(0, index)));
+		expect(fall).toBe(areas.length - 1);
+		expect(areas.length).toBeLessThan(path.length);
+		const best = areas.indexOf(Math.max(...areas));
+		expect(chosen.inverseRegularization).toBe(path[best]);
+	});
+
+	test('is not selected where that was stopped', () => {
+		let asked = 0;
+		const stop = () => ++asked === 2;
+		const rows = functions(20);
+		expect(selectNgram(rows, rows, { features, stop })).toBeUndefined();
+		expect(asked).toBe(2);
+		expect(fitBaselines(rows, rows, { features, stop: () => true })).toBeUndefined();
 	});
 
 	test('takes its regularization from validation', () => {

@@ -20,16 +20,36 @@ export interface NgramSelection {
 
 export const defaultInverseRegularizations: readonly number[] = [1, 10, 100];
 
+export interface NgramSelectionOptions extends NgramOptions {
+	/** Each C to try, rising. */
+	readonly inverseRegularizations?: readonly number[] | undefined;
+}
+
+/** Asked between fits: true ends the selection, whose result is then undefined. */
+export interface Stoppable {
+	readonly stop: () => boolean;
+}
+
 /**
- * Trains with each C, rising, and keeps the model with the largest ROC AUC on validation, the smaller C of equals.
- * No test row is looked at.
+ * Trains with each C, rising, and keeps the model with the largest ROC AUC on validation, the smaller C of equals. Once it
+ * falls, a larger C is not tried: it would overfit more, and take longest. No test row is looked at.
  */
 export function selectNgram(
 	train: readonly TextRow[],
 	validation: readonly TextRow[],
-	options: NgramOptions & { readonly inverseRegularizations?: readonly number[] | undefined } = {},
-): NgramSelection {
-	const { inverseRegularizations = defaultInverseRegularizations } = options;
+	options: NgramSelectionOptions & Stoppable,
+): NgramSelection | undefined;
+export function selectNgram(
+	train: readonly TextRow[],
+	validation: readonly TextRow[],
+	options?: NgramSelectionOptions,
+): NgramSelection;
+export function selectNgram(
+	train: readonly TextRow[],
+	validation: readonly TextRow[],
+	options: NgramSelectionOptions & Partial<Stoppable> = {},
+): NgramSelection | undefined {
+	const { inverseRegularizations = defaultInverseRegularizations, stop = () => false } = options;
 	const texts = validation.map((row) => row.text);
 	const labels = validation.map((row) => row.label);
 	const trials: NgramTrial[] = [];
@@ -40,7 +60,9 @@ export function selectNgram(
 		const auc = outcome.status === 'ok' ? outcome.value : null;
 		const { passes, converged } = fit;
 		trials.push({ inverseRegularization: model.inverseRegularization, rocAuc: auc, passes, converged });
+		if (best !== undefined && (auc ?? 0) < best.auc) break;
 		if (best === undefined || (auc ?? 0) > best.auc) best = { model, validationProbabilities, auc: auc ?? 0 };
+		if (stop()) return undefined;
 	}
 	if (best === undefined) throw new RangeError('expected at least one inverse regularization to try');
 	return { model: best.model, validationProbabilities: best.validationProbabilities, trials };
