@@ -43,6 +43,19 @@ describe('progress without a terminal', () => {
 		expect(written.join('')).not.toContain('\r');
 	});
 
+	it('shows the time left that the task knows better', () => {
+		const { written, progress, at } = recorder(false);
+		at(0, 0);
+		const known = (secondsLeft: number) => ({ task: 't', done: 1, total: 9, unit: 'steps', secondsLeft });
+		progress.update(known(100));
+		expect(written.at(-1)).toContain('1 min 40 s left');
+		progress.finish();
+		at(10, 0);
+		at(30, 100);
+		progress.update({ ...known(Number.NaN), task: 'another' });
+		expect(written.at(-1)).not.toContain('left');
+	});
+
 	it('counts the rate from where a task was taken up', () => {
 		const { written, at } = recorder(false);
 		at(0, 600);

@@ -11,6 +11,8 @@ export interface Progress {
 	readonly unit: string;
 	/** More to show: `epoch 2, loss 0.613`. */
 	readonly detail?: string;
+	/** The time left where more is to come than what is counted; else it follows from the rate. */
+	readonly secondsLeft?: number;
 }
 
 /** Whoever wants to know how far a command is. The renderer is one; tests and other programs have theirs. */
@@ -97,11 +99,12 @@ export function createProgressRenderer(
 function describe(progress: Progress, seconds: number, doneAtStart: number): string {
 	const { task, done, total, unit, detail } = progress;
 	const rate = seconds > 0 ? (done - doneAtStart) / seconds : 0;
+	const secondsLeft = progress.secondsLeft ?? (total - done) / rate;
 	const share = total > 0 ? Math.floor((100 * done) / total) : 100;
 	const parts = [`${task} ${share} %`, `${formatNumber(done)} of ${formatNumber(total)} ${unit}`];
 	if (rate > 0) parts.push(`${formatNumber(rate)} ${unit}/s`);
 	if (done >= total) parts.push(`took ${formatDuration(seconds)}`);
-	else if (rate > 0) parts.push(`${formatDuration((total - done) / rate)} left`);
+	else if (Number.isFinite(secondsLeft)) parts.push(`${formatDuration(secondsLeft)} left`);
 	if (detail !== undefined) parts.push(detail);
 	return parts.join(' · ');
 }

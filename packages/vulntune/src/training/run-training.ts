@@ -30,7 +30,9 @@ export type TrainingEvent =
 			readonly packs: number;
 			readonly step: number;
 			readonly steps: number;
+			/** While training; validation is not in it. */
 			readonly tokensPerSecond: number;
+			/** Of the whole run, validations included; NaN as long as nothing was measured. */
 			readonly secondsLeft: number;
 			readonly residentBytes: number;
 			readonly loss: number | null;

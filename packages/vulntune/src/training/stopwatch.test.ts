@@ -15,6 +15,17 @@ it('counts every token once, whatever a step has of them', () => {
 	expect(watch.tokensPerSecond()).toBe(39);
 });
 
+it('leaves validation out of the rate of training', () => {
+	let time = 0;
+	const watch = createStopwatch(() => time);
+	watch.count(100);
+	time = 2;
+	watch.lap({ type: 'step', epoch: 1, step: 1, tokens: 100 }, 0);
+	time = 30;
+	watch.lap({ type: 'epoch', epoch: 1 }, 0);
+	expect(watch.tokensPerSecond()).toBe(50);
+});
+
 it('takes the time of a line from the line before', () => {
 	let time = 5;
 	const watch = createStopwatch(() => time);

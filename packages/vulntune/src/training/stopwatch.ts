@@ -11,6 +11,7 @@ export interface TimedRecord {
 export interface Stopwatch {
 	/** Says how many tokens the current group has so far. */
 	count(groupTokens: number): void;
+	/** While training: what other records than steps took (validation) is not counted. */
 	tokensPerSecond(): number;
 	/** From the share of the run that is done, and what was done when the watch started. */
 	secondsLeft(done: number): number;
@@ -23,13 +24,14 @@ export function createStopwatch(now: () => number = () => performance.now() / 10
 	let lapStart = start;
 	let tokens = 0;
 	let groupTokens = 0;
+	let otherSeconds = 0;
 	let doneAtStart: number | undefined;
 	const total = () => tokens + groupTokens;
 	return {
 		count(group) {
 			groupTokens = group;
 		},
-		tokensPerSecond: () => total() / Math.max(1e-9, now() - start),
+		tokensPerSecond: () => total() / Math.max(1e-9, now() - start - otherSeconds),
 		secondsLeft(done) {
 			doneAtStart ??= done;
 			const share = done - doneAtStart;
@@ -40,7 +42,9 @@ export function createStopwatch(now: () => number = () => performance.now() / 10
 			const seconds = time - lapStart;
 			lapStart = time;
 			const { type, epoch, step, tokens: stepTokens } = record;
-			if (stepTokens !== undefined) {
+			if (stepTokens === undefined) {
+				otherSeconds += seconds;
+			} else {
 				tokens += stepTokens;
 				groupTokens = 0;
 			}

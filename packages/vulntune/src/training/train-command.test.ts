@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { fitBaselines } from '../baselines/fit-baselines.ts';
+import type { Progress } from '../cli/progress.ts';
 import { compareWithBaselines } from '../evaluation/compare-with-baselines.ts';
-import { describeOutcome } from './train-command.ts';
+import { describeOutcome, showEvent } from './train-command.ts';
 
 const texts = Array.from({ length: 8 }, (_, row) => ({
 	text: `call${row}();`,
@@ -21,6 +22,23 @@ it('says how many functions were scored by a part of them', () => {
 	expect(outcomeOf(3).text).toContain('3 functions were longer than a sequence');
 	expect(outcomeOf(3).data).toMatchObject({ bestEpoch: 2, truncated: 3 });
 	expect(outcomeOf(0).text).not.toContain('longer than a sequence');
+});
+
+it('shows the rate, the memory and the time that is left with validation', () => {
+	const shown: Progress[] = [];
+	const progress = { update: (line: Progress) => void shown.push(line), note: () => {}, finish: () => {} };
+	const position = { epoch: 2, epochs: 3, pack: 4, packs: 10, step: 14, steps: 30 };
+	const measured = { tokensPerSecond: 123.4, secondsLeft: 77, residentBytes: 2 ** 30, loss: 0.5 };
+	showEvent(
+		{ type: 'training', ...position, ...measured },
+		{ progress, interruption: () => new AbortController().signal },
+	);
+	expect(shown).toEqual([
+		{
+			...{ task: 'training', done: 14, total: 30, unit: 'sequences', secondsLeft: 77 },
+			detail: 'epoch 2 of 3, loss 0.5000, 123 tokens/s, 1.0 GiB',
+		},
+	]);
 });
 
 it('tells what goes on with an interrupted run, whatever command began it', () => {

@@ -35,7 +35,7 @@ export function showEvent(event: TrainingEvent, { progress }: CommandContext): v
 			progress.note(event.line);
 			break;
 		case 'training': {
-			const { epoch, epochs, pack, packs, tokensPerSecond, residentBytes, loss } = event;
+			const { epoch, epochs, pack, packs, tokensPerSecond, secondsLeft, residentBytes, loss } = event;
 			const rate = `${Math.round(tokensPerSecond)} tokens/s`;
 			const lossText = loss === null ? '' : `, loss ${loss.toFixed(4)}`;
 			progress.update({
@@ -44,6 +44,7 @@ export function showEvent(event: TrainingEvent, { progress }: CommandContext): v
 				total: epochs * packs,
 				unit: 'sequences',
 				detail: `epoch ${epoch} of ${epochs}${lossText}, ${rate}, ${formatBytes(residentBytes)}`,
+				secondsLeft,
 			});
 			break;
 		}
