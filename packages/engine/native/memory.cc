@@ -1,17 +1,21 @@
 #include "memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <deque>
 #include <map>
 #include <new>
 #include <unordered_map>
-#include <vector>
 
 namespace vulntune {
 
 namespace {
 
 constexpr size_t hugePage = size_t{2} << 20;
+// Kept beyond the bound, so that small models need not count every byte.
+constexpr size_t alwaysKept = size_t{16} << 20;
 
 // Eight classes between one power of two and the next: at most an eighth of a block is unused.
 size_t sizeClass(size_t bytes) {
@@ -21,14 +25,33 @@ size_t sizeClass(size_t bytes) {
 	return (bytes + step - 1) & ~(step - 1);
 }
 
+// Blocks from here on are mapped one by one: what the C library has freed may stay resident between blocks in use.
+constexpr size_t mappedFrom = size_t{256} << 10;
+const size_t pageSize = sysconf(_SC_PAGESIZE);
+
+size_t roundUp(size_t value, size_t step) { return (value + step - 1) & ~(step - 1); }
+
+void* mapPages(size_t bytes, size_t alignment) {
+	bytes = roundUp(bytes, pageSize);
+	const size_t whole = bytes + alignment;
+	void* mapped = mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (mapped == MAP_FAILED) throw std::bad_alloc();
+	char* start = static_cast<char*>(mapped);
+	char* data = reinterpret_cast<char*>(roundUp(reinterpret_cast<size_t>(start), alignment));
+	const size_t before = data - start;
+	if (before > 0) munmap(start, before);
+	munmap(data + bytes, alignment - before);
+	return data;
+}
+
 }  // namespace
 
 void* allocatePages(size_t bytes) {
 	if (bytes == 0) return nullptr;
+	if (bytes > SIZE_MAX / 2) throw std::bad_alloc();
+	if (bytes < mappedFrom) return ::operator new(roundUp(bytes, 64), std::align_val_t{64});
 	const bool huge = bytes >= 2 * hugePage;
-	const size_t alignment = huge ? hugePage : 64;
-	if (bytes > SIZE_MAX - alignment) throw std::bad_alloc();
-	void* data = ::operator new((bytes + 63) & ~size_t{63}, std::align_val_t{alignment});
+	void* data = mapPages(bytes, huge ? hugePage : pageSize);
 #if defined(MADV_HUGEPAGE)
 	// Only advice: whether the system follows it does not matter.
 	if (huge) madvise(data, bytes & ~(hugePage - 1), MADV_HUGEPAGE);
@@ -38,25 +61,52 @@ void* allocatePages(size_t bytes) {
 
 void freePages(void* data, size_t bytes) {
 	if (data == nullptr) return;
-	::operator delete(data, std::align_val_t{bytes >= 2 * hugePage ? hugePage : 64});
+	if (bytes < mappedFrom) ::operator delete(data, std::align_val_t{64});
+	else munmap(data, roundUp(bytes, pageSize));
 }
 
 struct Heap::State {
-	std::unordered_map<void*, size_t> live;
-	std::map<size_t, std::vector<void*>> kept;
+	struct Kept {
+		void* block;
+		// Number of the release.
+		uint64_t since;
+	};
 
-	void freeKept() {
-		for (auto& [bytes, blocks] : kept) {
-			for (void* block : blocks) freePages(block, bytes);
+	std::unordered_map<void*, size_t> live;
+	// In each class the block freed last is at the back and taken first.
+	std::map<size_t, std::deque<Kept>> kept;
+	size_t liveBytes = 0;
+	size_t keptBytes = 0;
+	size_t peakLiveBytes = 0;
+	uint64_t releases = 0;
+
+	// Gives kept blocks back, those that have lain longest first, until no more than `limit` bytes are kept.
+	void freeKept(size_t limit) {
+		while (keptBytes > limit) {
+			auto oldest = kept.end();
+			for (auto entry = kept.begin(); entry != kept.end(); ++entry) {
+				if (entry->second.empty()) continue;
+				if (oldest == kept.end() || entry->second.front().since < oldest->second.front().since) oldest = entry;
+			}
+			freePages(oldest->second.front().block, oldest->first);
+			oldest->second.pop_front();
+			keptBytes -= oldest->first;
 		}
-		kept.clear();
+	}
+
+	// Room for new blocks of other sizes is made of old ones: what is held stays within half as much again as was
+	// ever in use at once.
+	void makeRoom(size_t bytes) {
+		const size_t inUse = liveBytes + bytes;
+		const size_t peak = std::max(peakLiveBytes, inUse);
+		freeKept(peak + peak / 2 + alwaysKept - inUse);
 	}
 };
 
 Heap::Heap() : state(new State) {}
 
 Heap::~Heap() {
-	state->freeKept();
+	state->freeKept(0);
 	for (auto& [block, bytes] : state->live) freePages(block, bytes);
 	delete state;
 }
@@ -71,24 +121,31 @@ void* Heap::allocate(size_t wanted) {
 	while (found != state->kept.end() && found->second.empty()) ++found;
 	if (found != state->kept.end() && found->first <= bytes + bytes / 2) {
 		bytes = found->first;
-		block = found->second.back();
+		block = found->second.back().block;
 		found->second.pop_back();
+		state->keptBytes -= bytes;
 	} else {
+		state->makeRoom(bytes);
 		try {
 			block = allocatePages(bytes);
 		} catch (const std::bad_alloc&) {
-			state->freeKept();
+			state->freeKept(0);
 			block = allocatePages(bytes);
 		}
 	}
 	state->live.emplace(block, bytes);
+	state->liveBytes += bytes;
+	state->peakLiveBytes = std::max(state->peakLiveBytes, state->liveBytes);
 	return block;
 }
 
 bool Heap::release(void* data) {
 	auto found = state->live.find(data);
 	if (found == state->live.end()) return false;
-	state->kept[found->second].push_back(data);
+	const size_t bytes = found->second;
+	state->kept[bytes].push_back({data, state->releases++});
+	state->keptBytes += bytes;
+	state->liveBytes -= bytes;
 	state->live.erase(found);
 	return true;
 }

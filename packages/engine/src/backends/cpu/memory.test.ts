@@ -27,4 +27,29 @@ describe.skipIf(!hasKernels)('memory of the cpu backend', () => {
 		expect(backend.memory()).toMatchObject({ liveBuffers: 0, liveBytes: 0 });
 		backend.close();
 	});
+
+	it('gives memory back where tensors of other sizes take its place', () => {
+		const backend = createCpuBackend({ threads: 1 });
+		const before = process.memoryUsage.rss();
+		// each round has 60 MiB in blocks that none of the rounds before can serve
+		for (const [count, each] of [
+			[120, 0.5],
+			[60, 1],
+			[35, 1.7],
+			[20, 3],
+			[12, 5],
+			[7, 8.5],
+			[4, 15],
+			[2, 30],
+			[1, 60],
+		] as const) {
+			const length = Math.floor((each * mebibyte) / 4);
+			const views = Array.from({ length: count }, () => viewOf(backend.allocate('f32', length), [length]));
+			for (const view of views) backend.fill(view, 1);
+			for (const view of views) backend.free(view.buffer);
+		}
+		// 1.5 × 60 and 16 besides; all rounds together would be 540
+		expect((process.memoryUsage.rss() - before) / mebibyte).toBeLessThan(130);
+		backend.close();
+	});
 });
