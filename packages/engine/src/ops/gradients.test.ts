@@ -50,6 +50,39 @@ function segments(context: Context, starts: readonly number[]) {
 
 const qkv = { heads: 4, keyValueHeads: 2, headDim: 2, scale: 0.7 };
 
+type WeightCase = [
+	name: string,
+	x: readonly number[],
+	weight: readonly number[],
+	run: (context: Context, x: Tensor, weight: Tensor) => Tensor,
+];
+
+/** Ops whose weight is a tensor of the pass that its maker has released. */
+function weightCases(cases: readonly WeightCase[]): Case[] {
+	return cases.map(([name, x, weight, run]) => ({
+		name: `${name}, given a weight that is released at once`,
+		inputs: [x, weight],
+		run: (c, [input, w]) => {
+			const doubled = add(c, w!, w!);
+			const output = run(c, input!, doubled);
+			release(c, doubled);
+			return output;
+		},
+	}));
+}
+
+/** An adapter of which one matrix is given and the other one drawn. */
+function adapted(context: Context, { a, b }: { readonly a?: Tensor; readonly b?: Tensor }) {
+	const drawn = (stream: number, shape: readonly number[]): Tensor => ({
+		...upload(context, normalArray(4, stream, elements(shape)), shape),
+		tracked: true,
+	});
+	return {
+		weight: upload(context, normalArray(3, 1, 3 * H), [3, H]),
+		lora: { a: a ?? drawn(1, [2, H]), b: b ?? drawn(2, [3, 2]), scale: 1.5, dropout: 0, site: 0 },
+	};
+}
+
 const cases: Case[] = [
 	{
 		name: 'add',
@@ -166,6 +199,19 @@ const cases: Case[] = [
 		],
 		run: (c, [x, w]) => linearCrossEntropy(c, x!, w!, integers(c, [3, 8, -100, 0, 3])),
 	},
+	...weightCases([
+		['linear', [T, H], [3, H], (c, x, w) => linear(c, x, { weight: w })],
+		[
+			'linearCrossEntropy',
+			[T, H],
+			[9, H],
+			(c, x, w) => linearCrossEntropy(c, x, w, integers(c, [3, 8, 1, 0, 3])),
+		],
+		['rmsNorm', [T, H], [H], (c, x, w) => rmsNorm(c, x, w, 1e-5)],
+		['layerNorm', [T, H], [H], (c, x, w) => layerNorm(c, x, w, undefined, 1e-5)],
+		["an adapter's A", [T, H], [2, H], (c, x, a) => linear(c, x, adapted(c, { a }))],
+		["an adapter's B", [T, H], [3, 2], (c, x, b) => linear(c, x, adapted(c, { b }))],
+	]),
 	{
 		name: 'focalOfNegLogP after linearCrossEntropy',
 		inputs: [

@@ -20,7 +20,7 @@ export function layerNorm(
 	record(context, {
 		name: 'layerNorm',
 		output: y,
-		saved: [x, mean, rstd],
+		saved: [x, mean, rstd, weight],
 		backward: (gradients, dy) =>
 			backend.layerNormBackward(
 				{

@@ -1,7 +1,7 @@
 import type { View, Weight } from '../backends/contract.ts';
 import { isQuantized } from '../backends/contract.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
-import { expectShape, matrixSizes, record } from './record.ts';
+import { expectShape, matrixSizes, record, weightViews } from './record.ts';
 
 /**
  * −log p [R] of the target tokens under softmax(hidden · Wᵀ), hidden [R, H], W [V, H], in chunks that never hold
@@ -24,7 +24,7 @@ export function linearCrossEntropy(
 	record(context, {
 		name: 'linearCrossEntropy',
 		output: losses,
-		saved: [hidden, targets, logSumExp],
+		saved: [hidden, targets, logSumExp, ...weightViews(weight)],
 		backward: (gradients, dLosses) =>
 			backend.linearCrossEntropyBackward(
 				{

@@ -1,7 +1,7 @@
 import type { Dropout, LoraOptions, View, Weight } from '../backends/contract.ts';
 import { isQuantized } from '../backends/contract.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
-import { expectShape, matrixSizes, record } from './record.ts';
+import { expectShape, matrixSizes, record, weightViews } from './record.ts';
 
 /** A low-rank adapter of one matrix: W + scale · B A (Hu et al. 2021). */
 export interface LoraPair {
@@ -55,7 +55,11 @@ export function linear(context: Context, x: Tensor, inputs: LinearInputs): Tenso
 	record(context, {
 		name: 'linear',
 		output: y,
-		saved: [...(needsInput ? [x] : []), ...(h === undefined ? [] : [h])],
+		saved: [
+			...(needsInput ? [x] : []),
+			...weightViews(weight),
+			...(lora === undefined || h === undefined ? [] : [h, lora.a, lora.b]),
+		],
 		backward: (gradients, dy) => {
 			const dx = gradients.into(x);
 			if (dx !== undefined) {

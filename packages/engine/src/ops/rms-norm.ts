@@ -12,7 +12,7 @@ export function rmsNorm(context: Context, x: Tensor, weight: Tensor, epsilon: nu
 	record(context, {
 		name: 'rmsNorm',
 		output: y,
-		saved: [x, rstd],
+		saved: [x, rstd, weight],
 		backward: (gradients, dy) =>
 			backend.rmsNormBackward(
 				{ dx: gradients.into(x), dWeight: gradients.into(weight) },
