@@ -10,7 +10,7 @@ export function metricsSection(comparison: Comparison, truncated: number): Marku
 	const { counts, bootstrap } = rows[0]!.evaluation;
 	const unit = groupedBy === 'commit' ? 'fix commits' : 'functions';
 	const notes = createNotes();
-	const table = metricsTable(rows, notes);
+	const table = metricsTable(rows, truncated, notes);
 	return html`<section>
 <h2>On the test split</h2>
 <p>${counts.functions} functions, ${counts.positives} of them vulnerable. In brackets: 95 % intervals, DeLong for ROC AUC, for the rest a bootstrap of ${bootstrap.resamples} samples over ${counts.groups} ${unit}.${missingSentence(missing)}${truncated > 0 ? ` ${truncated} functions are longer than a sequence and were cut to it before they were scored.` : ''}</p>
@@ -45,7 +45,7 @@ function createNotes() {
 
 type Notes = ReturnType<typeof createNotes>;
 
-function metricsTable(rows: readonly ComparisonRow[], notes: Notes): Markup {
+function metricsTable(rows: readonly ComparisonRow[], truncated: number, notes: Notes): Markup {
 	const metrics = metricLines.map(([label, of]) =>
 		tableRow(
 			label,
@@ -66,10 +66,29 @@ function metricsTable(rows: readonly ComparisonRow[], notes: Notes): Markup {
 			? html`–${notes.mark(threshold.reason)}`
 			: html`${threshold.value.toPrecision(4)}`,
 	);
+	const counts = functionCounts(rows, truncated).map(([label, ...values]) =>
+		tableRow(
+			label,
+			values.map((value) => html`${value}`),
+		),
+	);
 	return html`<div class="scroll"><table>
 <thead><tr><td></td>${rows.map(({ name, kind }) => html`<th scope="col" class="${kind}">${name}</th>`)}</tr></thead>
-<tbody>${metrics}${pairs}${tableRow('threshold', thresholds)}</tbody>
+<tbody>${metrics}${pairs}${tableRow('threshold', thresholds)}${counts}</tbody>
 </table></div>`;
+}
+
+/** Rows of a table: functions that a detector scored, did not score, and saw a part of only. */
+export function functionCounts(
+	rows: readonly ComparisonRow[],
+	truncated: number,
+): [label: string, ...values: string[]][] {
+	return [
+		['functions scored', ...rows.map(({ evaluation }) => String(evaluation.counts.functions))],
+		['functions missing', ...rows.map(({ missing }) => String(missing))],
+		// the baselines read whole functions
+		['functions truncated', ...rows.map(({ kind }) => String(kind === 'model' ? truncated : 0))],
+	];
 }
 
 function tableRow(label: string, cells: readonly Markup[]): Markup {

@@ -1,8 +1,9 @@
 import { stringify } from 'yaml';
 import { metricLines } from '../evaluation/metric-table.ts';
 import type { Evaluation, Metric } from '../metrics/evaluation.ts';
+import { functionCounts } from './metrics-section.ts';
 import { syntheticWarning } from './page.ts';
-import { lastPart, type ReportData } from './report-data.ts';
+import { choice, lastPart, leftOut, type ReportData } from './report-data.ts';
 
 /** The metrics of the front matter, by the names that Hugging Face's hub knows. */
 const hubMetrics: readonly (readonly [type: string, name: string, of: (evaluation: Evaluation) => Metric])[] =
@@ -63,7 +64,7 @@ function isHubName(model: string): boolean {
 }
 
 function body(data: ReportData): string {
-	const { comparison, title, isSynthetic, bestEpoch } = data;
+	const { comparison, title, isSynthetic } = data;
 	const { rows, missing } = comparison;
 	const { counts, threshold } = rows[0]!.evaluation;
 	const paragraphs = [
@@ -83,7 +84,7 @@ ${threshold.value === null ? 'No threshold is known: validation had functions of
 
 ${data.model === null ? '' : `- base model: ${escapeMarkdown(lastPart(data.model))}, held as ${escapeMarkdown(data.base)}\n`}- method: ${escapeMarkdown(data.method)}
 - data: ${escapeMarkdown(lastPart(data.dataset))}${isSynthetic ? ' (synthetic)' : ''}
-- epochs: ${data.epochs.length}, of which epoch ${bestEpoch} was kept, chosen by validation ROC AUC
+${trainingLines(data)}
 
 Every option is in config.yaml, versions and hashes are in environment.json, curves are in report.html.`,
 		`## Limits
@@ -96,7 +97,16 @@ Every option is in config.yaml, versions and hashes are in environment.json, cur
 	return `${paragraphs.filter((text) => text !== '').join('\n\n')}\n`;
 }
 
-function metricsTable({ comparison: { rows } }: ReportData): string {
+/** What validation chose and what was left out, as list items. */
+function trainingLines(data: ReportData): string {
+	const epochs = data.method === 'ngram' ? '' : `epochs: ${data.epochs.length}`;
+	return [[epochs, choice(data)].filter((part) => part !== '').join('; '), leftOut(data)]
+		.filter((line) => line !== '')
+		.map((line) => `- ${line}`)
+		.join('\n');
+}
+
+function metricsTable({ comparison: { rows }, truncated }: ReportData): string {
 	const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 	const values = metricLines.map(([label, of]) =>
 		line([label, ...rows.map(({ evaluation }) => metricText(of(evaluation)))]),
@@ -105,6 +115,7 @@ function metricsTable({ comparison: { rows } }: ReportData): string {
 		line(['', ...rows.map(({ name }) => escapeMarkdown(name))]),
 		line(['---', ...rows.map(() => '---:')]),
 		...values,
+		...functionCounts(rows, truncated).map(line),
 	].join('\n');
 }
 

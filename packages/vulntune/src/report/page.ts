@@ -5,7 +5,7 @@ import type { Figure } from './figure-parts.ts';
 import { drawFigures } from './figures.ts';
 import { html, type Markup, trusted } from './html.ts';
 import { metricsSection } from './metrics-section.ts';
-import type { ReportData, RunTimings } from './report-data.ts';
+import { choice, leftOut, type ReportData, type RunTimings } from './report-data.ts';
 import { style } from './style.ts';
 
 /** Said before anything else where the data were generated. */
@@ -51,9 +51,11 @@ ${settingsSection(data)}
 `.markup;
 }
 
-function summary({ epochs, bestEpoch, timings, run }: ReportData): string {
-	const parts = [`Run ${run}`, `${epochs.length} ${epochs.length === 1 ? 'epoch' : 'epochs'}`];
-	if (epochs.length > 1) parts.push(`epoch ${bestEpoch} kept, chosen by validation ROC AUC`);
+function summary(data: ReportData): string {
+	const { epochs, method, timings, run } = data;
+	const parts = [`Run ${run}`];
+	if (method !== 'ngram') parts.push(`${epochs.length} ${epochs.length === 1 ? 'epoch' : 'epochs'}`);
+	parts.push(...[choice(data), leftOut(data)].filter((part) => part !== ''));
 	if (timings !== null) parts.push(...timingParts(timings));
 	return `${parts.join(' · ')}.`;
 }

@@ -47,6 +47,7 @@ export function readRun(root: string, isSynthetic = false): ReportData {
 		bestEpoch: end.bestEpoch,
 		comparison: readJson<Comparison>(folder.comparison),
 		truncated: end.truncated,
+		training: end.training ?? null,
 		validation: readPredictions(folder.predictions('valid')),
 		test: readPredictions(folder.predictions('test')),
 		timings: readTimings(folder.timings, steps),

@@ -1,5 +1,6 @@
 import type { Comparison } from '../evaluation/compare-with-baselines.ts';
 import type { Prediction } from '../evaluation/predictions.ts';
+import type { TrainingFunctions } from '../training/finish-run.ts';
 import type { EpochMetrics } from '../training/train-loop.ts';
 
 /** Everything that a report and a model card show. Plain data. */
@@ -29,6 +30,8 @@ export interface ReportData {
 	readonly comparison: Comparison;
 	/** Test functions that were cut to the length of a sequence. */
 	readonly truncated: number;
+	/** What became of the training functions; null where the run didn't write it down. */
+	readonly training: TrainingFunctions | null;
 	readonly validation: readonly Prediction[];
 	readonly test: readonly Prediction[];
 	/** null where the run measured none. */
@@ -47,6 +50,30 @@ export interface RunTimings {
 	/** While training. */
 	readonly tokensPerSecond: number | null;
 	readonly peakResidentBytes: number;
+}
+
+/** What validation chose, and by what: an epoch, or the strength of the n-gram model's penalty. */
+export function choice({ method, epochs, bestEpoch }: ReportData): string {
+	const hasArea = epochs.every(({ rocAuc }) => rocAuc !== null);
+	const oneClass = 'its functions are of one class, which leaves the ROC AUC undefined';
+	if (method === 'ngram') {
+		return hasArea
+			? 'the strength of the penalty was chosen by validation ROC AUC'
+			: `validation could not choose the strength of the penalty (${oneClass})`;
+	}
+	if (epochs.length <= 1) return '';
+	const by = hasArea ? 'ROC AUC' : `loss (${oneClass})`;
+	return `epoch ${bestEpoch} was kept, chosen by validation ${by}`;
+}
+
+/** How many training functions were not learned from, or not whole; empty where all were, or nobody counted. */
+export function leftOut({ training }: ReportData): string {
+	if (training === null) return '';
+	const { functions, ignored, truncated } = training;
+	return [
+		...(ignored > 0 ? [`${ignored} of ${functions} training functions were left out as too long`] : []),
+		...(truncated > 0 ? [`${truncated} of ${functions} training functions were cut to a sequence`] : []),
+	].join(', ');
 }
 
 /** The name of a folder, an archive or a hub model without what leads to it. */

@@ -64,6 +64,32 @@ describe('report.html', () => {
 		expect(page).not.toContain('Synthetic');
 	});
 
+	test('counts the functions that were scored, missing and truncated, and those left out of training', async () => {
+		const { page, card } = await write();
+		expect(page).toMatch(/functions scored<\/th><td>40<\/td><td>40/);
+		expect(page).toMatch(/functions missing<\/th><td>0<\/td>/);
+		expect(page).toMatch(/functions truncated<\/th><td>3<\/td><td>0<\/td>/);
+		expect(card).toMatch(/^\| functions truncated \| 3 \| 0 \|/m);
+		for (const text of [page, card]) {
+			expect(text).toContain('7 of 90 training functions were left out as too long');
+			expect(text).toContain('epoch 1 was kept, chosen by validation ROC AUC');
+		}
+	});
+
+	test('says by what validation chose', async () => {
+		const oneClass = await write({ validationArea: null });
+		const ngram = await write({ method: 'ngram', epochs: 1 });
+		for (const text of [oneClass.page, oneClass.card]) {
+			expect(text).toContain('epoch 1 was kept, chosen by validation loss (its functions are of one class');
+		}
+		const neither = await write({ method: 'ngram', epochs: 1, validationArea: null });
+		expect(neither.card).toContain('could not choose the strength of the penalty');
+		for (const text of [ngram.page, ngram.card]) {
+			expect(text).toContain('the strength of the penalty was chosen by validation ROC AUC');
+			expect(text).not.toMatch(/epoch 1 was kept|^- epochs: |· 1 epoch/m);
+		}
+	});
+
 	test('loads nothing and runs nothing: its policy allows its own style sheet alone', async () => {
 		const { page } = await write();
 		expectInert(page);

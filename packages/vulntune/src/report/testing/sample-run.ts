@@ -17,6 +17,10 @@ export interface SampleRun {
 	readonly threshold?: number | null;
 	readonly weakness?: string;
 	readonly epochs?: number;
+	/** `lora` unless given. */
+	readonly method?: string;
+	/** ROC AUC of every epoch on validation; null where it has one class. */
+	readonly validationArea?: number | null;
 }
 
 /** Test helper: the folder of a finished run, with made-up scores. */
@@ -27,7 +31,7 @@ export function writeSampleRun(root: string, sample: SampleRun = {}): string {
 	const value = {
 		model: sample.model ?? 'models/base',
 		data: { path: sample.dataset ?? 'data/rows' },
-		method: { type: 'lora' },
+		method: { type: sample.method ?? 'lora' },
 		output: root,
 	};
 	writeRunHeader(folder, resolveConfig(value, { place: 'test', folder: '/' }), {
@@ -63,16 +67,23 @@ export function writeSampleRun(root: string, sample: SampleRun = {}): string {
 		writeFileSync(folder.predictions(split), formatPredictions(predictions));
 	}
 	const epochs = Array.from({ length: sample.epochs ?? 2 }, (_, index) => index + 1);
+	const area = sample.validationArea === undefined ? 0.5 : sample.validationArea;
 	const records = [
 		...epochs.flatMap((epoch) => [
 			{ type: 'step', step: epoch, epoch, loss: 1 / epoch, gradNorm: 1, learningRate: 1e-4, tokens: 100 },
 			{
 				type: 'epoch',
 				epoch,
-				validation: { loss: 0.5 / epoch, rocAuc: 0.5, averagePrecision: 0.5, f1: 0.6, threshold },
+				validation: { loss: 0.5 / epoch, rocAuc: area, averagePrecision: 0.5, f1: 0.6, threshold },
 			},
 		]),
-		{ type: 'end', bestEpoch: 1, test: comparison.rows[0]!.evaluation, truncated: 3 },
+		{
+			type: 'end',
+			bestEpoch: 1,
+			test: comparison.rows[0]!.evaluation,
+			truncated: 3,
+			training: { functions: 90, ignored: 7, truncated: 0 },
+		},
 	];
 	writeFileSync(folder.metrics, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
 	const timings = epochs.map((epoch) => ({ type: 'step', epoch, seconds: 2, residentBytes: 2 ** 30 }));
