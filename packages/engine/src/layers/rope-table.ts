@@ -2,7 +2,8 @@ import type { Backend, View } from '../backends/contract.ts';
 import type { RopeScaling } from '../formats/huggingface/rope-scaling.ts';
 import { gatherRows } from '../ops/gather-rows.ts';
 import type { Angles } from '../ops/rope.ts';
-import { type Context, constant, uploadOwned } from '../tensor/tensor.ts';
+import { allocateTogether } from '../tensor/allocate-together.ts';
+import { type Context, constant } from '../tensor/tensor.ts';
 
 /** Angle per position of each pair (i, i + headDim/2): theta^(−2i/headDim), scaled. */
 export function inverseFrequencies(headDim: number, theta: number, scaling: RopeScaling): Float64Array {
@@ -44,11 +45,12 @@ export function createRopeTable(backend: Backend, frequencies: Float64Array, pos
 		}
 	}
 	const shape = [positions, half];
-	return {
-		cos: uploadOwned(backend, cos, shape, 'f32'),
-		sin: uploadOwned(backend, sin, shape, 'f32'),
-		positions,
-	};
+	return allocateTogether(backend, (allocate) => {
+		const table = { cos: allocate('f32', shape), sin: allocate('f32', shape), positions };
+		backend.upload(table.cos, cos);
+		backend.upload(table.sin, sin);
+		return table;
+	});
 }
 
 /** The angles of each token of a pack: rows of the table at i32 positions [T]. */

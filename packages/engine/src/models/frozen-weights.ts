@@ -7,7 +7,6 @@ import type {
 	View,
 	Weight,
 } from '../backends/contract.ts';
-import { elements, viewOf } from '../backends/view.ts';
 import { roundToBfloat16 } from '../formats/floats.ts';
 import { readFloat32, type WeightSource } from '../formats/weight-source.ts';
 import { valueTypeOf } from '../quantize/four-bit.ts';
@@ -21,7 +20,8 @@ import {
 } from '../quantize/matrix.ts';
 
 import { readQuantizedMatrix } from '../quantize/stored-matrix.ts';
-import { constant, type Tensor } from '../tensor/tensor.ts';
+import { allocateTogether } from '../tensor/allocate-together.ts';
+import { type Tensor, uploadOwned } from '../tensor/tensor.ts';
 import type { WeightPlacer } from './llama.ts';
 
 /** In what form the frozen base lies in memory: `method.base`. */
@@ -46,9 +46,9 @@ export function frozenWeights(
 	doubleQuantization: boolean,
 ): FrozenWeights {
 	const buffers: DeviceBuffer[] = [];
-	const keep = (view: View): Tensor => {
+	const keep = <Kept extends View>(view: Kept): Kept => {
 		buffers.push(view.buffer);
-		return constant(view);
+		return view;
 	};
 
 	const dense = (name: string, rounding: 'exact' | 'bf16'): Tensor => {
@@ -56,7 +56,7 @@ export function frozenWeights(
 		if (info.dtype === 'BF16' || (info.dtype === 'F16' && rounding === 'exact')) {
 			const bytes = source.read(name);
 			const bits = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
-			return keep(uploaded(backend, info.dtype === 'BF16' ? 'bf16' : 'f16', info.shape, bits));
+			return keep(uploadOwned(backend, bits, info.shape, info.dtype === 'BF16' ? 'bf16' : 'f16'));
 		}
 		return keep(denseFrom(backend, readFloat32(source, name), info.shape, rounding));
 	};
@@ -87,7 +87,7 @@ export function frozenWeights(
 		place(name, role) {
 			if (role === 'linear') return linear(name);
 			if (role === 'norm' || role === 'bias') {
-				return keep(uploaded(backend, 'f32', source.info(name)!.shape, readFloat32(source, name)));
+				return keep(uploadOwned(backend, readFloat32(source, name), source.info(name)!.shape, 'f32'));
 			}
 			return dense(name, base === 'bf16' ? 'bf16' : 'exact');
 		},
@@ -103,36 +103,33 @@ function denseFrom(
 	values: Float32Array,
 	shape: readonly number[],
 	rounding: 'exact' | 'bf16',
-): View {
-	if (rounding === 'exact') return uploaded(backend, 'f32', shape, values);
-	return uploaded(backend, 'bf16', shape, roundToBfloat16(values));
-}
-
-function uploaded(backend: Backend, dtype: DataType, shape: readonly number[], data: ArrayBufferView): View {
-	const view = viewOf(backend.allocate(dtype, elements(shape)), shape);
-	backend.upload(view, data);
-	return view;
+): Tensor {
+	if (rounding === 'exact') return uploadOwned(backend, values, shape, 'f32');
+	return uploadOwned(backend, roundToBfloat16(values), shape, 'bf16');
 }
 
 /** A quantised matrix in the backend's memory; absmax is held restored, in float32. */
 export function uploadQuantized(backend: Backend, matrix: QuantizedMatrix): QuantizedWeight {
 	const { shape } = matrix;
 	const codebookValues = matrixCodebook(matrix);
-	const codebook =
-		codebookValues === undefined
-			? undefined
-			: uploaded(backend, 'f32', [codebookValues.length], codebookValues);
 	const [layout, dtype, codes, scales]: [QuantizedLayout, DataType, Uint8Array | Int8Array, Float32Array] =
 		matrix.type === 'int8'
 			? ['int8', 'i8', matrix.codes, matrix.scales]
 			: 'packed' in matrix
 				? ['table4', 'u8', matrix.packed, matrix.absmax]
 				: ['table8', 'u8', matrix.codes, matrix.absmax];
-	return {
-		layout,
-		shape,
-		codes: uploaded(backend, dtype, [codes.length], codes),
-		scales: uploaded(backend, 'f32', [scales.length], scales),
-		codebook,
-	};
+	return allocateTogether(backend, (allocate) => {
+		const placed = (type: DataType, data: Uint8Array | Int8Array | Float32Array): View => {
+			const view = allocate(type, [data.length]);
+			backend.upload(view, data);
+			return view;
+		};
+		return {
+			layout,
+			shape,
+			codes: placed(dtype, codes),
+			scales: placed('f32', scales),
+			codebook: codebookValues === undefined ? undefined : placed('f32', codebookValues),
+		};
+	});
 }

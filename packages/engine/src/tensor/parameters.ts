@@ -1,6 +1,7 @@
 import type { Backend, View } from '../backends/contract.ts';
 import { elements, viewOf } from '../backends/view.ts';
 import { VulntuneError } from '../errors.ts';
+import { allocateTogether } from './allocate-together.ts';
 import type { Tensor } from './tensor.ts';
 
 export interface ParameterSpec {
@@ -25,12 +26,23 @@ export interface Parameters {
 	free(): void;
 }
 
-/** Allocates parameters with undefined values and gradients of zero. Names must differ. */
+/**
+ * Allocates parameters with undefined values and gradients of zero. Throws DUPLICATE_PARAMETER where two have the same
+ * name: the second would take the first one's place and leave its values out of reach.
+ */
 export function createParameters(backend: Backend, specs: readonly ParameterSpec[]): Parameters {
+	const names = new Set<string>();
+	for (const { name } of specs) {
+		if (names.has(name))
+			throw parameterError('DUPLICATE_PARAMETER', `two trainable parameters are named ${name}`);
+		names.add(name);
+	}
 	const total = specs.reduce((sum, spec) => sum + elements(spec.shape), 0);
-	const values = viewOf(backend.allocate('f32', total), [total]);
-	const gradients = viewOf(backend.allocate('f32', total), [total]);
-	backend.fill(gradients, 0);
+	const [values, gradients] = allocateTogether(backend, (allocate) => {
+		const pair = [allocate('f32', [total]), allocate('f32', [total])] as const;
+		backend.fill(pair[1], 0);
+		return pair;
+	});
 	const tensors = new Map<string, Tensor>();
 	let offset = 0;
 	for (const { name, shape } of specs) {
@@ -45,11 +57,7 @@ export function createParameters(backend: Backend, specs: readonly ParameterSpec
 		get(name) {
 			const tensor = tensors.get(name);
 			if (tensor !== undefined) return tensor;
-			throw new VulntuneError({
-				code: 'UNKNOWN_PARAMETER',
-				kind: 'runtime',
-				message: `there is no trainable parameter ${name}`,
-			});
+			throw parameterError('UNKNOWN_PARAMETER', `there is no trainable parameter ${name}`);
 		},
 		has: (name) => tensors.has(name),
 		free() {
@@ -57,4 +65,8 @@ export function createParameters(backend: Backend, specs: readonly ParameterSpec
 			backend.free(gradients.buffer);
 		},
 	};
+}
+
+function parameterError(code: string, message: string): VulntuneError {
+	return new VulntuneError({ code, kind: 'runtime', message });
 }

@@ -1,5 +1,5 @@
 import type { Backend, DataType, Precision, View } from '../backends/contract.ts';
-import { elements, viewOf } from '../backends/view.ts';
+import { allocateTogether } from './allocate-together.ts';
 import type { Arena } from './arena.ts';
 import type { Tape } from './tape.ts';
 
@@ -58,9 +58,11 @@ export function uploadOwned(
 	shape: readonly number[],
 	dtype: DataType,
 ): Tensor {
-	const view = viewOf(backend.allocate(dtype, elements(shape)), shape);
-	backend.upload(view, data);
-	return constant(view);
+	return allocateTogether(backend, (allocate) => {
+		const view = allocate(dtype, shape);
+		backend.upload(view, data);
+		return constant(view);
+	});
 }
 
 /** Says that the caller needs a tensor no longer; the tape may still hold it. */
