@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -37,6 +37,33 @@ describe('an adapter folder', () => {
 				code: 'ADAPTER_WEIGHTS',
 				place: file,
 				message: expect.stringContaining('I8'),
+			}),
+		);
+	});
+
+	/** The written config with some fields replaced. */
+	function changeConfig(fields: object): void {
+		const file = path.join(folder, 'adapter_config.json');
+		writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...fields }));
+	}
+
+	test.each([
+		{ target_modules: 'all-linear' },
+		{ target_modules: '.*\\.(q|v)_proj' },
+		{ target_modules: null },
+		{ target_modules: ['q_proj'], layers_to_transform: [3] },
+		{ target_modules: ['q_proj'], exclude_modules: 'lm_head' },
+	])('adapts the modules that its weights name where the config has %j', (fields) => {
+		changeConfig(fields);
+		expect(readPeftAdapter(folder).config.targets).toEqual(['layer.q_proj']);
+	});
+
+	test.each([3, { q_proj: true }, ['q_proj', 1]])('is refused with target_modules %j', (targets) => {
+		changeConfig({ target_modules: targets });
+		expect(() => readPeftAdapter(folder)).toThrow(
+			expect.objectContaining({
+				code: 'ADAPTER_CONFIG',
+				place: expect.stringContaining('target_modules'),
 			}),
 		);
 	});

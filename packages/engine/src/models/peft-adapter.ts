@@ -50,7 +50,7 @@ export function readPeftAdapter(folder: string): PeftAdapter {
 			remedy: 'Give the adapter folder of a run, or one saved by PEFT with safetensors.',
 		});
 	}
-	const { config, baseModel } = readConfig(configFile);
+	const { targets, baseModel, ...plainConfig } = readConfig(configFile);
 	const tensors = readTensors(weightsFile);
 	const matrices = new Map<string, HostMatrix>();
 	const head = new Map<string, HostMatrix>();
@@ -62,11 +62,18 @@ export function readPeftAdapter(folder: string): PeftAdapter {
 		else if (plain.startsWith('score.')) head.set(plain, matrix);
 		else throw weightsError(weightsFile, `${name} is no LoRA matrix`);
 	}
-	checkPairs(weightsFile, matrices, config.rank);
+	checkPairs(weightsFile, matrices, plainConfig.rank);
+	const config = { ...plainConfig, targets: targets ?? adaptedModules(matrices) };
 	return { config, baseModel, matrices, head: head.size > 0 ? head : readHead(folder) };
 }
 
-function readConfig(file: string): { config: LoraConfig; baseModel: string } {
+interface ConfigFile extends Omit<LoraConfig, 'targets'> {
+	readonly baseModel: string;
+	/** Undefined where the file describes the modules in a way that only their names in the weights can tell. */
+	readonly targets: readonly string[] | undefined;
+}
+
+function readConfig(file: string): ConfigFile {
 	const json = parseJsonObject(readSmallFile(file, 16_000_000), {
 		code: 'ADAPTER_CONFIG',
 		place: file,
@@ -96,17 +103,30 @@ function readConfig(file: string): { config: LoraConfig; baseModel: string } {
 	if (!Number.isInteger(rank) || rank < 1 || rank > 65_536) fail('r', 'a positive whole number');
 	const dropout = number('lora_dropout', 0);
 	if (dropout >= 1) fail('lora_dropout', 'a number from 0 up to 1, not 1 itself,');
-	const targets = json.target_modules;
+	const targets = json.target_modules ?? '';
+	const isList = Array.isArray(targets) && targets.every((target) => typeof target === 'string');
+	if (typeof targets !== 'string' && !isList)
+		fail('target_modules', 'a list of names or a regular expression');
+	const isNarrowed = ['exclude_modules', 'layers_to_transform', 'layers_pattern'].some(
+		(field) => (json[field] ?? null) !== null,
+	);
 	return {
-		config: {
-			rank,
-			alpha: number('lora_alpha'),
-			dropout,
-			rsLora: json.use_rslora === true,
-			targets: Array.isArray(targets) ? targets.map(String) : 'all-linear',
-		},
+		rank,
+		alpha: number('lora_alpha'),
+		dropout,
+		rsLora: json.use_rslora === true,
+		targets: isList && !isNarrowed ? targets : undefined,
 		baseModel: typeof json.base_model_name_or_path === 'string' ? json.base_model_name_or_path : '',
 	};
+}
+
+/**
+ * The modules that have an adapter. Stands for a `target_modules` that is "all-linear" or a regular expression of
+ * Python's, and for lists that are narrowed to some layers: what they select is what lies in the weights.
+ */
+function adaptedModules(matrices: ReadonlyMap<string, HostMatrix>): string[] {
+	const end = '.lora_A.weight';
+	return [...matrices.keys()].filter((name) => name.endsWith(end)).map((name) => name.slice(0, -end.length));
 }
 
 function readTensors(file: string): Map<string, HostMatrix> {
