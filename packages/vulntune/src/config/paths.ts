@@ -14,6 +14,10 @@ export function resolvePath(text: string, base: string, home: string): string {
  */
 export function resolveModel(text: string, base: string, home: string): string {
 	const file = resolvePath(text, base, home);
-	const isHubName = /^[\w-][\w.-]*\/[\w.-]+$/.test(text);
-	return isHubName && !existsSync(file) ? text : file;
+	return isHubName(text) && !existsSync(file) ? text : file;
+}
+
+/** `owner/name`, as a hub of models has it. */
+export function isHubName(text: string): boolean {
+	return /^[\w-][\w.-]*\/[\w.-]+$/.test(text);
 }

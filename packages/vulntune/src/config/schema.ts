@@ -46,7 +46,7 @@ const method = z.strictObject({
 		.enum([...quantizedBases, ...floatBases])
 		.optional()
 		.describe(
-			'storage of the base: nf4 unless given for qlora; for others bf16 (full: fp32, as with precision fp32)',
+			'storage of the base: nf4 unless given for qlora; for others bf16, or fp32 with precision fp32; full: fp32 always',
 		),
 	doubleQuantization: z.boolean().default(true).describe('qlora: the scales of the base are quantised too'),
 	rank: wholeNumber(1).default(8).describe('rank of each adapter pair'),
@@ -195,7 +195,7 @@ export const configSchema = z.strictObject({
 		.string()
 		.min(1)
 		.describe(
-			'the base: a folder, a GGUF file, a bitsandbytes checkpoint, a quantised model of ours, or a hub name',
+			'the base: a folder in Hugging Face layout, safetensors, plain or in 4 bits by bitsandbytes or vulntune model quantize',
 		),
 	data: data.describe('the rows'),
 	method: method.describe('how the base is fine-tuned'),

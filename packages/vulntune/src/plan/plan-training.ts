@@ -13,6 +13,7 @@ import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
+import { checkBaseModel } from '../model/base-model.ts';
 import { packFunctions } from '../packing/pack-functions.ts';
 import { scoringPacking } from '../training/score-split.ts';
 import { methodOf, precisionOf, scoringOf } from '../training/session.ts';
@@ -20,7 +21,7 @@ import { estimateBytes, estimateFlops } from './estimates.ts';
 import { measureFlops } from './measure-speed.ts';
 import { type DecoderShape, knownModel, shapeOf } from './model-shape.ts';
 
-/** What `train --dry-run` prints: what a run would do and cost. Estimates say that they are. */
+/** What `train --dry-run` prints for a method that trains a transformer: what a run would do and cost. Estimates say that they are. */
 export interface TrainingPlan {
 	readonly model: {
 		readonly name: string;
@@ -109,11 +110,13 @@ export async function planTraining(config: Config): Promise<TrainingPlan> {
 
 function modelOf(config: Config): { shape: DecoderShape; source: 'folder' | 'published'; name: string } {
 	if (existsSync(config.model)) {
+		checkBaseModel(config.model);
 		const modelConfig: ModelConfig = readModelConfig(config.model);
 		return { shape: shapeOf(modelConfig), source: 'folder', name: config.model };
 	}
 	const known = knownModel(config.model);
 	if (known !== undefined) return { shape: shapeOf(known), source: 'published', name: config.model };
+	checkBaseModel(config.model);
 	throw inputError('MODEL_NOT_FOUND', 'there is no such model folder, and its shape is not known', {
 		place: config.model,
 		remedy: 'Give a folder in Hugging Face layout (config.json, tokenizer.json, *.safetensors) as model.',
@@ -121,7 +124,6 @@ function modelOf(config: Config): { shape: DecoderShape; source: 'folder' | 'pub
 }
 
 function countTrainable(config: Config, shape: DecoderShape): number {
-	if (config.method.type === 'ngram') return 0;
 	const method = methodOf(config);
 	const hidden = config.head.hidden;
 	const headSize = hidden === null ? 2 * shape.hiddenSize : hidden * (shape.hiddenSize + 3);

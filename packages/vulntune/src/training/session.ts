@@ -16,6 +16,7 @@ import type { FunctionRow } from '../data/row.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
 import { createDetector, type Detector, type MethodOptions } from '../methods/detector.ts';
+import { checkBaseModel } from '../model/base-model.ts';
 import { classObjective } from '../objectives/class-objective.ts';
 import { answerTokens, nextTokenObjective } from '../objectives/next-token-objective.ts';
 import type { Objective } from '../objectives/objective.ts';
@@ -35,6 +36,7 @@ export interface PreparedData {
 
 /** Opens the model folder and the dataset of a config and tokenises the rows. Weights are not read. */
 export async function prepareData(config: Config, required?: readonly SplitName[]): Promise<PreparedData> {
+	checkBaseModel(config.model);
 	const folder = openModelFolder(config.model);
 	try {
 		const tokenizer = loadTokenizer(config.model);

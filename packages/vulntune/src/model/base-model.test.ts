@@ -1,0 +1,38 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { resolveConfig } from '../config/load.ts';
+import { planTraining } from '../plan/plan-training.ts';
+import { prepareData } from '../training/session.ts';
+
+function temporaryFolder(): string {
+	const folder = mkdtempSync(path.join(os.tmpdir(), 'vulntune-base-'));
+	onTestFinished(() => rmSync(folder, { recursive: true }));
+	return folder;
+}
+
+const configOf = (model: string) => {
+	const value = { model, data: { path: 'nowhere' }, method: { type: 'lora' }, output: '/o' };
+	return resolveConfig(value, { place: 'test', folder: '/' });
+};
+
+it('refuses a GGUF file and the name of a model, and says what to give instead', async () => {
+	const file = path.join(temporaryFolder(), 'model.Q4_K_M.gguf');
+	writeFileSync(file, 'GGUF');
+	const remedy = expect.stringContaining('Hugging Face layout');
+	for (const plan of [prepareData, planTraining]) {
+		await expect(plan(configOf(file))).rejects.toMatchObject({ code: 'MODEL_GGUF', place: file, remedy });
+		await expect(plan(configOf('nobody/unheard-of'))).rejects.toMatchObject({
+			code: 'MODEL_NOT_FOUND',
+			place: 'nobody/unheard-of',
+			summary: expect.stringContaining('by name'),
+			remedy,
+		});
+	}
+});
+
+it('leaves what is no name to whoever opens the folder', async () => {
+	const refusal = { code: 'MODEL_NOT_FOUND', remedy: expect.stringContaining('path of a folder') };
+	await expect(prepareData(configOf('./nobody/unheard-of'))).rejects.toMatchObject(refusal);
+});
