@@ -10,10 +10,7 @@ export function renderPlan(plan: TrainingPlan): string {
 			`${model.name}${model.source === 'published' ? ' (not here; planned by its published shape)' : ''}`,
 		],
 		['', `${formatNumber(model.parameters)} parameters, ${model.layers} layers of ${model.hiddenSize}`],
-		[
-			'method',
-			plan.method === 'ngram' ? 'n-gram logistic regression' : `${plan.method} on a base in ${plan.base}`,
-		],
+		['method', `${plan.method} on a base in ${plan.base}`],
 		['trainable', `${formatNumber(plan.trainable)} (${(100 * plan.trainableShare).toFixed(3)} %)`],
 	];
 	if ('missing' in data) {

@@ -4,6 +4,7 @@ import type { CommandContext, CommandResult } from '../cli/context.ts';
 import { formatBytes } from '../cli/format.ts';
 import type { TrainRequest } from '../commands/train.ts';
 import { renderComparison, truncationNote } from '../evaluation/render-comparison.ts';
+import { planNgram, renderNgramPlan } from '../plan/plan-ngram.ts';
 import { planTraining } from '../plan/plan-training.ts';
 import { renderPlan } from '../plan/render-plan.ts';
 import { runNgram } from './run-ngram.ts';
@@ -16,6 +17,10 @@ export async function trainFromConfig(
 	context: CommandContext,
 ): Promise<CommandResult> {
 	const { config, dryRun, ...mode } = request;
+	if (dryRun && config.method.type === 'ngram') {
+		const plan = await planNgram(config);
+		return { data: plan, text: renderNgramPlan(plan) };
+	}
 	if (dryRun) {
 		const plan = await planTraining(config);
 		return { data: plan, text: renderPlan(plan) };

@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs';
+import { defaultFeatures } from '../baselines/ngram/features.ts';
+import { defaultInverseRegularizations } from '../baselines/ngram/select.ts';
+import { formatNumber } from '../cli/format.ts';
+import type { Config } from '../config/schema.ts';
+import { loadDataset } from '../data/dataset.ts';
+import { textRows } from '../evaluation/evaluated-rows.ts';
+
+/** What `train --dry-run` prints for `method.type: ngram`, which needs no model. */
+export interface NgramPlan {
+	readonly method: 'ngram';
+	/** Lengths of the n-grams in characters, both included. */
+	readonly lengths: readonly [number, number];
+	/** Each C that validation chooses from. */
+	readonly inverseRegularizations: readonly number[];
+	readonly data:
+		| {
+				readonly rows: { readonly train: number; readonly valid: number; readonly test: number };
+				/** Of the training functions. */
+				readonly characters: number;
+		  }
+		| { readonly missing: string };
+	readonly output: string;
+}
+
+export async function planNgram(config: Config): Promise<NgramPlan> {
+	return {
+		method: 'ngram',
+		lengths: [defaultFeatures.shortest, defaultFeatures.longest],
+		inverseRegularizations: defaultInverseRegularizations,
+		data: await planData(config),
+		output: config.output,
+	};
+}
+
+async function planData({ data }: Config): Promise<NgramPlan['data']> {
+	if (!existsSync(data.path)) return { missing: data.path };
+	const { train, valid, test } = (await loadDataset(data.path)).splits;
+	const texts = textRows(train, data.collapseWhitespace);
+	return {
+		rows: { train: train.length, valid: valid.length, test: test.length },
+		characters: texts.reduce((sum, { text }) => sum + text.length, 0),
+	};
+}
+
+/** The plan for people. */
+export function renderNgramPlan({ data, lengths, inverseRegularizations, output }: NgramPlan): string {
+	const lines: [string, string][] = [
+		['method', `logistic regression on n-grams of ${lengths.join(' to ')} characters; no model is needed`],
+		['', `its C is chosen on validation from ${inverseRegularizations.join(', ')}`],
+	];
+	if ('missing' in data) {
+		lines.push(['data', `${data.missing} is not there`]);
+	} else {
+		const { train, valid, test } = data.rows;
+		lines.push(
+			['data', `${train} train, ${valid} valid, ${test} test functions`],
+			['', `${formatNumber(data.characters)} characters to train on`],
+			['time', 'seconds for a thousand functions, on one core'],
+		);
+	}
+	lines.push(['output', output]);
+	return lines.map(([name, text]) => `${name.padEnd(10)}${text}`).join('\n');
+}
