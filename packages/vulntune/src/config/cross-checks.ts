@@ -19,6 +19,9 @@ export const crossChecks: readonly CrossCheck<ParsedConfig>[] = [
 			if (type === 'qlora' && !isQuantized) {
 				return `expected one of ${quantizedBases.join(', ')} for qlora, found ${base} (or set method.type to lora)`;
 			}
+			if (type === 'full' && base !== 'fp32') {
+				return `expected fp32 for full, which holds the weights that it trains as fp32, found ${base} (or set method.type to ${isQuantized ? 'qlora' : 'lora'})`;
+			}
 			if (type !== 'qlora' && isQuantized) {
 				return `expected ${floatBases.join(' or ')} for ${type}, found ${base} (or set method.type to qlora)`;
 			}

@@ -265,6 +265,8 @@ describe('faults', () => {
 	it.each([
 		['method: {type: qlora, base: bf16}', 'method.base: expected one of nf4, fp4, int8'],
 		['method: {type: lora, base: nf4}', 'method.base: expected fp32 or bf16 for lora, found nf4'],
+		['method: {type: full, base: bf16}', 'method.base: expected fp32 for full, which holds the weights'],
+		['method: {type: full, base: nf4}', 'found nf4 (or set method.type to qlora)'],
 		['method: {type: head}\nobjective: nextToken', 'objective: expected class for method.type head'],
 		[
 			'method: {type: lora}\nsequence: {packing: leaky, sharePrefixes: true}',
