@@ -1,16 +1,18 @@
 import { inputError } from '../../errors.ts';
-import { quoteName } from '../json.ts';
+import { describeJson, ownValue, parseJsonObject, quoteName } from '../json.ts';
 import type { WeightInfo, WeightSource } from '../weight-source.ts';
 import type { ExpectedTensor } from './expected-tensor.ts';
 import { expectedTensors, type ModelConfig } from './model-config.ts';
 import { type StoredLayout, storedLayout, weightBeside } from './stored-layouts.ts';
 
 const maxDifferences = 5;
+/** A quant state has about 170 bytes. */
+const maxStateBytes = 65_536;
 
 /**
  * Compares the names and shapes of a checkpoint with what its config calls for, both ways: a bias that the
  * config does not know would be left out of every result without a word. Throws one `MODEL_WEIGHTS` that
- * lists the first five differences.
+ * lists the first five differences, and `QUANT_STATE` where what describes a quantised matrix is no JSON.
  */
 export function checkWeights(config: ModelConfig, source: WeightSource): void {
 	const expected = expectedTensors(config);
@@ -63,10 +65,31 @@ function wrongQuantized(
 	if (layout.codesPerByte === 1 && !isSameShape(info.shape, tensor.shape)) {
 		return [`${tensor.name} must be [${tensor.shape}], found [${info.shape}]`];
 	}
-	return layout.companions
+	const missing = layout.companions
 		.map((suffix) => `${tensor.name}.${suffix}`)
 		.filter((name) => source.info(name) === undefined)
 		.map((name) => `${name} is missing`);
+	return [...missing, ...wrongState(tensor, layout, source)];
+}
+
+/** Codes of 4 bits have no rows: only the quant state tells [24, 16] from [16, 24]. */
+function wrongState(tensor: ExpectedTensor, layout: StoredLayout, source: WeightSource): readonly string[] {
+	return layout.states
+		.map((state) => `${tensor.name}.quant_state.${state}`)
+		.flatMap((name) => {
+			const info = source.info(name);
+			if (info === undefined) return [];
+			if (info.byteLength > maxStateBytes) return [`${name} is too large with ${info.byteLength} bytes`];
+			const state = parseJsonObject(source.read(name), {
+				code: 'QUANT_STATE',
+				place: `${source.place}: ${name}`,
+				remedy: 'The checkpoint is damaged: download it, or quantise the model, again.',
+			});
+			const shape = ownValue(state, 'shape');
+			if (Array.isArray(shape) && isSameShape(shape, tensor.shape)) return [];
+			const found = Array.isArray(shape) ? `[${shape.join().slice(0, 100)}]` : describeJson(shape);
+			return [`${tensor.name} must be [${tensor.shape}], but ${name} says ${found}`];
+		});
 }
 
 function isSameShape(a: readonly number[], b: readonly number[]): boolean {

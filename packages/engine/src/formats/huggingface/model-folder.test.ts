@@ -259,6 +259,53 @@ describe('linear layers in a layout of ours', () => {
 	});
 });
 
+describe('the quant state of a linear layer', () => {
+	const upName = 'model.layers.0.mlp.up_proj.weight';
+	const config = {
+		...smallConfig,
+		quantization_config: {
+			quant_method: 'bitsandbytes',
+			load_in_4bit: true,
+			bnb_4bit_quant_type: 'nf4',
+			bnb_4bit_use_double_quant: false,
+		},
+	};
+	/** The small model in NF4, with the up matrix as one of another shape with as many elements. */
+	const fourBitTensors = (upShape: readonly [number, number]) =>
+		smallTensors().flatMap((tensor) => {
+			if (!/_proj\.weight$/.test(tensor.name)) return [tensor];
+			const shape = tensor.name === upName ? upShape : (tensor.shape as [number, number]);
+			const values = new Float32Array(shape[0] * shape[1]).fill(0.5);
+			return quantizedMatrixEntries(tensor.name, quantizeMatrix(values, shape, 'nf4'));
+		});
+
+	test('must have the shape that the config calls for', () => {
+		openModelFolder(writeSmallModel(newFolder(), config, fourBitTensors([24, 16]))).close();
+		const folder = writeSmallModel(newFolder(), config, fourBitTensors([16, 24]));
+		const error = thrownBy(() => openModelFolder(folder));
+		expect(error).toMatchObject({ code: 'MODEL_WEIGHTS', place: folder });
+		expect(error.remedy).toMatch(/same model/);
+		expect(error.summary).toContain(`${upName} must be [24,16], but ${upName}.quant_state.bitsandbytes__nf4`);
+		expect(error.summary).toMatch(/says \[16,24\]$/);
+	});
+
+	test.each([
+		['{"quant_type": "nf4"}', 'MODEL_WEIGHTS', /says/],
+		['{"shape": 5}', 'MODEL_WEIGHTS', /says/],
+		['{"shape": [24, 16]', 'QUANT_STATE', /./],
+		[' '.repeat(70_000), 'MODEL_WEIGHTS', /too large with 70000 bytes/],
+	])('must be a small object with a shape, not %.30s', (text, code, summary) => {
+		const tensors = fourBitTensors([24, 16]).map((tensor) => {
+			if (tensor.name !== `${upName}.quant_state.bitsandbytes__nf4`) return tensor;
+			const data = new TextEncoder().encode(text);
+			return { ...tensor, shape: [data.length], data };
+		});
+		const error = thrownBy(() => openModelFolder(writeSmallModel(newFolder(), config, tensors)));
+		expect(error.code).toBe(code);
+		expect(error.summary).toMatch(summary);
+	});
+});
+
 const fixtures = needsShared('fixtures/models');
 
 describe.skipIf(fixtures.skip)('fixtures/models', () => {
