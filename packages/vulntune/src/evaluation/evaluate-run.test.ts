@@ -13,15 +13,33 @@ afterAll(() => rmSync(root, { recursive: true }));
 const model = writeTinyModel(path.join(root, 'model'));
 const data = writeTinyDataset(path.join(root, 'data'), { train: 6, valid: 4, test: 4 });
 const inside = (name: string) => path.join(root, name);
-const runs = { lora: inside('lora'), ngram: inside('ngram') };
+/** Options of a run by its method, each with something else that scores depend on. */
+const overrides = {
+	lora: { 'method.rsLora': 'true', 'head.pool': 'mean', 'head.hidden': '4' },
+	qlora: {
+		...{ objective: 'nextToken', 'nextToken.positive': 'YES', 'nextToken.negative': 'NO' },
+		...{ 'nextToken.prompt': ' Vulnerable? ', 'method.base': 'nf4', 'method.targets': '[q_proj, down_proj]' },
+	},
+	full: { 'sequence.largeFunctions': 'window', 'sequence.length': '40' },
+	ngram: {},
+};
+const runs = {
+	...{ lora: inside('lora'), qlora: inside('qlora') },
+	...{ full: inside('full'), ngram: inside('ngram') },
+};
 
 beforeAll(async () => {
 	const mode = { resume: false, overwrite: false };
 	const signals = { emit: () => {}, interrupted: () => false };
-	const short = { 'training.epochs': '1', 'method.targets': '[q_proj]' };
-	await runTraining(tinyConfig({ model, data, output: runs.lora }, short), mode, signals);
-	const ngram = { 'method.type': 'ngram', 'method.base': 'fp32' };
-	await runNgram(tinyConfig({ model, data, output: runs.ngram }, ngram), mode, signals);
+	for (const [type, output] of Object.entries(runs)) {
+		const own = overrides[type as keyof typeof runs];
+		const config = tinyConfig(
+			{ model, data, output },
+			{ 'training.epochs': '1', 'method.type': type, ...own },
+		);
+		const run = type === 'ngram' ? runNgram : runTraining;
+		expect((await run(config, mode, signals)).status).toBe('finished');
+	}
 });
 
 async function evaluate(run: string, options: { data?: string; output?: string } = {}) {
