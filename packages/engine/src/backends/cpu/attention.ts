@@ -1,6 +1,7 @@
 import type { AttentionShape, Backend, View } from '../contract.ts';
+import { checkSegments } from '../index-checks.ts';
 import { elements } from '../view.ts';
-import { type CpuDevice, outOfMemoryGuard } from './device.ts';
+import { type CpuDevice, integersOf, outOfMemoryGuard } from './device.ts';
 import { kernelsOf } from './native.ts';
 
 export type AttentionGroup = Pick<Backend, 'rope' | 'attention' | 'attentionBackward'>;
@@ -56,7 +57,8 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 	const kernels = kernelsOf<AttentionKernels>(device.addon);
 	const { address } = device;
 
-	function sizeArguments(segmentStarts: View, shape: AttentionShape): SizeArguments {
+	function sizeArguments(segmentStarts: View, tokens: number, shape: AttentionShape): SizeArguments {
+		checkSegments(integersOf(device, segmentStarts), tokens, shape.longestSegment);
 		const segments = elements(segmentStarts.shape) - 1;
 		const { heads, keyValueHeads, headDim, causal, scale } = shape;
 		return [address(segmentStarts), segments, heads, keyValueHeads, headDim, causal, scale];
@@ -89,7 +91,7 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 					address(q),
 					address(k),
 					address(v),
-					...sizeArguments(segmentStarts, shape),
+					...sizeArguments(segmentStarts, q.shape[0]!, shape),
 				),
 			);
 		},
@@ -106,7 +108,7 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 					address(out),
 					address(logSumExp),
 					address(dOut),
-					...sizeArguments(segmentStarts, shape),
+					...sizeArguments(segmentStarts, q.shape[0]!, shape),
 				),
 			);
 		},

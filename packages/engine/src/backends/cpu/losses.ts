@@ -1,6 +1,7 @@
 import type { Backend } from '../contract.ts';
+import { checkLabels } from '../index-checks.ts';
 import { elements } from '../view.ts';
-import type { CpuDevice } from './device.ts';
+import { type CpuDevice, integersOf } from './device.ts';
 import { kernelsOf } from './native.ts';
 
 export type FocalGroup = Pick<Backend, 'focalLoss' | 'focalOfNegLogP'>;
@@ -37,6 +38,7 @@ export function focalGroup(device: CpuDevice): FocalGroup {
 	return {
 		focalLoss({ losses, probabilities, dLogits }, logits, labels, weights, { gamma, gradient }) {
 			const [functions, classes] = logits.shape as readonly [number, number];
+			checkLabels(integersOf(device, labels), classes);
 			kernels.focalLoss(
 				device.engine,
 				address(losses),

@@ -1,7 +1,8 @@
 import { VulntuneError } from '../../errors.ts';
 import type { Backend, View } from '../contract.ts';
+import { checkRanges } from '../index-checks.ts';
 import { describe, elements } from '../view.ts';
-import { type CpuDevice, programError } from './device.ts';
+import { type CpuDevice, integersOf, programError } from './device.ts';
 import { kernelsOf } from './native.ts';
 
 export type RowGroup = Pick<Backend, 'gatherRows' | 'scatterAddRows' | 'poolRows' | 'poolRowsBackward'>;
@@ -92,12 +93,14 @@ export function rowGroup(device: CpuDevice): RowGroup {
 			);
 		},
 		poolRows(kind, y, argmax, x, ranges) {
+			checkRanges(integersOf(device, ranges), x.shape[0]!);
 			const [functions, width] = y.shape as readonly [number, number];
 			const [to, from, bounds] = [address(y), address(x), address(ranges)];
 			if (kind === 'mean') kernels.meanOfRows(device.engine, to, from, bounds, functions, width);
 			else kernels.maxOfRows(device.engine, to, address(argmax!), from, bounds, functions, width);
 		},
 		poolRowsBackward(kind, dx, dy, argmax, ranges) {
+			checkRanges(integersOf(device, ranges), dx.shape[0]!);
 			const [functions, width] = dy.shape as readonly [number, number];
 			const [to, from] = [address(dx), address(dy)];
 			if (kind === 'mean') {

@@ -1,5 +1,5 @@
-import { VulntuneError } from '../../errors.ts';
 import type { AttentionShape, View } from '../contract.ts';
+import { checkSegments } from '../index-checks.ts';
 import { type FloatArray, floatsOf, integersOf } from './memory.ts';
 
 /** Σ_d a[aStart + d] × b[bStart + d]. */
@@ -21,20 +21,6 @@ function accumulate(
 	for (let d = 0; d < length; d++) target[targetStart + d]! += factor * source[sourceStart + d]!;
 }
 
-/** Devices size their scratch memory by `longestSegment`, so that a wrong one is an error here too. */
-function checkLongest(starts: Int32Array, { longestSegment }: AttentionShape): void {
-	for (let s = 0; s + 1 < starts.length; s++) {
-		const length = starts[s + 1]! - starts[s]!;
-		if (length > longestSegment) {
-			throw new VulntuneError({
-				code: 'ATTENTION_LONGEST_SEGMENT',
-				kind: 'runtime',
-				message: `segment ${s} has ${length} tokens, but longestSegment is ${longestSegment}`,
-			});
-		}
-	}
-}
-
 export function attention(
 	out: View,
 	logSumExp: View,
@@ -51,7 +37,7 @@ export function attention(
 	const keys = floatsOf(k); // [T, keyValueHeads × D]
 	const values = floatsOf(v); // [T, keyValueHeads × D]
 	const starts = integersOf(segmentStarts); // [S + 1]
-	checkLongest(starts, shape);
+	checkSegments(starts, q.shape[0]!, shape.longestSegment);
 	const keyRow = keyValueHeads * headDim;
 	const scores = new Float64Array(shape.longestSegment);
 	const row = new Float64Array(headDim);
@@ -110,7 +96,7 @@ export function attentionBackward(
 	const dQueries = new Float64Array(queries.length); // [T, heads × D]
 	const dKeys = new Float64Array(keys.length); // [T, keyValueHeads × D]
 	const dValues = new Float64Array(values.length); // [T, keyValueHeads × D]
-	checkLongest(starts, shape);
+	checkSegments(starts, saved.q.shape[0]!, shape.longestSegment);
 	const keyRow = keyValueHeads * headDim;
 	for (let s = 0; s + 1 < starts.length; s++) {
 		const from = starts[s]!;

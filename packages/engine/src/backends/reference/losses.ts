@@ -1,4 +1,5 @@
 import type { Destination, FocalOptions, Precision, View, Weight } from '../contract.ts';
+import { checkLabels } from '../index-checks.ts';
 import { type FloatArray, floatsOf, integersOf } from './memory.ts';
 import { operand, roundOperand, storeGradient } from './numbers.ts';
 import { addWeightedRows, multiplyRow } from './products.ts';
@@ -136,6 +137,7 @@ export function focalLoss(
 	const classesOf = integersOf(labels); // [F]
 	const factors = floatsOf(weights); // [F]
 	const classes = logits.shape[1]!;
+	checkLabels(classesOf, classes);
 	for (let f = 0, start = 0; f < losses.length; f++, start += classes) {
 		const label = classesOf[f]!;
 		const negLogP = negativeLogProbability(values, start, classes, label);

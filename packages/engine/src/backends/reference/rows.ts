@@ -1,5 +1,6 @@
 import { VulntuneError } from '../../errors.ts';
 import type { View } from '../contract.ts';
+import { checkRanges } from '../index-checks.ts';
 import { elements, rowsOf } from '../view.ts';
 import { type FloatArray, floatsOf, integersOf } from './memory.ts';
 import { valuesOf } from './numbers.ts';
@@ -48,6 +49,7 @@ export function poolRows(
 	const out = floatsOf(y); // [F, H]
 	const values = floatsOf(x); // [T, H]
 	const bounds = integersOf(ranges); // [F, 2]
+	checkRanges(bounds, x.shape[0]!);
 	const h = y.shape[1]!;
 	const largest = kind === 'max' ? integersOf(argmax!) : undefined; // [F, H]
 	for (let f = 0; f < y.shape[0]!; f++) {
@@ -87,6 +89,7 @@ export function poolRowsBackward(
 	const out = floatsOf(dx); // [T, H]
 	const upstream = floatsOf(dy); // [F, H]
 	const bounds = integersOf(ranges); // [F, 2]
+	checkRanges(bounds, dx.shape[0]!);
 	const h = dy.shape[1]!;
 	const largest = kind === 'max' ? integersOf(argmax!) : undefined; // [F, H]
 	for (let f = 0; f < dy.shape[0]!; f++) {
