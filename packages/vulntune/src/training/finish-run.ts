@@ -62,7 +62,9 @@ export function summarizeRun(
 ): RunSummary | undefined {
 	savePredictions(folder.predictions('test'), rows.test, test.probabilities);
 	const isCollapsed = config.data.collapseWhitespace;
-	signals.emit({ type: 'note', line: 'fitting the baselines: text length, n-grams' });
+	const line =
+		ngram === undefined ? 'fitting the baselines: text length, n-grams' : 'comparing with baselines';
+	signals.emit({ type: 'note', line });
 	if (signals.interrupted()) return undefined;
 	const baselines = fitBaselines(textRows(rows.train, isCollapsed), textRows(rows.valid, isCollapsed), {
 		stop: signals.interrupted,

@@ -30,6 +30,7 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	const dataset = await loadDataset(config.data.path);
 	const { train, valid, test } = dataset.splits;
 	const isCollapsed = config.data.collapseWhitespace;
+	signals.emit({ type: 'note', line: `fitting n-grams of ${train.length} functions` });
 	const selection = selectNgram(textRows(train, isCollapsed), textRows(valid, isCollapsed));
 	const { model, validationProbabilities } = selection;
 	const labels = valid.map((row) => row.label);
