@@ -55,7 +55,8 @@ describe.each(codes)('%s at any write', (code) => {
 			expect(newest()!.files.get('state.json')!.toString()).toMatch(/^state\.json (first|second)$/);
 		});
 		expect(failures).toBeGreaterThan(10);
-		expect(newest()!.name).toBe('step-2');
+		// counted up where only the flush after its renaming failed
+		expect(newest()!.name).toMatch(/^step-2(\.\d+)?$/);
 	});
 });
 
