@@ -1,5 +1,6 @@
 import { inputError, type VulntuneError } from '../../errors.ts';
 import { describeJson, isJsonObject, ownValue, quoteName } from '../json.ts';
+import { expressionDanger } from './check-expression.ts';
 import type { AddedToken, Component, TokenizerDefinition } from './library.ts';
 
 /** Far above any vocabulary; an id beyond it is damage, and would make a huge table. */
@@ -147,10 +148,12 @@ function parseComponent(json: unknown, role: Role, place: string, depth: number)
 }
 
 function checkPattern(pattern: unknown, place: string): void {
-	const text = isJsonObject(pattern)
-		? (ownValue(pattern, 'Regex') ?? ownValue(pattern, 'String'))
-		: undefined;
+	const expression = isJsonObject(pattern) ? ownValue(pattern, 'Regex') : undefined;
+	const text = expression ?? (isJsonObject(pattern) ? ownValue(pattern, 'String') : undefined);
 	if (typeof text !== 'string') throw fileError('pattern must hold a Regex or a String', place);
+	const danger = typeof expression === 'string' ? expressionDanger(expression) : undefined;
+	if (danger === undefined) return;
+	throw unsupportedError(`the pattern ${quoteName(text)} could run without end: ${danger}`, place);
 }
 
 /** Ways of splitting that the library takes differently from the reference implementation, or never ends. */
