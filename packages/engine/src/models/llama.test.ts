@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest';
+import { createReferenceBackend } from '../backends/reference/reference-backend.ts';
+import { parseModelConfig } from '../formats/huggingface/model-config.ts';
+import { smallConfig } from '../formats/testing/small-model.ts';
+import { Arena } from '../tensor/arena.ts';
+import { type Context, upload } from '../tensor/tensor.ts';
+import { llamaHidden, llamaLinears, type PackTensors, replaceLlamaLinears } from './llama.ts';
+import { createTrainableLlama } from './load-llama.ts';
+
+function setUp(changes: object = {}) {
+	const backend = createReferenceBackend();
+	const config = parseModelConfig({ ...smallConfig, num_hidden_layers: 2, ...changes }, 'config.json');
+	const loaded = createTrainableLlama(backend, config, 16, 3);
+	// fresh matrices are so small that a token hardly sees another
+	for (const layer of llamaLinears(loaded.model)) backend.scale(layer.weight as never, 20);
+	const arena = new Arena(backend);
+	const context: Context = { backend, precision: 'fp32', arena, tape: undefined, dropoutSeed: undefined };
+	/** Hidden states of each token of functions packed together. */
+	const statesOf = (functions: readonly (readonly number[])[], options = {}): number[][] => {
+		const starts = [0];
+		for (const tokens of functions) starts.push(starts.at(-1)! + tokens.length);
+		const pack: PackTensors = {
+			ids: upload(context, Int32Array.from(functions.flat())),
+			positions: upload(context, Int32Array.from(functions.flatMap((tokens) => tokens.map((_, i) => i)))),
+			segments: {
+				starts: upload(context, Int32Array.from(starts)),
+				longest: Math.max(...functions.map((tokens) => tokens.length)),
+			},
+		};
+		const hidden = llamaHidden(context, loaded.model, pack, options);
+		const values = [...backend.download(hidden)];
+		const size = config.hiddenSize;
+		return functions.flat().map((_, i) => values.slice(i * size, (i + 1) * size));
+	};
+	return { backend, arena, statesOf, ...loaded };
+}
+
+describe('a small Llama', () => {
+	test.each([1, 2, 4])(
+		'with %i heads of keys and values sees earlier tokens and never later ones',
+		(heads) => {
+			const { statesOf, model } = setUp({ num_key_value_heads: heads });
+			expect(model.blocks[0]!.key.weight.shape).toEqual([heads * 4, 16]);
+			const states = statesOf([[1, 5, 3, 7, 2]]);
+			const laterChanged = statesOf([[1, 5, 3, 7, 9]]);
+			expect(laterChanged.slice(0, 4)).toEqual(states.slice(0, 4));
+			expect(laterChanged[4]).not.toEqual(states[4]);
+			const earlierChanged = statesOf([[1, 6, 3, 7, 2]]);
+			expect(earlierChanged[0]).toEqual(states[0]);
+			for (const t of [1, 2, 3, 4]) expect(earlierChanged[t]).not.toEqual(states[t]);
+		},
+	);
+
+	test('gives a function the same states alone and between others', () => {
+		const { statesOf } = setUp();
+		const alone = statesOf([[4, 8, 6]]);
+		const packed = statesOf([[1, 5], [4, 8, 6], [7]]);
+		expect(packed.slice(2, 5)).toEqual(alone);
+	});
+
+	test('shares the matrix of its tokens with the output where they are tied', () => {
+		const tied = setUp({ tie_word_embeddings: true });
+		expect(tied.model.languageHead).toBe(tied.model.embedding);
+		expect(tied.parameters.has('lm_head.weight')).toBe(false);
+		const untied = setUp();
+		expect(untied.model.languageHead).toBe(untied.parameters.get('lm_head.weight'));
+		expect(untied.model.languageHead).not.toBe(untied.model.embedding);
+	});
+
+	test('shows what enters the first block and what leaves each', () => {
+		const { backend, statesOf, model } = setUp();
+		const seen: [number, number[]][] = [];
+		statesOf([[3, 0]], {
+			observe: (layer: number, hidden: never) => seen.push([layer, [...backend.download(hidden)]]),
+		});
+		expect(seen.map(([layer]) => layer)).toEqual([0, 1, 2]);
+		const table = [...backend.download(model.embedding)];
+		expect(seen[0]![1]).toEqual([...table.slice(48, 64), ...table.slice(0, 16)]);
+	});
+
+	test('has seven matrices a block, which can be replaced by name', () => {
+		const { model } = setUp();
+		const names = llamaLinears(model).map(({ name }) => name);
+		expect(names).toHaveLength(14);
+		expect(new Set(names).size).toBe(14);
+		const replaced = replaceLlamaLinears(model, (layer) => ({ ...layer, name: `new ${layer.name}` }));
+		expect(llamaLinears(replaced).map(({ name }) => name)).toEqual(names.map((name) => `new ${name}`));
+		expect(llamaLinears(model).map(({ name }) => name)).toEqual(names);
+	});
+
+	test('gives all its memory back', () => {
+		const { backend, arena, statesOf, free } = setUp();
+		const before = backend.memory().liveBuffers;
+		statesOf([[1, 2, 3]]);
+		// the pack's three tensors and the states
+		expect(backend.memory().liveBuffers - before).toBe(4);
+		arena.close();
+		free();
+		expect(backend.memory().liveBuffers).toBe(0);
+	});
+});
