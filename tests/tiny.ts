@@ -47,7 +47,7 @@ export function writeTinyModel(folder: string): string {
 		num_hidden_layers: 2,
 		num_attention_heads: 4,
 		num_key_value_heads: 2,
-		max_position_embeddings: 256,
+		max_position_embeddings: 65_536,
 		rope_theta: 10_000,
 		rms_norm_eps: 1e-5,
 		hidden_act: 'silu',

@@ -26,6 +26,7 @@ it.each([
 	[{ 'training.precision': 'int8' }, 'PRECISION_UNAVAILABLE'],
 	[{ 'sequence.sharePrefixes': 'true' }, 'PREFIXES_UNAVAILABLE'],
 	[{ 'method.targets': '[no_such]' }, 'NO_LORA_TARGET'],
+	[{ 'sequence.length': '20000' }, 'SEQUENCE_TOO_LONG'],
 	[{ model: 'nobody/unheard-of' }, 'MODEL_NOT_FOUND'],
 ])('refuses what a run would refuse: %o', async (overrides, code) => {
 	await expect(plan(overrides)).rejects.toMatchObject({ code });

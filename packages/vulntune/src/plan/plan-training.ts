@@ -16,7 +16,7 @@ import { tokenizeRows } from '../data/tokenize.ts';
 import { checkBaseModel } from '../model/base-model.ts';
 import { packFunctions } from '../packing/pack-functions.ts';
 import { scoringPacking } from '../training/score-split.ts';
-import { methodOf, precisionOf, scoringOf } from '../training/session.ts';
+import { checkPositions, methodOf, precisionOf, scoringOf } from '../training/session.ts';
 import { estimateBytes, estimateFlops } from './estimates.ts';
 import { measureFlops } from './measure-speed.ts';
 import { type DecoderShape, knownModel, shapeOf } from './model-shape.ts';
@@ -112,10 +112,14 @@ function modelOf(config: Config): { shape: DecoderShape; source: 'folder' | 'pub
 	if (existsSync(config.model)) {
 		checkBaseModel(config.model);
 		const modelConfig: ModelConfig = readModelConfig(config.model);
+		checkPositions(config, modelConfig);
 		return { shape: shapeOf(modelConfig), source: 'folder', name: config.model };
 	}
 	const known = knownModel(config.model);
-	if (known !== undefined) return { shape: shapeOf(known), source: 'published', name: config.model };
+	if (known !== undefined) {
+		checkPositions(config, known);
+		return { shape: shapeOf(known), source: 'published', name: config.model };
+	}
 	checkBaseModel(config.model);
 	throw inputError('MODEL_NOT_FOUND', 'there is no such model folder, and its shape is not known', {
 		place: config.model,

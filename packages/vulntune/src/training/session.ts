@@ -4,6 +4,7 @@ import {
 	checkTokenizer,
 	inputError,
 	loadTokenizer,
+	type ModelConfig,
 	type ModelFolder,
 	openModelFolder,
 	type Precision,
@@ -43,7 +44,7 @@ export async function prepareData(config: Config, required?: readonly SplitName[
 		checkTokenizer(tokenizer, folder.config);
 		const dataset = await loadDataset(config.data.path, required === undefined ? {} : { required });
 		checkStatusWeights(config, dataset);
-		checkPositions(config, folder);
+		checkPositions(config, folder.config);
 		const tokenized = (split: SplitName) => tokenizedSplit(config, dataset.splits[split], tokenizer);
 		const splits = {
 			train: await tokenized('train'),
@@ -69,9 +70,8 @@ export async function tokenizedSplit(
 }
 
 /** Beyond its longest position a model has never seen an angle. */
-function checkPositions(config: Config, folder: ModelFolder): void {
+export function checkPositions(config: Config, { maxPositions }: ModelConfig): void {
 	const { length } = config.sequence;
-	const { maxPositions } = folder.config;
 	if (length <= maxPositions) return;
 	throw inputError('SEQUENCE_TOO_LONG', `the model reads at most ${maxPositions} tokens, not ${length}`, {
 		place: 'sequence.length',
