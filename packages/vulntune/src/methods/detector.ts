@@ -51,9 +51,14 @@ export interface Detector {
 export function createDetector(backend: Backend, folder: ModelFolder, options: DetectorOptions): Detector {
 	const head = options.head === undefined ? [] : headSpecs(folder.config.hiddenSize, options.head);
 	const { model, parameters, free } = createTrainables(backend, folder, options, head);
-	initializeHead(backend, parameters, options.seed);
-	if (options.start !== undefined) uploadAdapter(backend, parameters, options.start);
-	return { backend, model, parameters, head: options.head, free };
+	try {
+		initializeHead(backend, parameters, options.seed);
+		if (options.start !== undefined) uploadAdapter(backend, parameters, options.start);
+		return { backend, model, parameters, head: options.head, free };
+	} catch (error) {
+		free();
+		throw error;
+	}
 }
 
 function createTrainables(
