@@ -49,7 +49,11 @@ describe('a model', () => {
 		expect(info.weights?.dtypes).toEqual({
 			F32: { tensors: info.weights?.tensors, bytes: info.weights?.bytes },
 		});
-		expect(info).toMatchObject({ architecture: 'LlamaForCausalLM', maxPositions: 65_536, quantization: null });
+		expect(info).toMatchObject({
+			architecture: 'LlamaForCausalLM',
+			maxPositions: 65_536,
+			quantization: null,
+		});
 		expect(info.tokenizer).toMatchObject({
 			vocabularySize: loadTokenizer(tiny).vocabularySize,
 			separatorId: expect.any(Number),
