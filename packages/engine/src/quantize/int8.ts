@@ -26,7 +26,9 @@ export function quantizeInt8(values: Float32Array, shape: readonly [number, numb
 	const scales = new Float32Array(rows);
 	for (let row = 0; row < rows; row++) {
 		const start = row * columns;
-		const scale = Math.fround(largestMagnitude(values, start, start + columns) / 127);
+		let scale = Math.fround(largestMagnitude(values, start, start + columns) / 127);
+		// Rounded up beside the largest float32, 127 steps would leave its range: one float32 less stays inside.
+		if (Math.fround(127 * scale) === Number.POSITIVE_INFINITY) scale = Math.fround(scale * (1 - 2 ** -23));
 		scales[row] = scale;
 		if (scale === 0) continue;
 		for (let index = start; index < start + columns; index++) {

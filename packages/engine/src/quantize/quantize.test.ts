@@ -127,6 +127,15 @@ describe('int8', () => {
 		expect([...codes]).toEqual([127, -127, 0, 0]);
 	});
 
+	test('restores the largest float32 as a number', () => {
+		for (const largest of [3.4028234663852886e38, 3.4028230607370965e38, 3.402e38]) {
+			const matrix = quantizeInt8(Float32Array.of(largest, -largest), [1, 2]);
+			const restored = dequantizeInt8(matrix);
+			expect(Math.abs(restored[0]! / largest - 1)).toBeLessThan(1e-6);
+			expect(restored[1]).toBe(-restored[0]!);
+		}
+	});
+
 	test('is never off by more than half a step, also for subnormal rows', () => {
 		fc.assert(
 			fc.property(fc.array(finite, { minLength: 1, maxLength: 40 }), (numbers) => {
