@@ -1,5 +1,6 @@
 import type { Dropout, LoraOptions, View, Weight } from '../backends/contract.ts';
 import { isQuantized } from '../backends/contract.ts';
+import { keepInput } from '../tensor/recompute.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
 import { expectShape, matrixSizes, record, weightViews } from './record.ts';
 
@@ -51,12 +52,12 @@ export function linear(context: Context, x: Tensor, inputs: LinearInputs): Tenso
 		backend.loraForward(y, h, x, lora.a, lora.b, options);
 	}
 
-	const needsInput = lora !== undefined || trainable !== undefined;
+	const input = lora === undefined && trainable === undefined ? undefined : keepInput(x);
 	record(context, {
 		name: 'linear',
 		output: y,
 		saved: [
-			...(needsInput ? [x] : []),
+			...(input?.saved ?? []),
 			...weightViews(weight),
 			...(lora === undefined || h === undefined ? [] : [h, lora.a, lora.b]),
 		],
@@ -65,23 +66,25 @@ export function linear(context: Context, x: Tensor, inputs: LinearInputs): Tenso
 			if (dx !== undefined) {
 				backend.matmulNN(dx.view, dy, weight, { precision, accumulate: dx.accumulate, scale: 1 });
 			}
-			const dWeight = trainable === undefined ? undefined : gradients.into(trainable);
-			if (dWeight !== undefined) {
-				backend.matmulTN(dWeight.view, dy, x, { precision, accumulate: dWeight.accumulate, scale: 1 });
-			}
 			const dBias = bias === undefined ? undefined : gradients.into(bias);
 			if (dBias !== undefined) backend.biasBackward(dBias, dy);
-			if (lora === undefined || options === undefined || h === undefined) return;
-			const dA = gradients.into(lora.a);
-			const dB = gradients.into(lora.b);
-			if (dA === undefined || dB === undefined) return;
-			backend.loraBackward(
-				// the base has written dx already
-				{ dx: dx === undefined ? undefined : { view: dx.view, accumulate: true }, dA, dB },
-				{ x, h, a: lora.a, b: lora.b },
-				dy,
-				options,
-			);
+			input?.use(context, (x) => {
+				const dWeight = trainable === undefined ? undefined : gradients.into(trainable);
+				if (dWeight !== undefined) {
+					backend.matmulTN(dWeight.view, dy, x, { precision, accumulate: dWeight.accumulate, scale: 1 });
+				}
+				if (lora === undefined || options === undefined || h === undefined) return;
+				const dA = gradients.into(lora.a);
+				const dB = gradients.into(lora.b);
+				if (dA === undefined || dB === undefined) return;
+				backend.loraBackward(
+					// the base has written dx already
+					{ dx: dx === undefined ? undefined : { view: dx.view, accumulate: true }, dA, dB },
+					{ x, h, a: lora.a, b: lora.b },
+					dy,
+					options,
+				);
+			});
 		},
 	});
 	if (h !== undefined) context.arena.release(h);

@@ -1,3 +1,4 @@
+import { recomputable } from '../tensor/recompute.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
 import { expectShape, matrixSizes, record } from './record.ts';
 
@@ -6,13 +7,19 @@ export function rmsNorm(context: Context, x: Tensor, weight: Tensor, epsilon: nu
 	const { backend } = context;
 	const [tokens, hidden] = matrixSizes('rmsNorm', 'x', x);
 	expectShape('rmsNorm', 'weight', weight, [hidden]);
-	const y = allocate(context, x.shape, x.tracked || weight.tracked); // [T, H]
 	const rstd = context.arena.allocate('f32', [tokens]);
+	const sources = [x, rstd, weight];
+	const y = recomputable(
+		context,
+		allocate(context, x.shape, x.tracked || weight.tracked), // [T, H]
+		sources,
+		(target) => backend.rmsNorm(target, rstd, x, weight, epsilon),
+	);
 	backend.rmsNorm(y, rstd, x, weight, epsilon);
 	record(context, {
 		name: 'rmsNorm',
 		output: y,
-		saved: [x, rstd, weight],
+		saved: sources,
 		backward: (gradients, dy) =>
 			backend.rmsNormBackward(
 				{ dx: gradients.into(x), dWeight: gradients.into(weight) },

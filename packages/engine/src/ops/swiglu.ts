@@ -1,3 +1,4 @@
+import { recomputable } from '../tensor/recompute.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
 import { expectShape, record } from './record.ts';
 
@@ -5,12 +6,18 @@ import { expectShape, record } from './record.ts';
 export function swiglu(context: Context, gate: Tensor, up: Tensor): Tensor {
 	const { backend, arena } = context;
 	expectShape('swiglu', 'up', up, gate.shape);
-	const y = allocate(context, gate.shape, gate.tracked || up.tracked); // [T, I]
+	const sources = [gate, up];
+	const y = recomputable(
+		context,
+		allocate(context, gate.shape, gate.tracked || up.tracked), // [T, I]
+		sources,
+		(target) => backend.swiglu(target, gate, up),
+	);
 	backend.swiglu(y, gate, up);
 	return record(context, {
 		name: 'swiglu',
 		output: y,
-		saved: [gate, up],
+		saved: sources,
 		backward: (gradients, dy) => {
 			const dGate = arena.allocate('f32', gate.shape);
 			const dUp = arena.allocate('f32', up.shape);

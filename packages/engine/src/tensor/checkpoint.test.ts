@@ -71,7 +71,7 @@ describe('a checkpointed pass', () => {
 
 	test('keeps only the inputs of its blocks, and computes each block once more', () => {
 		expect(checkpointed.between).toBe(3);
-		expect(plain.between).toBeGreaterThan(6);
+		expect(plain.between).toBeGreaterThan(checkpointed.between);
 		expect([plain.again, checkpointed.again]).toEqual([0, 3]);
 	});
 

@@ -1,6 +1,7 @@
 import type { Backend, DataType, Precision, View } from '../backends/contract.ts';
 import { allocateTogether } from './allocate-together.ts';
 import type { Arena } from './arena.ts';
+import type { Recipe } from './recompute.ts';
 import type { Tape } from './tape.ts';
 
 /** A view that autodiff knows: its identity is what gradients are collected under. */
@@ -9,6 +10,8 @@ export interface Tensor extends View {
 	readonly tracked: boolean;
 	/** Where the gradient of a trainable parameter adds up over a step; undefined for everything else. */
 	readonly gradient: View | undefined;
+	/** How to make it again, where that is cheaper than to keep it for the backward pass. */
+	readonly recipe?: Recipe;
 }
 
 /** What a forward pass needs to know of its surroundings. Plain values; a model never reads configuration. */

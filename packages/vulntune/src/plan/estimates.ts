@@ -24,8 +24,8 @@ export interface MemorySettings {
 
 /**
  * Memory of a run: the base; parameter, gradient and two moments of everything trained; and the activations that a
- * backward pass needs (per block: the input, two norms, q, k, v, attention's output, the middle, gate, up and their
- * product, all fp32), of one block only with checkpointing.
+ * backward pass needs (per block: the input, q, k, v, attention's output, the middle, gate and up, all fp32; norms and
+ * the product of gate and up are made again), of one block only with checkpointing.
  */
 export function estimateBytes(shape: DecoderShape, settings: MemorySettings) {
 	const linear = shape.matrices.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
@@ -35,7 +35,7 @@ export function estimateBytes(shape: DecoderShape, settings: MemorySettings) {
 		: linear * bytesPerWeight(settings.base) + dense * (settings.base === 'fp32' ? 4 : 2);
 	const trained = settings.trainable * 16;
 	const { hiddenSize, keyValueSize, intermediateSize, layers } = shape;
-	const perBlock = 6 * hiddenSize + 2 * keyValueSize + 3 * intermediateSize;
+	const perBlock = 4 * hiddenSize + 2 * keyValueSize + 2 * intermediateSize;
 	const kept = settings.checkpointing ? layers * hiddenSize + perBlock : layers * perBlock;
 	const activations = 4 * settings.tokens * kept;
 	return { base, trained, activations, total: base + trained + activations + PROCESS_BYTES };
