@@ -11,7 +11,8 @@ import { attentionCases } from './rows/attention.ts';
 import { gemmCases } from './rows/gemm.ts';
 import { kernelRows } from './rows/kernels.ts';
 import { otherCases } from './rows/others.ts';
-import { stepRows } from './steps/run-groups.ts';
+import { runSections } from './sections.ts';
+import { inReportOrder } from './targets.ts';
 
 async function bench(options: BenchOptions, log: (text: string) => void): Promise<BenchReport> {
 	const backend = createCpuBackend(options);
@@ -19,13 +20,13 @@ async function bench(options: BenchOptions, log: (text: string) => void): Promis
 	const machine = await describeMachine(options);
 	const peaks = openPeaks(options);
 	try {
-		const { rows, ...steps } = await stepRows(peaks, options, log);
+		const { rows, ...steps } = await runSections({ options, peaks, log });
 		log('measuring kernels');
 		const kernels: BenchRow[] = [];
 		for (const makeCases of [gemmCases, attentionCases, otherCases]) {
 			kernels.push(...kernelRows(makeCases(backend), peaks, options));
 		}
-		return { machine, rows: [...rows, ...kernels], ...steps };
+		return { machine, rows: inReportOrder([...rows, ...kernels]), ...steps };
 	} finally {
 		peaks.close();
 		backend.close();

@@ -6,8 +6,8 @@ export interface BenchOptions {
 	readonly json: boolean;
 	/** Whether a row of this name is wanted; rows that are `optional` only where a pattern names them. */
 	readonly wants: (name: string, optional?: boolean) => boolean;
-	/** Whether a setting of another program is wanted, by its name. */
-	readonly wantsPeer: (name: string) => boolean;
+	/** Whether a setting of another program is wanted, by its name; `optional` as for rows. */
+	readonly wantsPeer: (name: string, optional?: boolean) => boolean;
 	readonly rounds: number;
 	readonly isa: string;
 	readonly threads: number;
@@ -67,6 +67,12 @@ function nameFilter(text: string | undefined): BenchOptions['wants'] {
 		if (without.some((expression) => expression.test(name))) return false;
 		return within.length === 0 ? !optional : within.some((expression) => expression.test(name));
 	};
+}
+
+/** Whether a pattern is the whole name; * stands for anything. */
+export function matchesPattern(name: string, pattern: string): boolean {
+	const found = expressionOf(pattern).exec(name);
+	return found?.[0] === name;
 }
 
 function expressionOf(pattern: string): RegExp {

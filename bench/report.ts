@@ -1,7 +1,7 @@
 import { textTable } from 'vulntune';
 import type { Machine } from './machine.ts';
 import type { BenchRow } from './row.ts';
-import type { PeerFigure, StepShares } from './steps/run-groups.ts';
+import type { PeerFigure, StepShares } from './section.ts';
 
 export interface BenchReport {
 	readonly machine: Machine;
@@ -47,8 +47,9 @@ function rowsText(rows: readonly BenchRow[]): string {
 		row.target ?? '',
 		row.met === null ? '' : row.met ? 'yes' : 'no',
 	]);
-	const notes = [...absent].map((reason) => `no peer: ${reason}`);
-	return [textTable([head, ...lines]), ...notes].join('\n');
+	const reasons = [...absent].map((reason) => `no peer: ${reason}`);
+	const notes = rows.flatMap(({ name, note }) => (note === undefined ? [] : [`${name}: ${note}`]));
+	return [textTable([head, ...lines]), ...reasons, ...notes].join('\n');
 }
 
 function peersText(peers: readonly PeerFigure[]): string {

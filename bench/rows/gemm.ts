@@ -1,5 +1,4 @@
 import type { Backend, Precision } from '@vulntune/engine';
-import type { Condition } from '../row.ts';
 import { largerShapes, linearShapes, type ModelShape, smolLm135m } from '../shapes.ts';
 import { tensorsOn, type WeightType } from '../tensors.ts';
 import type { KernelCase } from './kernels.ts';
@@ -38,13 +37,10 @@ function gemmCase(
 ): KernelCase {
 	const [outputs, inputs] = size;
 	const precision = precisionOf[type];
-	const atLeast = tokens < 256 ? 0.7 : 0.8;
-	const target: Condition[] = [{ of: 'limit', atLeast: type === 'f32' ? 0.75 : atLeast }];
 	return {
 		name: `gemm-${shape.name}-${type}-${direction}-${outputs}x${inputs}-m${tokens}`,
 		optional: shape !== smolLm135m || !USUAL_TOKENS.includes(tokens),
 		work: { operations: 2 * tokens * outputs * inputs, precision },
-		target,
 		prepare() {
 			const tensors = tensorsOn(backend);
 			const weight = tensors.weight(type, size); // [N, K]

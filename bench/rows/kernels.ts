@@ -2,7 +2,7 @@ import type { Precision } from '@vulntune/engine';
 import type { Peaks } from '../machine.ts';
 import { createBench } from '../measure.ts';
 import type { BenchOptions } from '../options.ts';
-import { type BenchRow, benchRow, type Condition } from '../row.ts';
+import { type BenchRow, benchRow } from '../row.ts';
 
 /** One kernel at one shape. */
 export interface KernelCase {
@@ -11,7 +11,6 @@ export interface KernelCase {
 	readonly optional?: boolean;
 	/** What one call does: operations of a product, or bytes that a kernel must at least read and write. */
 	readonly work: { readonly operations: number; readonly precision: Precision } | { readonly bytes: number };
-	readonly target?: readonly Condition[];
 	/** Makes its tensors; called only if the case is wanted. */
 	prepare(): PreparedKernel;
 }
@@ -49,13 +48,12 @@ function groupRows(group: readonly KernelCase[], peaks: Peaks, rounds: number): 
 	}
 	const rates = bench.run(SECONDS_PER_ROUND * rounds * group.length, rounds);
 	for (const { free } of prepared) free();
-	return group.map(({ name, work, target = [] }) =>
+	return group.map(({ name, work }) =>
 		benchRow({
 			name,
 			value: rates.get(name)! / 1e9,
 			unit: 'precision' in work ? 'GFLOP/s' : 'GB/s',
 			limit: 'precision' in work ? rates.get(`peak ${work.precision}`)! / 1e9 : undefined,
-			target,
 		}),
 	);
 }

@@ -7,6 +7,7 @@ import { readOptions } from '../../bench/options.ts';
 import { benchRow } from '../../bench/row.ts';
 import { forwardOperationsPerToken, smolLm135m } from '../../bench/shapes.ts';
 import { startSteps } from '../../bench/steps/child.ts';
+import { inReportOrder, targetOf } from '../../bench/targets.ts';
 
 const main = path.resolve(import.meta.dirname, '../../bench/main.ts');
 
@@ -16,7 +17,7 @@ describe('a row', () => {
 	const ofPeer = { of: 'peer', atLeast: 2 } as const;
 
 	it('has its ratios to the limit and to the peer', () => {
-		const row = benchRow({ ...source, peer: { name: 'other', value: 20 }, target: [ofLimit, ofPeer] });
+		const row = benchRow({ ...source, peer: { name: 'other', value: 20 } }, [ofLimit, ofPeer]);
 		expect(row).toEqual({
 			...source,
 			ofLimit: 0.7,
@@ -29,14 +30,44 @@ describe('a row', () => {
 
 	it('is not met where one condition fails, and open where the peer is absent', () => {
 		const peerAbsent = 'it is not installed';
-		expect(benchRow({ ...source, peerAbsent, target: [ofLimit, ofPeer] })).toMatchObject({
+		expect(benchRow({ ...source, peerAbsent }, [ofLimit, ofPeer])).toMatchObject({
 			met: null,
 			peer: null,
 			peerAbsent,
 		});
-		expect(benchRow({ ...source, value: 69, peerAbsent, target: [ofLimit, ofPeer] }).met).toBe(false);
-		expect(benchRow({ ...source, target: [{ of: 'value', atMost: 60 }] }).met).toBe(false);
+		expect(benchRow({ ...source, value: 69, peerAbsent }, [ofLimit, ofPeer]).met).toBe(false);
+		expect(benchRow(source, [{ of: 'value', atMost: 60 }]).met).toBe(false);
 		expect(benchRow(source)).toMatchObject({ target: null, met: null });
+	});
+
+	it('is never above its limit: one that was measured lower was disturbed, and the row says so', () => {
+		const row = benchRow({ ...source, value: 104, note: 'in fp32' }, []);
+		expect([row.limit, row.ofLimit, row.note]).toEqual([
+			104,
+			1,
+			'in fp32; the limit was measured lower, at 100.0',
+		]);
+		expect(benchRow(source, [])).not.toHaveProperty('note');
+	});
+});
+
+describe('the targets', () => {
+	it('are found by the whole name, the first that fits', () => {
+		expect(targetOf('gemm-135m-nf4-forward-576x576-m128')).toEqual([{ of: 'limit', atLeast: 0.7 }]);
+		expect(targetOf('gemm-135m-nf4-forward-576x576-m1280')).toEqual([{ of: 'limit', atLeast: 0.8 }]);
+		expect(targetOf('gemm-135m-f32-forward-576x576-m128')).toEqual([{ of: 'limit', atLeast: 0.75 }]);
+		expect(targetOf('forward-135m-bf16-packed')).toEqual([{ of: 'limit', atLeast: 0.8 }]);
+		expect(targetOf('rope-queries')).toEqual([]);
+	});
+
+	it('order the rows: the agreed ones first, the others as they were measured', () => {
+		const names = ['rope', 'forward-135m-bf16', 'add', 'lora-step-135m-bf16-t512'];
+		expect(inReportOrder(names.map((name) => ({ name }))).map(({ name }) => name)).toEqual([
+			'lora-step-135m-bf16-t512',
+			'forward-135m-bf16',
+			'rope',
+			'add',
+		]);
 	});
 });
 

@@ -1,60 +1,21 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cpuFeatures } from '@vulntune/engine';
 import { interleave } from '../interleave.ts';
-import type { Peaks } from '../machine.ts';
 import type { BenchOptions } from '../options.ts';
-import type { BenchRow } from '../row.ts';
+import type { BenchContext, Section, SectionReport, StepShares } from '../section.ts';
 import { type StepProcess, type StepResult, startSteps } from './child.ts';
-import { type PeerStep, type StepGroup, stepGroups } from './groups.ts';
+import type { PeerStep, StepGroup } from './group.ts';
 import { pretrainedFolder, smolLmConfig } from './model.ts';
 import type { OwnStep } from './own.ts';
 
 const benchFolder = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Where the time of a step of ours goes. */
-export interface StepShares {
-	readonly name: string;
-	/** Share of the step's time in each kernel, by the backend's method; the largest first. */
-	readonly kernels: Readonly<Record<string, number>>;
-	readonly outside: number;
-}
-
-/** A peer of the run. */
-export interface PeerFigure {
-	readonly name: string;
-	readonly tokensPerSecond: number;
-	readonly peakBytes: number;
-	readonly description: unknown;
-}
-
-export interface StepReport {
-	readonly rows: readonly BenchRow[];
-	readonly steps: readonly StepShares[];
-	readonly peers: readonly PeerFigure[];
-	/** What our steps ran on. */
-	readonly inputs: unknown;
-}
-
-/** Runs the groups of which a row is wanted, one after the other; within a group all steps take turns. */
-export async function stepRows(
-	peaks: Peaks,
-	options: BenchOptions,
-	log: (text: string) => void,
-): Promise<StepReport> {
-	const rows: BenchRow[] = [];
-	const steps = new Map<string, StepShares>();
-	const peers: PeerFigure[] = [];
-	let inputs: unknown;
-	for (const group of stepGroups) {
-		if (!group.rowNames.some((name) => options.wants(name))) continue;
-		const report = await runGroup(group, peaks, options, log);
-		rows.push(...report.rows.filter(({ name }) => options.wants(name)));
-		for (const shares of report.steps) steps.set(shares.name, shares);
-		peers.push(...report.peers);
-		inputs = report.inputs;
-	}
-	return { rows, steps: [...steps.values()], peers, inputs };
+/** A group as a section of the bench: within it all steps take turns. */
+export function stepSection(group: StepGroup): Section {
+	const { rowNames, optional = false } = group;
+	return { rowNames, optional, run: (context) => runGroup(group, context) };
 }
 
 interface Running {
@@ -63,21 +24,17 @@ interface Running {
 	readonly results: StepResult[];
 }
 
-async function runGroup(
-	group: StepGroup,
-	peaks: Peaks,
-	options: BenchOptions,
-	log: (text: string) => void,
-): Promise<StepReport> {
+async function runGroup(group: StepGroup, { options, peaks, log }: BenchContext): Promise<SectionReport> {
 	const own: Running[] = [];
 	const peers: Running[] = [];
 	try {
 		for (const [name, settings] of Object.entries(group.own)) {
+			log(`starting ${name}`);
 			const started = await startOwn({ ...settings, ...surroundings(options) });
 			if ('skipped' in started) throw new Error(`${name}: ${started.skipped}`);
 			own.push({ name, process: started, results: [] });
 		}
-		const { running, absent } = await startPeers(group, options, log);
+		const { running, absent, note } = await startPeers(group, options, log);
 		peers.push(...running);
 
 		const measured = [...own, ...peers].map(({ name, process, results }) => ({
@@ -89,9 +46,11 @@ async function runGroup(
 			},
 		}));
 		const peak = { name: 'peak', measure: () => peaks.rate('bf16') };
-		const medians = await interleave([peak, ...measured], options.rounds, (round) =>
-			log(`${group.rowNames[0]}: round ${round} of ${options.rounds}`),
+		const rounds = Math.min(options.rounds, group.maxRounds ?? options.rounds);
+		const medians = await interleave([peak, ...measured], rounds, (round) =>
+			log(`${group.rowNames[0]}: round ${round} of ${rounds}`),
 		);
+		const ownStep = (key: string) => own.find(({ name }) => name === key)!;
 		const peerFigures = peers.map(({ name, process, results }) => ({
 			name,
 			tokensPerSecond: medians.get(name)!,
@@ -101,9 +60,11 @@ async function runGroup(
 		return {
 			rows: group.rows({
 				speed: (key) => medians.get(key)!,
-				results: (key) => own.find(({ name }) => name === key)!.results,
+				results: (key) => ownStep(key).results,
+				description: (key) => ownStep(key).process.description,
 				peers: peerFigures.map(({ name, tokensPerSecond: speed, peakBytes }) => ({ name, speed, peakBytes })),
 				peerAbsent: absent,
+				peerNote: note,
 				peak: medians.get('peak')!,
 			}),
 			steps: own.map(({ name, results }) => sharesOf(name, results)),
@@ -131,18 +92,34 @@ function startOwn(step: OwnStep) {
 	return startSteps(process.execPath, [path.join(benchFolder, 'steps', 'own.ts'), JSON.stringify(step)]);
 }
 
+interface StartedPeers {
+	readonly running: Running[];
+	/** Why there are none. */
+	readonly absent: string | undefined;
+	/** Why some are not there. */
+	readonly note: string | undefined;
+}
+
 /** Those of a group's peers that run here, and why the others don't. */
 async function startPeers(
 	group: StepGroup,
 	options: BenchOptions,
 	log: (text: string) => void,
-): Promise<{ readonly running: Running[]; readonly absent: string | undefined }> {
+): Promise<StartedPeers> {
 	const python = process.env.VULNTUNE_PYTHON;
-	if (python === undefined) return { running: [], absent: 'VULNTUNE_PYTHON is not set' };
+	if (group.peers.length === 0) return { running: [], absent: undefined, note: undefined };
+	if (python === undefined) {
+		return { running: [], absent: 'VULNTUNE_PYTHON is not set', note: undefined };
+	}
 	const running: Running[] = [];
+	const emulates = !hasBf16Instructions();
+	const emulated = group.peers.some(
+		({ name, needsBf16 }) => needsBf16 && emulates && !options.wantsPeer(name, true),
+	);
 	let absent: string | undefined;
-	for (const peer of group.peers.filter(({ name }) => options.wantsPeer(name))) {
-		log(`starting ${peer.name}, ${peer.batch} x ${peer.length} tokens`);
+	for (const peer of group.peers) {
+		if (!options.wantsPeer(peer.name, peer.needsBf16 && emulates)) continue;
+		log(`starting ${peer.name}`);
 		const started = await startPeer(python, peer, options.threads);
 		if ('skipped' in started) {
 			log(`${peer.name}: skipped, ${started.skipped}`);
@@ -151,12 +128,21 @@ async function startPeers(
 			running.push({ name: peer.name, process: started, results: [] });
 		}
 	}
-	return { running, absent: absent ?? 'none was asked for' };
+	return {
+		running,
+		absent: absent ?? 'none was asked for',
+		note: emulated ? 'this machine has no bf16 instructions: the peers compute in fp32' : undefined,
+	};
+}
+
+/** PyTorch in bf16 is many times slower than in fp32 where the instructions must be emulated. */
+function hasBf16Instructions(): boolean {
+	return cpuFeatures().instructionSets.some(({ name, supported }) => name === 'avx512bf16' && supported);
 }
 
 function startPeer(python: string, peer: PeerStep, threads: number) {
-	const given = { ...peer, threads, config: smolLmConfig, folder: pretrainedFolder() ?? null };
-	return startSteps(python, [path.join(benchFolder, 'peers', 'llama.py'), JSON.stringify(given)]);
+	const given = { ...peer.settings, threads, config: smolLmConfig, folder: pretrainedFolder() ?? null };
+	return startSteps(python, [path.join(benchFolder, 'peers', peer.script), JSON.stringify(given)]);
 }
 
 function sharesOf(name: string, results: readonly StepResult[]): StepShares {
