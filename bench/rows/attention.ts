@@ -36,7 +36,7 @@ function attentionCase(
 			const tensors = tensorsOn(backend);
 			const tokens = lengths.reduce((sum, length) => sum + length, 0);
 			const starts = [0, ...lengths.map((_, i) => lengths.slice(0, i + 1).reduce((a, b) => a + b, 0))];
-			const segmentStarts = tensors.integers(Int32Array.from(starts));
+			const segments = { starts: tensors.integers(Int32Array.from(starts)), longest: Math.max(...lengths) };
 			const wide = (): View => tensors.random(tokens, heads * headDim); // [T, heads × D]
 			const narrow = (): View => tensors.random(tokens, keyValueHeads * headDim); // [T, keyValueHeads × D]
 			const [q, out, dOut, dq] = [wide(), wide(), wide(), wide()];
@@ -48,11 +48,10 @@ function attentionCase(
 				headDim,
 				causal: true,
 				scale: 1 / Math.sqrt(headDim),
-				longestSegment: Math.max(...lengths),
 			};
-			const forward = () => backend.attention(out, logSumExp, q, k, v, segmentStarts, shape);
+			const forward = () => backend.attention(out, logSumExp, q, k, v, segments, shape);
 			forward();
-			const saved = { q, k, v, out, logSumExp, segmentStarts };
+			const saved = { q, k, v, out, logSumExp, segments };
 			const backward = () => backend.attentionBackward({ dq, dk, dv }, saved, dOut, shape);
 			return { run: direction === 'forward' ? forward : backward, free: tensors.free };
 		},

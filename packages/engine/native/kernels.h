@@ -58,12 +58,13 @@
 		int64_t heads, int64_t headDim, bool inverse))                                                     \
 	KERNEL(void, attention,                                                                                \
 		(Pool& pool, float* out, float* logSumExp, const float* q, const float* k, const float* v, const   \
-		int32_t* segmentStarts, int64_t segments, int64_t heads, int64_t keyValueHeads, int64_t headDim,   \
-		bool causal, float scale))                                                                         \
+		int32_t* segmentStarts, const int32_t* segmentParents, int64_t segments, int64_t heads, int64_t    \
+		keyValueHeads, int64_t headDim, bool causal, float scale))                                         \
 	KERNEL(void, attentionBackward,                                                                        \
 		(Pool& pool, float* dq, float* dk, float* dv, const float* q, const float* k, const float* v,      \
-		const float* out, const float* logSumExp, const float* dOut, const int32_t* segmentStarts, int64_t \
-		segments, int64_t heads, int64_t keyValueHeads, int64_t headDim, bool causal, float scale))
+		const float* out, const float* logSumExp, const float* dOut, const int32_t* segmentStarts, const   \
+		int32_t* segmentParents, int64_t segments, int64_t heads, int64_t keyValueHeads, int64_t headDim,  \
+		bool causal, float scale))
 
 #define VULNTUNE_ACTIVATION_KERNELS(KERNEL)                                                          \
 	KERNEL(void, swiglu, (Pool& pool, float* y, const float* gate, const float* up, int64_t length)) \
@@ -87,12 +88,14 @@
 	KERNEL(void, scatterAddRows,                                                                           \
 		(Pool& pool, float* table, const float* y, const int32_t* rows, int64_t count, int64_t width))     \
 	KERNEL(void, meanOfRows,                                                                               \
-		(Pool& pool, float* y, const float* x, const int32_t* ranges, int64_t functions, int64_t width))   \
+		(Pool& pool, float* y, const float* x, const int32_t* ranges, int64_t functions, int64_t           \
+		rangesPerFunction, int64_t width))                                                                 \
 	KERNEL(void, meanOfRowsBackward,                                                                       \
-		(Pool& pool, float* dx, const float* dy, const int32_t* ranges, int64_t functions, int64_t width)) \
+		(Pool& pool, float* dx, const float* dy, const int32_t* ranges, int64_t functions, int64_t         \
+		rangesPerFunction, int64_t width))                                                                 \
 	KERNEL(void, maxOfRows,                                                                                \
 		(Pool& pool, float* y, int32_t* argmax, const float* x, const int32_t* ranges, int64_t functions,  \
-		int64_t width))                                                                                    \
+		int64_t rangesPerFunction, int64_t width))                                                         \
 	KERNEL(void, maxOfRowsBackward,                                                                        \
 		(Pool& pool, float* dx, const float* dy, const int32_t* argmax, int64_t functions, int64_t width))
 

@@ -1,6 +1,6 @@
-// Attention within segments, forward: softmax(scale · q · kᵀ) · v with an online softmax over tiles of keys (Milakov &
-// Gimelshein 2018; Dao et al. 2022). A segment's result depends on nothing but its own rows: tiles are counted from its
-// start.
+// Attention within segments and to their prefixes, forward: softmax(scale · q · kᵀ) · v with an online softmax over tiles of
+// keys (Milakov & Gimelshein 2018; Dao et al. 2022). A segment's result depends on nothing but the rows it sees: tiles are
+// counted from the start of its prefix, so that it is the same to the bit where prefix and segment lie in one stretch.
 #pragma once
 #include "attentionTile.h"
 
@@ -11,7 +11,7 @@ inline int64_t forwardScratch(const AttentionSizes& sizes) {
 	return (2 * sizes.headDim + keysPerTile) * sizes.lanesPerTile();
 }
 
-// `q` and `out` point to the segment's first row, `k` and `v` also to the key/value head; logSumExp to its first row.
+// `q`, `out` and logSumExp point to the segment's first row, `k` and `v` to the pack's and to the key/value head.
 template <int Vectors>
 inline void attendTile(
 	const AttentionSizes& sizes,
@@ -42,7 +42,10 @@ inline void attendTile(
 	const int64_t keysSeen = tile.keysSeen(sizes.causal);
 	for (int64_t first = 0; first < keysSeen; first += keysPerTile) {
 		const int64_t keys = minimum(keysPerTile, keysSeen - first);
-		multiply<Vectors, false>(keys, k + first * stride, stride, queries, lanes, headDim, scores, lanes, false);
+		tile.forKeyRows(first, keys, [&](int64_t at, int64_t count, int64_t row) {
+			float* to = scores + at * lanes;
+			multiply<Vectors, false>(count, k + row * stride, stride, queries, lanes, headDim, to, lanes, false);
+		});
 		if (first + keys > tile.keysSeenByAll(sizes.causal)) hideLaterKeys<Vectors>(scores, tile, first, keys);
 		vf shrink[Vectors];
 		UNROLL for (int j = 0; j < Vectors; j++) {
@@ -67,7 +70,12 @@ inline void attendTile(
 				}
 			}
 		}
-		multiply<Vectors, true>(headDim, v + first * stride, stride, scores, lanes, keys, outputs, lanes, first > 0);
+		tile.forKeyRows(first, keys, [&](int64_t at, int64_t count, int64_t row) {
+			const float* weights = scores + at * lanes;
+			const bool isLater = first + at > 0;
+			multiply<Vectors, true>(
+				headDim, v + row * stride, stride, weights, lanes, count, outputs, lanes, isLater);
+		});
 	}
 	for (int j = 0; j < Vectors; j++) {
 		float* to = out + tile.positions[j] * sizes.queryStride() + tile.heads[j] * headDim;
@@ -89,38 +97,40 @@ static void attention(
 	const float* k,
 	const float* v,
 	const int32_t* segmentStarts,
-	int64_t segments,
+	const int32_t* segmentParents,
+	int64_t count,
 	int64_t heads,
 	int64_t keyValueHeads,
 	int64_t headDim,
 	bool causal,
 	float scale) {
 	const AttentionSizes sizes = {heads, keyValueHeads, headDim, causal, scale};
-	pool.reserve((segments + 1) * sizeof(int64_t), forwardScratch(sizes) * sizeof(float));
+	const Segments segments = {segmentStarts, segmentParents, count};
+	pool.reserve((count + 1) * sizeof(int64_t), forwardScratch(sizes) * sizeof(float));
 	const auto tilesOf = [&](int64_t length) { return divideUp(sizes.queryVectors(length), sizes.vectorsPerTile()); };
 	int64_t* tilesBefore = static_cast<int64_t*>(pool.shared());
 	tilesBefore[0] = 0;
-	for (int64_t s = 0; s < segments; s++) {
-		tilesBefore[s + 1] = tilesBefore[s] + keyValueHeads * tilesOf(segmentStarts[s + 1] - segmentStarts[s]);
+	for (int64_t s = 0; s < count; s++) {
+		tilesBefore[s + 1] = tilesBefore[s] + keyValueHeads * tilesOf(segments.lengthOf(s));
 	}
-	pool.run(tilesBefore[segments], [&](int64_t task, int thread) {
-		const int64_t segment = lastAtMost(tilesBefore, segments, task);
-		const int64_t start = segmentStarts[segment];
-		const int64_t length = segmentStarts[segment + 1] - start;
-		const int64_t tiles = tilesOf(length);
-		const int64_t keyValueHead = (task - tilesBefore[segment]) / tiles;
+	pool.run(tilesBefore[count], [&](int64_t task, int thread) {
+		const int64_t s = lastAtMost(tilesBefore, count, task);
+		const Segment segment = segments.at(s);
+		const int64_t tiles = tilesOf(segment.length);
+		const int64_t keyValueHead = (task - tilesBefore[s]) / tiles;
 		// The last tiles see the most keys, so they come first.
-		const int64_t index = tiles - 1 - (task - tilesBefore[segment]) % tiles;
+		const int64_t index = tiles - 1 - (task - tilesBefore[s]) % tiles;
 		const QueryTile tile = makeTile(
-			sizes, length, keyValueHead, index * sizes.vectorsPerTile(), sizes.queryVectors(length));
-		float* outputs = out + start * sizes.queryStride();
-		float* logs = logSumExp + start * heads;
-		const float* queries = q + start * sizes.queryStride();
-		const int64_t keyOffset = start * sizes.keyStride() + keyValueHead * headDim;
+			sizes, segment, keyValueHead, index * sizes.vectorsPerTile(), sizes.queryVectors(segment.length));
+		float* outputs = out + segment.start * sizes.queryStride();
+		float* logs = logSumExp + segment.start * heads;
+		const float* queries = q + segment.start * sizes.queryStride();
+		const float* keys = k + keyValueHead * headDim;
+		const float* values = v + keyValueHead * headDim;
 		float* scratch = static_cast<float*>(pool.local(thread));
-		if (tile.vectors == 1) attendTile<1>(sizes, tile, outputs, logs, queries, k + keyOffset, v + keyOffset, scratch);
-		if (tile.vectors == 2) attendTile<2>(sizes, tile, outputs, logs, queries, k + keyOffset, v + keyOffset, scratch);
-		if (tile.vectors == 3) attendTile<3>(sizes, tile, outputs, logs, queries, k + keyOffset, v + keyOffset, scratch);
+		if (tile.vectors == 1) attendTile<1>(sizes, tile, outputs, logs, queries, keys, values, scratch);
+		if (tile.vectors == 2) attendTile<2>(sizes, tile, outputs, logs, queries, keys, values, scratch);
+		if (tile.vectors == 3) attendTile<3>(sizes, tile, outputs, logs, queries, keys, values, scratch);
 	});
 }
 

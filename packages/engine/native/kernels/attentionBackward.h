@@ -1,37 +1,83 @@
-// Gradients of attention within segments. With P = exp(scale · q · kᵀ - logSumExp) made again tile by tile and
+// Gradients of attention within segments and to their prefixes. With P = exp(scale · q · kᵀ - logSumExp) made again tile by tile and
 // delta = Σ_d dOut · out: dS = P · (dOut · vᵀ - delta), dQ = scale · dS · k, dK = scale · dSᵀ · q, dV = Pᵀ · dOut
 // (Dao et al. 2022, appendix B.4).
 //
-// A task is a chunk of a segment's queries for one key/value head; it writes its rows of dQ and a partial sum of dK and
-// dV of its own. Partial sums are then added in the order of the chunks. How a segment is cut into chunks depends on
-// its length alone.
+// A family is a segment without a parent and its children: one stretch of rows, in which all its queries find their keys. A
+// task is a chunk of a family's queries for one key/value head; it writes its rows of dQ and a partial sum of dK and dV of
+// its own. Partial sums are then added in the order of the chunks. How a family is cut into chunks depends on its lengths
+// alone.
 #pragma once
 #include "attentionTile.h"
 
 namespace vulntune::ISA {
-
-// One segment and key/value head: its chunks are tasks in a row, its partial sums [chunks, length, 2, paddedDim].
-struct BackwardItem {
-	int64_t start;
-	int64_t length;
-	int64_t keyValueHead;
-	int64_t chunks;
-	float* partialSums;
-};
 
 constexpr int64_t positionsPerChunk = 256;
 constexpr int64_t largestChunks = 8;
 // Partial sums held at a time, unless those of one item are more: 16 MiB.
 constexpr int64_t partialSumFloats = int64_t{4} << 20;
 
-inline int64_t chunksOf(int64_t length) { return minimum(largestChunks, divideUp(length, positionsPerChunk)); }
+// The rows [start, start + length) of the segments [firstSegment, endSegment).
+struct Family {
+	int64_t firstSegment;
+	int64_t endSegment;
+	int64_t start;
+	int64_t length;
+	int64_t chunks;
+	// Blocks of W positions of a segment in each chunk but the last.
+	int64_t blocksPerChunk;
 
-// Blocks of W positions in each chunk of a segment but the last.
-inline int64_t blocksPerChunk(int64_t length) { return divideUp(divideUp(length, W), chunksOf(length)); }
+	int64_t partialSumFloats(const AttentionSizes& sizes) const { return chunks * length * 2 * sizes.paddedDim(); }
+};
 
-// Keys that the queries of a chunk see.
-inline int64_t keysOfChunk(int64_t length, int64_t chunk, bool causal) {
-	return causal ? minimum(length, (chunk + 1) * blocksPerChunk(length) * W) : length;
+inline Family makeFamily(const Segments& segments, int64_t firstSegment) {
+	Family family = {firstSegment, firstSegment + 1, segments.starts[firstSegment], 0, 0, 0};
+	int64_t blocks = divideUp(segments.lengthOf(firstSegment), W);
+	while (family.endSegment < segments.count && segments.hasParent(family.endSegment)) {
+		blocks += divideUp(segments.lengthOf(family.endSegment), W);
+		family.endSegment++;
+	}
+	family.length = segments.starts[family.endSegment] - family.start;
+	if (family.length == 0) return family;
+	family.blocksPerChunk = divideUp(blocks, minimum(largestChunks, divideUp(family.length, positionsPerChunk)));
+	family.chunks = divideUp(blocks, family.blocksPerChunk);
+	return family;
+}
+
+// One family and key/value head: its chunks are tasks in a row, its partial sums [chunks, length, 2, paddedDim].
+struct BackwardItem {
+	Family family;
+	int64_t keyValueHead;
+	float* partialSums;
+	// The first rows of the family, of which a chunk's queries see some and none after them.
+	int64_t rowsSeen[largestChunks];
+};
+
+// Calls body(segment, fromBlock, endBlock) for the segments that a chunk has blocks of queries of.
+template <typename Body>
+inline void forBlocksOfChunk(const Segments& segments, const Family& family, int64_t chunk, Body&& body) {
+	// Counted from the start of a segment.
+	int64_t from = chunk * family.blocksPerChunk;
+	int64_t end = from + family.blocksPerChunk;
+	for (int64_t s = family.firstSegment; s < family.endSegment && end > 0; s++) {
+		const Segment segment = segments.at(s);
+		const int64_t blocks = divideUp(segment.length, W);
+		if (from < blocks) body(segment, maximum<int64_t>(0, from), minimum(end, blocks));
+		from -= blocks;
+		end -= blocks;
+	}
+}
+
+inline BackwardItem makeItem(
+	const Segments& segments, const Family& family, int64_t keyValueHead, bool causal, float* partialSums) {
+	BackwardItem item = {family, keyValueHead, partialSums, {}};
+	for (int64_t chunk = 0; chunk < family.chunks; chunk++) {
+		item.rowsSeen[chunk] = causal ? 0 : family.length;
+		forBlocksOfChunk(segments, family, chunk, [&](const Segment& segment, int64_t, int64_t endBlock) {
+			const int64_t last = segment.start - family.start + minimum(segment.length, endBlock * W);
+			item.rowsSeen[chunk] = maximum(item.rowsSeen[chunk], last);
+		});
+	}
+	return item;
 }
 
 inline int64_t backwardScratch(const AttentionSizes& sizes) {
@@ -95,7 +141,7 @@ inline void addProduct(
 	}
 }
 
-// The pointers point to the item's segment, those of keys and values also to its head; `partialSums` to the chunk's.
+// The pointers of keys and values point to the item's head; `partialSums` to the chunk's, its row 0 to that of the pack.
 template <int Vectors>
 inline void attendTileBackward(
 	const AttentionSizes& sizes,
@@ -117,7 +163,8 @@ inline void attendTileBackward(
 	vf delta[Vectors];
 	vf logs[Vectors];
 	for (int j = 0; j < Vectors; j++) {
-		const int64_t offset = tile.positions[j] * sizes.queryStride() + tile.heads[j] * headDim;
+		const int64_t firstRow = tile.segment.start + tile.positions[j];
+		const int64_t offset = firstRow * sizes.queryStride() + tile.heads[j] * headDim;
 		const int64_t rowStride = sizes.queryStride();
 		const int live = tile.lanes(j);
 		rowsToLanes(queries + j * W, lanes, at.q + offset, rowStride, live, headDim, sizes.scale * log2OfE);
@@ -131,7 +178,7 @@ inline void attendTileBackward(
 		float logSumExp[W];
 		for (int lane = 0; lane < W; lane++) {
 			logSumExp[lane] = lane < live
-				? at.logSumExp[(tile.positions[j] + lane) * sizes.heads + tile.heads[j]] * log2OfE
+				? at.logSumExp[(firstRow + lane) * sizes.heads + tile.heads[j]] * log2OfE
 				: __builtin_inff();
 		}
 		logs[j] = load(logSumExp);
@@ -139,11 +186,14 @@ inline void attendTileBackward(
 	const int64_t keysSeen = tile.keysSeen(sizes.causal);
 	for (int64_t first = 0; first < keysSeen; first += keysPerTile) {
 		const int64_t keys = minimum(keysPerTile, keysSeen - first);
-		const float* k = at.k + first * stride;
-		const float* v = at.v + first * stride;
-		multiply<Vectors, false>(keys, k, stride, queries, lanes, headDim, weights, lanes, false);
+		tile.forKeyRows(first, keys, [&](int64_t begin, int64_t count, int64_t row) {
+			const int64_t to = begin * lanes;
+			const float* k = at.k + row * stride;
+			const float* v = at.v + row * stride;
+			multiply<Vectors, false>(count, k, stride, queries, lanes, headDim, weights + to, lanes, false);
+			multiply<Vectors, false>(count, v, stride, dOutputs, lanes, headDim, dScores + to, lanes, false);
+		});
 		if (first + keys > tile.keysSeenByAll(sizes.causal)) hideLaterKeys<Vectors>(weights, tile, first, keys);
-		multiply<Vectors, false>(keys, v, stride, dOutputs, lanes, headDim, dScores, lanes, false);
 		for (int64_t row = 0; row < keys; row++) {
 			UNROLL for (int j = 0; j < Vectors; j++) {
 				const int64_t i = row * lanes + j * W;
@@ -152,13 +202,20 @@ inline void attendTileBackward(
 				store(dScores + i, weight * (load(dScores + i) - delta[j]));
 			}
 		}
-		multiply<Vectors, true>(headDim, k, stride, dScores, lanes, keys, dQueries, lanes, first > 0);
-		float* sums = partialSums + first * 2 * padded;
-		addProduct(keys, dScores, lanes, queryRows, padded, sums, 2 * padded);
-		addProduct(keys, weights, lanes, dOutputRows, padded, sums + padded, 2 * padded);
+		tile.forKeyRows(first, keys, [&](int64_t begin, int64_t count, int64_t row) {
+			const float* dScoresOfRun = dScores + begin * lanes;
+			const float* weightsOfRun = weights + begin * lanes;
+			const bool isLater = first + begin > 0;
+			multiply<Vectors, true>(
+				headDim, at.k + row * stride, stride, dScoresOfRun, lanes, count, dQueries, lanes, isLater);
+			float* sums = partialSums + row * 2 * padded;
+			addProduct(count, dScoresOfRun, lanes, queryRows, padded, sums, 2 * padded);
+			addProduct(count, weightsOfRun, lanes, dOutputRows, padded, sums + padded, 2 * padded);
+		});
 	}
 	for (int j = 0; j < Vectors; j++) {
-		float* to = at.dq + tile.positions[j] * sizes.queryStride() + tile.heads[j] * headDim;
+		const int64_t firstRow = tile.segment.start + tile.positions[j];
+		float* to = at.dq + firstRow * sizes.queryStride() + tile.heads[j] * headDim;
 		lanesToRows(
 			to, sizes.queryStride(), dQueries + j * W, lanes, tile.lanes(j), headDim, splat(sizes.scale));
 	}
@@ -166,49 +223,44 @@ inline void attendTileBackward(
 
 inline void attendChunkBackward(
 	const AttentionSizes& sizes,
+	const Segments& segments,
 	const BackwardItem& item,
 	int64_t chunk,
 	const BackwardPointers& all,
 	float* scratch) {
-	const int64_t queryOffset = item.start * sizes.queryStride();
-	const int64_t keyOffset = item.start * sizes.keyStride() + item.keyValueHead * sizes.headDim;
-	const BackwardPointers at = {
-		all.dq + queryOffset,
-		all.dk + keyOffset,
-		all.dv + keyOffset,
-		all.q + queryOffset,
-		all.k + keyOffset,
-		all.v + keyOffset,
-		all.out + queryOffset,
-		all.logSumExp + item.start * sizes.heads,
-		all.dOut + queryOffset,
-	};
+	const Family& family = item.family;
+	BackwardPointers at = all;
+	at.k += item.keyValueHead * sizes.headDim;
+	at.v += item.keyValueHead * sizes.headDim;
 	const int64_t rowFloats = 2 * sizes.paddedDim();
-	float* sums = item.partialSums + chunk * item.length * rowFloats;
-	memset(sums, 0, keysOfChunk(item.length, chunk, sizes.causal) * rowFloats * sizeof(float));
-	const int64_t step = blocksPerChunk(item.length) * sizes.group();
-	const int64_t end = minimum((chunk + 1) * step, sizes.queryVectors(item.length));
-	for (int64_t vector = chunk * step; vector < end; vector += sizes.vectorsPerTile()) {
-		const QueryTile tile = makeTile(sizes, item.length, item.keyValueHead, vector, end);
-		if (tile.vectors == 1) attendTileBackward<1>(sizes, tile, at, sums, scratch);
-		if (tile.vectors == 2) attendTileBackward<2>(sizes, tile, at, sums, scratch);
-		if (tile.vectors == 3) attendTileBackward<3>(sizes, tile, at, sums, scratch);
-	}
+	float* sums = item.partialSums + chunk * family.length * rowFloats;
+	memset(sums, 0, item.rowsSeen[chunk] * rowFloats * sizeof(float));
+	float* sumsOfPack = sums - family.start * rowFloats;
+	forBlocksOfChunk(segments, family, chunk, [&](const Segment& segment, int64_t fromBlock, int64_t endBlock) {
+		const int64_t end = endBlock * sizes.group();
+		for (int64_t vector = fromBlock * sizes.group(); vector < end; vector += sizes.vectorsPerTile()) {
+			const QueryTile tile = makeTile(sizes, segment, item.keyValueHead, vector, end);
+			if (tile.vectors == 1) attendTileBackward<1>(sizes, tile, at, sumsOfPack, scratch);
+			if (tile.vectors == 2) attendTileBackward<2>(sizes, tile, at, sumsOfPack, scratch);
+			if (tile.vectors == 3) attendTileBackward<3>(sizes, tile, at, sumsOfPack, scratch);
+		}
+	});
 }
 
-// dK and dV of the keys [begin, end) of an item: the partial sums of the chunks that saw them, in order.
+// dK and dV of the rows [begin, end) of an item's family: the partial sums of the chunks that saw them, in order.
 inline void addPartialSums(
 	const AttentionSizes& sizes, const BackwardItem& item, int64_t begin, int64_t end, float* dk, float* dv) {
 	const int64_t padded = sizes.paddedDim();
+	const Family& family = item.family;
 	for (int64_t key = begin; key < end; key++) {
-		const int64_t to = (item.start + key) * sizes.keyStride() + item.keyValueHead * sizes.headDim;
+		const int64_t to = (family.start + key) * sizes.keyStride() + item.keyValueHead * sizes.headDim;
 		int64_t firstChunk = 0;
-		while (keysOfChunk(item.length, firstChunk, sizes.causal) <= key) firstChunk++;
+		while (item.rowsSeen[firstChunk] <= key) firstChunk++;
 		forVectors(0, sizes.headDim, [&](int64_t d, auto n) {
 			vf sumK = zero();
 			vf sumV = zero();
-			for (int64_t chunk = firstChunk; chunk < item.chunks; chunk++) {
-				const float* row = item.partialSums + (chunk * item.length + key) * 2 * padded;
+			for (int64_t chunk = firstChunk; chunk < family.chunks; chunk++) {
+				const float* row = item.partialSums + (chunk * family.length + key) * 2 * padded;
 				sumK = sumK + load(row + d);
 				sumV = sumV + load(row + padded + d);
 			}
@@ -220,28 +272,32 @@ inline void addPartialSums(
 
 // Runs the items of one wave: chunks, then sums.
 inline void runWave(
-	Pool& pool, const AttentionSizes& sizes, const BackwardPointers& all, const BackwardItem* items, int64_t count) {
+	Pool& pool,
+	const AttentionSizes& sizes,
+	const Segments& segments,
+	const BackwardPointers& all,
+	const BackwardItem* items,
+	int64_t count) {
 	// Items and their chunks are few, so a task finds its own by walking.
+	const auto rowBlocksOf = [](const BackwardItem& item) { return divideUp(item.family.length, positionsPerChunk); };
 	int64_t chunks = 0;
 	int64_t rowBlocks = 0;
 	for (int64_t i = 0; i < count; i++) {
-		chunks += items[i].chunks;
-		rowBlocks += divideUp(items[i].length, positionsPerChunk);
+		chunks += items[i].family.chunks;
+		rowBlocks += rowBlocksOf(items[i]);
 	}
 	pool.run(chunks, [&](int64_t task, int thread) {
 		// The last chunks of causal attention are the longest, so they come first.
 		int64_t chunk = chunks - 1 - task;
 		const BackwardItem* item = items;
-		for (; chunk >= item->chunks; item++) chunk -= item->chunks;
-		attendChunkBackward(sizes, *item, chunk, all, static_cast<float*>(pool.local(thread)));
+		for (; chunk >= item->family.chunks; item++) chunk -= item->family.chunks;
+		attendChunkBackward(sizes, segments, *item, chunk, all, static_cast<float*>(pool.local(thread)));
 	});
 	pool.run(rowBlocks, [&](int64_t task, int) {
 		int64_t block = task;
 		const BackwardItem* item = items;
-		for (; block >= divideUp(item->length, positionsPerChunk); item++) {
-			block -= divideUp(item->length, positionsPerChunk);
-		}
-		const int64_t end = minimum(item->length, (block + 1) * positionsPerChunk);
+		for (; block >= rowBlocksOf(*item); item++) block -= rowBlocksOf(*item);
+		const int64_t end = minimum(item->family.length, (block + 1) * positionsPerChunk);
 		addPartialSums(sizes, *item, block * positionsPerChunk, end, all.dk, all.dv);
 	});
 }
@@ -258,42 +314,49 @@ static void attentionBackward(
 	const float* logSumExp,
 	const float* dOut,
 	const int32_t* segmentStarts,
-	int64_t segments,
+	const int32_t* segmentParents,
+	int64_t count,
 	int64_t heads,
 	int64_t keyValueHeads,
 	int64_t headDim,
 	bool causal,
 	float scale) {
 	const AttentionSizes sizes = {heads, keyValueHeads, headDim, causal, scale};
+	const Segments segments = {segmentStarts, segmentParents, count};
 	const BackwardPointers all = {dq, dk, dv, q, k, v, out, logSumExp, dOut};
-	const auto lengthOf = [&](int64_t s) { return int64_t{segmentStarts[s + 1]} - segmentStarts[s]; };
-	const auto floatsOf = [&](int64_t s) { return chunksOf(lengthOf(s)) * lengthOf(s) * 2 * sizes.paddedDim(); };
+	const auto forFamilies = [&](auto&& body) {
+		for (int64_t s = 0; s < count;) {
+			const Family family = makeFamily(segments, s);
+			if (family.length > 0) body(family);
+			s = family.endSegment;
+		}
+	};
+	int64_t items = 0;
 	int64_t wanted = 0;
 	int64_t largestItem = 0;
-	for (int64_t s = 0; s < segments; s++) {
-		wanted += floatsOf(s) * keyValueHeads;
-		largestItem = maximum(largestItem, floatsOf(s));
-	}
+	forFamilies([&](const Family& family) {
+		items += keyValueHeads;
+		wanted += family.partialSumFloats(sizes) * keyValueHeads;
+		largestItem = maximum(largestItem, family.partialSumFloats(sizes));
+	});
 	const int64_t room = maximum(largestItem, minimum(wanted, partialSumFloats));
-	const int64_t items = segments * keyValueHeads;
 	pool.reserve(room * sizeof(float) + items * sizeof(BackwardItem), backwardScratch(sizes) * sizeof(float));
 	float* partialSums = static_cast<float*>(pool.shared());
 	auto* wave = reinterpret_cast<BackwardItem*>(partialSums + room);
 	int64_t used = 0;
-	int64_t count = 0;
-	for (int64_t index = 0; index < items; index++) {
-		const int64_t s = index / keyValueHeads;
-		if (lengthOf(s) == 0) continue;
-		if (used + floatsOf(s) > room) {
-			runWave(pool, sizes, all, wave, count);
-			used = 0;
-			count = 0;
+	int64_t inWave = 0;
+	forFamilies([&](const Family& family) {
+		for (int64_t keyValueHead = 0; keyValueHead < keyValueHeads; keyValueHead++) {
+			if (used + family.partialSumFloats(sizes) > room) {
+				runWave(pool, sizes, segments, all, wave, inWave);
+				used = 0;
+				inWave = 0;
+			}
+			wave[inWave++] = makeItem(segments, family, keyValueHead, causal, partialSums + used);
+			used += family.partialSumFloats(sizes);
 		}
-		wave[count++] = {
-			segmentStarts[s], lengthOf(s), index % keyValueHeads, chunksOf(lengthOf(s)), partialSums + used};
-		used += floatsOf(s);
-	}
-	runWave(pool, sizes, all, wave, count);
+	});
+	runWave(pool, sizes, segments, all, wave, inWave);
 }
 
 }  // namespace vulntune::ISA

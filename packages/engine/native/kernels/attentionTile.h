@@ -28,31 +28,69 @@ struct AttentionSizes {
 	int64_t queryVectors(int64_t length) const { return divideUp(length, W) * group(); }
 };
 
+// Rows of a segment's tokens, and of the prefix (its parent's tokens) that they see before their own.
+struct Segment {
+	int64_t start;
+	int64_t length;
+	int64_t prefixStart;
+	int64_t prefixLength;  // 0 for none
+};
+
+// The segments of a pack. parents: nullptr, or the index of each one's parent, -1 for none; a parent and its children lie
+// one after the other.
+struct Segments {
+	const int32_t* starts;
+	const int32_t* parents;
+	int64_t count;
+
+	bool hasParent(int64_t s) const { return parents != nullptr && parents[s] >= 0; }
+	int64_t lengthOf(int64_t s) const { return int64_t{starts[s + 1]} - starts[s]; }
+	Segment at(int64_t s) const {
+		if (!hasParent(s)) return {starts[s], lengthOf(s), 0, 0};
+		return {starts[s], lengthOf(s), starts[parents[s]], lengthOf(parents[s])};
+	}
+};
+
 constexpr float log2OfE = 1.44269504088896340736f;
 constexpr float logOf2 = 0.69314718055994530942f;
 // Keys whose scores are held at a time.
 constexpr int64_t keysPerTile = 64;
 constexpr int largestVectorsPerTile = 3;
 
+// Keys are counted from the start of the prefix and go on with the segment's own, as if both were one stretch.
 struct QueryTile {
-	int64_t length;  // of the segment
+	Segment segment;
 	int vectors;
-	int64_t positions[largestVectorsPerTile];
+	int64_t positions[largestVectorsPerTile];  // within the segment
 	int64_t heads[largestVectorsPerTile];
 
 	// Keys that some query of the tile sees.
 	int64_t keysSeen(bool causal) const {
-		return causal ? minimum(length, positions[vectors - 1] + W) : length;
+		const int64_t own = causal ? minimum(segment.length, positions[vectors - 1] + W) : segment.length;
+		return segment.prefixLength + own;
 	}
 	// Keys that all queries of the tile see.
-	int64_t keysSeenByAll(bool causal) const { return causal ? positions[0] + 1 : length; }
-	int lanes(int vector) const { return static_cast<int>(minimum<int64_t>(W, length - positions[vector])); }
+	int64_t keysSeenByAll(bool causal) const {
+		return segment.prefixLength + (causal ? positions[0] + 1 : segment.length);
+	}
+	int lanes(int vector) const {
+		return static_cast<int>(minimum<int64_t>(W, segment.length - positions[vector]));
+	}
+	// Calls body(first, count, row) for the one or two runs of rows that hold the keys [begin, begin + keys): keys
+	// begin + first … begin + first + count - 1 lie from `row` on.
+	template <typename Body>
+	void forKeyRows(int64_t begin, int64_t keys, Body&& body) const {
+		const int64_t inPrefix = minimum(keys, maximum<int64_t>(0, segment.prefixLength - begin));
+		if (inPrefix > 0) body(int64_t{0}, inPrefix, segment.prefixStart + begin);
+		if (inPrefix == keys) return;
+		body(inPrefix, keys - inPrefix, segment.start + begin + inPrefix - segment.prefixLength);
+	}
 };
 
 inline QueryTile makeTile(
-	const AttentionSizes& sizes, int64_t length, int64_t keyValueHead, int64_t firstVector, int64_t endVector) {
+	const AttentionSizes& sizes, const Segment& segment, int64_t keyValueHead, int64_t firstVector, int64_t endVector) {
 	QueryTile tile;
-	tile.length = length;
+	tile.segment = segment;
 	tile.vectors = static_cast<int>(minimum<int64_t>(sizes.vectorsPerTile(), endVector - firstVector));
 	for (int j = 0; j < tile.vectors; j++) {
 		tile.positions[j] = (firstVector + j) / sizes.group() * W;
@@ -184,7 +222,8 @@ inline void hideLaterKeys(float* scores, const QueryTile& tile, int64_t firstKey
 	for (int64_t row = from; row < keys; row++) {
 		UNROLL for (int j = 0; j < Vectors; j++) {
 			float* at = scores + (row * Vectors + j) * W;
-			const int32_t ahead = static_cast<int32_t>(firstKey + row - tile.positions[j]);
+			const int64_t position = tile.segment.prefixLength + tile.positions[j];
+			const int32_t ahead = static_cast<int32_t>(firstKey + row - position);
 			store(at, lane < ahead ? splat(-__builtin_inff()) : load(at));
 		}
 	}

@@ -111,6 +111,22 @@ export interface LoraOptions {
 	readonly dropout: Dropout | undefined;
 }
 
+/**
+ * Which tokens of a pack attend to which. A segment's tokens see those of their own segment and, where it has a parent, all
+ * of the parent's before them: functions that begin alike are the children of their common prefix.
+ */
+export interface Segments {
+	/** i32 [S + 1], ascending from 0 to T: segment s is tokens [starts[s], starts[s + 1]). */
+	readonly starts: View;
+	/**
+	 * i32 [S]: the segment that is s's parent, −1 for none. A parent has none of its own and is followed by all its
+	 * children. undefined where no segment has one; attention must be causal where one has.
+	 */
+	readonly parents?: View | undefined;
+	/** Tokens of the longest segment, its parent's included, so that a device need not read the others back. */
+	readonly longest: number;
+}
+
 export interface AttentionShape {
 	readonly heads: number;
 	/** Query head h reads key/value head floor(h × keyValueHeads / heads). */
@@ -119,8 +135,6 @@ export interface AttentionShape {
 	readonly causal: boolean;
 	/** Factor on q·k, usually 1/√headDim. */
 	readonly scale: number;
-	/** Tokens of the longest segment, so that a device need not read `segmentStarts` back. */
-	readonly longestSegment: number;
 }
 
 export type Activation = 'gelu' | 'geluTanh' | 'tanh' | 'silu';
@@ -251,10 +265,9 @@ export interface Backend {
 	 */
 	rope(y: View, x: View, cos: View, sin: View, headDim: number, inverse: boolean): void;
 	/**
-	 * out [T, heads × D] = softmax(scale × q · kᵀ) · v, where a token sees only its own segment
-	 * [segmentStarts[s], segmentStarts[s + 1]) and, if causal, no later token. q [T, heads × D], k, v
-	 * [T, keyValueHeads × D], segmentStarts i32 [S + 1] ascending from 0 to T, logSumExp [T, heads]. Never makes a
-	 * T × T matrix.
+	 * out [T, heads × D] = softmax(scale × q · kᵀ) · v, where a token sees what `Segments` says and, if causal, no later
+	 * token. q [T, heads × D], k, v [T, keyValueHeads × D], logSumExp [T, heads]. Never makes a T × T matrix. A token of a
+	 * child gets the bytes that it gets where parent and child are one segment.
 	 */
 	attention(
 		out: View,
@@ -262,7 +275,7 @@ export interface Backend {
 		q: View,
 		k: View,
 		v: View,
-		segmentStarts: View,
+		segments: Segments,
 		shape: AttentionShape,
 	): void;
 	/** All three gradients at once, written over what is there. */
@@ -274,7 +287,7 @@ export interface Backend {
 			readonly v: View;
 			readonly out: View;
 			readonly logSumExp: View;
-			readonly segmentStarts: View;
+			readonly segments: Segments;
 		},
 		dOut: View,
 		shape: AttentionShape,
@@ -296,11 +309,12 @@ export interface Backend {
 	/** table f32 [·, H]: table[rows[i]] += y[i], in ascending i, so that repeated rows add up in a fixed order. */
 	scatterAddRows(table: View, y: View, rows: View): void;
 	/**
-	 * y [F, H] = mean or maximum of the rows x[ranges[2f]] … x[ranges[2f + 1] − 1]; for `max`, argmax i32 [F, H]
-	 * gets the row of x with the first maximum (undefined for `mean`). ranges i32 [F, 2], none empty.
+	 * y [F, H] = mean or maximum of the rows of x in the ranges [from, to) of f; for `max`, argmax i32 [F, H] gets the row
+	 * of x with the first maximum (undefined for `mean`). ranges i32 [F, 2R]: R of each function, taken in their order, of
+	 * which some but not all may be empty.
 	 */
 	poolRows(kind: 'mean' | 'max', y: View, argmax: View | undefined, x: View, ranges: View): void;
-	/** dx [T, H] += the gradient of `poolRows`; ranges don't overlap. */
+	/** dx [T, H] += the gradient of `poolRows`, in ascending f, so that ranges may overlap. */
 	poolRowsBackward(kind: 'mean' | 'max', dx: View, dy: View, argmax: View | undefined, ranges: View): void;
 
 	// ── losses ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -61,28 +61,66 @@ describe.each(backends)('indices that are data, on $name', ({ create }) => {
 		}
 	});
 
+	test.each(['mean', 'max'] as const)('a function (%s) must have a row in one of its ranges', (kind) => {
+		const pool = (bounds: readonly number[]) => {
+			const ranges = integers(bounds, [1, 4]);
+			const argmax = kind === 'max' ? integers([0], [1, 1]) : undefined;
+			backend.poolRows(kind, emptyTensor(backend, [1, 1]), argmax, zeros(5, 1), ranges);
+		};
+		pool([0, 0, 4, 5]);
+		pool([0, 1, 5, 5]);
+		expect(() => pool([0, 0, 3, 3])).toThrow(coded('POOL_RANGE'));
+		expect(() => pool([0, 3, 4, 3])).toThrow(coded('POOL_RANGE'));
+	});
+
 	test.each([
-		[[0, 2, 5], 3, undefined],
-		[[0, 2, 2, 5], 3, undefined],
-		[[0, 2, 5], 2, 'ATTENTION_LONGEST_SEGMENT'],
-		[[0, 2, 4], 3, 'ATTENTION_SEGMENTS'],
-		[[0, 2, 6], 4, 'ATTENTION_SEGMENTS'],
-		[[1, 2, 5], 3, 'ATTENTION_SEGMENTS'],
-		[[-1, 2, 5], 3, 'ATTENTION_SEGMENTS'],
-		[[0, 5, 3, 5], 5, 'ATTENTION_SEGMENTS'],
-	] as const)('segments %j of 5 tokens, the longest of %i: %s', (starts, longestSegment, code) => {
-		const shape = { heads: 1, keyValueHeads: 1, headDim: 2, causal: true, scale: 1, longestSegment };
-		const segmentStarts = integers(starts);
-		const [q, k, v, out] = [zeros(5, 2), zeros(5, 2), zeros(5, 2), zeros(5, 2)];
-		const logSumExp = zeros(5, 1);
-		const gradients = { dq: zeros(5, 2), dk: zeros(5, 2), dv: zeros(5, 2) };
-		const saved = { q, k, v, out, logSumExp, segmentStarts };
-		for (const run of [
-			() => backend.attention(out, logSumExp, q, k, v, segmentStarts, shape),
-			() => backend.attentionBackward(gradients, saved, zeros(5, 2), shape),
-		]) {
-			if (code === undefined) run();
-			else expect(run).toThrow(coded(code));
-		}
+		[[0, 2, 5], undefined, 3, undefined],
+		[[0, 2, 2, 5], undefined, 3, undefined],
+		[[0, 2, 5], undefined, 2, 'ATTENTION_LONGEST_SEGMENT'],
+		[[0, 2, 4], undefined, 3, 'ATTENTION_SEGMENTS'],
+		[[0, 2, 6], undefined, 4, 'ATTENTION_SEGMENTS'],
+		[[1, 2, 5], undefined, 3, 'ATTENTION_SEGMENTS'],
+		[[-1, 2, 5], undefined, 3, 'ATTENTION_SEGMENTS'],
+		[[0, 5, 3, 5], undefined, 5, 'ATTENTION_SEGMENTS'],
+		[[0, 2, 3, 4, 5], [-1, 0, 0, -1], 3, undefined],
+		[[0, 2, 3, 4, 5], [-1, 0, -1, 2], 3, undefined],
+		[[0, 2, 4, 5], [-1, 0, 0], 3, 'ATTENTION_LONGEST_SEGMENT'],
+		[[0, 2, 3, 5], [-1, 0], 5, 'ATTENTION_PARENTS'],
+		[[0, 2, 3, 5], [-1, 0, 1], 5, 'ATTENTION_PARENTS'],
+		[[0, 2, 3, 5], [-1, -1, 0], 5, 'ATTENTION_PARENTS'],
+		[[0, 2, 3, 5], [-1, 1, -1], 5, 'ATTENTION_PARENTS'],
+		[[0, 2, 3, 5], [2, -1, -1], 5, 'ATTENTION_PARENTS'],
+		[[0, 2, 3, 5], [-1, -2, -1], 5, 'ATTENTION_PARENTS'],
+		[[0, 2, 3, 5], [-1, 3, -1], 5, 'ATTENTION_PARENTS'],
+	] as const)(
+		'segments %j of 5 tokens with parents %j, the longest of %i: %s',
+		(bounds, above, longest, code) => {
+			const shape = { heads: 1, keyValueHeads: 1, headDim: 2, causal: true, scale: 1 };
+			const segments = { starts: integers(bounds), parents: above && integers(above), longest };
+			const [q, k, v, out] = [zeros(5, 2), zeros(5, 2), zeros(5, 2), zeros(5, 2)];
+			const logSumExp = zeros(5, 1);
+			const gradients = { dq: zeros(5, 2), dk: zeros(5, 2), dv: zeros(5, 2) };
+			const saved = { q, k, v, out, logSumExp, segments };
+			for (const run of [
+				() => backend.attention(out, logSumExp, q, k, v, segments, shape),
+				() => backend.attentionBackward(gradients, saved, zeros(5, 2), shape),
+			]) {
+				if (code === undefined) run();
+				else expect(run).toThrow(coded(code));
+			}
+		},
+	);
+
+	test('only causal attention sees a parent', () => {
+		const shape = { heads: 1, keyValueHeads: 1, headDim: 2, causal: false, scale: 1 };
+		const x = zeros(3, 2);
+		const parents = (...above: number[]) => ({
+			starts: integers([0, 1, 3]),
+			parents: integers(above),
+			longest: 3,
+		});
+		backend.attention(zeros(3, 2), zeros(3, 1), x, x, x, parents(-1, -1), shape);
+		const both = () => backend.attention(zeros(3, 2), zeros(3, 1), x, x, x, parents(-1, 0), shape);
+		expect(both).toThrow(coded('ATTENTION_PARENTS'));
 	});
 });

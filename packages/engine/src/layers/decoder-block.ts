@@ -1,5 +1,6 @@
+import type { Segments } from '../backends/contract.ts';
 import { add } from '../ops/add.ts';
-import { attention, type Segments } from '../ops/attention.ts';
+import { attention } from '../ops/attention.ts';
 import { rmsNorm } from '../ops/rms-norm.ts';
 import { type Angles, rope } from '../ops/rope.ts';
 import { swiglu } from '../ops/swiglu.ts';

@@ -1,9 +1,8 @@
-import type { Backend, View, Weight } from '../backends/contract.ts';
+import type { Backend, Segments, View, Weight } from '../backends/contract.ts';
 import type { LlamaConfig } from '../formats/huggingface/llama.ts';
 import { type DecoderBlock, decoderBlock } from '../layers/decoder-block.ts';
 import type { LinearLayer } from '../layers/linear-layer.ts';
 import { anglesAt, createRopeTable, inverseFrequencies, type RopeTable } from '../layers/rope-table.ts';
-import type { Segments } from '../ops/attention.ts';
 import { gatherRows } from '../ops/gather-rows.ts';
 import { rmsNorm } from '../ops/rms-norm.ts';
 import { checkpoint, scoped } from '../tensor/checkpoint.ts';
@@ -25,7 +24,7 @@ export interface LlamaModel {
 export interface PackTensors {
 	/** i32 [T] */
 	readonly ids: View;
-	/** i32 [T], restarting at 0 with each segment unless the pack is leaky. */
+	/** i32 [T], restarting at 0 with each segment unless it has a parent, whose positions it continues, or the pack is leaky. */
 	readonly positions: View;
 	readonly segments: Segments;
 }

@@ -43,9 +43,12 @@ function integers(context: Context, values: readonly number[], shape?: readonly 
 	return upload(context, Int32Array.from(values), shape ?? [values.length]);
 }
 
-function segments(context: Context, starts: readonly number[]) {
-	const longest = Math.max(...starts.slice(1).map((end, i) => end - starts[i]!));
-	return { starts: integers(context, starts), longest };
+function segments(context: Context, starts: readonly number[], parents?: readonly number[]) {
+	return {
+		starts: integers(context, starts),
+		parents: parents && integers(context, parents),
+		longest: starts.at(-1)!,
+	};
 }
 
 const qkv = { heads: 4, keyValueHeads: 2, headDim: 2, scale: 0.7 };
@@ -163,6 +166,16 @@ const cases: Case[] = [
 		})),
 	),
 	{
+		name: 'attention, two segments with a common parent',
+		inputs: [
+			[T, 8],
+			[T, 4],
+			[T, 4],
+		],
+		run: (c, [q, k, v]) =>
+			attention(c, q!, k!, v!, segments(c, [0, 2, 3, T], [-1, 0, 0]), { ...qkv, causal: true }),
+	},
+	{
 		name: 'swiglu',
 		inputs: [
 			[T, H],
@@ -180,6 +193,12 @@ const cases: Case[] = [
 		name: `poolRows ${kind}`,
 		inputs: [[T, H]],
 		run: (c: Context, [x]: readonly Tensor[]) => poolRows(c, kind, x!, integers(c, [0, 2, 3, 5], [2, 2])),
+	})),
+	...(['mean', 'max'] as const).map((kind) => ({
+		name: `poolRows ${kind} with common rows`,
+		inputs: [[T, H]],
+		run: (c: Context, [x]: readonly Tensor[]) =>
+			poolRows(c, kind, x!, integers(c, [0, 2, 2, 3, 0, 2, 4, 4, 0, 0, 3, 5], [3, 4])),
 	})),
 	...(['full'] as const).flatMap((gradient) =>
 		[0, 1, 2.5].map((gamma) => ({

@@ -2,7 +2,7 @@ import type { View } from '../backends/contract.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
 import { matrixSizes, record } from './record.ts';
 
-/** y [F, H] = mean or maximum over the rows [ranges[2f], ranges[2f + 1]) of x [T, H]. */
+/** y [F, H] = mean or maximum of the rows of x [T, H] in each function's ranges [from, to), i32 [F, 2R]. */
 export function poolRows(context: Context, kind: 'mean' | 'max', x: Tensor, ranges: View): Tensor {
 	const { backend, arena } = context;
 	const [, hidden] = matrixSizes('poolRows', 'x', x);

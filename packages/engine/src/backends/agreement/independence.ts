@@ -140,33 +140,25 @@ const attentions: readonly IndependenceCase[] = [
 		run(bench, from, to) {
 			const { backend, output, integers } = bench;
 			const inside = starts.filter((start) => start >= from && start <= to);
-			const shape = {
-				heads,
-				keyValueHeads,
-				headDim,
-				causal,
-				scale: 1 / Math.sqrt(headDim),
-				longestSegment: Math.max(...inside.slice(1).map((end, s) => end - inside[s]!)),
-			};
+			const shape = { heads, keyValueHeads, headDim, causal, scale: 1 / Math.sqrt(headDim) };
 			const [wide, narrow] = [heads * headDim, keyValueHeads * headDim];
 			const total = starts.at(-1)!;
 			const [q, k, v, dOut] = [wide, narrow, narrow, wide].map((width) =>
 				someRows(bench, total, width, from, to),
 			);
-			const segmentStarts = integers(
-				[inside.length],
-				inside.map((start) => start - from),
-			);
+			const bounds = inside.map((start) => start - from);
+			const longest = Math.max(...bounds.slice(1).map((end, s) => end - bounds[s]!));
+			const segments = { starts: integers([bounds.length], bounds), parents: undefined, longest };
 			const count = to - from;
 			const [out, logSumExp] = [output('out', [count, wide]), output('logSumExp', [count, heads])];
-			backend.attention(out, logSumExp, q!, k!, v!, segmentStarts, shape);
+			backend.attention(out, logSumExp, q!, k!, v!, segments, shape);
 			backend.attentionBackward(
 				{
 					dq: output('dq', [count, wide]),
 					dk: output('dk', [count, narrow]),
 					dv: output('dv', [count, narrow]),
 				},
-				{ q: q!, k: k!, v: v!, out, logSumExp, segmentStarts },
+				{ q: q!, k: k!, v: v!, out, logSumExp, segments },
 				dOut!,
 				shape,
 			);

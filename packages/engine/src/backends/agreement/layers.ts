@@ -93,6 +93,37 @@ const headLayouts = [
 	[2, 1, 128],
 ] as const;
 const segmentLengths = [[1], [7], [1, 1, 1, 1, 1], [3, 1, 17, 2], [65], [16, 16, 32], [131, 5]];
+/** Lengths of segments, and which of them is each one's parent. */
+const families: readonly (readonly [lengths: readonly number[], parents: readonly number[]])[] = [
+	[
+		[1, 1, 1],
+		[-1, 0, 0],
+	],
+	[
+		[1, 70, 3],
+		[-1, 0, 0],
+	],
+	[
+		[64, 1, 16],
+		[-1, 0, 0],
+	],
+	[
+		[65, 1, 40, 0, 1, 17],
+		[-1, 0, 0, 0, 0, 0],
+	],
+	[
+		[30, 5, 9, 7, 12, 20, 3],
+		[-1, 0, 0, -1, -1, 4, 4],
+	],
+	[
+		[66, 65, 1, 20, 3, 2, 2, 1],
+		[-1, 0, 0, 0, -1, 4, 4, -1],
+	],
+	[
+		Array.from({ length: 24 }, (_, s) => 3 - (s % 3)),
+		Array.from({ length: 24 }, (_, s) => (s % 3 === 0 ? -1 : s - (s % 3))),
+	],
+];
 
 /**
  * A token alone in its segment has no gradient in q and k but for rounding: then the three are compared as one
@@ -114,43 +145,60 @@ function attentionGradients(
 	};
 }
 
-const attentions: readonly AgreementCase[] = headLayouts.flatMap(([heads, keyValueHeads, headDim]) =>
-	segmentLengths.flatMap((segments, i) =>
-		(i % 2 === 0 ? [true] : [true, false]).map(
-			(causal): AgreementCase => ({
-				name: `attention ${heads}/${keyValueHeads} × ${headDim} ${causal ? 'causal' : 'both ways'}, segments ${segments.join(' ')}`,
-				kernels: ['attention', 'attentionBackward'],
-				tolerance,
-				run({ backend, output, normal, integers }) {
-					const starts = [0];
-					for (const length of segments) starts.push(starts.at(-1)! + length);
-					const tokens = starts.at(-1)!;
-					const shape: AttentionShape = {
-						heads,
-						keyValueHeads,
-						headDim,
-						causal,
-						scale: 1 / Math.sqrt(headDim),
-						longestSegment: Math.max(...segments),
-					};
-					const [wide, narrow] = [
-						[tokens, heads * headDim],
-						[tokens, keyValueHeads * headDim],
-					];
-					const [q, k, v] = [normal(wide!, 2), normal(narrow!), normal(narrow!)];
-					const [out, logSumExp] = [output('out', wide!), output('logSumExp', [tokens, heads])];
-					const segmentStarts = integers([starts.length], starts);
-					backend.attention(out, logSumExp, q, k, v, segmentStarts, shape);
-					backend.attentionBackward(
-						attentionGradients(output, wide!, narrow!, Math.max(...segments) > 1),
-						{ q, k, v, out, logSumExp, segmentStarts },
-						normal(wide!),
-						shape,
-					);
-				},
-			}),
-		),
+/** What a case of attention is about besides its heads. */
+interface Arrangement {
+	readonly lengths: readonly number[];
+	readonly parents?: readonly number[];
+	readonly causal: boolean;
+}
+
+const arrangements: readonly Arrangement[] = [
+	...segmentLengths.flatMap((lengths, i) =>
+		(i % 2 === 0 ? [true] : [true, false]).map((causal) => ({ lengths, causal })),
 	),
+	...families.map(([lengths, parents]) => ({ lengths, parents, causal: true })),
+];
+
+const attentions: readonly AgreementCase[] = headLayouts.flatMap(([heads, keyValueHeads, headDim]) =>
+	arrangements.map(({ lengths, parents, causal }): AgreementCase => {
+		const under = parents === undefined ? '' : ` under ${parents.join(' ')}`;
+		const direction = causal ? 'causal' : 'both ways';
+		return {
+			name: `attention ${heads}/${keyValueHeads} × ${headDim} ${direction}, segments ${lengths.join(' ')}${under}`,
+			kernels: ['attention', 'attentionBackward'],
+			tolerance,
+			run({ backend, output, normal, integers }) {
+				const starts = [0];
+				for (const length of lengths) starts.push(starts.at(-1)! + length);
+				const tokens = starts.at(-1)!;
+				const segments = {
+					starts: integers([starts.length], starts),
+					parents: parents && integers([parents.length], parents),
+					longest: tokens,
+				};
+				const shape: AttentionShape = {
+					heads,
+					keyValueHeads,
+					headDim,
+					causal,
+					scale: 1 / Math.sqrt(headDim),
+				};
+				const [wide, narrow] = [
+					[tokens, heads * headDim],
+					[tokens, keyValueHeads * headDim],
+				];
+				const [q, k, v] = [normal(wide!, 2), normal(narrow!), normal(narrow!)];
+				const [out, logSumExp] = [output('out', wide!), output('logSumExp', [tokens, heads])];
+				backend.attention(out, logSumExp, q, k, v, segments, shape);
+				backend.attentionBackward(
+					attentionGradients(output, wide!, narrow!, parents !== undefined || Math.max(...lengths) > 1),
+					{ q, k, v, out, logSumExp, segments },
+					normal(wide!),
+					shape,
+				);
+			},
+		};
+	}),
 );
 
 const kinds: readonly Activation[] = ['gelu', 'geluTanh', 'tanh', 'silu'];

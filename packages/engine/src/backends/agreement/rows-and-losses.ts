@@ -86,6 +86,46 @@ const vocabularies = [
 	[33, 130, 65],
 ] as const;
 
+/** Functions that have rows in common, in three ranges each: [F, 6] bounds, and H. */
+const commonRows = [
+	[
+		[
+			[0, 1, 1, 1, 1, 2],
+			[0, 1, 2, 3, 5, 5],
+		],
+		5,
+	],
+	[
+		[
+			[0, 70, 70, 90, 90, 90],
+			[0, 70, 95, 95, 95, 131],
+			[0, 70, 80, 95, 0, 3],
+			[131, 132, 0, 0, 0, 0],
+		],
+		130,
+	],
+] as const;
+
+const commonPooling: readonly AgreementCase[] = commonRows.flatMap(([ranges, h]) =>
+	(['mean', 'max'] as const).map(
+		(kind): AgreementCase => ({
+			name: `poolRows ${kind} of common rows × ${h}`,
+			kernels: ['poolRows', 'poolRowsBackward'],
+			tolerance,
+			run({ backend, output, input, normal, integers, draw }) {
+				const functions = ranges.length;
+				const tokens = Math.max(...ranges.flat());
+				const x = input([tokens, h], Float32Array.from(draw.integers(tokens * h, 5)));
+				const bounds = integers([functions, 6], ranges.flat());
+				const argmax = kind === 'max' ? output('argmax', [functions, h], undefined, 'i32') : undefined;
+				backend.poolRows(kind, output('y', [functions, h]), argmax, x, bounds);
+				const dx = output('dx', [tokens, h], draw.normal(tokens * h));
+				backend.poolRowsBackward(kind, dx, normal([functions, h]), argmax, bounds);
+			},
+		}),
+	),
+);
+
 const linearCrossEntropies: readonly AgreementCase[] = (['fp32', 'bf16'] as Precision[]).flatMap(
 	(precision) =>
 		(['f32', 'bf16', 'table4'] as const).flatMap((kind) =>
@@ -212,6 +252,7 @@ const focalOfNegLogP: readonly AgreementCase[] = focalOptions.map((options) => (
 export const rowAndLossCases: readonly AgreementCase[] = [
 	...rows,
 	...pooling,
+	...commonPooling,
 	...linearCrossEntropies,
 	...focal,
 	...focalOfNegLogP,

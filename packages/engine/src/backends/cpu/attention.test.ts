@@ -8,31 +8,26 @@ import { testableSets } from './testing.ts';
 type Arrays = Readonly<Record<'q' | 'k' | 'v' | 'dOut', Float32Array>>;
 
 /** Forward and backward of one segment of `length` tokens: out, logSumExp, dq, dk, dv. */
-function attend(
-	backend: Backend,
-	length: number,
-	shape: Omit<AttentionShape, 'longestSegment'>,
-	arrays: Arrays,
-) {
-	const whole: AttentionShape = { ...shape, longestSegment: length };
+function attend(backend: Backend, length: number, shape: AttentionShape, arrays: Arrays) {
 	const wide = [length, shape.heads * shape.headDim];
 	const narrow = [length, shape.keyValueHeads * shape.headDim];
 	const [q, dOut] = [tensor(backend, wide, arrays.q), tensor(backend, wide, arrays.dOut)];
 	const [k, v] = [tensor(backend, narrow, arrays.k), tensor(backend, narrow, arrays.v)];
-	const segmentStarts = integerTensor(backend, [2], [0, length]);
+	const starts = integerTensor(backend, [2], [0, length]);
+	const segments = { starts, parents: undefined, longest: length };
 	const out = emptyTensor(backend, wide);
 	const logSumExp = emptyTensor(backend, [length, shape.heads]);
-	backend.attention(out, logSumExp, q, k, v, segmentStarts, whole);
+	backend.attention(out, logSumExp, q, k, v, segments, shape);
 	const gradients = {
 		dq: emptyTensor(backend, wide),
 		dk: emptyTensor(backend, narrow),
 		dv: emptyTensor(backend, narrow),
 	};
-	backend.attentionBackward(gradients, { q, k, v, out, logSumExp, segmentStarts }, dOut, whole);
+	backend.attentionBackward(gradients, { q, k, v, out, logSumExp, segments }, dOut, shape);
 	const { dq, dk, dv } = gradients;
 	const views: View[] = [out, logSumExp, dq, dk, dv];
 	const values = views.map((view) => backend.download(view));
-	for (const view of [...views, q, k, v, dOut, segmentStarts]) backend.free(view.buffer);
+	for (const view of [...views, q, k, v, dOut, starts]) backend.free(view.buffer);
 	return values;
 }
 

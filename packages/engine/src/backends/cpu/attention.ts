@@ -1,4 +1,4 @@
-import type { AttentionShape, Backend, View } from '../contract.ts';
+import type { AttentionShape, Backend, Segments } from '../contract.ts';
 import { checkSegments } from '../index-checks.ts';
 import { elements } from '../view.ts';
 import { type CpuDevice, integersOf, outOfMemoryGuard } from './device.ts';
@@ -9,6 +9,8 @@ export type AttentionGroup = Pick<Backend, 'rope' | 'attention' | 'attentionBack
 /** What the kernels take after their pointers. */
 type SizeArguments = readonly [
 	segmentStarts: number,
+	/** 0 where no segment has a parent. */
+	segmentParents: number,
 	segments: number,
 	heads: number,
 	keyValueHeads: number,
@@ -57,14 +59,21 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 	const kernels = kernelsOf<AttentionKernels>(device.addon);
 	const { address } = device;
 
-	function sizeArguments(segmentStarts: View, tokens: number, shape: AttentionShape): SizeArguments {
-		checkSegments(integersOf(device, segmentStarts), tokens, shape.longestSegment);
-		const segments = elements(segmentStarts.shape) - 1;
+	function sizeArguments(segments: Segments, tokens: number, shape: AttentionShape): SizeArguments {
+		const { starts, parents, longest } = segments;
 		const { heads, keyValueHeads, headDim, causal, scale } = shape;
-		return [address(segmentStarts), segments, heads, keyValueHeads, headDim, causal, scale];
+		const numbers = {
+			starts: integersOf(device, starts),
+			parents: parents === undefined ? undefined : integersOf(device, parents),
+			longest,
+		};
+		checkSegments(numbers, tokens, causal);
+		const count = numbers.starts.length - 1;
+		const addresses = [address(starts), device.optionalAddress(parents)] as const;
+		return [...addresses, count, heads, keyValueHeads, headDim, causal, scale];
 	}
-	const scratchOf = (shape: AttentionShape) => () =>
-		`attention over segments of up to ${shape.longestSegment} tokens`;
+	const scratchOf = (segments: Segments) => () =>
+		`attention over segments of up to ${segments.longest} tokens`;
 
 	return {
 		rope(y, x, cos, sin, headDim, inverse) {
@@ -82,8 +91,8 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 				inverse,
 			);
 		},
-		attention(out, logSumExp, q, k, v, segmentStarts, shape) {
-			outOfMemoryGuard(scratchOf(shape), () =>
+		attention(out, logSumExp, q, k, v, segments, shape) {
+			outOfMemoryGuard(scratchOf(segments), () =>
 				kernels.attention(
 					device.engine,
 					address(out),
@@ -91,12 +100,12 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 					address(q),
 					address(k),
 					address(v),
-					...sizeArguments(segmentStarts, q.shape[0]!, shape),
+					...sizeArguments(segments, q.shape[0]!, shape),
 				),
 			);
 		},
-		attentionBackward({ dq, dk, dv }, { q, k, v, out, logSumExp, segmentStarts }, dOut, shape) {
-			outOfMemoryGuard(scratchOf(shape), () =>
+		attentionBackward({ dq, dk, dv }, { q, k, v, out, logSumExp, segments }, dOut, shape) {
+			outOfMemoryGuard(scratchOf(segments), () =>
 				kernels.attentionBackward(
 					device.engine,
 					address(dq),
@@ -108,7 +117,7 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 					address(out),
 					address(logSumExp),
 					address(dOut),
-					...sizeArguments(segmentStarts, q.shape[0]!, shape),
+					...sizeArguments(segments, q.shape[0]!, shape),
 				),
 			);
 		},

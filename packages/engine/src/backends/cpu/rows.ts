@@ -15,13 +15,22 @@ interface RowKernels {
 	readonly gatherRowsBf16: Gather;
 	readonly gatherRowsF16: Gather;
 	scatterAddRows(engine: number, table: number, y: number, rows: number, count: number, width: number): void;
-	meanOfRows(engine: number, y: number, x: number, ranges: number, functions: number, width: number): void;
+	meanOfRows(
+		engine: number,
+		y: number,
+		x: number,
+		ranges: number,
+		functions: number,
+		rangesPerFunction: number,
+		width: number,
+	): void;
 	meanOfRowsBackward(
 		engine: number,
 		dx: number,
 		dy: number,
 		ranges: number,
 		functions: number,
+		rangesPerFunction: number,
 		width: number,
 	): void;
 	maxOfRows(
@@ -31,6 +40,7 @@ interface RowKernels {
 		x: number,
 		ranges: number,
 		functions: number,
+		rangesPerFunction: number,
 		width: number,
 	): void;
 	maxOfRowsBackward(
@@ -93,18 +103,20 @@ export function rowGroup(device: CpuDevice): RowGroup {
 			);
 		},
 		poolRows(kind, y, argmax, x, ranges) {
-			checkRanges(integersOf(device, ranges), x.shape[0]!);
+			const each = ranges.shape[1]! / 2;
+			checkRanges(integersOf(device, ranges), x.shape[0]!, each);
 			const [functions, width] = y.shape as readonly [number, number];
 			const [to, from, bounds] = [address(y), address(x), address(ranges)];
-			if (kind === 'mean') kernels.meanOfRows(device.engine, to, from, bounds, functions, width);
-			else kernels.maxOfRows(device.engine, to, address(argmax!), from, bounds, functions, width);
+			if (kind === 'mean') kernels.meanOfRows(device.engine, to, from, bounds, functions, each, width);
+			else kernels.maxOfRows(device.engine, to, address(argmax!), from, bounds, functions, each, width);
 		},
 		poolRowsBackward(kind, dx, dy, argmax, ranges) {
-			checkRanges(integersOf(device, ranges), dx.shape[0]!);
+			const each = ranges.shape[1]! / 2;
+			checkRanges(integersOf(device, ranges), dx.shape[0]!, each);
 			const [functions, width] = dy.shape as readonly [number, number];
 			const [to, from] = [address(dx), address(dy)];
 			if (kind === 'mean') {
-				kernels.meanOfRowsBackward(device.engine, to, from, address(ranges), functions, width);
+				kernels.meanOfRowsBackward(device.engine, to, from, address(ranges), functions, each, width);
 			} else {
 				kernels.maxOfRowsBackward(device.engine, to, from, address(argmax!), functions, width);
 			}

@@ -13,11 +13,15 @@ describe('attention on the reference backend', () => {
 		headDim: 1,
 		causal: true,
 		scale: 1,
-		longestSegment: 2,
 	};
 	const zeros = tensor(backend, [3, 1], [0, 0, 0]);
 	const values = tensor(backend, [3, 1], [1, 3, 7]);
-	const segments = integerTensor(backend, [3], [0, 2, 3]);
+	const segmentsOf = (starts: readonly number[], parents?: readonly number[]) => ({
+		starts: integerTensor(backend, [starts.length], starts),
+		parents: parents && integerTensor(backend, [parents.length], parents),
+		longest: starts.at(-1)!,
+	});
+	const segments = segmentsOf([0, 2, 3]);
 
 	it('averages over its own segment, the past alone if causal', () => {
 		const out = emptyTensor(backend, [3, 1]);
@@ -32,7 +36,7 @@ describe('attention on the reference backend', () => {
 	it('weighs by the softmax of scale × q·k, also where the scores are huge', () => {
 		const q = tensor(backend, [2, 1], [0, Math.LN2]);
 		const k = tensor(backend, [2, 1], [3, 4]);
-		const two = integerTensor(backend, [2], [0, 2]);
+		const two = segmentsOf([0, 2]);
 		const out = emptyTensor(backend, [2, 1]);
 		const logSumExp = emptyTensor(backend, [2, 1]);
 		backend.attention(out, logSumExp, q, k, tensor(backend, [2, 1], [1, 4]), two, shape);
@@ -43,8 +47,8 @@ describe('attention on the reference backend', () => {
 	});
 
 	it('lets groups of query heads share a key and value head', () => {
-		const grouped = { ...shape, heads: 4, keyValueHeads: 2, longestSegment: 1 };
-		const one = integerTensor(backend, [2], [0, 1]);
+		const grouped = { ...shape, heads: 4, keyValueHeads: 2 };
+		const one = segmentsOf([0, 1]);
 		const q = tensor(backend, [1, 4], [1, 2, 3, 4]);
 		const keyValues = tensor(backend, [1, 2], [5, 6]);
 		const out = emptyTensor(backend, [1, 4]);
@@ -52,11 +56,18 @@ describe('attention on the reference backend', () => {
 		expect(numbersOf(backend, out)).toEqual([5, 5, 6, 6]);
 	});
 
+	it('averages over the parent too', () => {
+		const out = emptyTensor(backend, [3, 1]);
+		const children = segmentsOf([0, 1, 2, 3], [-1, 0, 0]);
+		backend.attention(out, emptyTensor(backend, [3, 1]), zeros, zeros, values, children, shape);
+		expect(numbersOf(backend, out)).toEqual([1, 2, 4]);
+	});
+
 	it('refuses a segment longer than it was told', () => {
 		const out = emptyTensor(backend, [3, 1]);
 		expect(() =>
-			backend.attention(out, out, zeros, zeros, values, segments, { ...shape, longestSegment: 1 }),
-		).toThrow('segment 0 has 2 tokens, but longestSegment is 1');
+			backend.attention(out, out, zeros, zeros, values, { ...segments, longest: 1 }, shape),
+		).toThrow('segment 0 has 2 tokens with its parent, but the longest is said to have 1');
 	});
 
 	it.each([
@@ -65,7 +76,12 @@ describe('attention on the reference backend', () => {
 		{ heads: 4, keyValueHeads: 2, headDim: 2, causal: true, starts: [0, 3, 4, 8] },
 		{ heads: 3, keyValueHeads: 1, headDim: 4, causal: false, starts: [0, 4] },
 		{ heads: 2, keyValueHeads: 1, headDim: 2, causal: true, starts: [0, 1, 2, 3] },
-	])('is differentiable in q, k and v: %j', ({ starts, ...heads }) => {
+		{ heads: 4, keyValueHeads: 2, headDim: 2, causal: true, starts: [0, 3, 4, 7], parents: [-1, 0, 0] },
+		{
+			...{ heads: 2, keyValueHeads: 1, headDim: 2, causal: true },
+			...{ starts: [0, 2, 3, 5, 7, 8], parents: [-1, -1, 1, 1, -1] },
+		},
+	])('is differentiable in q, k and v: %j', ({ starts, parents, ...heads }) => {
 		const tokens = starts.at(-1)!;
 		const draw = drawFrom(tokens);
 		const [width, keyWidth] = [heads.heads * heads.headDim, heads.keyValueHeads * heads.headDim];
@@ -74,18 +90,18 @@ describe('attention on the reference backend', () => {
 		const v = tensor(backend, [tokens, keyWidth], draw.normal(tokens * keyWidth));
 		const out = emptyTensor(backend, [tokens, width]);
 		const logSumExp = emptyTensor(backend, [tokens, heads.heads]);
-		const segmentStarts = integerTensor(backend, [starts.length], starts);
-		const options = { ...heads, scale: 0.8, longestSegment: tokens };
+		const segments = segmentsOf(starts, parents);
+		const options = { ...heads, scale: 0.8 };
 		expectGradients(backend, {
 			inputs: { q, k, v },
 			forward: () => {
-				backend.attention(out, logSumExp, q, k, v, segmentStarts, options);
+				backend.attention(out, logSumExp, q, k, v, segments, options);
 				return out;
 			},
 			backward: (dOut) => {
 				const [dq, dk, dv] = [q, k, v].map((view) => emptyTensor(backend, view.shape));
 				const gradients = { dq: dq!, dk: dk!, dv: dv! };
-				backend.attentionBackward(gradients, { q, k, v, out, logSumExp, segmentStarts }, dOut, options);
+				backend.attentionBackward(gradients, { q, k, v, out, logSumExp, segments }, dOut, options);
 				return { q: gradients.dq, k: gradients.dk, v: gradients.dv };
 			},
 		});

@@ -1,4 +1,4 @@
-import type { AttentionShape, View } from '../contract.ts';
+import type { AttentionShape, Segments, View } from '../contract.ts';
 import { checkSegments } from '../index-checks.ts';
 import { type FloatArray, floatsOf, integersOf } from './memory.ts';
 
@@ -21,13 +21,48 @@ function accumulate(
 	for (let d = 0; d < length; d++) target[targetStart + d]! += factor * source[sourceStart + d]!;
 }
 
+/** A segment's tokens [from, to), and the tokens [parentFrom, parentFrom + parentLength) that they see before their own. */
+interface Stretch {
+	readonly from: number;
+	readonly to: number;
+	readonly parentFrom: number;
+	readonly parentLength: number;
+}
+
+/** The segments of a pack; throws as `checkSegments` does. */
+function stretchesOf(segments: Segments, tokens: number, causal: boolean): Stretch[] {
+	const starts = integersOf(segments.starts); // [S + 1]
+	const parents = segments.parents === undefined ? undefined : integersOf(segments.parents); // [S]
+	checkSegments({ starts, parents, longest: segments.longest }, tokens, causal);
+	return Array.from({ length: starts.length - 1 }, (_, s) => {
+		const parent = parents?.[s] ?? -1;
+		const hasParent = parent !== -1;
+		return {
+			from: starts[s]!,
+			to: starts[s + 1]!,
+			parentFrom: hasParent ? starts[parent]! : 0,
+			parentLength: hasParent ? starts[parent + 1]! - starts[parent]! : 0,
+		};
+	});
+}
+
+/** How many tokens token t of a stretch sees. */
+function tokensSeen({ from, to, parentLength }: Stretch, t: number, causal: boolean): number {
+	return parentLength + (causal ? t + 1 : to) - from;
+}
+
+/** The i-th token that the tokens of a stretch see: first those of its parent, then its own. */
+function seenToken({ from, parentFrom, parentLength }: Stretch, i: number): number {
+	return i < parentLength ? parentFrom + i : from + i - parentLength;
+}
+
 export function attention(
 	out: View,
 	logSumExp: View,
 	q: View,
 	k: View,
 	v: View,
-	segmentStarts: View,
+	segments: Segments,
 	shape: AttentionShape,
 ): void {
 	const { heads, keyValueHeads, headDim, causal, scale } = shape;
@@ -36,30 +71,28 @@ export function attention(
 	const queries = floatsOf(q); // [T, heads × D]
 	const keys = floatsOf(k); // [T, keyValueHeads × D]
 	const values = floatsOf(v); // [T, keyValueHeads × D]
-	const starts = integersOf(segmentStarts); // [S + 1]
-	checkSegments(starts, q.shape[0]!, shape.longestSegment);
 	const keyRow = keyValueHeads * headDim;
-	const scores = new Float64Array(shape.longestSegment);
+	const scores = new Float64Array(segments.longest);
 	const row = new Float64Array(headDim);
-	for (let s = 0; s + 1 < starts.length; s++) {
-		const from = starts[s]!;
-		for (let t = from; t < starts[s + 1]!; t++) {
-			const to = causal ? t + 1 : starts[s + 1]!;
+	for (const stretch of stretchesOf(segments, q.shape[0]!, causal)) {
+		for (let t = stretch.from; t < stretch.to; t++) {
+			const seen = tokensSeen(stretch, t, causal);
 			for (let head = 0; head < heads; head++) {
 				const query = (t * heads + head) * headDim;
 				const keyHead = Math.floor((head * keyValueHeads) / heads) * headDim;
 				let largest = Number.NEGATIVE_INFINITY;
-				for (let j = from; j < to; j++) {
-					const score = scale * dot(queries, query, keys, j * keyRow + keyHead, headDim);
-					scores[j - from] = score;
+				for (let i = 0; i < seen; i++) {
+					const key = seenToken(stretch, i) * keyRow + keyHead;
+					const score = scale * dot(queries, query, keys, key, headDim);
+					scores[i] = score;
 					if (score > largest) largest = score;
 				}
 				let sum = 0;
 				row.fill(0);
-				for (let j = from; j < to; j++) {
-					const weight = Math.exp(scores[j - from]! - largest);
+				for (let i = 0; i < seen; i++) {
+					const weight = Math.exp(scores[i]! - largest);
 					sum += weight;
-					accumulate(row, 0, values, j * keyRow + keyHead, headDim, weight);
+					accumulate(row, 0, values, seenToken(stretch, i) * keyRow + keyHead, headDim, weight);
 				}
 				for (let d = 0; d < headDim; d++) outputs[query + d] = row[d]! / sum;
 				logSums[t * heads + head] = largest + Math.log(sum);
@@ -80,7 +113,7 @@ export function attentionBackward(
 		readonly v: View;
 		readonly out: View;
 		readonly logSumExp: View;
-		readonly segmentStarts: View;
+		readonly segments: Segments;
 	},
 	dOut: View,
 	shape: AttentionShape,
@@ -91,24 +124,21 @@ export function attentionBackward(
 	const values = floatsOf(saved.v); // [T, keyValueHeads × D]
 	const outputs = floatsOf(saved.out); // [T, heads × D]
 	const logSums = floatsOf(saved.logSumExp); // [T, heads]
-	const starts = integersOf(saved.segmentStarts); // [S + 1]
 	const upstream = floatsOf(dOut); // [T, heads × D]
 	const dQueries = new Float64Array(queries.length); // [T, heads × D]
 	const dKeys = new Float64Array(keys.length); // [T, keyValueHeads × D]
 	const dValues = new Float64Array(values.length); // [T, keyValueHeads × D]
-	checkSegments(starts, saved.q.shape[0]!, shape.longestSegment);
 	const keyRow = keyValueHeads * headDim;
-	for (let s = 0; s + 1 < starts.length; s++) {
-		const from = starts[s]!;
-		for (let t = from; t < starts[s + 1]!; t++) {
-			const to = causal ? t + 1 : starts[s + 1]!;
+	for (const stretch of stretchesOf(saved.segments, saved.q.shape[0]!, causal)) {
+		for (let t = stretch.from; t < stretch.to; t++) {
+			const seen = tokensSeen(stretch, t, causal);
 			for (let head = 0; head < heads; head++) {
 				const query = (t * heads + head) * headDim;
 				const keyHead = Math.floor((head * keyValueHeads) / heads) * headDim;
 				const logSum = logSums[t * heads + head]!;
 				const delta = dot(upstream, query, outputs, query, headDim);
-				for (let j = from; j < to; j++) {
-					const key = j * keyRow + keyHead;
+				for (let i = 0; i < seen; i++) {
+					const key = seenToken(stretch, i) * keyRow + keyHead;
 					const p = Math.exp(scale * dot(queries, query, keys, key, headDim) - logSum);
 					const dScore = p * (dot(upstream, query, values, key, headDim) - delta) * scale;
 					accumulate(dValues, key, upstream, query, headDim, p);

@@ -48,18 +48,14 @@ export function poolRows(
 ): void {
 	const out = floatsOf(y); // [F, H]
 	const values = floatsOf(x); // [T, H]
-	const bounds = integersOf(ranges); // [F, 2]
-	checkRanges(bounds, x.shape[0]!);
 	const h = y.shape[1]!;
 	const largest = kind === 'max' ? integersOf(argmax!) : undefined; // [F, H]
-	for (let f = 0; f < y.shape[0]!; f++) {
-		const from = bounds[2 * f]!;
-		const to = bounds[2 * f + 1]!;
+	for (const [f, rows] of pooledRows(ranges, x.shape[0]!).entries()) {
 		for (let j = 0; j < h; j++) {
 			if (largest === undefined) {
-				out[f * h + j] = columnMean(values, from, to, h, j);
+				out[f * h + j] = columnMean(values, rows, h, j);
 			} else {
-				const row = firstMaximum(values, from, to, h, j);
+				const row = firstMaximum(values, rows, h, j);
 				largest[f * h + j] = row;
 				out[f * h + j] = values[row * h + j]!;
 			}
@@ -67,16 +63,26 @@ export function poolRows(
 	}
 }
 
-function columnMean(values: FloatArray, from: number, to: number, h: number, j: number): number {
-	let sum = 0;
-	for (let t = from; t < to; t++) sum += values[t * h + j]!;
-	return sum / (to - from);
+/** The rows of each function, [F] of [rows], from its ranges [F, 2R]. */
+function pooledRows(ranges: View, rows: number): number[][] {
+	const bounds = integersOf(ranges);
+	const [functions, width] = ranges.shape as readonly [number, number];
+	checkRanges(bounds, rows, width / 2);
+	return Array.from({ length: functions }, (_, f) => {
+		const pooled: number[] = [];
+		for (let i = f * width; i < (f + 1) * width; i += 2) {
+			for (let t = bounds[i]!; t < bounds[i + 1]!; t++) pooled.push(t);
+		}
+		return pooled;
+	});
 }
 
-function firstMaximum(values: FloatArray, from: number, to: number, h: number, j: number): number {
-	let row = from;
-	for (let t = from + 1; t < to; t++) if (values[t * h + j]! > values[row * h + j]!) row = t;
-	return row;
+function columnMean(values: FloatArray, rows: readonly number[], h: number, j: number): number {
+	return rows.reduce((sum, t) => sum + values[t * h + j]!, 0) / rows.length;
+}
+
+function firstMaximum(values: FloatArray, rows: readonly number[], h: number, j: number): number {
+	return rows.reduce((best, t) => (values[t * h + j]! > values[best * h + j]! ? t : best));
 }
 
 export function poolRowsBackward(
@@ -88,17 +94,13 @@ export function poolRowsBackward(
 ): void {
 	const out = floatsOf(dx); // [T, H]
 	const upstream = floatsOf(dy); // [F, H]
-	const bounds = integersOf(ranges); // [F, 2]
-	checkRanges(bounds, dx.shape[0]!);
 	const h = dy.shape[1]!;
 	const largest = kind === 'max' ? integersOf(argmax!) : undefined; // [F, H]
-	for (let f = 0; f < dy.shape[0]!; f++) {
-		const from = bounds[2 * f]!;
-		const to = bounds[2 * f + 1]!;
+	for (const [f, rows] of pooledRows(ranges, dx.shape[0]!).entries()) {
 		for (let j = 0; j < h; j++) {
 			const gradient = upstream[f * h + j]!;
 			if (largest !== undefined) out[largest[f * h + j]! * h + j]! += gradient;
-			else for (let t = from; t < to; t++) out[t * h + j]! += gradient / (to - from);
+			else for (const t of rows) out[t * h + j]! += gradient / rows.length;
 		}
 	}
 }
