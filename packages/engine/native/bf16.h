@@ -44,6 +44,13 @@ inline vf dotBf16(vf sum, vf a, vf b) {
 
 #endif
 
+// Both in each lane, `even` in its lower half.
+inline vf roundLanesToBf16(vf even, vf odd) {
+	const vi low = _mm512_cvtepu16_epi32(roundToBf16(even));
+	const vi high = _mm512_cvtepu16_epi32(roundToBf16(odd));
+	return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+}
+
 // out[0 … length - 1] = values, rounded.
 inline void storeBf16(uint16_t* out, const float* values, int length) {
 	int i = 0;

@@ -53,7 +53,7 @@ inline Tiling chooseTiling(int64_t rowPanels, int64_t columnPanels, int threads)
 // Rows of A that are packed at once: bounds the memory for them, and changes no sum.
 inline int64_t rowsAtOnce(int64_t depthBlocks) {
 	constexpr int64_t budget = int64_t{32} << 20;
-	return maximum<int64_t>(1, budget / (depthBlocks * rowStride * 4) / tileRows) * tileRows;
+	return maximum<int64_t>(1, budget / (depthBlocks * depthBlock * 4) / tileRows) * tileRows;
 }
 
 template <Arithmetic arithmetic, typename Left, typename Right>
@@ -62,7 +62,7 @@ void multiplyRows(
 	int64_t cStride, const GemmOptions& options) {
 	const int64_t steps = divideUp(K, elementsPerStep<arithmetic>);
 	const int64_t depthBlocks = divideUp(steps, depthBlock);
-	const int64_t blockSteps = divideUp(divideUp(steps, depthBlocks), 16) * 16;
+	const int64_t blockSteps = divideUp(divideUp(steps, depthBlocks), W) * W;
 	const auto rangeOf = [&](int64_t block) {
 		const int64_t from = block * blockSteps;
 		const int64_t count = minimum(blockSteps, steps - from);
@@ -76,20 +76,19 @@ void multiplyRows(
 	const Tiling tiling = chooseTiling(rowPanels, columnPanels, pool.threads());
 	const int64_t widest = divideUp(columnPanels, tiling.columnTiles);
 
-	constexpr int64_t panelSize = tileRows * rowStride;
+	const int64_t panelSize = tileRows * blockSteps;
 	const int64_t panelStride = blockSteps * tileColumns;
-	const int64_t stageSize = maximum<int64_t>(maximum(W, tileRows) * 2 * rowStride, 2 * widest * tileColumns);
+	const int64_t stageSize = maximum<int64_t>(W * depthBlock, 2 * widest * tileColumns);
 	pool.reserve(
 		depthBlocks * rowPanels * panelSize * sizeof(float), (widest * panelStride + stageSize) * sizeof(float));
 	auto* packedA = static_cast<float*>(pool.shared());
 
-	pool.run(rowPanels, [&](int64_t panel, int thread) {
+	pool.run(rowPanels, [&](int64_t panel, int) {
 		const int64_t row = panelRow(panel);
 		const int rows = static_cast<int>(panelRow(panel + 1) - row);
 		for (int64_t block = 0; block < depthBlocks; block++) {
 			left.template pack<arithmetic>(
-				firstRow + row, rows, rangeOf(block), packedA + (block * rowPanels + panel) * panelSize,
-				static_cast<float*>(pool.local(thread)));
+				firstRow + row, rows, rangeOf(block), packedA + (block * rowPanels + panel) * panelSize);
 		}
 	});
 
@@ -115,13 +114,10 @@ void multiplyRows(
 				const TileFunction multiply = tileFunctions<arithmetic>.forRows[panelRow(panel + 1) - row];
 				tile.a = packedA + (block * rowPanels + panel) * panelSize;
 				tile.b = packedB;
-				tile.ahead = tile.a + panelSize;
 				for (int64_t n = column; n < endColumn; n += tileColumns, tile.b += panelStride) {
 					tile.c = c + (firstRow + row) * cStride + n;
 					tile.columns = static_cast<int>(minimum<int64_t>(tileColumns, endColumn - n));
 					multiply(tile);
-					// The next panel of A is whole in the cache before it is needed; going on would fetch what never is.
-					tile.ahead = tile.ahead < tile.a + 2 * panelSize ? tile.ahead + tile.depth * cacheLine : tile.a;
 				}
 			}
 		}

@@ -61,8 +61,8 @@ void updateRankPart(
 	const bool accumulate = u.accumulate || part.first > 0;
 	const DepthRange rankRange = {part.first, part.count, sizes.outerSteps};
 	const DepthRange widthRange = {0, u.width, sizes.innerSteps};
-	const int64_t stageSize = maximum<int64_t>(maximum(u.width, u.resultWidth), W * rowStride) + 2 * tileColumns;
-	const int64_t panelSize = tileRows * (sizes.innerSteps + rowStride + u.resultWidth);
+	const int64_t stageSize = maximum<int64_t>(maximum(u.width, u.resultWidth), W * depthBlock) + 2 * tileColumns;
+	const int64_t panelSize = tileRows * (sizes.innerSteps + depthBlock + u.resultWidth);
 	pool.reserve((sizes.innerSize() + sizes.outerSize()) * sizeof(float), (stageSize * 2 + panelSize) * sizeof(float));
 	auto* packedInner = static_cast<float*>(pool.shared());
 	float* packedOuter = packedInner + sizes.innerSize();
@@ -72,7 +72,7 @@ void updateRankPart(
 		auto* stage = static_cast<float*>(pool.local(thread));
 		if (task < part.count) {
 			inner(part.first + task, stage);
-			packWholeRow<arithmetic>(stage, widthRange, packedInner + task * sizes.innerSteps);
+			packRow<arithmetic>(stage, widthRange, packedInner + task * sizes.innerSteps);
 		} else {
 			const int64_t panel = task - part.count;
 			const int64_t column = panel * tileColumns;
@@ -91,7 +91,7 @@ void updateRankPart(
 		auto* stage = static_cast<float*>(pool.local(thread));
 		float* packedWide = stage + stageSize * 2;
 		float* packedNarrow = packedWide + tileRows * sizes.innerSteps;
-		float* expanded = packedNarrow + tileRows * rowStride;
+		float* expanded = packedNarrow + tileRows * depthBlock;
 		for (int r = 0; r < rows; r++) {
 			const int64_t first = (row + r) * u.width;
 			const float* source = u.wide + first;
@@ -99,7 +99,7 @@ void updateRankPart(
 				dropoutRun(stage, source, first, u.width, *u.wideMask);
 				source = stage;
 			}
-			packWholeRow<arithmetic>(source, widthRange, packedWide + r * sizes.innerSteps);
+			packRow<arithmetic>(source, widthRange, packedWide + r * sizes.innerSteps);
 		}
 		float* narrow = u.narrow + row * u.rank + part.first;
 		skinnyProduct<arithmetic>(
@@ -107,12 +107,11 @@ void updateRankPart(
 			narrow, u.rank);
 		if (u.result == nullptr) return;
 
-		for (int r = 0; r < rows; r++) packRow<arithmetic>(narrow + r * u.rank, rankRange, packedNarrow + r * rowStride);
+		RowsOperand{u.narrow, u.rank}.pack<arithmetic>(row, rows, rankRange, packedNarrow);
 		float* result = u.result + row * u.resultWidth;
 		const bool direct = u.resultMask == nullptr;
 		Tile tile;
 		tile.a = packedNarrow;
-		tile.ahead = packedNarrow;
 		tile.depth = sizes.outerSteps;
 		tile.cStride = u.resultWidth;
 		tile.scale = u.resultScale;

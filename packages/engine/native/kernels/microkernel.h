@@ -35,22 +35,21 @@ constexpr int tileRows = 6;
 #endif
 constexpr int tileColumns = tileVectors * W;
 
-// Steps of the depth that are multiplied before the sums go to memory: a panel of A of this depth stays in the
-// first-level cache. The rows of a panel lie a little further apart, so that they don't share cache sets.
-constexpr int depthBlock = 384;
-constexpr int rowStride = depthBlock + 16;
+// Most steps of the depth that are multiplied before the sums go to memory.
+constexpr int depthBlock = 640;
 
+// Both operands stream from the second-level cache in the order in which they are read, and are asked for this many
+// steps ahead.
+constexpr int prefetchSteps = 16;
 constexpr int cacheLine = 16;  // floats
 
 struct Tile {
-	const float* a;   // [rows, rowStride] steps
+	const float* a;   // [depth, rows] steps
 	const float* b;   // [depth, tileColumns] steps
 	int64_t depth;    // steps
 	float* c;         // [rows, tileColumns] inside a matrix
 	int64_t cStride;
 	int columns;      // of the tile that exist, 1 … tileColumns
-	// What the tiles after this one read from far memory: a cache line is fetched at each step.
-	const float* ahead;
 	float scale;
 	bool accumulate;
 };
@@ -74,19 +73,20 @@ __attribute__((noinline)) void multiplyTile(const Tile& tile) {
 	}
 	const float* a = tile.a;
 	const float* b = tile.b;
-	const float* ahead = tile.ahead;
 	for (int64_t depth = tile.depth; depth > 0; depth--) {
 		vf row[tileVectors];
 		UNROLL for (int v = 0; v < tileVectors; v++) row[v] = load(b + v * W);
-		__builtin_prefetch(ahead, 0, 2);
+		__builtin_prefetch(a + prefetchSteps * rows);
+		UNROLL for (int line = 0; line < tileColumns; line += cacheLine) {
+			__builtin_prefetch(b + prefetchSteps * tileColumns + line);
+		}
 		UNROLL for (int r = 0; r < rows; r++) {
-			const vf element = splat(a[r * rowStride]);
+			const vf element = splat(a[r]);
 			UNROLL for (int v = 0; v < tileVectors; v++) {
 				sums[r][v] = multiplyAdd<arithmetic>(element, row[v], sums[r][v]);
 			}
 		}
-		a++;
-		ahead += cacheLine;
+		a += rows;
 		b += tileColumns;
 	}
 	const vf scale = splat(tile.scale);

@@ -14,28 +14,34 @@ struct DepthRange {
 	int64_t steps;
 };
 
-// ── the left operand: panels [rows, rowStride] ─────────────────────────────────────────────────────────────────
-
+// Steps of a row from `k` on, as many as a vector holds; zeros beyond the range.
 template <Arithmetic arithmetic>
-inline void packRow(const float* row, const DepthRange& range, float* panelRow) {
+inline vf stepsOf(const float* row, int64_t k, const DepthRange& range) {
+	const int64_t element = k * elementsPerStep<arithmetic>;
+	const int64_t left = range.length - element;
 	if constexpr (arithmetic == Arithmetic::fp32) {
-		memcpy(panelRow, row, range.length * sizeof(float));
+		return left >= W ? load(row + element) : loadPartial(row + element, static_cast<int>(left));
 	} else {
 #if defined(SIMD_BF16)
-		auto* out = reinterpret_cast<uint16_t*>(panelRow);
-		storeBf16(out, row, static_cast<int>(range.length));
-		if (range.length & 1) out[range.length] = 0;
+		if (left >= 2 * W) return reinterpret_cast<vf>(roundPairToBf16(load(row + element), load(row + element + W)));
+		const int low = static_cast<int>(minimum<int64_t>(W, left));
+		const int high = static_cast<int>(maximum<int64_t>(0, left - W));
+		const float* second = high > 0 ? row + element + W : row;
+		return reinterpret_cast<vf>(roundPairToBf16(loadPartial(row + element, low), loadPartial(second, high)));
 #endif
 	}
 }
 
-// The same for a row of any length, and zeros up to the last step.
+// A row as steps one after the other, zeros up to the last.
 template <Arithmetic arithmetic>
-inline void packWholeRow(const float* row, const DepthRange& range, float* packed) {
-	packRow<arithmetic>(row, range, packed);
-	const int64_t written = divideUp(range.length, elementsPerStep<arithmetic>);
-	memset(packed + written, 0, (range.steps - written) * sizeof(float));
+inline void packRow(const float* row, const DepthRange& range, float* packed) {
+	for (int64_t k = 0; k < range.steps; k += W) {
+		const int count = static_cast<int>(minimum<int64_t>(W, range.steps - k));
+		storePartial(packed + k, stepsOf<arithmetic>(row, k, range), count);
+	}
 }
+
+// ── the left operand: panels [steps, rows] ─────────────────────────────────────────────────────────────────────
 
 // Rows of a row-major matrix, the depth along its columns.
 struct RowsOperand {
@@ -43,9 +49,21 @@ struct RowsOperand {
 	int64_t stride;
 
 	template <Arithmetic arithmetic>
-	void pack(int64_t row, int rows, const DepthRange& range, float* panel, float*) const {
-		for (int r = 0; r < rows; r++) {
-			packRow<arithmetic>(data + (row + r) * stride + range.from, range, panel + r * rowStride);
+	void pack(int64_t row, int rows, const DepthRange& range, float* panel) const {
+		const float* first = data + row * stride + range.from;
+		for (int64_t k = 0; k < range.steps; k += W) {
+			const int steps = static_cast<int>(minimum<int64_t>(W, range.steps - k));
+			for (int r = 0; r < rows; r += W) {
+				const int some = minimum(W, rows - r);
+				vf block[W];
+				UNROLL for (int i = 0; i < W; i++) {
+					block[i] = i < some ? stepsOf<arithmetic>(first + (r + i) * stride, k, range) : zero();
+				}
+				transpose(block);
+				UNROLL for (int i = 0; i < W; i++) {
+					if (i < steps) storePartial(panel + (k + i) * rows + r, block[i], some);
+				}
+			}
 		}
 	}
 };
@@ -56,27 +74,24 @@ struct ColumnsOperand {
 	int64_t stride;
 
 	template <Arithmetic arithmetic>
-	void pack(int64_t column, int columns, const DepthRange& range, float* panel, float* stage) const {
-		constexpr bool direct = arithmetic == Arithmetic::fp32;
-		constexpr int64_t stageStride = 2 * rowStride;
-		float* target = direct ? panel : stage;
-		const int64_t targetStride = direct ? rowStride : stageStride;
-		for (int64_t k = 0; k < range.length; k += W) {
+	void pack(int64_t column, int columns, const DepthRange& range, float* panel) const {
+		const float* from = data + range.from * stride + column;
+		for (int64_t step = 0; step < range.steps; step++) {
 			for (int c = 0; c < columns; c += W) {
-				const int width = minimum(W, columns - c);
-				vf block[W];
-				UNROLL for (int i = 0; i < W; i++) {
-					const float* source = data + (range.from + k + i) * stride + column + c;
-					block[i] = k + i < range.length ? loadPartial(source, width) : zero();
+				const int some = minimum(W, columns - c);
+				vf value;
+				if constexpr (arithmetic == Arithmetic::fp32) {
+					value = loadPartial(from + step * stride + c, some);
+				} else {
+#if defined(SIMD_BF16)
+					const int64_t second = 2 * step + 1;
+					const vf even = loadPartial(from + 2 * step * stride + c, some);
+					const vf odd = second < range.length ? loadPartial(from + second * stride + c, some) : zero();
+					value = roundLanesToBf16(even, odd);
+#endif
 				}
-				transpose(block);
-				UNROLL for (int i = 0; i < W; i++) {
-					if (i < width) store(target + (c + i) * targetStride + k, block[i]);
-				}
+				storePartial(panel + step * columns + c, value, some);
 			}
-		}
-		if constexpr (!direct) {
-			for (int c = 0; c < columns; c++) packRow<arithmetic>(stage + c * stageStride, range, panel + c * rowStride);
 		}
 	}
 };
@@ -93,7 +108,7 @@ using PackedElement = typename Choose<arithmetic == Arithmetic::bf16, uint16_t, 
 struct TransposedMatrix {
 	Matrix matrix;
 
-	// Panels for columns [column, column + columns), `panelStride` apart; stage: [W, rowStride].
+	// Panels for columns [column, column + columns), `panelStride` apart; stage: [W, depthBlock].
 	template <Arithmetic arithmetic>
 	void pack(
 		int64_t column, int64_t columns, const DepthRange& range, float* panels, int64_t panelStride, float* stage) const {
@@ -103,7 +118,7 @@ struct TransposedMatrix {
 		for (int64_t c = 0; c < columns; c += W) {
 			const float* rows[W];
 			for (int i = 0; i < W; i++) {
-				auto* staged = reinterpret_cast<Element*>(stage + i * rowStride);
+				auto* staged = reinterpret_cast<Element*>(stage + i * depthBlock);
 				rows[i] = reinterpret_cast<const float*>(staged);
 				if (c + i >= columns) {
 					memset(staged, 0, range.steps * sizeof(float));
