@@ -145,6 +145,14 @@
 		(Pool & pool, int64_t N, int64_t K, Storage storage, const void* data, const float* scales,                  \
 			const float* codebook, float* target))
 
+#define VULNTUNE_QUANTIZE_KERNELS(KERNEL)                                                                      \
+	KERNEL(double, quantizeTable4F32,                                                                         \
+		(Pool& pool, uint8_t* packed, float* absmax, const float* codebook, const float* x, int64_t length))    \
+	KERNEL(double, quantizeTable4Bf16,                                                                        \
+		(Pool& pool, uint8_t* packed, float* absmax, const float* codebook, const uint16_t* x, int64_t length)) \
+	KERNEL(double, quantizeTable4F16,                                                                         \
+		(Pool& pool, uint8_t* packed, float* absmax, const float* codebook, const uint16_t* x, int64_t length))
+
 #define VULNTUNE_PEAK_KERNELS(KERNEL) KERNEL(double, peak, (Pool & pool, bool bf16, int64_t tasks, int64_t steps))
 
 #define VULNTUNE_KERNELS(KERNEL) \
@@ -156,6 +164,7 @@
 	VULNTUNE_LOSS_KERNELS(KERNEL) \
 	VULNTUNE_OPTIMIZER_KERNELS(KERNEL) \
 	VULNTUNE_MATMUL_KERNELS(KERNEL) \
+	VULNTUNE_QUANTIZE_KERNELS(KERNEL) \
 	VULNTUNE_PEAK_KERNELS(KERNEL)
 
 namespace vulntune {

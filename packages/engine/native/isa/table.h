@@ -16,6 +16,7 @@
 #include "../kernels/matmul.h"
 #include "../kernels/peak.h"
 #include "../kernels/poolRows.h"
+#include "../kernels/quantize.h"
 #include "../kernels/rmsNorm.h"
 #include "../kernels/rope.h"
 #include "../kernels/rows.h"

@@ -214,6 +214,13 @@ export interface Backend {
 	matmulTN(dWeight: View, dy: View, x: View, options: MatmulOptions): void;
 	/** target f32 [N, K] = the values of a quantised matrix. */
 	dequantize(target: View, weight: QuantizedWeight): void;
+	/**
+	 * Quantises x, n elements of any dense float type in blocks of 64: absmax f32 [ceil(n / 64)] = the largest |x|, codes u8
+	 * [ceil(n / 2)] = of each x × (1 / absmax) the code whose value in the codebook f32 [16] is nearest (of two equally near the
+	 * lower value), the first of a byte in its high half; the same bits as `quantizeFourBit`. Waits for the kernels before it;
+	 * returns the position of the first x that is not finite, −1 if all are.
+	 */
+	quantizeTable4(codes: View, absmax: View, codebook: View, x: View): number;
 
 	/** h [M, r] = dropout(x) [M, K] · Aᵀ and y [M, N] += scale × h · Bᵀ, A [r, K], B [N, r]. (Hu et al. 2021) */
 	loraForward(y: View, h: View, x: View, a: View, b: View, options: LoraOptions): void;

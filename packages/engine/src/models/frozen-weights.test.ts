@@ -93,6 +93,25 @@ describe('frozen weights', () => {
 		expect(found).not.toEqual(expectedOf('nf4', values));
 	});
 
+	test.each(['nf4', 'fp4'] as const)(
+		'%s refuses numbers that are not finite, and gives everything back',
+		(base) => {
+			const damaged = {
+				...folder.weights,
+				read: (tensor: string) => folder.weights.read(tensor).fill(255, 40, 44),
+			};
+			const backend = createReferenceBackend();
+			const weights = frozenWeights(backend, damaged, base, true);
+			expect(() => weights.place(name, 'linear')).toThrow(
+				expect.objectContaining({
+					code: 'QUANTIZE_NOT_FINITE',
+					message: expect.stringContaining('element 10 is NaN'),
+				}),
+			);
+			expect(backend.memory().liveBuffers).toBe(0);
+		},
+	);
+
 	test.each(['int8', 'quantile4'] as const)('stored as %s are taken as they are, or made of it', (stored) => {
 		const quantized = modelFolder(stored);
 		const restored = dequantizeMatrix(quantizeMatrix(values, shape, stored));

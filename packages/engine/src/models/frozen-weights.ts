@@ -9,7 +9,6 @@ import type {
 } from '../backends/contract.ts';
 import { roundToBfloat16 } from '../formats/floats.ts';
 import { readFloat32, type WeightSource } from '../formats/weight-source.ts';
-import { valueTypeOf } from '../quantize/four-bit.ts';
 import {
 	dequantizeMatrix,
 	isQuantizedType,
@@ -18,11 +17,11 @@ import {
 	type QuantizedType,
 	quantizeMatrix,
 } from '../quantize/matrix.ts';
-
 import { readQuantizedMatrix } from '../quantize/stored-matrix.ts';
 import { allocateTogether } from '../tensor/allocate-together.ts';
 import { type Tensor, uploadOwned } from '../tensor/tensor.ts';
 import type { WeightPlacer } from './llama.ts';
+import { quantizeOnBackend, readStored } from './quantize-on-backend.ts';
 
 /** In what form the frozen base lies in memory: `method.base`. */
 export type BaseType = 'fp32' | 'bf16' | QuantizedType;
@@ -54,18 +53,17 @@ export function frozenWeights(
 	const dense = (name: string, rounding: 'exact' | 'bf16'): Tensor => {
 		const info = source.info(name)!;
 		if (info.dtype === 'BF16' || (info.dtype === 'F16' && rounding === 'exact')) {
-			const bytes = source.read(name);
-			const bits = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
-			return keep(uploadOwned(backend, bits, info.shape, info.dtype === 'BF16' ? 'bf16' : 'f16'));
+			const { data, dtype } = readStored(source, name);
+			return keep(uploadOwned(backend, data, info.shape, dtype));
 		}
 		return keep(denseFrom(backend, readFloat32(source, name), info.shape, rounding));
 	};
 
-	const quantized = (matrix: QuantizedMatrix): QuantizedWeight => {
-		const weight = uploadQuantized(backend, matrix);
+	const keepAll = (weight: QuantizedWeight): QuantizedWeight => {
 		for (const view of [weight.codes, weight.scales, weight.codebook]) if (view !== undefined) keep(view);
 		return weight;
 	};
+	const quantized = (matrix: QuantizedMatrix) => keepAll(uploadQuantized(backend, matrix));
 
 	const linear = (name: string): Weight => {
 		const stored = readQuantizedMatrix(source, name);
@@ -76,11 +74,12 @@ export function frozenWeights(
 			);
 		}
 		if (stored?.type === base) return quantized(stored);
-		const { shape, dtype } =
-			stored === undefined ? source.info(name)! : { shape: stored.shape, dtype: 'F32' as const };
+		if (stored === undefined && (base === 'nf4' || base === 'fp4')) {
+			return keepAll(quantizeOnBackend(backend, source, name, base, doubleQuantization));
+		}
+		const shape = stored?.shape ?? source.info(name)!.shape;
 		const values = stored === undefined ? readFloat32(source, name) : dequantizeMatrix(stored);
-		const valueType = valueTypeOf(dtype);
-		return quantized(quantizeMatrix(values, [shape[0]!, shape[1]!], base, { doubleQuantization, valueType }));
+		return quantized(quantizeMatrix(values, [shape[0]!, shape[1]!], base));
 	};
 
 	return {

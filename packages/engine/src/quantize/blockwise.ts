@@ -51,7 +51,8 @@ export function largestMagnitude(values: Float32Array, start: number, end: numbe
 	return largest;
 }
 
-function notFinite(value: number, index: number) {
+/** `QUANTIZE_NOT_FINITE` for the element at `index` of a matrix. */
+export function notFinite(value: number, index: number) {
 	return inputError(
 		'QUANTIZE_NOT_FINITE',
 		`only finite numbers can be quantised, but element ${index} is ${value}`,

@@ -7,6 +7,7 @@ import { predictNgram } from '../baselines/ngram/model.ts';
 import type { Config } from '../config/schema.ts';
 import { loadDataset, type SplitName } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
+import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { readDescription, restoreDetector } from '../methods/saved-detector.ts';
 import { NGRAM_FILE } from '../training/run-ngram.ts';
 import { scoreSplit } from '../training/score-split.ts';
@@ -102,7 +103,7 @@ async function scoreRows(
 	const model = openModelFolder(config.model);
 	const backend = createBackend(config.backend, note);
 	try {
-		const tokenizer = loadTokenizer(config.model);
+		const tokenizer = loadTokenizer(config.model, { cacheFolder: defaultTokenCacheFolder() });
 		const data = await tokenizedSplit(config, rows, tokenizer);
 		const detector = createDetectorOf(
 			{ ...config, method: { ...config.method, from: null } },

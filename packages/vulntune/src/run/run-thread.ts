@@ -1,5 +1,7 @@
+import { getCompileCacheDir } from 'node:module';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
+import type { RunWorkerData } from './run-worker.ts';
 
 /** How a run tells what it does, and hears that it should end. Events are plain data: they cross threads. */
 export interface Signals<Event> {
@@ -8,7 +10,7 @@ export interface Signals<Event> {
 	readonly interrupted: () => boolean;
 }
 
-interface ThreadData<Input> {
+interface ThreadData<Input> extends RunWorkerData {
 	readonly input: Input;
 	/** Int32 [1], shared: not 0 once the run should save and stop. A run never yields to messages. */
 	readonly interruption: SharedArrayBuffer;
@@ -43,8 +45,9 @@ export function startRun<Input, Event, Outcome>(
 	const interrupt = () => Atomics.store(flag, 0, 1);
 	if (interruption?.aborted === true) interrupt();
 	interruption?.addEventListener('abort', interrupt);
-	const data: ThreadData<Input> = { input, interruption: shared };
-	const worker = new Worker(script, { workerData: data });
+	const keepsCompiled = getCompileCacheDir() !== undefined;
+	const data: ThreadData<Input> = { script: script.href, keepsCompiled, input, interruption: shared };
+	const worker = new Worker(new URL('./run-worker.ts', import.meta.url), { workerData: data });
 	return new Promise<Outcome>((resolve, reject) => {
 		worker.on('message', (message: ThreadMessage<Event, Outcome>) => {
 			if (message.type === 'outcome') resolve(message.outcome);

@@ -3,11 +3,9 @@ import { createBackend } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import type { Detector } from '../methods/detector.ts';
 import { type DetectorDescription, restoreDetector, saveDetector } from '../methods/saved-detector.ts';
-import { writeReport } from '../report/write-report.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
-import { isFinishedRun } from './earlier-run.ts';
 import { type RunSummary, summarizeRun } from './finish-run.ts';
 import { createOptimizer } from './optimizer.ts';
 import { savePredictions } from './predictions.ts';
@@ -59,7 +57,7 @@ export type RunSignals = Signals<TrainingEvent>;
 export async function runTraining(config: Config, mode: RunMode, signals: RunSignals): Promise<RunOutcome> {
 	const folder = runFolder(config.output);
 	refuseExistingRun(folder, mode);
-	if (mode.resume && isFinishedRun(folder, config)) {
+	if (mode.resume && (await isFinished(folder, config))) {
 		claimRunFolder(folder, mode);
 		// a run that was killed between its last line and its report gets it now
 		if (!existsSync(folder.report)) await writeReport(folder.root);
@@ -85,6 +83,15 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 		backend.close();
 		data.folder.close();
 	}
+}
+
+// What only the end of a run or its resumption needs is loaded then: the first step waits for everything else.
+async function writeReport(root: string): Promise<void> {
+	await (await import('../report/write-report.ts')).writeReport(root);
+}
+
+async function isFinished(folder: RunFolder, config: Config): Promise<boolean> {
+	return (await import('./earlier-run.ts')).isFinishedRun(folder, config);
 }
 
 function trainAndFinish(
@@ -150,6 +157,9 @@ function trainWithEvents(
 	const steps = countSteps(data.splits.train, settings, data.scoring);
 	const stopwatch = createStopwatch();
 	let loss: number | null = null;
+	// this thread's clock starts with the process
+	const seconds = performance.now() / 1000;
+	logs.timings.append({ type: 'start', seconds, residentBytes: process.memoryUsage.rss() });
 	return train(detector, optimizer, data.splits, settings, data.scoring, state, {
 		progress({ epoch, pack, packs, tokens }) {
 			stopwatch.count(tokens);

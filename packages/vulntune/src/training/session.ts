@@ -40,7 +40,7 @@ export async function prepareData(config: Config, required?: readonly SplitName[
 	checkBaseModel(config.model);
 	const folder = openModelFolder(config.model);
 	try {
-		const tokenizer = loadTokenizer(config.model);
+		const tokenizer = loadTokenizer(config.model, { cacheFolder: defaultTokenCacheFolder() });
 		checkTokenizer(tokenizer, folder.config);
 		const dataset = await loadDataset(config.data.path, required === undefined ? {} : { required });
 		checkStatusWeights(config, dataset);

@@ -1,13 +1,10 @@
 import path from 'node:path';
-import { VulntuneError } from '@vulntune/engine';
+import { VulntuneError } from '@vulntune/engine/errors.ts';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import { formatBytes } from '../cli/format.ts';
 import type { TrainRequest } from '../commands/train.ts';
+import type { Config } from '../config/schema.ts';
 import { renderComparison, truncationNote } from '../evaluation/render-comparison.ts';
-import { planNgram, renderNgramPlan } from '../plan/plan-ngram.ts';
-import { planTraining } from '../plan/plan-training.ts';
-import { renderPlan } from '../plan/render-plan.ts';
-import { runNgram } from './run-ngram.ts';
 import type { RunOutcome, TrainingEvent } from './run-training.ts';
 import { startTraining } from './start-training.ts';
 
@@ -17,20 +14,28 @@ export async function trainFromConfig(
 	context: CommandContext,
 ): Promise<CommandResult> {
 	const { config, dryRun, ...mode } = request;
-	if (dryRun && config.method.type === 'ngram') {
+	if (dryRun) return describePlan(config);
+	const onEvent = (event: TrainingEvent) => showEvent(event, context);
+	if (config.method.type !== 'ngram') {
+		return describeOutcome(await startTraining(config, mode, onEvent, context.interruption()));
+	}
+	const { runNgram } = await import('./run-ngram.ts');
+	return describeOutcome(await runNgram(config, mode, { emit: onEvent, interrupted: () => false }));
+}
+
+// The rooms of a plan hold the engine, which a run loads on its own thread: a run starts without them.
+async function describePlan(config: Config): Promise<CommandResult> {
+	if (config.method.type === 'ngram') {
+		const { planNgram, renderNgramPlan } = await import('../plan/plan-ngram.ts');
 		const plan = await planNgram(config);
 		return { data: plan, text: renderNgramPlan(plan) };
 	}
-	if (dryRun) {
-		const plan = await planTraining(config);
-		return { data: plan, text: renderPlan(plan) };
-	}
-	const onEvent = (event: TrainingEvent) => showEvent(event, context);
-	const outcome =
-		config.method.type === 'ngram'
-			? await runNgram(config, mode, { emit: onEvent, interrupted: () => false })
-			: await startTraining(config, mode, onEvent, context.interruption());
-	return describeOutcome(outcome);
+	const [{ planTraining }, { renderPlan }] = await Promise.all([
+		import('../plan/plan-training.ts'),
+		import('../plan/render-plan.ts'),
+	]);
+	const plan = await planTraining(config);
+	return { data: plan, text: renderPlan(plan) };
 }
 
 /** Draws what a training tells. */

@@ -1,3 +1,4 @@
+import { roundToBfloat16, roundToFloat16 } from '../../formats/floats.ts';
 import { isQuantized, type LoraOptions, type Precision } from '../contract.ts';
 import { randomWeight, type WeightKind, weightKinds } from './weights.ts';
 import {
@@ -57,6 +58,43 @@ const dequantized: readonly AgreementCase[] = weightKinds.flatMap((kind) =>
 			if (isQuantized(weight)) bench.backend.dequantize(bench.output('values', [n, k]), weight);
 		},
 	})),
+);
+
+/** NF4's shape, and FP4's: not ascending, with two zeros. */
+const codebooks: Readonly<Record<string, readonly number[]>> = {
+	ascending: Array.from({ length: 16 }, (_, code) => Math.tanh((code - 7) / 5)),
+	'out of order': [0, 0.005, 0.67, 1, 0.33, 0.5, 0.17, 0.25, 0, -0.005, -0.67, -1, -0.33, -0.5, -0.17, -0.25],
+};
+
+const quantized: readonly AgreementCase[] = [1, 2, 63, 64, 65, 1001, 40_000].flatMap((length) =>
+	Object.entries(codebooks).flatMap(([order, values]) =>
+		(['f32', 'bf16', 'f16'] as const).map((dtype) => ({
+			name: `quantizeTable4 ${order} of ${length} ${dtype}`,
+			kernels: ['quantizeTable4'],
+			tolerance: 0,
+			run({ backend, draw, input, output, record }) {
+				const numbers = draw.normal(length).slice();
+				// a block of zeros, one that is nearly so, and values that lie on midpoints
+				numbers.fill(0, 64, 128).fill(1e-42, 128, 192);
+				for (let i = 192; i < Math.min(length, 256); i++) numbers[i] = Math.fround((i - 224) / 32);
+				const source = {
+					f32: () => input([length], numbers),
+					bf16: () => input([length], roundToBfloat16(numbers), dtype),
+					f16: () => input([length], roundToFloat16(numbers), dtype),
+				};
+				const codes = output('codes', [Math.ceil(length / 2)], undefined, 'u8');
+				const absmax = output('absmax', [Math.ceil(length / 64)]);
+				const codebook = input([16], Float32Array.from(values));
+				record('none is not finite', [backend.quantizeTable4(codes, absmax, codebook, source[dtype]())]);
+				for (const wrong of [Number.NaN, -Infinity]) {
+					const at = Math.floor(length * 0.7);
+					const damaged = input([length], numbers.with(at, wrong).fill(wrong, Math.min(length, at + 3)));
+					record(`${wrong}`, [backend.quantizeTable4(codes, absmax, codebook, damaged)]);
+				}
+				backend.quantizeTable4(codes, absmax, codebook, source[dtype]());
+			},
+		})),
+	),
 );
 
 function runTrained(
@@ -126,6 +164,7 @@ const lora: readonly AgreementCase[] = precisions.flatMap((precision) =>
 export const productCases: readonly AgreementCase[] = [
 	...frozen,
 	...dequantized.filter(({ name }) => !/ (f32|bf16|f16) /.test(name)),
+	...quantized,
 	...trained,
 	...lora,
 ];

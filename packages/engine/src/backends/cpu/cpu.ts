@@ -13,6 +13,7 @@ import { memoryGroup } from './memory.ts';
 import { loadNative } from './native.ts';
 import { normGroup } from './norms.ts';
 import { optimizerGroup } from './optimizer.ts';
+import { quantizeGroup } from './quantize.ts';
 import { rowGroup } from './rows.ts';
 
 export interface CpuBackendOptions {
@@ -62,6 +63,7 @@ export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
 		...memory,
 		...elementwiseGroup(device),
 		...products,
+		...quantizeGroup(device),
 		...loraGroup(device),
 		...normGroup(device),
 		...attentionGroup(device),

@@ -8,6 +8,7 @@ import * as matmul from './matmul.ts';
 import { createMemory, type Storage } from './memory.ts';
 import * as norms from './norms.ts';
 import { adamW } from './optimizer.ts';
+import { quantizeTable4 } from './quantize.ts';
 import { rope } from './rope.ts';
 import * as rows from './rows.ts';
 
@@ -35,6 +36,7 @@ export function createReferenceBackend({ storage = 'f32' }: { storage?: Storage 
 		biasBackward: elementwise.biasBackward,
 		sumOfSquares: elementwise.sumOfSquares,
 		...matmul,
+		quantizeTable4,
 		...lora,
 		...norms,
 		rope,

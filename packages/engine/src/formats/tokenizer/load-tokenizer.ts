@@ -5,6 +5,7 @@ import { readSmallFile } from '../files.ts';
 import type { ModelConfig } from '../huggingface/model-config.ts';
 import { parseJsonObject } from '../json.ts';
 import { buildTokenizer } from './build-tokenizer.ts';
+import { rememberTokenizer } from './remember-tokenizer.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export const tokenizerFileName = 'tokenizer.json';
@@ -14,6 +15,11 @@ const specialTokensFileName = 'special_tokens_map.json';
 const maxTokenizerBytes = 256_000_000;
 const maxConfigBytes = 16_000_000;
 
+export interface LoadTokenizerOptions {
+	/** Where what is known of a tokenizer is kept between runs, so that it is built only when it meets a new text. */
+	readonly cacheFolder?: string;
+}
+
 /**
  * Loads the tokenizer of a model folder: tokenizer.json, and the special tokens from tokenizer_config.json or
  * special_tokens_map.json where there are any. Throws `TOKENIZER_MISSING`, `TOKENIZER_FILE` or
@@ -22,7 +28,7 @@ const maxConfigBytes = 16_000_000;
  *     const tokenizer = loadTokenizer('models/smollm2-135m');
  *     const ids = tokenizer.encode('int x = 1;');
  */
-export function loadTokenizer(folder: string): Tokenizer {
+export function loadTokenizer(folder: string, { cacheFolder }: LoadTokenizerOptions = {}): Tokenizer {
 	const place = path.join(folder, tokenizerFileName);
 	if (!existsSync(place)) {
 		throw inputError('TOKENIZER_MISSING', `there is no ${tokenizerFileName}`, {
@@ -32,13 +38,18 @@ export function loadTokenizer(folder: string): Tokenizer {
 	}
 	const bytes = readSmallFile(place, maxTokenizerBytes);
 	const configPlace = path.join(folder, tokenizerConfigFileName);
-	return buildTokenizer({
-		bytes,
-		json: parse(bytes, place),
-		place,
-		config: { ...readOptional(path.join(folder, specialTokensFileName)), ...readOptional(configPlace) },
-		configPlace,
-	});
+	const specialsPlace = path.join(folder, specialTokensFileName);
+	const [config, specials] = [readOptional(configPlace), readOptional(specialsPlace)];
+	const build = () =>
+		buildTokenizer({
+			bytes,
+			json: parse(bytes, place),
+			place,
+			config: { ...parseOptional(specials, specialsPlace), ...parseOptional(config, configPlace) },
+			configPlace,
+		});
+	if (cacheFolder === undefined) return build();
+	return rememberTokenizer(cacheFolder, [bytes, config, specials], place, build);
 }
 
 /**
@@ -55,8 +66,13 @@ export function checkTokenizer(tokenizer: Tokenizer, config: ModelConfig): void 
 	);
 }
 
-function readOptional(file: string): object {
-	return existsSync(file) ? parse(readSmallFile(file, maxConfigBytes), file) : {};
+/** No bytes where there is no such file. */
+function readOptional(file: string): Uint8Array {
+	return existsSync(file) ? readSmallFile(file, maxConfigBytes) : new Uint8Array();
+}
+
+function parseOptional(bytes: Uint8Array, place: string): object {
+	return bytes.length === 0 ? {} : parse(bytes, place);
 }
 
 function parse(bytes: Uint8Array, place: string): object {

@@ -1,0 +1,38 @@
+import type { Backend } from '../contract.ts';
+import { describe, elements } from '../view.ts';
+import { type CpuDevice, programError } from './device.ts';
+import { kernelsOf } from './native.ts';
+
+type Quantize = (
+	engine: number,
+	codes: number,
+	absmax: number,
+	codebook: number,
+	x: number,
+	length: number,
+) => number;
+
+interface QuantizeKernels {
+	readonly quantizeTable4F32: Quantize;
+	readonly quantizeTable4Bf16: Quantize;
+	readonly quantizeTable4F16: Quantize;
+}
+
+/** Quantisation of frozen matrices while they are loaded. */
+export function quantizeGroup(device: CpuDevice): Pick<Backend, 'quantizeTable4'> {
+	const kernels = kernelsOf<QuantizeKernels>(device.addon);
+	const { address } = device;
+	const bySource = {
+		f32: kernels.quantizeTable4F32,
+		bf16: kernels.quantizeTable4Bf16,
+		f16: kernels.quantizeTable4F16,
+	} as const;
+	return {
+		quantizeTable4(codes, absmax, codebook, x) {
+			const kernel = bySource[x.dtype as keyof typeof bySource];
+			if (kernel === undefined) throw programError('CPU_TYPE', `${describe(x)} can't be quantised`);
+			const [to, scales, table, from] = [address(codes), address(absmax), address(codebook), address(x)];
+			return kernel(device.engine, to, scales, table, from, elements(x.shape));
+		},
+	};
+}
