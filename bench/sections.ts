@@ -1,5 +1,6 @@
 import type { BenchRow } from './row.ts';
 import type { BenchContext, PeerFigure, Section, SectionReport, StepShares } from './section.ts';
+import { startSection } from './start/first-step.ts';
 import { forwardGroup, forwardPackedGroup } from './steps/groups/forward.ts';
 import { loraGroup } from './steps/groups/lora.ts';
 import { qloraGroup } from './steps/groups/qlora.ts';
@@ -12,6 +13,7 @@ export const sections: readonly Section[] = [
 	stepSection(qloraGroup),
 	stepSection(forwardGroup),
 	stepSection(forwardPackedGroup),
+	startSection,
 ];
 
 /** Runs the sections of which a row is wanted, one after the other. */

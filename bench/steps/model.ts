@@ -1,6 +1,3 @@
-import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
-import path from 'node:path';
 import {
 	elements,
 	expectedTensors,
@@ -31,12 +28,6 @@ export const smolLmConfig = {
 	eos_token_id: 2,
 	torch_dtype: 'bfloat16',
 };
-
-/** The unpacked SmolLM2-135M, where a test or a person has put it. */
-export function pretrainedFolder(): string | undefined {
-	const folder = path.join(homedir(), '.cache', 'vulntune-models', 'smollm2-135m');
-	return existsSync(path.join(folder, 'model.safetensors')) ? folder : undefined;
-}
 
 /** The pretrained model, or one of its shape with random weights: a step takes the same time. */
 export function openModel(folder: string | undefined): ModelFolder {

@@ -1,13 +1,13 @@
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cpuFeatures } from '@vulntune/engine';
+import { datasetFolder, pretrainedFolder } from '../inputs.ts';
 import { interleave } from '../interleave.ts';
 import type { BenchOptions } from '../options.ts';
 import type { BenchContext, Section, SectionReport, StepShares } from '../section.ts';
 import { type StepProcess, type StepResult, startSteps } from './child.ts';
 import type { PeerStep, StepGroup } from './group.ts';
-import { pretrainedFolder, smolLmConfig } from './model.ts';
+import { smolLmConfig } from './model.ts';
 import type { OwnStep } from './own.ts';
 
 const benchFolder = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -80,12 +80,10 @@ function surroundings({
 	isa,
 	threads,
 }: BenchOptions): Pick<OwnStep, 'isa' | 'threads' | 'model' | 'dataset'> {
-	const shared = process.env.VULNTUNE_SHARED ?? path.join(benchFolder, '..', '..', 'shared');
-	const dataset = path.join(shared, 'data', 'x1-without-p3');
 	const model = pretrainedFolder() ?? null;
 	// without the model there is no tokenizer for the functions
-	const isReal = model !== null && existsSync(path.join(dataset, 'train.jsonl'));
-	return { isa, threads, model, dataset: isReal ? dataset : null };
+	const dataset = model === null ? null : (datasetFolder() ?? null);
+	return { isa, threads, model, dataset };
 }
 
 function startOwn(step: OwnStep) {
