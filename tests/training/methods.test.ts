@@ -59,6 +59,11 @@ const variants: Record<string, Overrides> = {
 	'weights per status': { 'loss.statusWeights': '{VULNERABLE: 3, FIXED: 1}' },
 	'leaky packs as they arrive': { 'sequence.packing': 'leaky', 'sequence.order': 'arrival' },
 	'one function a sequence': { 'sequence.packing': 'none' },
+	'shared prefixes': { 'sequence.sharePrefixes': 'true', 'head.pool': 'mean' },
+	'shared prefixes as they arrive, next token': {
+		...nextToken,
+		...{ 'sequence.sharePrefixes': 'true', 'sequence.order': 'arrival' },
+	},
 	windows: { 'sequence.length': '32', 'sequence.largeFunctions': 'window' },
 	'bf16 and checkpointing': { 'training.precision': 'bf16', 'training.checkpointing': 'true' },
 	'linear schedule without clipping': { 'training.schedule': 'linear', 'training.clipNorm': 'null' },

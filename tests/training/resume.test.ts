@@ -2,7 +2,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, wr
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runTraining } from 'vulntune';
-import { temporaryFolder, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';
+import { temporaryFolder, testBackend, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';
 
 const root = temporaryFolder();
 const model = writeTinyModel(path.join(root, 'model'));
@@ -22,9 +22,14 @@ function bytesOf(output: string): string[] {
 }
 
 /** Runs until `packs` packs have been trained, then interrupts. */
-async function runFor(output: string, packs: number, mode: typeof fresh) {
+async function runFor(
+	output: string,
+	packs: number,
+	mode: typeof fresh,
+	overrides: Readonly<Record<string, string>> = {},
+) {
 	let seen = 0;
-	return runTraining(tinyConfig({ model, data, output }), mode, {
+	return runTraining(tinyConfig({ model, data, output }, overrides), mode, {
 		emit: (event) => {
 			if (event.type === 'training') seen += 1;
 		},
@@ -65,6 +70,20 @@ describe('a training run', () => {
 		}
 		expect(outcome.status).toBe('finished');
 		expect(bytesOf(output)).toEqual(bytesOf(whole));
+	});
+
+	it('does so with shared prefixes, as they arrive', async () => {
+		const sharing = {
+			...{ 'sequence.sharePrefixes': 'true', 'sequence.order': 'arrival' },
+			...{ 'backend.type': testBackend, 'training.epochs': '1' },
+		};
+		const [once, output] = [path.join(root, 'shared'), path.join(root, 'shared-interrupted')];
+		const outcome = await runFor(once, Number.POSITIVE_INFINITY, fresh, sharing);
+		if (outcome.status !== 'finished') throw new Error(outcome.status);
+		expect(outcome.summary.record.training?.sharedTokens).toBeGreaterThan(100);
+		expect((await runFor(output, 2, fresh, sharing)).status).toBe('interrupted');
+		expect((await runFor(output, Number.POSITIVE_INFINITY, again, sharing)).status).toBe('finished');
+		expect(bytesOf(output)).toEqual(bytesOf(once));
 	});
 
 	it('passes over a damaged checkpoint and uses the one before', async () => {

@@ -112,7 +112,9 @@ const sequence = section({
 	sharePrefixes: z
 		.boolean()
 		.default(false)
-		.describe('compute the common beginning of a function and its fix once'),
+		.describe(
+			'what functions begin with alike is computed once in training too, in sequences of up to twice the length; scoring always does so',
+		),
 });
 
 const loss = section({

@@ -9,6 +9,7 @@ import { loadDataset, type SplitName } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { readDescription, restoreDetector } from '../methods/saved-detector.ts';
+import { describeShared } from '../packing/describe-shared.ts';
 import { NGRAM_FILE } from '../training/run-ngram.ts';
 import { scoreSplit } from '../training/score-split.ts';
 import { createDetectorOf, scoringOf, tokenizedSplit } from '../training/session.ts';
@@ -114,6 +115,7 @@ async function scoreRows(
 			restoreDetector(adapter, detector, description.method);
 			const scores = scoreSplit(detector, data, { ...scoringOf(config, tokenizer), progress })!;
 			const { probabilities, truncated } = scores;
+			if (scores.sharedTokens > 0) note(describeShared(scores));
 			return { probabilities, truncated, threshold: description.threshold };
 		} finally {
 			detector.free();

@@ -81,12 +81,17 @@ export function classLogits(
 /** One state [F, H] per function of the pack; the separator that closes a function has no part in it. */
 export function poolFunctions(context: Context, pool: Pool, hidden: Tensor, pack: Pack): Tensor {
 	if (pool === 'last') return gatherRows(context, hidden, upload(context, pack.poolPositions));
-	if (pool === 'first') return gatherRows(context, hidden, upload(context, pack.segmentStarts.slice(0, -1)));
 	const functions = pack.poolPositions.length;
-	const ranges = new Int32Array(2 * functions); // [F, 2]
-	for (let f = 0; f < functions; f++) {
-		ranges[2 * f] = pack.segmentStarts[f]!;
-		ranges[2 * f + 1] = pack.poolPositions[f]! + 1;
+	const prefixOf = (f: number) => [pack.prefixRanges[2 * f]!, pack.prefixRanges[2 * f + 1]!] as const;
+	if (pool === 'first') {
+		// the prefix of a function that shares none begins and ends where the function begins
+		const firsts = Int32Array.from({ length: functions }, (_, f) => prefixOf(f)[0]); // [F]
+		return gatherRows(context, hidden, upload(context, firsts));
 	}
-	return poolRows(context, pool, hidden, upload(context, ranges, [functions, 2]));
+	const ranges = new Int32Array(4 * functions); // [F, 4]
+	for (let f = 0; f < functions; f++) {
+		const start = pack.segmentStarts[f]!;
+		ranges.set([...prefixOf(f), start, Math.max(start, pack.poolPositions[f]! + 1)], 4 * f);
+	}
+	return poolRows(context, pool, hidden, upload(context, ranges, [functions, 4]));
 }

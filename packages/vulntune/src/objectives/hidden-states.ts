@@ -1,4 +1,4 @@
-import { type Context, llamaHidden, type Tensor, upload } from '@vulntune/engine';
+import { type Context, llamaHidden, type Segments, type Tensor, upload } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
 import type { Pack } from '../packing/pack.ts';
 
@@ -9,13 +9,27 @@ export function hiddenStates(
 	pack: Pack,
 	checkpointing: boolean,
 ): Tensor {
-	const starts = pack.attentionStarts;
-	let longest = 0;
-	for (let s = 1; s < starts.length; s++) longest = Math.max(longest, starts[s]! - starts[s - 1]!);
 	const tensors = {
 		ids: upload(context, pack.inputIds),
 		positions: upload(context, pack.positionIds),
-		segments: { starts: upload(context, starts), longest },
+		segments: segmentsOf(context, pack),
 	};
 	return llamaHidden(context, model, tensors, { checkpointing });
+}
+
+function segmentsOf(
+	context: Context,
+	{ attentionStarts: starts, attentionParents: parents }: Pack,
+): Segments {
+	const lengthOf = (s: number) => starts[s + 1]! - starts[s]!;
+	let longest = 0;
+	for (const [s, parent] of parents.entries()) {
+		longest = Math.max(longest, lengthOf(s) + (parent < 0 ? 0 : lengthOf(parent)));
+	}
+	const hasParents = parents.some((parent) => parent >= 0);
+	return {
+		starts: upload(context, starts),
+		parents: hasParents ? upload(context, parents) : undefined,
+		longest,
+	};
 }

@@ -1,28 +1,43 @@
-import { type Piece, pieceSize } from './options.ts';
+import { type Piece, packSize } from './options.ts';
 
 /**
- * Best-fit decreasing: longest pieces first, each into the fullest pack that still has room. Equal lengths go by function,
- * then window, so the result depends on the lengths alone.
+ * Best-fit decreasing: longest groups first, each into the fullest pack that still has room; one that is longer than a pack
+ * gets its own. Equal lengths go by function, then window, so the result depends on the lengths alone.
+ *
+ * @param groups pieces that stay together; mostly one each
  */
-export function packBestFit(pieces: readonly Piece[], length: number, maxFunctions: number): Piece[][] {
-	const sorted = pieces.toSorted(
-		(a, b) =>
-			pieceSize(b) - pieceSize(a) || a.functionIndex - b.functionIndex || a.windowIndex - b.windowIndex,
-	);
+export function packBestFit(
+	groups: readonly (readonly Piece[])[],
+	length: number,
+	maxFunctions: number,
+): Piece[][] {
+	const sorted = groups
+		.map((pieces) => ({ pieces, size: packSize(pieces), first: pieces[0]! }))
+		.sort(
+			(a, b) =>
+				b.size - a.size ||
+				a.first.functionIndex - b.first.functionIndex ||
+				a.first.windowIndex - b.first.windowIndex,
+		);
 	const packs: Piece[][] = [];
 	/** packsWithRoom[r]: packs with exactly r free tokens that take more functions. */
 	const packsWithRoom: Piece[][][] = Array.from({ length: length + 1 }, () => []);
-	for (const piece of sorted) {
-		const size = pieceSize(piece);
+	for (const { pieces, size } of sorted) {
 		let room = size;
-		while (room <= length && packsWithRoom[room]!.length === 0) room += 1;
-		let pack = packsWithRoom[room]?.pop();
-		if (pack === undefined) {
+		let place = -1;
+		for (; room <= length; room++) {
+			place = packsWithRoom[room]!.findLastIndex((pack) => pack.length + pieces.length <= maxFunctions);
+			if (place >= 0) break;
+		}
+		let pack: Piece[];
+		if (place >= 0) {
+			pack = packsWithRoom[room]!.splice(place, 1)[0]!;
+		} else {
 			packs.push((pack = []));
 			room = length;
 		}
-		pack.push(piece);
-		if (pack.length < maxFunctions) packsWithRoom[room - size]!.push(pack);
+		pack.push(...pieces);
+		if (pack.length < maxFunctions && size <= room) packsWithRoom[room - size]!.push(pack);
 	}
 	return packs;
 }

@@ -14,6 +14,11 @@ export interface PackingOptions {
 	readonly windowStride?: number | null;
 	/** Tokens put after every function, before its separator: a question to the model; default none. */
 	readonly suffixLength?: number;
+	/**
+	 * Functions that begin alike lie in one pack, in which their common beginning is computed once; default false. Such a pack
+	 * may hold up to twice `length` tokens. Isolated packs only.
+	 */
+	readonly sharePrefixes?: boolean;
 }
 
 /** A stretch of a function that takes one segment of a pack: all of it, its head, or one of its windows. */
@@ -28,9 +33,19 @@ export interface Piece {
 	readonly windowCount: number;
 	/** Tokens of the suffix that follows it. */
 	readonly suffixLength: number;
+	/**
+	 * Tokens that it begins with and that the pack has already, as the beginning of the nearest piece before it that shares
+	 * none; default none.
+	 */
+	readonly shared?: number;
 }
 
 /** Tokens of a piece in a pack: its own, its suffix and the separator. */
 export function pieceSize(piece: Piece): number {
-	return piece.end - piece.start + piece.suffixLength + 1;
+	return piece.end - piece.start - (piece.shared ?? 0) + piece.suffixLength + 1;
+}
+
+/** Tokens of pieces in a pack. */
+export function packSize(pieces: readonly Piece[]): number {
+	return pieces.reduce((sum, piece) => sum + pieceSize(piece), 0);
 }

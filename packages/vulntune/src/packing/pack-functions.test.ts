@@ -93,7 +93,7 @@ describe('packing', () => {
 				const bestFit = { ...options, order: 'bestFit', packing: 'isolated' } as const;
 				const sortKeys = lengths.map(() => keys.next().value!);
 				const shuffled = lengths.map((_, index) => index).sort((a, b) => sortKeys[a]! - sortKeys[b]!);
-				expect(packFunctions(lengths, bestFit, shuffled).packs).toEqual(
+				expect(packFunctions(lengths, bestFit, { order: shuffled }).packs).toEqual(
 					packFunctions(lengths, bestFit).packs,
 				);
 			}),
@@ -158,7 +158,7 @@ describe.skipIf(fixture.skip)('the packing of the paper', () => {
 			length: example.seq_length,
 			maxFunctions: example.max_funcs_in_seq,
 		};
-		const plan = packFunctions(example.lengths, options, example.order);
+		const plan = packFunctions(example.lengths, options, { order: example.order });
 		expect(plan.packs.map((pack) => pack.map((piece) => piece.functionIndex))).toEqual(example.packs);
 		expect(plan.ignored.toSorted()).toEqual(example.dropped.toSorted());
 	});

@@ -1,6 +1,7 @@
 import { packArrival } from './arrival.ts';
 import { packBestFit } from './best-fit.ts';
-import { type PackingOptions, type Piece, pieceSize } from './options.ts';
+import { groupByPrefix } from './common-prefixes.ts';
+import { type PackingOptions, type Piece, packSize } from './options.ts';
 import { cutFunction } from './pieces.ts';
 
 /** Which functions share which sequence. Every function is in `packs` or in `ignored`, never in both. */
@@ -13,38 +14,73 @@ export interface PackPlan {
 	readonly truncated: readonly number[];
 	/** Tokens in all packs, separators included. */
 	readonly tokens: number;
-	/** tokens / (packs x length): 1 where every sequence is full, and for no packs. */
+	/** Tokens that functions have in common with another one of their pack, which are in `tokens` once. */
+	readonly sharedTokens: number;
+	/** Tokens of the fullest pack. */
+	readonly largestPack: number;
+	/** Mean of tokens / length over the sequences: 1 where all are full, and for no packs. One above `length` counts as full. */
 	readonly efficiency: number;
+}
+
+/** What functions are besides their lengths. */
+export interface PackedFunctions {
+	/** The order in which functions come, default by index. `bestFit` gives the same packs for every order. */
+	readonly order?: Iterable<number>;
+	/** Ids per function, [functions] of [tokens]: needed where prefixes are shared. */
+	readonly tokens?: readonly ArrayLike<number>[];
 }
 
 /**
  * Packs functions into sequences.
  *
  * @param lengths tokens per function, without the separator; a pack takes one more for each
- * @param arrivalOrder the order in which functions come, default by index. `bestFit` gives the same packs for every order
  */
 export function packFunctions(
 	lengths: ArrayLike<number>,
 	options: PackingOptions,
-	arrivalOrder: Iterable<number> = Array.from(lengths, (_, index) => index),
+	{ order = Array.from(lengths, (_, index) => index), tokens }: PackedFunctions = {},
 ): PackPlan {
 	const ignored: number[] = [];
 	const truncated: number[] = [];
 	const pieces: Piece[] = [];
-	for (const index of arrivalOrder) {
+	for (const index of order) {
 		const parts = cutFunction(index, lengths[index]!, options);
 		if (parts.length === 0) ignored.push(index);
 		if (parts.length === 1 && parts[0]!.end < lengths[index]!) truncated.push(index);
 		pieces.push(...parts);
 	}
-	const packs = arrange(pieces, options);
-	const tokens = pieces.reduce((sum, piece) => sum + pieceSize(piece), 0);
-	const efficiency = packs.length === 0 ? 1 : tokens / (packs.length * options.length);
-	return { packs, ignored, truncated, tokens, efficiency };
+	const packs = arrange(pieces, options, tokens);
+	const sizes = packs.map(packSize);
+	const total = sizes.reduce((sum, size) => sum + size, 0);
+	const filled = sizes.reduce((sum, size) => sum + Math.min(1, size / options.length), 0);
+	return {
+		packs,
+		ignored,
+		truncated,
+		tokens: total,
+		sharedTokens: packSize(pieces) - total,
+		largestPack: sizes.reduce((largest, size) => Math.max(largest, size), 0),
+		efficiency: packs.length === 0 ? 1 : filled / packs.length,
+	};
 }
 
-function arrange(pieces: readonly Piece[], options: PackingOptions): Piece[][] {
+function arrange(
+	pieces: readonly Piece[],
+	options: PackingOptions,
+	tokens: PackedFunctions['tokens'],
+): Piece[][] {
 	if (options.packing === 'none') return pieces.map((piece) => [piece]);
 	const pack = options.order === 'bestFit' ? packBestFit : packArrival;
-	return pack(pieces, options.length, options.maxFunctions);
+	return pack(groupsOf(pieces, options, tokens), options.length, options.maxFunctions);
+}
+
+/** Pieces that must lie in one pack. */
+function groupsOf(
+	pieces: readonly Piece[],
+	options: PackingOptions,
+	tokens: PackedFunctions['tokens'],
+): Piece[][] {
+	if (options.sharePrefixes !== true || options.packing !== 'isolated') return pieces.map((piece) => [piece]);
+	if (tokens === undefined) throw new TypeError('prefixes can be shared only where the tokens are given');
+	return groupByPrefix(pieces, tokens, options);
 }

@@ -44,6 +44,24 @@ describe('a pack', () => {
 		expect(Array.from(buildPack(empty, [[], [7]], separator, 'isolated').poolPositions)).toEqual([0, 1]);
 	});
 
+	it('holds a common prefix once, in the first of the functions that share it', () => {
+		const piece = { start: 0, windowIndex: 0, windowCount: 1, suffixLength: 0 };
+		const shared = [
+			{ ...piece, functionIndex: 0, end: 1 },
+			{ ...piece, functionIndex: 1, end: 3 },
+			{ ...piece, functionIndex: 2, end: 4, shared: 2 },
+			{ ...piece, functionIndex: 3, end: 2, shared: 2 },
+		];
+		const pack = buildPack(shared, [[9], [10, 11, 12], [10, 11, 20, 21], [10, 11]], separator, 'isolated');
+		expect(Array.from(pack.inputIds)).toEqual([9, 2, 10, 11, 12, 2, 20, 21, 2, 2]);
+		expect(Array.from(pack.positionIds)).toEqual([0, 1, 0, 1, 2, 3, 2, 3, 4, 2]);
+		expect(Array.from(pack.segmentStarts)).toEqual([0, 2, 6, 9, 10]);
+		expect(Array.from(pack.prefixRanges)).toEqual([0, 0, 2, 2, 2, 4, 2, 4]);
+		expect(Array.from(pack.attentionStarts)).toEqual([0, 2, 4, 6, 9, 10]);
+		expect(Array.from(pack.attentionParents)).toEqual([-1, -1, 1, 1, 1]);
+		expect(Array.from(pack.poolPositions)).toEqual([0, 4, 7, 3]);
+	});
+
 	it('takes the tokens of its window', () => {
 		const window = { functionIndex: 0, start: 2, end: 5, windowIndex: 1, windowCount: 3, suffixLength: 0 };
 		const pack = buildPack([window], [[0, 10, 20, 30, 40, 50]], separator, 'isolated');

@@ -1,18 +1,26 @@
-import { type PackingOptions, type Piece, pieceSize } from './options.ts';
+import { type PackingOptions, type Piece, packSize } from './options.ts';
 
 /**
  * One sequence as the model takes it. T tokens without padding, F segments; a segment is a function (or a window of one) and
- * the separator that closes it.
+ * the separator that closes it. Where functions share a prefix, it lies in the segment of the first of them, and the
+ * segments of the others hold what comes after it.
  */
 export interface Pack {
 	/** [T] */
 	readonly inputIds: Int32Array;
-	/** [T]; restarts at 0 in each segment, save in a leaky pack */
+	/** [T]; restarts at 0 in each segment or goes on after its prefix, save in a leaky pack */
 	readonly positionIds: Int32Array;
 	/** [F + 1]; segment f is tokens [segmentStarts[f], segmentStarts[f + 1]) and ends with its separator */
 	readonly segmentStarts: Int32Array;
-	/** [A + 1]; a token attends within its own stretch alone: the segments, or in a leaky pack the whole sequence */
+	/** [F, 2]; tokens [from, to) of the segment before it that a function begins with; empty where it shares none */
+	readonly prefixRanges: Int32Array;
+	/**
+	 * [A + 1]; a token attends within its own stretch, and to all of the stretch's parent: stretches are the segments,
+	 * one that others share a prefix with being two; or in a leaky pack the whole sequence
+	 */
 	readonly attentionStarts: Int32Array;
+	/** [A]; the stretch that is each one's parent, −1 for none */
+	readonly attentionParents: Int32Array;
 	/** [F]; the last token before each separator, where a decoder's state stands for the function */
 	readonly poolPositions: Int32Array;
 	/** [F]; index of the function among the lengths that were packed */
@@ -37,32 +45,67 @@ export function buildPack(
 	packing: PackingOptions['packing'],
 	suffix: readonly number[] = [],
 ): Pack {
-	const total = pieces.reduce((sum, piece) => sum + pieceSize(piece), 0);
+	const total = packSize(pieces);
 	const inputIds = new Int32Array(total); // [T]
 	const positionIds = new Int32Array(total); // [T]
 	const segmentStarts = new Int32Array(pieces.length + 1); // [F + 1]
+	const prefixRanges = new Int32Array(2 * pieces.length); // [F, 2]
 	const poolPositions = new Int32Array(pieces.length); // [F]
 	let position = 0;
+	let owner = 0;
 	for (const [segment, piece] of pieces.entries()) {
 		const start = position;
+		const shared = piece.shared ?? 0;
+		if (shared === 0) owner = start;
 		const ids = tokens[piece.functionIndex]!;
-		for (let index = piece.start; index < piece.end; index++) inputIds[position++] = ids[index]!;
+		for (let index = piece.start + shared; index < piece.end; index++) inputIds[position++] = ids[index]!;
 		for (const id of suffix) inputIds[position++] = id;
 		inputIds[position++] = separator;
-		// A text without a single token leaves only its separator to pool.
-		poolPositions[segment] = Math.max(start, position - 2);
+		prefixRanges.set(shared === 0 ? [start, start] : [owner, owner + shared], 2 * segment);
+		// A function that is a prefix of another has no token of its own but the separator, nor has one without tokens.
+		const lastOfPrefix = shared === 0 ? start : owner + shared - 1;
+		poolPositions[segment] = position - 2 < start ? lastOfPrefix : position - 2;
 		segmentStarts[segment + 1] = position;
-		const first = packing === 'leaky' ? 0 : start;
+		const first = packing === 'leaky' ? 0 : start - shared;
 		for (let index = start; index < position; index++) positionIds[index] = index - first;
 	}
 	return {
 		inputIds,
 		positionIds,
 		segmentStarts,
-		attentionStarts: packing === 'leaky' ? Int32Array.of(0, total) : segmentStarts,
+		prefixRanges,
+		...(packing === 'leaky' ? oneStretch(total) : stretchesOf(segmentStarts, pieces)),
 		poolPositions,
 		functionIndex: Int32Array.from(pieces, (piece) => piece.functionIndex),
 		windowIndex: Int32Array.from(pieces, (piece) => piece.windowIndex),
 		windowCount: Int32Array.from(pieces, (piece) => piece.windowCount),
 	};
+}
+
+type Stretches = Pick<Pack, 'attentionStarts' | 'attentionParents'>;
+
+function oneStretch(total: number): Stretches {
+	return { attentionStarts: Int32Array.of(0, total), attentionParents: Int32Array.of(-1) };
+}
+
+/** The segments as stretches of attention; one whose beginning others share is cut after it. */
+function stretchesOf(segmentStarts: Int32Array, pieces: readonly Piece[]): Stretches {
+	const starts: number[] = [];
+	const parents: number[] = [];
+	let prefix = -1;
+	for (const [segment, piece] of pieces.entries()) {
+		const start = segmentStarts[segment]!;
+		const isShared = (piece.shared ?? 0) > 0;
+		const sharedWithNext = isShared ? 0 : (pieces[segment + 1]?.shared ?? 0);
+		if (sharedWithNext > 0) {
+			prefix = starts.length;
+			starts.push(start, start + sharedWithNext);
+			parents.push(-1, prefix);
+		} else {
+			starts.push(start);
+			parents.push(isShared ? prefix : -1);
+		}
+	}
+	starts.push(segmentStarts[pieces.length]!);
+	return { attentionStarts: Int32Array.from(starts), attentionParents: Int32Array.from(parents) };
 }

@@ -14,7 +14,8 @@ import { loadDataset } from '../data/dataset.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
 import { checkBaseModel } from '../model/base-model.ts';
-import { packFunctions } from '../packing/pack-functions.ts';
+import type { PackingOptions } from '../packing/options.ts';
+import { type PackPlan, packFunctions } from '../packing/pack-functions.ts';
 import { scoringPacking } from '../training/score-split.ts';
 import { checkPositions, methodOf, precisionOf, scoringOf } from '../training/session.ts';
 import { estimateBytes, estimateFlops } from './estimates.ts';
@@ -55,6 +56,10 @@ interface DataPlan {
 	readonly packs: number;
 	readonly tokensPerEpoch: number;
 	readonly efficiency: number;
+	/** Tokens that are computed once for several functions, so that they are in `tokensPerEpoch` once. */
+	readonly sharedTokens: number;
+	/** Tokens of the fullest sequence. */
+	readonly largestPack: number;
 	/** Train functions that are left out or cut as too long. */
 	readonly ignored: number;
 	readonly truncated: number;
@@ -78,7 +83,7 @@ export async function planTraining(config: Config): Promise<TrainingPlan> {
 		base: config.method.base as BaseType,
 		trainable,
 		full: config.method.type === 'full',
-		tokens: config.sequence.length,
+		tokens: Math.max(config.sequence.length, 'missing' in data ? 0 : data.largestPack),
 		checkpointing: config.training.checkpointing,
 	});
 	const backend = createBackend(config.backend, () => {});
@@ -145,24 +150,34 @@ async function planData(config: Config): Promise<TrainingPlan['data']> {
 	if (!existsSync(config.data.path)) return { missing: config.data.path };
 	const { splits } = await loadDataset(config.data.path);
 	const tokenizer = existsSync(config.model) ? loadTokenizer(config.model) : undefined;
-	const lengthsOf = async (rows: (typeof splits)['train']): Promise<number[]> => {
-		if (tokenizer === undefined) return rows.map(({ code }) => Math.ceil(code.length / CHARACTERS_PER_TOKEN));
+	const plan = async (rows: (typeof splits)['train'], packing: PackingOptions): Promise<PackPlan> => {
+		if (tokenizer === undefined) {
+			// what functions have in common can't be guessed
+			const lengths = rows.map(({ code }) => Math.ceil(code.length / CHARACTERS_PER_TOKEN));
+			return packFunctions(lengths, { ...packing, sharePrefixes: false });
+		}
 		const options = {
 			collapseWhitespace: config.data.collapseWhitespace,
 			cacheFolder: defaultTokenCacheFolder(),
 		};
 		const tokens = await tokenizeRows(rows, tokenizer, options);
-		return tokens.map((ids) => ids.length);
+		return packFunctions(
+			tokens.map((ids) => ids.length),
+			packing,
+			{ tokens },
+		);
 	};
 	const packing = tokenizer === undefined ? config.sequence : scoringOf(config, tokenizer).packing;
-	const train = packFunctions(await lengthsOf(splits.train), packing);
-	const valid = packFunctions(await lengthsOf(splits.valid), scoringPacking(packing));
+	const train = await plan(splits.train, packing);
+	const valid = await plan(splits.valid, scoringPacking(packing));
 	return {
 		rows: { train: splits.train.length, valid: splits.valid.length, test: splits.test.length },
 		tokens: tokenizer === undefined ? 'estimated' : 'counted',
 		packs: train.packs.length,
 		tokensPerEpoch: train.tokens,
 		efficiency: train.efficiency,
+		sharedTokens: train.sharedTokens,
+		largestPack: train.largestPack,
 		ignored: train.ignored.length,
 		truncated: train.truncated.length,
 		steps: Math.ceil(train.packs.length / config.training.accumulation) * config.training.epochs,

@@ -1,10 +1,11 @@
 import { formatBytes, formatDuration, formatNumber } from '../cli/format.ts';
+import { describeShared } from '../packing/describe-shared.ts';
 import type { TrainingPlan } from './plan-training.ts';
 
 /** The plan for people. */
 export function renderPlan(plan: TrainingPlan): string {
 	const { model, data, memoryBytes: memory, seconds } = plan;
-	const lines: [string, string][] = [
+	const lines: (readonly [string, string])[] = [
 		[
 			'model',
 			`${model.name}${model.source === 'published' ? ' (not here; planned by its published shape)' : ''}`,
@@ -23,6 +24,9 @@ export function renderPlan(plan: TrainingPlan): string {
 				'packs',
 				`${data.packs} sequences, ${formatNumber(data.tokensPerEpoch)} tokens an epoch ${data.tokens}, ${(100 * data.efficiency).toFixed(1)} % full`,
 			],
+			...(data.sharedTokens > 0
+				? [['', describeShared({ ...data, tokens: data.tokensPerEpoch })] as const]
+				: []),
 			['', `${data.ignored} functions left out as too long, ${data.truncated} cut`],
 			['steps', `${data.steps} optimiser steps`],
 		);

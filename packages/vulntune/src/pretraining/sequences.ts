@@ -26,8 +26,10 @@ export function planSequences(
 	epoch: number,
 ): Piece[][] {
 	const order = permutation(seed, hashStream(`pretraining/documents/${epoch}`), lengths.length);
-	const pieces: Piece[] = [];
-	for (const index of order) pieces.push(...stretches(index, lengths[index]!, length - 1));
+	const pieces: Piece[][] = [];
+	for (const index of order) {
+		for (const piece of stretches(index, lengths[index]!, length - 1)) pieces.push([piece]);
+	}
 	return packArrival(pieces, length, Number.POSITIVE_INFINITY);
 }
 

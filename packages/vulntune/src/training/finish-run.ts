@@ -28,6 +28,10 @@ export interface TrainingFunctions {
 	readonly ignored: number;
 	/** Cut to the length of a sequence. */
 	readonly truncated: number;
+	/** Tokens of all sequences of an epoch; n-grams and runs of the first versions don't count them. */
+	readonly tokens?: number;
+	/** Tokens that are not in them, because a function begins like another one of its sequence. */
+	readonly sharedTokens?: number;
 }
 
 export interface RunSummary {

@@ -24,11 +24,14 @@ export interface SplitScores {
 	/** Functions that were cut to the length of a sequence. */
 	readonly truncated: number;
 	readonly tokens: number;
+	/** Tokens that were not computed again, because functions begin alike. */
+	readonly sharedTokens: number;
 }
 
 /**
  * Scores every function of a split by itself: packs are isolated whatever training does, and functions that training
- * ignores as too long are cut, so that no function is missing and no score depends on its neighbours.
+ * ignores as too long are cut, so that no function is missing and no score depends on its neighbours. What functions
+ * have in common at their beginning is computed once, which changes no score.
  */
 export function scoreSplit(
 	detector: Detector,
@@ -36,7 +39,7 @@ export function scoreSplit(
 	options: ScoringOptions,
 ): SplitScores | undefined {
 	const { packing } = options;
-	const plan = packFunctions(data.lengths, scoringPacking(packing));
+	const plan = packFunctions(data.lengths, scoringPacking(packing), data);
 	const scores: number[] = [];
 	const owners: number[] = [];
 	let loss = 0;
@@ -54,6 +57,7 @@ export function scoreSplit(
 		loss: loss / Math.max(1, scores.length),
 		truncated: plan.truncated.length,
 		tokens: plan.tokens,
+		sharedTokens: plan.sharedTokens,
 	};
 }
 
@@ -64,5 +68,6 @@ export function scoringPacking(packing: PackingOptions): PackingOptions {
 		packing: packing.packing === 'none' ? 'none' : 'isolated',
 		order: 'bestFit',
 		largeFunctions: packing.largeFunctions === 'window' ? 'window' : 'truncate',
+		sharePrefixes: true,
 	};
 }

@@ -110,14 +110,8 @@ export function scoringOf(config: Config, tokenizer: Tokenizer): ScoringOptions 
 	};
 }
 
-/** The arithmetic of a config. Throws for what this version doesn't have: PRECISION_UNAVAILABLE, PREFIXES_UNAVAILABLE. */
-export function precisionOf({ training, sequence }: Config): Precision {
-	if (sequence.sharePrefixes) {
-		throw inputError('PREFIXES_UNAVAILABLE', 'prefixes are not shared in this version', {
-			place: 'sequence.sharePrefixes',
-			remedy: 'Leave it out, or set it to false.',
-		});
-	}
+/** The arithmetic of a config. Throws PRECISION_UNAVAILABLE for what this version doesn't have. */
+export function precisionOf({ training }: Config): Precision {
 	if (training.precision !== 'int8') return training.precision;
 	throw inputError('PRECISION_UNAVAILABLE', 'there is no int8 arithmetic in this version', {
 		place: 'training.precision',
@@ -144,7 +138,8 @@ function packTokens(config: Config, tokenizer: Tokenizer): PackTokens {
 }
 
 function packingOf(config: Config, tokens: PackTokens): PackingOptions {
-	const { length, packing, order, maxFunctions, largeFunctions, windowStride } = config.sequence;
+	const { length, packing, order, maxFunctions, largeFunctions, windowStride, sharePrefixes } =
+		config.sequence;
 	const suffixLength = tokens.suffix.length;
 	if (length < suffixLength + 2) {
 		throw inputError('SEQUENCE_TOO_SHORT', `the question alone takes ${suffixLength} of ${length} tokens`, {
@@ -152,7 +147,7 @@ function packingOf(config: Config, tokens: PackTokens): PackingOptions {
 			remedy: 'Use longer sequences or a shorter nextToken.prompt.',
 		});
 	}
-	return { length, packing, order, maxFunctions, largeFunctions, windowStride, suffixLength };
+	return { length, packing, order, maxFunctions, largeFunctions, windowStride, suffixLength, sharePrefixes };
 }
 
 /** The method of a config. Throws METHOD_UNAVAILABLE for those that train no transformer here. */

@@ -83,7 +83,8 @@ export function train(
 ): 'finished' | 'interrupted' {
 	const totalSteps = countSteps(data.train, settings, scoring);
 	while (!isFinished(state, settings)) {
-		const { packs } = packEpoch(data.train.lengths, scoring.packing, settings.seed, state.epoch);
+		const { lengths, tokens } = data.train;
+		const { packs } = packEpoch(lengths, scoring.packing, settings.seed, state.epoch, tokens);
 		while (state.packs < packs.length) {
 			if (listener.interrupted()) {
 				listener.checkpoint(state);
@@ -222,13 +223,15 @@ function isFinished(state: TrainingState, settings: TrainingSettings): boolean {
 }
 
 /** Optimiser steps of the whole run: the packs of an epoch can differ in number where they come as they arrive. */
-export function countSteps(data: SplitData, settings: TrainingSettings, scoring: ScoringOptions): number {
-	let steps = 0;
-	for (let epoch = 1; epoch <= settings.epochs; epoch++) {
-		const { packs } = packEpoch(data.lengths, scoring.packing, settings.seed, epoch);
-		steps += Math.ceil(packs.length / settings.accumulation);
-	}
-	return steps;
+export function countSteps(
+	{ lengths, tokens }: SplitData,
+	{ epochs, seed, accumulation }: TrainingSettings,
+	{ packing }: ScoringOptions,
+): number {
+	const stepsOf = (epoch: number) =>
+		Math.ceil(packEpoch(lengths, packing, seed, epoch, tokens).packs.length / accumulation);
+	if (packing.order !== 'arrival') return epochs * stepsOf(1);
+	return Array.from({ length: epochs }, (_, i) => stepsOf(i + 1)).reduce((sum, steps) => sum + steps, 0);
 }
 
 function notFinite(data: SplitData, functions: Int32Array, state: TrainingState): VulntuneError {

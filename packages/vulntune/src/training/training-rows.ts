@@ -1,4 +1,5 @@
 import { inputError } from '@vulntune/engine';
+import { describeShared } from '../packing/describe-shared.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import { packFunctions } from '../packing/pack-functions.ts';
 import type { TrainingFunctions } from './finish-run.ts';
@@ -10,7 +11,7 @@ import type { SplitData } from './split-data.ts';
  *
  * Throws TRAIN_ONE_CLASS, and TRAIN_NOTHING_FITS where all functions are too long and ignored.
  */
-export function describeTrainingRows({ rows, lengths }: SplitData, packing: PackingOptions): string {
+export function describeTrainingRows({ rows, lengths, tokens }: SplitData, packing: PackingOptions): string {
 	const positives = rows.filter(({ label }) => label === 1).length;
 	if (positives === 0 || positives === rows.length) {
 		const found = positives === 0 ? 'not vulnerable' : 'vulnerable';
@@ -19,7 +20,8 @@ export function describeTrainingRows({ rows, lengths }: SplitData, packing: Pack
 			remedy: 'Add functions with the other target: a detector learns what tells them apart.',
 		});
 	}
-	const { packs, ignored, truncated, efficiency } = packFunctions(lengths, packing);
+	const plan = packFunctions(lengths, packing, { tokens });
+	const { packs, ignored, truncated, efficiency } = plan;
 	if (packs.length === 0) {
 		const message = `all ${rows.length} training functions are longer than ${packing.length} tokens and ignored`;
 		throw inputError('TRAIN_NOTHING_FITS', message, {
@@ -30,13 +32,23 @@ export function describeTrainingRows({ rows, lengths }: SplitData, packing: Pack
 	const parts = [
 		`${rows.length} training functions in ${packs.length} sequences, ${(100 * efficiency).toFixed(1)} % full`,
 	];
+	if (packing.sharePrefixes === true) parts.push(describeShared(plan));
 	if (ignored.length > 0) parts.push(`${ignored.length} left out as longer than ${packing.length} tokens`);
 	if (truncated.length > 0) parts.push(`${truncated.length} cut to ${packing.length} tokens`);
 	return parts.join('; ');
 }
 
 /** How many training functions are learned from, and how many not or not whole. */
-export function trainingFunctions({ lengths }: SplitData, packing: PackingOptions): TrainingFunctions {
-	const { ignored, truncated } = packFunctions(lengths, packing);
-	return { functions: lengths.length, ignored: ignored.length, truncated: truncated.length };
+export function trainingFunctions(
+	{ lengths, tokens }: SplitData,
+	packing: PackingOptions,
+): TrainingFunctions {
+	const plan = packFunctions(lengths, packing, { tokens });
+	return {
+		functions: lengths.length,
+		ignored: plan.ignored.length,
+		truncated: plan.truncated.length,
+		tokens: plan.tokens,
+		sharedTokens: plan.sharedTokens,
+	};
 }
