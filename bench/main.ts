@@ -8,7 +8,7 @@ import { type BenchOptions, readOptions, USAGE } from './options.ts';
 import { type BenchReport, renderReport } from './report.ts';
 import type { BenchRow } from './row.ts';
 import { attentionCases } from './rows/attention.ts';
-import { gemmCases } from './rows/gemm.ts';
+import { gemmCases, instructionSetCases } from './rows/gemm.ts';
 import { kernelRows } from './rows/kernels.ts';
 import { otherCases } from './rows/others.ts';
 import { runSections } from './sections.ts';
@@ -22,11 +22,23 @@ async function bench(options: BenchOptions, log: (text: string) => void): Promis
 	try {
 		const { rows, ...steps } = await runSections({ options, peaks, log });
 		log('measuring kernels');
-		const kernels: BenchRow[] = [];
-		for (const makeCases of [gemmCases, attentionCases, otherCases]) {
-			kernels.push(...kernelRows(makeCases(backend), peaks, options));
-		}
-		return { machine, rows: inReportOrder([...rows, ...kernels]), ...steps };
+		const kernels = [gemmCases, attentionCases, otherCases].flatMap((makeCases) =>
+			kernelRows(makeCases(backend), peaks, options),
+		);
+		const sets = Object.keys(machine.peaks).flatMap((isa) => instructionSetRows({ ...options, isa }));
+		return { machine, rows: inReportOrder([...rows, ...kernels, ...sets]), ...steps };
+	} finally {
+		peaks.close();
+		backend.close();
+	}
+}
+
+/** Products on one instruction set, against the peak of that. */
+function instructionSetRows(options: BenchOptions): BenchRow[] {
+	const backend = createCpuBackend(options);
+	const peaks = openPeaks(options);
+	try {
+		return kernelRows(instructionSetCases(backend, options.isa), peaks, options);
 	} finally {
 		peaks.close();
 		backend.close();

@@ -14,7 +14,7 @@ export interface BenchRow {
 	readonly ofPeer: number | null;
 	/** In words; null where nothing is asked of the figure. */
 	readonly target: string | null;
-	/** null where there is no target, or where the peer that it speaks of is absent and the rest is met. */
+	/** null where there is no target, or where the peer or the limit that it speaks of isn't known and the rest is met. */
 	readonly met: boolean | null;
 	/** What a reader must know to compare. */
 	readonly note?: string;
@@ -39,7 +39,7 @@ export interface RowSource {
 
 /**
  * A row with its ratios, and whether it meets its target. A limit below what was reached was measured while something
- * disturbed it: the machine can do at least what it did, and the row says so.
+ * disturbed it: the machine can do at least what it did. The row says so, and whether it meets a share of it is not known.
  */
 export function benchRow(source: RowSource, target = targetOf(source.name)): BenchRow {
 	const { name, value, unit, peer, peerAbsent } = source;
@@ -52,7 +52,9 @@ export function benchRow(source: RowSource, target = targetOf(source.name)): Ben
 		limit: limit === undefined ? undefined : value / limit,
 		peer: peer === undefined ? undefined : value / peer.value,
 	};
-	const outcomes = target.map((condition) => outcome(condition, ratios[condition.of]));
+	const outcomes = target.map((condition) =>
+		isDisturbed && condition.of === 'limit' ? null : outcome(condition, ratios[condition.of]),
+	);
 	return {
 		name,
 		value,

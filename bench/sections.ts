@@ -1,9 +1,9 @@
 import type { BenchRow } from './row.ts';
 import type { BenchContext, PeerFigure, Section, SectionReport, StepShares } from './section.ts';
 import { startSection } from './start/first-step.ts';
-import { forwardGroup, forwardPackedGroup } from './steps/groups/forward.ts';
+import { costGroup, forwardGroup, forwardPackedGroup } from './steps/groups/forward.ts';
 import { loraGroup } from './steps/groups/lora.ts';
-import { qloraGroup } from './steps/groups/qlora.ts';
+import { largeQloraGroup, qloraGroup } from './steps/groups/qlora.ts';
 import { stepSection } from './steps/run-group.ts';
 
 /** Everything that is measured besides single kernels. */
@@ -14,6 +14,8 @@ export const sections: readonly Section[] = [
 	stepSection(forwardGroup),
 	stepSection(forwardPackedGroup),
 	startSection,
+	stepSection(costGroup),
+	stepSection(largeQloraGroup),
 ];
 
 /** Runs the sections of which a row is wanted, one after the other. */

@@ -22,6 +22,18 @@ export const smolLm135m: ModelShape = {
 	vocabularySize: 49_152,
 };
 
+/** Qwen2.5-Coder-1.5B, without its biases. */
+export const qwen15b: ModelShape = {
+	name: '1.5b',
+	hiddenSize: 1536,
+	intermediateSize: 8960,
+	layers: 28,
+	heads: 12,
+	keyValueHeads: 2,
+	headDim: 128,
+	vocabularySize: 151_936,
+};
+
 /** SmolLM2-360M, Qwen2.5-Coder-1.5B and CodeLlama-7B. */
 export const largerShapes: readonly ModelShape[] = [
 	{
@@ -34,16 +46,7 @@ export const largerShapes: readonly ModelShape[] = [
 		headDim: 64,
 		vocabularySize: 49_152,
 	},
-	{
-		name: '1.5b',
-		hiddenSize: 1536,
-		intermediateSize: 8960,
-		layers: 28,
-		heads: 12,
-		keyValueHeads: 2,
-		headDim: 128,
-		vocabularySize: 151_936,
-	},
+	qwen15b,
 	{
 		name: '7b',
 		hiddenSize: 4096,

@@ -22,6 +22,17 @@ export function randomNumbers(length: number): Float32Array {
 	return values;
 }
 
+const pool16 = roundToBfloat16(pool);
+
+/** The same numbers in bfloat16. */
+export function randomBfloat16(length: number): Uint16Array<ArrayBuffer> {
+	const values = new Uint16Array(length);
+	for (let start = 0; start < length; start += pool16.length) {
+		values.set(pool16.subarray(0, Math.min(pool16.length, length - start)), start);
+	}
+	return values;
+}
+
 /** Makes tensors on a backend and frees them together. */
 export interface Tensors {
 	/** f32, random. */

@@ -1,4 +1,5 @@
-"""One step of PyTorch + transformers (+ PEFT, + bitsandbytes) on the CPU, over batches of equal lengths without padding.
+"""One step of PyTorch + transformers (+ PEFT, + bitsandbytes) on the CPU, over a batch of equal lengths without padding,
+or (forward, with `lengths`) over all functions of given lengths, sorted by length into padded batches.
 
     python bench/peers/llama.py '{"task": "lora", "base": "bf16", "compiled": true, "batch": 4, "length": 128,
         "threads": 2, "config": {...}, "folder": null}'
@@ -115,17 +116,36 @@ def training_step(model):
     return step
 
 
+def padded_batches(model):
+    """Batches of functions of like length: (ids, attention mask) [batch, longest]."""
+    generator = torch.Generator().manual_seed(1)
+    lengths = sorted(given["lengths"])
+    batches = []
+    for start in range(0, len(lengths), given["batch"]):
+        part = lengths[start : start + given["batch"]]
+        ids = torch.randint(3, model.config.vocab_size, (len(part), part[-1]), generator=generator)
+        mask = torch.arange(part[-1])[None, :] < torch.tensor(part)[:, None]
+        ids[~mask] = model.config.pad_token_id
+        batches.append((ids, mask.long()))
+    return batches
+
+
 def forward_step(model):
     model.config.use_cache = False
     model.eval()
-    ids, _ = batch_of(model)
-    runs = torch.compile(model) if given["compiled"] else model
+    mixed = "lengths" in given
+    batches = padded_batches(model) if mixed else [(batch_of(model)[0], None)]
+    runs = torch.compile(model, dynamic=mixed) if given["compiled"] else model
 
     def step():
         with torch.inference_mode():
-            return runs(input_ids=ids).logits.sum().item()
+            return sum(runs(input_ids=ids, attention_mask=mask).logits.sum().item() for ids, mask in batches)
 
     return step
+
+
+def tokens_of_step():
+    return sum(given["lengths"]) if "lengths" in given else given["batch"] * given["length"]
 
 
 def main():
@@ -137,7 +157,7 @@ def main():
     step = training_step(model) if given["task"] == "lora" else forward_step(model)
     for _ in range(WARM_UP_STEPS):
         step()
-    serve(step, given["batch"] * given["length"], {"versions": found, "threads": torch.get_num_threads()})
+    serve(step, tokens_of_step(), {"versions": found, "threads": torch.get_num_threads()})
 
 
 main()

@@ -10,20 +10,40 @@ const USUAL_TOKENS: readonly number[] = [128, 512];
 const precisionOf: Readonly<Record<WeightType, Precision>> = { f32: 'fp32', bf16: 'bf16', nf4: 'bf16' };
 
 /**
- * The products of a model's linear layers, y = x Wᵀ and dx = dy W from the same W in three storages. Those of larger
- * models and other numbers of tokens are run where they are named.
+ * The products of a model's linear layers, y = x Wᵀ and dx = dy W from the same W in three storages. Usually all of the
+ * 135M model at 128 and 512 tokens, and of larger ones the largest matrix, at 512; the rest runs where it is named.
  */
 export function gemmCases(backend: Backend): KernelCase[] {
 	return [smolLm135m, ...largerShapes].flatMap((shape) =>
 		(['f32', 'bf16', 'nf4'] as const).flatMap((type) =>
 			TOKENS.flatMap((tokens) =>
 				linearShapes(shape).flatMap(({ size }) =>
-					(['forward', 'backward'] as const).map((direction) =>
-						gemmCase(backend, shape, type, tokens, size, direction),
-					),
+					directions.map((direction) => ({
+						...gemmCase(backend, shape, type, tokens, size, direction),
+						optional: !isUsual(shape, type, tokens, size),
+					})),
 				),
 			),
 		),
+	);
+}
+
+const directions = ['forward', 'backward'] as const;
+
+function isUsual(shape: ModelShape, type: WeightType, tokens: number, size: readonly number[]): boolean {
+	if (shape === smolLm135m) return USUAL_TOKENS.includes(tokens);
+	const isLargest = size[0] === shape.intermediateSize;
+	return isLargest && tokens === 512 && type !== 'f32';
+}
+
+/** The wide matrix of the 135M model on one of several instruction sets, without bf16: its name stands at the row's end. */
+export function instructionSetCases(backend: Backend, isa: string): KernelCase[] {
+	const size = [smolLm135m.intermediateSize, smolLm135m.hiddenSize] as const;
+	return (['f32', 'nf4'] as const).flatMap((type) =>
+		directions.map((direction) => {
+			const { name, ...rest } = gemmCase(backend, smolLm135m, type, 512, size, direction, 'fp32');
+			return { ...rest, name: `${name}-${isa}` };
+		}),
 	);
 }
 
@@ -33,13 +53,12 @@ function gemmCase(
 	type: WeightType,
 	tokens: number,
 	size: readonly [number, number],
-	direction: 'forward' | 'backward',
+	direction: (typeof directions)[number],
+	precision = precisionOf[type],
 ): KernelCase {
 	const [outputs, inputs] = size;
-	const precision = precisionOf[type];
 	return {
 		name: `gemm-${shape.name}-${type}-${direction}-${outputs}x${inputs}-m${tokens}`,
-		optional: shape !== smolLm135m || !USUAL_TOKENS.includes(tokens),
 		work: { operations: 2 * tokens * outputs * inputs, precision },
 		prepare() {
 			const tensors = tensorsOn(backend);

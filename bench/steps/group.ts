@@ -1,24 +1,28 @@
 import { type BenchRow, benchRow } from '../row.ts';
-import { forwardOperationsPerToken, smolLm135m } from '../shapes.ts';
+import { forwardOperationsPerToken, qwen15b, smolLm135m } from '../shapes.ts';
 import type { StepResult } from './child.ts';
-import type { OwnStep } from './own.ts';
+import type { ModelName } from './model.ts';
+import type { OwnDescription, OwnStep } from './own.ts';
 
-/** A setting of another program that is measured beside ours. */
-export type PeerStep = {
+/** A setting of another program that is measured beside ours; what its settings mean stands at the top of its script. */
+export interface PeerStep {
 	readonly name: string;
+	readonly script: 'llama.py' | 'llama_cpp_forward.py';
+	readonly settings: object;
+	/** Default: the 135M model. */
+	readonly shape?: ModelName;
 	/** It computes in bf16: without instructions for that it emulates them, and is run only where it is named. */
 	readonly needsBf16: boolean;
-} & {
-	readonly script: 'llama.py';
-	/** What the script's own comment says of its settings. */
-	readonly settings: {
-		readonly task: 'lora' | 'forward';
-		readonly base: 'fp32' | 'bf16' | 'nf4-fp32' | 'nf4-bf16';
-		readonly compiled: boolean;
-		readonly batch: number;
-		readonly length: number;
-	};
-};
+}
+
+/** The peers of a script that ran. */
+export interface PeerFigures {
+	readonly peers: readonly { readonly name: string; readonly speed: number; readonly peakBytes: number }[];
+	/** Why there are none. */
+	readonly absent: string | undefined;
+	/** Why one that a reader would expect is not among them. */
+	readonly note: string | undefined;
+}
 
 /** What a group's steps gave. */
 export interface StepFigures {
@@ -26,12 +30,8 @@ export interface StepFigures {
 	speed(key: string): number;
 	results(key: string): readonly StepResult[];
 	/** What a step process of ours says of itself. */
-	description(key: string): unknown;
-	readonly peers: readonly { readonly name: string; readonly speed: number; readonly peakBytes: number }[];
-	/** Why `peers` is empty. */
-	readonly peerAbsent: string | undefined;
-	/** Why a peer that one would expect is not among them. */
-	readonly peerNote: string | undefined;
+	description(key: string): OwnDescription;
+	peersOf(script: PeerStep['script']): PeerFigures;
 	/** Peak of the arithmetic that bf16 computes in: operations per second, the median of the same rounds. */
 	readonly peak: number;
 }
@@ -47,27 +47,53 @@ export interface StepGroup {
 	rows(figures: StepFigures): BenchRow[];
 }
 
-export type StepSettings = Omit<OwnStep, 'isa' | 'threads' | 'model' | 'dataset'>;
+type Surroundings = 'isa' | 'threads' | 'model' | 'dataset';
+type Usual = 'shape' | 'checkpointing';
+/** A step of ours: the 135M model without checkpointing where nothing else is said. */
+export type StepSettings = Omit<OwnStep, Surroundings | Usual> & Partial<Pick<OwnStep, Usual>>;
 
-const forward = forwardOperationsPerToken(smolLm135m);
+const forwardOperations: Readonly<Record<ModelName, number>> = {
+	'135m': forwardOperationsPerToken(smolLm135m),
+	'1.5b': forwardOperationsPerToken(qwen15b),
+};
+
 /** Forward, and the gradient of every input; the frozen weights need none. */
-const OPERATIONS = { forward, lora: 2 * forward };
+function operationsPerToken(task: OwnStep['task'], shape: ModelName = '135m'): number {
+	return (task === 'lora' ? 2 : 1) * forwardOperations[shape];
+}
 
-/** Tokens per second against the limit and the fastest peer. */
+/** Tokens per second of the step `key` against the limit and the fastest peer. */
 export function speedRow(
 	name: string,
-	task: keyof typeof OPERATIONS,
+	{ task, shape }: StepSettings,
 	figures: StepFigures,
-	operations = OPERATIONS[task],
+	script: PeerStep['script'] = 'llama.py',
+	key = name,
 ): BenchRow {
-	const peer = figures.peers.toSorted((a, b) => b.speed - a.speed)[0];
+	const { peers, absent, note } = figures.peersOf(script);
+	const peer = peers.toSorted((a, b) => b.speed - a.speed)[0];
 	return benchRow({
 		name,
-		value: figures.speed(name),
+		value: figures.speed(key),
 		unit: 'tokens/s',
-		limit: figures.peak / operations,
+		limit: figures.peak / operationsPerToken(task, shape),
 		peer: peer && { name: peer.name, value: peer.speed },
-		peerAbsent: figures.peerAbsent,
-		note: peer && figures.peerNote,
+		peerAbsent: absent,
+		note: peer && note,
+	});
+}
+
+/** Largest resident memory of the step `key` against the smallest of the peers. */
+export function memoryRow(name: string, key: string, figures: StepFigures): BenchRow {
+	const { peers, absent, note } = figures.peersOf('llama.py');
+	const smallest = peers.toSorted((a, b) => a.peakBytes - b.peakBytes)[0];
+	const peakBytes = Math.max(...figures.results(key).map((result) => result.peakBytes));
+	return benchRow({
+		name,
+		value: peakBytes / 2 ** 20,
+		unit: 'MiB',
+		peer: smallest && { name: smallest.name, value: smallest.peakBytes / 2 ** 20 },
+		peerAbsent: absent,
+		note: smallest && note,
 	});
 }

@@ -6,37 +6,45 @@ import {
 	parseModelConfig,
 	type WeightSource,
 } from '@vulntune/engine';
-import { smolLm135m } from '../shapes.ts';
-import { randomNumbers } from '../tensors.ts';
+import { type ModelShape, qwen15b, smolLm135m } from '../shapes.ts';
+import { randomBfloat16 } from '../tensors.ts';
 
-/** config.json of SmolLM2-135M, for where the model is not there. */
-export const smolLmConfig = {
-	architectures: ['LlamaForCausalLM'],
-	model_type: 'llama',
-	hidden_size: smolLm135m.hiddenSize,
-	intermediate_size: smolLm135m.intermediateSize,
-	num_hidden_layers: smolLm135m.layers,
-	num_attention_heads: smolLm135m.heads,
-	num_key_value_heads: smolLm135m.keyValueHeads,
-	vocab_size: smolLm135m.vocabularySize,
-	max_position_embeddings: 8192,
-	rms_norm_eps: 1e-5,
-	rope_theta: 100_000,
-	hidden_act: 'silu',
-	tie_word_embeddings: true,
-	bos_token_id: 1,
-	eos_token_id: 2,
-	torch_dtype: 'bfloat16',
-};
+/** config.json of a shape, for where no model is there. */
+function configOf(shape: ModelShape, particulars: object): object {
+	return {
+		architectures: ['LlamaForCausalLM'],
+		model_type: 'llama',
+		hidden_size: shape.hiddenSize,
+		intermediate_size: shape.intermediateSize,
+		num_hidden_layers: shape.layers,
+		num_attention_heads: shape.heads,
+		num_key_value_heads: shape.keyValueHeads,
+		vocab_size: shape.vocabularySize,
+		hidden_act: 'silu',
+		tie_word_embeddings: true,
+		bos_token_id: 1,
+		eos_token_id: 2,
+		torch_dtype: 'bfloat16',
+		...particulars,
+	};
+}
 
-/** The pretrained model, or one of its shape with random weights: a step takes the same time. */
-export function openModel(folder: string | undefined): ModelFolder {
+/** The models of whole steps. */
+export const modelConfigs = {
+	'135m': configOf(smolLm135m, { max_position_embeddings: 8192, rms_norm_eps: 1e-5, rope_theta: 100_000 }),
+	'1.5b': configOf(qwen15b, { max_position_embeddings: 32_768, rms_norm_eps: 1e-6, rope_theta: 1_000_000 }),
+} as const;
+export type ModelName = keyof typeof modelConfigs;
+
+/** The pretrained model, or one of the shape with random weights: a step takes the same time. */
+export function openModel(name: ModelName, folder: string | undefined): ModelFolder {
 	if (folder !== undefined) return openModelFolder(folder);
-	const config = parseModelConfig(smolLmConfig, 'config.json');
+	const config = parseModelConfig(modelConfigs[name], 'config.json');
 	const weights = randomWeights(expectedTensors(config));
 	return { path: 'random weights', config, weights, close: weights.close };
 }
 
+/** Drawn tensor by tensor when one is read, in the type that such models are published in: none is held twice. */
 function randomWeights(tensors: ReturnType<typeof expectedTensors>): WeightSource {
 	const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]));
 	return {
@@ -44,9 +52,9 @@ function randomWeights(tensors: ReturnType<typeof expectedTensors>): WeightSourc
 		names: [...shapes.keys()],
 		info(name) {
 			const shape = shapes.get(name);
-			return shape && { dtype: 'F32', shape, byteLength: 4 * elements(shape) };
+			return shape && { dtype: 'BF16', shape, byteLength: 2 * elements(shape) };
 		},
-		read: (name) => new Uint8Array(randomNumbers(elements(shapes.get(name)!)).buffer as ArrayBuffer),
+		read: (name) => new Uint8Array(randomBfloat16(elements(shapes.get(name)!)).buffer),
 		close: () => {},
 	};
 }

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { createCpuBackend, isKernel, profileBackend } from '@vulntune/engine';
+import { createCpuBackend, isKernel, type Precision, profileBackend } from '@vulntune/engine';
 import {
 	classObjective,
 	createDetector,
@@ -14,18 +14,31 @@ import {
 	trainOnPack,
 } from 'vulntune';
 import type { StepProfile, StepResult } from './child.ts';
-import { openModel } from './model.ts';
-import { equalPacks, functionPacks } from './packs.ts';
+import { type ModelName, openModel } from './model.ts';
+import {
+	type EpochPreparation,
+	equalPacks,
+	functionPacks,
+	mixedPacks,
+	SHORT_FUNCTION,
+	type StepPacks,
+} from './packs.ts';
 
 export interface OwnStep {
 	/** `lora`: forward, backward and AdamW of adapters and head; `forward`: the base and the head. */
 	readonly task: 'lora' | 'forward';
 	readonly base: 'fp32' | 'bf16' | 'nf4';
-	readonly precision: 'fp32' | 'bf16';
+	readonly precision: Precision;
 	/** Tokens of a sequence. */
 	readonly length: number;
-	/** `packed`: functions as they come; a number: that many of equal length. */
-	readonly functions: 'packed' | number;
+	readonly shape: ModelName;
+	/** Trades time for memory: blocks are made again in the backward pass. */
+	readonly checkpointing: boolean;
+	/**
+	 * `packed`: functions as they come; `short`: those of at most 300 tokens; `mixed`: a step goes over 32 functions of
+	 * mixed lengths; a number: that many of equal length.
+	 */
+	readonly functions: 'packed' | 'short' | 'mixed' | number;
 	readonly isa: string;
 	readonly threads: number;
 	/** null: random weights. */
@@ -34,7 +47,17 @@ export interface OwnStep {
 	readonly dataset: string | null;
 }
 
-const WARM_UP_STEPS = 2;
+/** What a step process of ours says of itself. */
+export interface OwnDescription {
+	readonly backend: string;
+	readonly weights: 'random' | 'pretrained';
+	readonly functions: string;
+	readonly packs: number;
+	readonly preparation?: EpochPreparation;
+}
+
+/** Long steps need fewer: caches and clocks have settled within one. */
+const warmUpSteps = (tokens: number) => (tokens > 2048 ? 1 : 2);
 
 function say(message: unknown): void {
 	process.stdout.write(`${JSON.stringify(message)}\n`);
@@ -42,17 +65,10 @@ function say(message: unknown): void {
 
 async function serve(given: OwnStep): Promise<void> {
 	const profile = profileBackend(createCpuBackend({ isa: given.isa, threads: given.threads }));
-	const folder = openModel(given.model ?? undefined);
+	const folder = openModel(given.shape, given.model ?? undefined);
 	const { vocabularySize } = folder.config;
-	const packs =
-		given.functions === 'packed'
-			? await functionPacks(
-					given.length,
-					given.model ?? undefined,
-					given.dataset ?? undefined,
-					vocabularySize,
-				)
-			: equalPacks(given.length / given.functions, given.functions, vocabularySize);
+	const { packs, preparation } = await packsOf(given, vocabularySize);
+	const packsOfStep = given.functions === 'mixed' ? packs.length : 1;
 	const detector = createDetector(profile.backend, folder, {
 		method:
 			given.task === 'forward'
@@ -71,39 +87,56 @@ async function serve(given: OwnStep): Promise<void> {
 		objective: classObjective,
 		precision: given.precision,
 		focal: { gamma: 0, gradient: 'full' },
-		checkpointing: false,
+		checkpointing: given.checkpointing,
 	};
 	let steps = 0;
 	const step = (): StepResult => {
-		const { pack, targets } = packs[steps % packs.length]!;
 		steps += 1;
+		const chosen = Array.from({ length: packsOfStep }, (_, i) => packs[(steps + i) % packs.length]!);
 		profile.reset();
 		const start = performance.now();
-		if (given.task === 'forward') {
-			scorePack(detector, pack, targets, pass);
-		} else {
-			trainOnPack(detector, pack, targets, 1 / targets.labels.length, steps, pass);
-			optimizer.step(steps, 1e-4);
+		for (const { pack, targets } of chosen) {
+			if (given.task === 'forward') scorePack(detector, pack, targets, pass);
+			else trainOnPack(detector, pack, targets, 1 / targets.labels.length, steps, pass);
 		}
+		if (given.task === 'lora') optimizer.step(steps, 1e-4);
 		const milliseconds = performance.now() - start;
 		return {
 			seconds: milliseconds / 1000,
-			tokens: pack.inputIds.length,
+			tokens: chosen.reduce((sum, { pack }) => sum + pack.inputIds.length, 0),
 			peakBytes: peakBytes(),
 			profile: profileOf(profile.times(), milliseconds),
 		};
 	};
-	for (let warmUp = 0; warmUp < WARM_UP_STEPS; warmUp++) step();
+	for (let warmUp = 0; warmUp < warmUpSteps(given.length * packsOfStep); warmUp++) step();
 	say({
 		ready: {
 			backend: profile.backend.description,
 			weights: given.model === null ? 'random' : 'pretrained',
-			functions:
-				given.functions === 'packed' ? (given.dataset === null ? 'random' : 'real') : 'equal lengths',
+			functions: describeFunctions(given),
 			packs: packs.length,
-		},
+			...(preparation === undefined ? {} : { preparation }),
+		} satisfies OwnDescription,
 	});
 	for await (const _ of createInterface({ input: process.stdin })) say(step());
+}
+
+async function packsOf(given: OwnStep, vocabularySize: number): Promise<StepPacks> {
+	const { functions, length } = given;
+	const without = { preparation: undefined };
+	if (functions === 'mixed') return { packs: mixedPacks(length, vocabularySize), ...without };
+	if (typeof functions === 'number') {
+		return { packs: equalPacks(length / functions, functions, vocabularySize), ...without };
+	}
+	const [model, dataset] = [given.model ?? undefined, given.dataset ?? undefined];
+	const longest = functions === 'short' ? SHORT_FUNCTION : length;
+	return functionPacks(length, model, dataset, vocabularySize, longest);
+}
+
+function describeFunctions({ functions, dataset }: OwnStep): string {
+	if (functions === 'mixed') return 'random, of mixed lengths';
+	if (typeof functions === 'number') return 'equal lengths';
+	return dataset === null ? 'random' : 'real';
 }
 
 function profileOf(

@@ -6,9 +6,9 @@ import { interleave } from '../interleave.ts';
 import type { BenchOptions } from '../options.ts';
 import type { BenchContext, Section, SectionReport, StepShares } from '../section.ts';
 import { type StepProcess, type StepResult, startSteps } from './child.ts';
-import type { PeerStep, StepGroup } from './group.ts';
-import { smolLmConfig } from './model.ts';
-import type { OwnStep } from './own.ts';
+import type { PeerStep, StepGroup, StepSettings } from './group.ts';
+import { modelConfigs } from './model.ts';
+import type { OwnDescription, OwnStep } from './own.ts';
 
 const benchFolder = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -30,12 +30,12 @@ async function runGroup(group: StepGroup, { options, peaks, log }: BenchContext)
 	try {
 		for (const [name, settings] of Object.entries(group.own)) {
 			log(`starting ${name}`);
-			const started = await startOwn({ ...settings, ...surroundings(options) });
+			const started = await startOwn({ ...usual, ...settings, ...surroundings(settings, options) });
 			if ('skipped' in started) throw new Error(`${name}: ${started.skipped}`);
 			own.push({ name, process: started, results: [] });
 		}
-		const { running, absent, note } = await startPeers(group, options, log);
-		peers.push(...running);
+		const started = await startPeers(group, options, log);
+		peers.push(...started.running);
 
 		const measured = [...own, ...peers].map(({ name, process, results }) => ({
 			name,
@@ -61,10 +61,14 @@ async function runGroup(group: StepGroup, { options, peaks, log }: BenchContext)
 			rows: group.rows({
 				speed: (key) => medians.get(key)!,
 				results: (key) => ownStep(key).results,
-				description: (key) => ownStep(key).process.description,
-				peers: peerFigures.map(({ name, tokensPerSecond: speed, peakBytes }) => ({ name, speed, peakBytes })),
-				peerAbsent: absent,
-				peerNote: note,
+				description: (key) => ownStep(key).process.description as OwnDescription,
+				peersOf: (script) => ({
+					peers: peerFigures
+						.filter(({ name }) => scriptOf(group, name) === script)
+						.map(({ name, tokensPerSecond: speed, peakBytes }) => ({ name, speed, peakBytes })),
+					absent: started.absent.get(script) ?? 'none was asked for',
+					note: started.note,
+				}),
 				peak: medians.get('peak')!,
 			}),
 			steps: own.map(({ name, results }) => sharesOf(name, results)),
@@ -76,11 +80,13 @@ async function runGroup(group: StepGroup, { options, peaks, log }: BenchContext)
 	}
 }
 
-function surroundings({
-	isa,
-	threads,
-}: BenchOptions): Pick<OwnStep, 'isa' | 'threads' | 'model' | 'dataset'> {
-	const model = pretrainedFolder() ?? null;
+const usual = { shape: '135m', checkpointing: false } as const;
+
+function surroundings(
+	{ shape = '135m' }: StepSettings,
+	{ isa, threads }: BenchOptions,
+): Pick<OwnStep, 'isa' | 'threads' | 'model' | 'dataset'> {
+	const model = (shape === '135m' ? pretrainedFolder() : undefined) ?? null;
 	// without the model there is no tokenizer for the functions
 	const dataset = model === null ? null : (datasetFolder() ?? null);
 	return { isa, threads, model, dataset };
@@ -92,9 +98,9 @@ function startOwn(step: OwnStep) {
 
 interface StartedPeers {
 	readonly running: Running[];
-	/** Why there are none. */
-	readonly absent: string | undefined;
-	/** Why some are not there. */
+	/** By script: why one is not there. */
+	readonly absent: ReadonlyMap<PeerStep['script'], string>;
+	/** What all that run have in common. */
 	readonly note: string | undefined;
 }
 
@@ -104,33 +110,35 @@ async function startPeers(
 	options: BenchOptions,
 	log: (text: string) => void,
 ): Promise<StartedPeers> {
-	const python = process.env.VULNTUNE_PYTHON;
-	if (group.peers.length === 0) return { running: [], absent: undefined, note: undefined };
-	if (python === undefined) {
-		return { running: [], absent: 'VULNTUNE_PYTHON is not set', note: undefined };
-	}
 	const running: Running[] = [];
+	const absent = new Map<PeerStep['script'], string>();
+	const python = process.env.VULNTUNE_PYTHON;
+	if (python === undefined) {
+		for (const { script } of group.peers) absent.set(script, 'VULNTUNE_PYTHON is not set');
+		return { running, absent, note: undefined };
+	}
 	const emulates = !hasBf16Instructions();
-	const emulated = group.peers.some(
-		({ name, needsBf16 }) => needsBf16 && emulates && !options.wantsPeer(name, true),
-	);
-	let absent: string | undefined;
+	let isLeftOut = false;
 	for (const peer of group.peers) {
-		if (!options.wantsPeer(peer.name, peer.needsBf16 && emulates)) continue;
+		if (!options.wantsPeer(peer.name, peer.needsBf16 && emulates)) {
+			isLeftOut ||= peer.needsBf16 && emulates;
+			continue;
+		}
 		log(`starting ${peer.name}`);
 		const started = await startPeer(python, peer, options.threads);
 		if ('skipped' in started) {
 			log(`${peer.name}: skipped, ${started.skipped}`);
-			absent ??= started.skipped;
+			if (!absent.has(peer.script)) absent.set(peer.script, started.skipped);
 		} else {
 			running.push({ name: peer.name, process: started, results: [] });
 		}
 	}
-	return {
-		running,
-		absent: absent ?? 'none was asked for',
-		note: emulated ? 'this machine has no bf16 instructions: the peers compute in fp32' : undefined,
-	};
+	const note = 'this machine has no bf16 instructions and PyTorch would emulate them: it computes in fp32';
+	return { running, absent, note: isLeftOut ? note : undefined };
+}
+
+function scriptOf(group: StepGroup, peer: string): PeerStep['script'] | undefined {
+	return group.peers.find(({ name }) => name === peer)?.script;
 }
 
 /** PyTorch in bf16 is many times slower than in fp32 where the instructions must be emulated. */
@@ -138,9 +146,10 @@ function hasBf16Instructions(): boolean {
 	return cpuFeatures().instructionSets.some(({ name, supported }) => name === 'avx512bf16' && supported);
 }
 
-function startPeer(python: string, peer: PeerStep, threads: number) {
-	const given = { ...peer.settings, threads, config: smolLmConfig, folder: pretrainedFolder() ?? null };
-	return startSteps(python, [path.join(benchFolder, 'peers', peer.script), JSON.stringify(given)]);
+function startPeer(python: string, { script, settings, shape = '135m' }: PeerStep, threads: number) {
+	const folder = (shape === '135m' ? pretrainedFolder() : undefined) ?? null;
+	const given = { ...settings, threads, config: modelConfigs[shape], folder };
+	return startSteps(python, [path.join(benchFolder, 'peers', script), JSON.stringify(given)]);
 }
 
 function sharesOf(name: string, results: readonly StepResult[]): StepShares {

@@ -1,6 +1,7 @@
 import { median } from '../../interleave.ts';
-import { benchRow } from '../../row.ts';
-import { type PeerStep, type StepGroup, type StepSettings, speedRow } from '../group.ts';
+import { type BenchRow, benchRow } from '../../row.ts';
+import { type PeerStep, type StepFigures, type StepGroup, type StepSettings, speedRow } from '../group.ts';
+import type { ModelName } from '../model.ts';
 
 /** A LoRA step of packed real functions. */
 export const loraStep = (length: number, base: StepSettings['base'] = 'bf16'): StepSettings => ({
@@ -12,30 +13,44 @@ export const loraStep = (length: number, base: StepSettings['base'] = 'bf16'): S
 });
 
 /** PyTorch gets as many tokens in its best shape: functions of 128 tokens without padding. */
-export function loraPeers(batch: number): PeerStep[] {
+export function loraPeers(batch: number, shape: ModelName = '135m'): PeerStep[] {
 	return (['fp32', 'bf16'] as const).flatMap((base) =>
 		[false, true].map((compiled) => ({
 			name: `PyTorch + PEFT ${base}${compiled ? ' torch.compile' : ''}`,
 			needsBf16: base === 'bf16',
 			script: 'llama.py' as const,
+			shape,
 			settings: { task: 'lora' as const, base, compiled, batch, length: 128 },
 		})),
 	);
 }
 
-/** A LoRA step with a dense base; what of the shorter one is spent outside of kernels. */
+/** A LoRA step with a dense base; from the shorter one also what is spent outside of kernels and before an epoch. */
 export function loraGroup(length: 512 | 1024): StepGroup {
 	const name = `lora-step-135m-bf16-t${length}`;
-	const sharesOverhead = length === 512;
+	const step = loraStep(length);
+	const shares = { 'outside-kernels-share': outsideKernels, 'preparation-share-of-epoch-x1': preparation };
+	const further = length === 512 ? Object.entries(shares) : [];
 	return {
-		rowNames: [name, ...(sharesOverhead ? ['outside-kernels-share'] : [])],
-		own: { [name]: loraStep(length) },
+		rowNames: [name, ...further.map(([rowName]) => rowName)],
+		own: { [name]: step },
 		peers: loraPeers(length / 128),
-		rows(figures) {
-			const row = speedRow(name, 'lora', figures);
-			if (!sharesOverhead) return [row];
-			const value = median(figures.results(name).map(({ profile }) => profile!.outside));
-			return [row, benchRow({ name: 'outside-kernels-share', value, unit: 'of a step' })];
-		},
+		rows: (figures) => [
+			speedRow(name, step, figures),
+			...further.flatMap(([rowName, row]) => row(rowName, name, figures)),
+		],
 	};
+}
+
+function outsideKernels(name: string, key: string, figures: StepFigures): BenchRow[] {
+	const value = median(figures.results(key).map(({ profile }) => profile!.outside));
+	return [benchRow({ name, value, unit: 'of a step' })];
+}
+
+/** Tokenising and packing the training split of X1, as part of the time of its first epoch. */
+function preparation(name: string, key: string, figures: StepFigures): BenchRow[] {
+	const epoch = figures.description(key).preparation;
+	if (epoch === undefined) return [];
+	const training = epoch.tokens / figures.speed(key);
+	return [benchRow({ name, value: epoch.seconds / (epoch.seconds + training), unit: 'of an epoch' })];
 }
