@@ -1,18 +1,21 @@
 /**
- * Matrix products against the machine's own peak: `node bench/kernels.ts [--isa avx512] [--threads 2] [--tokens 128,512]
- * [--seconds 0.3]`.
+ * Matrix products against the machine's own peak: `node bench/kernels.ts [--backend wasm] [--isa avx512] [--threads 2]
+ * [--tokens 128,512] [--seconds 0.3]`.
  *
  * Peak and products are measured by turns in one run and reported as medians, so that the ratio means something on a
  * machine whose clock changes. Shapes are the linear layers of SmolLM2-135M.
  */
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createDevice } from '../packages/engine/src/backends/cpu/device.ts';
-import { cpuFeatures } from '../packages/engine/src/backends/cpu/features.ts';
+import { bestSet } from '../packages/engine/src/backends/cpu/features.ts';
 import { kernelsOf, loadNative, type NativeKernel } from '../packages/engine/src/backends/cpu/native.ts';
+import { loadWasm } from '../packages/engine/src/backends/wasm/node.ts';
 import { createBench } from './measure.ts';
 
 const { values } = parseArgs({
 	options: {
+		backend: { type: 'string', default: 'cpu' },
 		isa: { type: 'string', default: 'auto' },
 		threads: { type: 'string' },
 		tokens: { type: 'string', default: '128,512,1024' },
@@ -21,12 +24,11 @@ const { values } = parseArgs({
 	},
 });
 
-const native = loadNative();
-if (native.addon === undefined) throw new Error(native.reason);
-const features = cpuFeatures();
-const isa = values.isa === 'auto' ? features.best! : values.isa;
-const threads = values.threads === undefined ? features.threads : Number(values.threads);
-const device = createDevice(native.addon, isa, threads);
+const load = values.backend === 'wasm' ? loadWasm() : loadNative();
+if (load.addon === undefined) throw new Error(load.reason);
+const isa = values.isa === 'auto' ? bestSet(load.addon) : values.isa;
+const threads = values.threads === undefined ? availableParallelism() : Number(values.threads);
+const device = createDevice(load.addon, isa, threads);
 const { addon, engine } = device;
 const kernels = kernelsOf<Record<string, NativeKernel>>(addon);
 
@@ -40,7 +42,7 @@ const layers = [
 function floats(length: number, value: (i: number) => number): number {
 	const address = addon.allocate(engine, 4 * length);
 	const values = Float32Array.from({ length }, (_, i) => value(i));
-	addon.upload(address, new Uint8Array(values.buffer));
+	addon.upload(engine, address, new Uint8Array(values.buffer));
 	return address;
 }
 
@@ -54,6 +56,7 @@ const second = floats(largest, random);
 const matrix = floats(1536 * 576, random);
 const halves = addon.allocate(engine, 2 * 1536 * 576);
 addon.upload(
+	engine,
 	halves,
 	new Uint8Array(
 		Uint16Array.from(

@@ -1,6 +1,6 @@
 /**
- * Run by `npm install`: builds the native kernels. Never fails the installation; without a compiler the slow
- * reference backend is left, and `vulntune doctor` says why.
+ * Run by `npm install`: builds the native kernels. Never fails the installation; without a compiler the
+ * same kernels run in WebAssembly, and `vulntune doctor` says why.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -17,7 +17,7 @@ if (existsSync(builder)) {
 		await buildAddon();
 	} catch {
 		console.log(
-			'vulntune: the native kernels could not be built, so training will be slow; install g++ or clang++ (C++20) and run `npm install` again (`npx vulntune doctor` shows the reason).',
+			'vulntune: the native kernels could not be built, so training runs in WebAssembly, two to six times slower; install g++ or clang++ (C++20) and run `npm install` again (`npx vulntune doctor` shows the reason).',
 		);
 	}
 }

@@ -78,7 +78,7 @@ const cases: Record<string, Refusal> = {
 	'a backend of a later version': {
 		argv: ['train', 'config.yaml', '--backend', 'cuda', '--output', 'out'],
 		code: 'BACKEND_UNAVAILABLE',
-		says: ['backend.type: ', 'Use auto, cpu or reference.'],
+		says: ['backend.type: ', 'Use auto, cpu, wasm or reference.'],
 	},
 	'an instruction set that is not there': {
 		argv: ['train', 'config.yaml', '--backend', 'cpu', '--backend.isa', 'neon', '--output', 'out'],

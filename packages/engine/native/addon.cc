@@ -121,23 +121,23 @@ Bytes bytesOf(napi_env env, napi_value array) {
 	return bytes;
 }
 
-// upload(address, bytes): copies a Uint8Array to native memory.
+// upload(engine, address, bytes): copies a Uint8Array to native memory.
 napi_value upload(napi_env env, napi_callback_info info) {
-	napi_value values[2];
-	size_t count = 2;
+	napi_value values[3];
+	size_t count = 3;
 	napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
-	const Bytes source = bytesOf(env, values[1]);
-	if (source.length > 0) memcpy(fromJs<void*>(env, values[0]), source.data, source.length);
+	const Bytes source = bytesOf(env, values[2]);
+	if (source.length > 0) memcpy(fromJs<void*>(env, values[1]), source.data, source.length);
 	return nullptr;
 }
 
-// download(bytes, address): fills a Uint8Array from native memory.
+// download(engine, bytes, address): fills a Uint8Array from native memory.
 napi_value download(napi_env env, napi_callback_info info) {
-	napi_value values[2];
-	size_t count = 2;
+	napi_value values[3];
+	size_t count = 3;
 	napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
-	const Bytes target = bytesOf(env, values[0]);
-	if (target.length > 0) memcpy(target.data, fromJs<void*>(env, values[1]), target.length);
+	const Bytes target = bytesOf(env, values[1]);
+	if (target.length > 0) memcpy(target.data, fromJs<void*>(env, values[2]), target.length);
 	return nullptr;
 }
 

@@ -19,6 +19,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { withIncludes } from './sources.mjs';
 
 const run = promisify(execFile);
 const sourceFolder = path.dirname(fileURLToPath(import.meta.url));
@@ -87,16 +88,6 @@ async function findCompiler() {
 		}
 	}
 	throw new Error(`no C++ compiler found (tried ${candidates.join(', ')})`);
-}
-
-/** A source file and everything of ours that it includes, in a fixed order. */
-function withIncludes(file, found = new Set()) {
-	if (found.has(file)) return found;
-	found.add(file);
-	for (const [, included] of readFileSync(file, 'utf8').matchAll(/^#include "(.+)"/gm)) {
-		withIncludes(path.join(path.dirname(file), included), found);
-	}
-	return found;
 }
 
 function hashOf(parts) {

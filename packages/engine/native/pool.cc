@@ -1,11 +1,7 @@
 #include "pool.h"
 
-#include <atomic>
-#include <chrono>
-#include <thread>
-#include <vector>
-
 #include "memory.h"
+#include "threads.h"
 
 namespace vulntune {
 
@@ -13,15 +9,7 @@ namespace {
 
 // Kernels of a training step follow each other within microseconds, so a thread that has run out of work first
 // looks for more; after this long it sleeps and costs nothing.
-constexpr auto spinTime = std::chrono::microseconds(60);
-
-void relax() {
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	asm volatile("yield");
-#endif
-}
+constexpr double spinMicroseconds = 60;
 
 struct Scratch {
 	void* data = nullptr;
@@ -42,48 +30,69 @@ struct Scratch {
 }  // namespace
 
 struct Pool::State {
-	std::vector<std::thread> workers;
-	std::atomic<uint32_t> generation{0};
-	std::atomic<int> sleeping{0};
-	std::atomic<bool> stopping{false};
+	const int threads;
+	Atomic<uint32_t> generation{0};
+	Atomic<int> sleeping{0};
+	Atomic<bool> stopping{false};
 
 	// The job. A worker enters by raising `active` and leaves again if the job is not `open`; the caller closes it
 	// and waits for `active` to fall to 0. So nobody waits for a worker that wakes up too late to be of use.
-	std::atomic<bool> open{false};
-	std::atomic<int> active{0};
-	std::atomic<int64_t> next{0};
+	Atomic<bool> open{false};
+	Atomic<int> active{0};
+	Atomic<int64_t> next{0};
 	int64_t count = 0;
 	TaskFunction function = nullptr;
 	void* context = nullptr;
 
 	Scratch shared;
 	Scratch workspace;
-	std::vector<Scratch> locals;
+	Scratch* const locals;
+
+	Threads workers;
+
+	explicit State(int threads, Scratch* locals) : threads(threads), locals(locals) {}
+
+	// Where the system refuses a thread, those before it run already: the destructor then ends them, because the
+	// constructor above has done its part.
+	explicit State(int threads) : State(threads, new Scratch[threads]) {
+		workers.start(threads, [this](int thread) { serve(thread); });
+	}
+
+	~State() {
+		stop();
+		workers.join();
+		delete[] locals;
+	}
+
+	void stop() {
+		stopping.store(true);
+		announce();
+	}
 
 	void takeTasks(int thread) {
 		for (;;) {
-			const int64_t task = next.fetch_add(1, std::memory_order_relaxed);
+			const int64_t task = next.fetch_add(1);
 			if (task >= count) return;
 			function(context, task, thread);
 		}
 	}
 
 	uint32_t waitForNews(uint32_t seen) {
-		const auto start = std::chrono::steady_clock::now();
+		const double start = microseconds();
 		do {
 			for (int i = 0; i < 64; i++) {
-				const uint32_t now = generation.load(std::memory_order_acquire);
+				const uint32_t now = generation.load();
 				if (now != seen) return now;
 				relax();
 			}
-		} while (std::chrono::steady_clock::now() - start < spinTime);
+		} while (microseconds() - start < spinMicroseconds);
 		sleeping.fetch_add(1);
 		generation.wait(seen);
 		sleeping.fetch_sub(1);
-		return generation.load(std::memory_order_acquire);
+		return generation.load();
 	}
 
-	void work(int thread) {
+	void serve(int thread) {
 		uint32_t seen = 0;
 		for (;;) {
 			seen = waitForNews(seen);
@@ -100,39 +109,27 @@ struct Pool::State {
 	}
 };
 
-Pool::Pool(int threads) : state(new State) {
-	try {
-		state->locals.resize(threads);
-		for (int thread = 1; thread < threads; thread++) {
-			state->workers.emplace_back([state = state, thread] { state->work(thread); });
-		}
-	} catch (...) {
-		// The system may refuse a thread; those before it run already.
-		end();
-		throw;
-	}
-}
+Pool::Pool(int threads) : state(new State(threads)) {}
 
-Pool::~Pool() { end(); }
+Pool::~Pool() { delete state; }
 
-void Pool::end() {
-	state->stopping.store(true);
-	state->announce();
-	for (auto& worker : state->workers) worker.join();
-	delete state;
-}
+void Pool::serve(int thread) { state->serve(thread); }
 
-int Pool::threads() const { return static_cast<int>(state->locals.size()); }
+void Pool::leave() { state->active.fetch_sub(1); }
+
+void Pool::stop() { state->stop(); }
+
+int Pool::threads() const { return state->threads; }
 
 void Pool::runTasks(int64_t count, TaskFunction function, void* context) {
-	if (count <= 1 || state->workers.empty()) {
+	if (count <= 1 || state->threads == 1) {
 		for (int64_t task = 0; task < count; task++) function(context, task, 0);
 		return;
 	}
 	state->count = count;
 	state->function = function;
 	state->context = context;
-	state->next.store(0, std::memory_order_relaxed);
+	state->next.store(0);
 	state->open.store(true);
 	state->announce();
 	state->takeTasks(0);
@@ -142,14 +139,14 @@ void Pool::runTasks(int64_t count, TaskFunction function, void* context) {
 		if (spins < 4096) {
 			relax();
 		} else {
-			std::this_thread::yield();
+			yieldCore();
 		}
 	}
 }
 
 void Pool::reserve(size_t sharedBytes, size_t threadBytes) {
 	state->shared.reserve(sharedBytes);
-	for (auto& local : state->locals) local.reserve(threadBytes);
+	for (int thread = 0; thread < state->threads; thread++) state->locals[thread].reserve(threadBytes);
 }
 
 void* Pool::workspace(size_t bytes) {

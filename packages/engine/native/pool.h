@@ -44,9 +44,13 @@ public:
 	// Memory, 64-byte aligned, that stays while a kernel made of several products runs them. Throws std::bad_alloc.
 	void* workspace(size_t bytes);
 
-private:
-	void end();
+	// Where threads are started from outside (WebAssembly): what each of them runs until `stop`, and what is called for
+	// one whose task failed for good, so that nobody waits for it.
+	void serve(int thread);
+	void leave();
+	void stop();
 
+private:
 	struct State;
 	State* state;
 };

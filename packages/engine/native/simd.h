@@ -163,6 +163,8 @@ inline void storePartial(float* p, vf v, int n) {
 inline vf fma(vf a, vf b, vf c) {
 #if defined(__aarch64__)
 	return vf(vfmaq_f32(float32x4_t(c), float32x4_t(a), float32x4_t(b)));
+#elif defined(SIMD_WASM)
+	return __builtin_wasm_relaxed_madd_f32x4(a, b, c);
 #else
 	return a * b + c;
 #endif
@@ -170,7 +172,11 @@ inline vf fma(vf a, vf b, vf c) {
 inline vf max(vf a, vf b) { return a > b ? a : b; }
 inline vf min(vf a, vf b) { return a < b ? a : b; }
 inline vf sqrt(vf a) {
+#if defined(SIMD_WASM)
+	return __builtin_wasm_sqrt_f32x4(a);
+#else
 	return vf{__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]), __builtin_sqrtf(a[3])};
+#endif
 }
 inline vf loadBf16(const uint16_t* p) {
 	return vf{bf16ToFloat(p[0]), bf16ToFloat(p[1]), bf16ToFloat(p[2]), bf16ToFloat(p[3])};

@@ -1,6 +1,7 @@
 export * from './backends/contract.ts';
-export { type CpuBackendOptions, createCpuBackend } from './backends/cpu/cpu.ts';
+export { createCpuBackend } from './backends/cpu/cpu.ts';
 export { type CpuFeatures, cpuFeatures } from './backends/cpu/features.ts';
+export type { KernelBackendOptions } from './backends/cpu/kernel-backend.ts';
 export { createPeakMeter, type PeakMeter, type PeakSample } from './backends/cpu/peak.ts';
 export {
 	type BackendProfile,
@@ -11,6 +12,7 @@ export {
 export { createReferenceBackend } from './backends/reference/reference-backend.ts';
 export { type BackendChoice, createBackend } from './backends/select.ts';
 export { elements, reshape, rowsOf, viewOf } from './backends/view.ts';
+export { createWasmBackend } from './backends/wasm/wasm.ts';
 export { type ErrorDetails, type ErrorKind, inputError, VulntuneError } from './errors.ts';
 export { fileError, readSmallFile, writeFileAtomically } from './formats/files.ts';
 export {

@@ -164,7 +164,7 @@ export interface MemoryUse {
 }
 
 export interface Backend {
-	/** `reference`, `cpu`, later `wasm`, `cuda`. */
+	/** `reference`, `cpu`, `wasm`, later `cuda`. */
 	readonly name: string;
 	/** For people: instruction set, threads. */
 	readonly description: string;

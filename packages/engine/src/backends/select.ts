@@ -3,6 +3,8 @@ import type { Backend } from './contract.ts';
 import { createCpuBackend } from './cpu/cpu.ts';
 import { loadNative } from './cpu/native.ts';
 import { createReferenceBackend } from './reference/reference-backend.ts';
+import { loadWasm } from './wasm/node.ts';
+import { createWasmBackend } from './wasm/wasm.ts';
 
 export interface BackendChoice {
 	readonly type: 'auto' | 'cuda' | 'cpu' | 'wasm' | 'reference';
@@ -12,24 +14,32 @@ export interface BackendChoice {
 }
 
 /**
- * The backend that was asked for; with `auto` the fastest that there is. Falling back to the reference backend is
- * told to `warn`, because it is some hundred times slower.
+ * The backend that was asked for; with `auto` the fastest that there is: native kernels, WebAssembly, and only then
+ * the reference backend, some hundred times slower. Whatever is not the native kernels is told to `warn`.
  *
  * Throws BACKEND_UNAVAILABLE for a backend that this version or machine doesn't have.
  */
 export function createBackend(choice: BackendChoice, warn: (message: string) => void): Backend {
-	const cpu = () =>
-		createCpuBackend({ isa: choice.isa, ...(choice.threads === 'auto' ? {} : { threads: choice.threads }) });
+	const threads = choice.threads === 'auto' ? {} : { threads: choice.threads };
 	switch (choice.type) {
 		case 'reference':
 			return createReferenceBackend();
 		case 'cpu':
-			return cpu();
+			return createCpuBackend({ isa: choice.isa, ...threads });
+		case 'wasm':
+			return createWasmBackend(threads);
 		case 'auto': {
 			const native = loadNative();
-			if (native.addon !== undefined) return cpu();
+			if (native.addon !== undefined) return createCpuBackend({ isa: choice.isa, ...threads });
+			const wasm = loadWasm();
+			if (wasm.addon !== undefined) {
+				warn(
+					`the native kernels are not there (${native.reason}); running in WebAssembly, some times slower`,
+				);
+				return createWasmBackend(threads);
+			}
 			warn(
-				`the native kernels are not there (${native.reason}); running on the reference backend, which is very slow`,
+				`the native kernels are not there (${native.reason}), and ${wasm.reason}; running on the reference backend, which is very slow`,
 			);
 			return createReferenceBackend();
 		}
@@ -41,6 +51,6 @@ export function createBackend(choice: BackendChoice, warn: (message: string) => 
 function unavailable(type: string): VulntuneError {
 	return inputError('BACKEND_UNAVAILABLE', `there is no ${type} backend in this version`, {
 		place: 'backend.type',
-		remedy: 'Use auto, cpu or reference.',
+		remedy: 'Use auto, cpu, wasm or reference.',
 	});
 }

@@ -232,11 +232,11 @@ describe('doctor', () => {
 		expect((await run('doctor')).stdout).toContain(`backend   ${report.backend}`);
 	});
 
-	it('says why there are no native kernels', () => {
-		const text = describeMachine({
-			backend: 'reference',
+	it('says why there are no native kernels, and what takes their place', () => {
+		const report = {
+			backend: 'wasm',
 			isa: null,
-			threads: 1,
+			threads: 2,
 			memoryBytes: 2 ** 34,
 			freeMemoryBytes: 2 ** 33,
 			gpus: [],
@@ -245,12 +245,18 @@ describe('doctor', () => {
 			cpu: 'some processor',
 			instructionSets: [],
 			nativeFailure: { reason: 'building the native kernels failed', details: 'no C++ compiler found' },
+			wasmFailure: null,
 			diskFreeBytes: 2 ** 35,
 			tokenCacheFolder: 'cache',
 			fits: [],
-		});
+		} as const;
+		const text = describeMachine(report);
 		expect(text).toContain('building the native kernels failed');
 		expect(text).toContain('no C++ compiler found');
 		expect(text).toContain('g++');
+		expect(text).toContain('WebAssembly takes their place');
+		const wasmFailure = { reason: 'the WebAssembly kernels could not be loaded', details: 'old runtime' };
+		const worst = describeMachine({ ...report, backend: 'reference', wasmFailure });
+		expect(worst).toContain('very slowly, because the WebAssembly kernels could not be loaded (old runtime)');
 	});
 });

@@ -36,7 +36,7 @@ export function describeMachine(report: MachineReport): string {
 	if (failure !== null) {
 		lines.push(
 			'',
-			`No native kernels: ${failure.reason}. Everything runs, very slowly.`,
+			`No native kernels: ${failure.reason}. ${instead(report)}`,
 			...(failure.details === null ? [] : [failure.details]),
 			'Install g++ or clang++ (C++20) and run `npm install` again.',
 		);
@@ -49,4 +49,11 @@ export function describeMachine(report: MachineReport): string {
 		);
 	}
 	return lines.join('\n');
+}
+
+/** What runs where there are no native kernels. */
+function instead({ wasmFailure: failure }: MachineReport): string {
+	return failure === null
+		? 'WebAssembly takes their place, two to six times slower.'
+		: `Everything runs, very slowly, because ${failure.reason} (${failure.details}).`;
 }

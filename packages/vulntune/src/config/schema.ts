@@ -189,7 +189,7 @@ export const backend = section({
 	threads: z
 		.union([z.literal('auto'), wholeNumber(1)])
 		.default('auto')
-		.describe('of the cpu backend; auto is one per core'),
+		.describe('of the cpu and wasm backends; auto is one per core'),
 });
 
 export const configSchema = z.strictObject({

@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs';
 import os from 'node:os';
 import { cpuFeatures } from '@vulntune/engine/backends/cpu/features.ts';
+import { loadWasm } from '@vulntune/engine/backends/wasm/node.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { findGpus, type Gpu } from './gpus.ts';
 import { type Fit, whatFits } from './what-fits.ts';
@@ -24,6 +25,8 @@ export interface MachineReport {
 	readonly instructionSets: readonly { readonly name: string; readonly supported: boolean }[];
 	/** Why there are no native kernels; null where they are there. */
 	readonly nativeFailure: { readonly reason: string; readonly details: string | null } | null;
+	/** Why the kernels can't run in WebAssembly; null where they can. */
+	readonly wasmFailure: { readonly reason: string; readonly details: string | null } | null;
 	/** Space for runs in the working folder; null where the file system does not tell. */
 	readonly diskFreeBytes: number | null;
 	/** Where token ids of datasets are kept between runs. */
@@ -31,15 +34,19 @@ export interface MachineReport {
 	readonly fits: readonly Fit[];
 }
 
+/** What 32-bit addresses reach. */
+const WASM_BYTES = 2 ** 32;
+
 /** Looks at the machine; takes no longer than asking its GPU driver. */
 export async function examineMachine(): Promise<MachineReport> {
 	const features = cpuFeatures();
-	const isNative = features.failure === undefined;
+	const wasm = loadWasm();
+	const backend = features.failure === undefined ? 'cpu' : wasm.addon === undefined ? 'reference' : 'wasm';
 	const memoryBytes = availableMemory();
 	return {
-		backend: isNative ? 'cpu' : 'reference',
+		backend,
 		isa: features.best ?? null,
-		threads: isNative ? features.threads : 1,
+		threads: backend === 'reference' ? 1 : features.threads,
 		memoryBytes,
 		freeMemoryBytes: Math.min(os.freemem(), memoryBytes),
 		gpus: await findGpus(),
@@ -51,9 +58,10 @@ export async function examineMachine(): Promise<MachineReport> {
 			features.failure === undefined
 				? null
 				: { reason: features.failure.reason, details: features.failure.details ?? null },
+		wasmFailure: wasm.addon === undefined ? { reason: wasm.reason, details: wasm.details ?? null } : null,
 		diskFreeBytes: freeDisk(process.cwd()),
 		tokenCacheFolder: defaultTokenCacheFolder(),
-		fits: whatFits(memoryBytes),
+		fits: whatFits(backend === 'wasm' ? Math.min(memoryBytes, WASM_BYTES) : memoryBytes),
 	};
 }
 

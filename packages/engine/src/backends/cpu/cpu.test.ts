@@ -5,6 +5,7 @@ import { createCpuBackend } from './cpu.ts';
 import { createDevice } from './device.ts';
 import { cpuFeatures } from './features.ts';
 import type { NativeAddon } from './native.ts';
+import { kernelBackends } from './testing.ts';
 
 const supported = cpuFeatures().instructionSets.filter((set) => set.supported);
 
@@ -33,9 +34,9 @@ describe.each(supported.map((set) => set.name))('cpu backend on %s', (isa) => {
 	});
 });
 
-describe('memory of the cpu backend', () => {
+describe.each(kernelBackends)('memory of the $name backend', ({ create }) => {
 	it('counts live buffers and bytes', () => {
-		const backend = createCpuBackend({ threads: 1 });
+		const backend = create({ threads: 1 });
 		const a = backend.allocate('f32', 100);
 		const b = backend.allocate('bf16', 50);
 		expect(backend.memory()).toEqual({ liveBuffers: 2, liveBytes: 500, peakBytes: 500 });
@@ -46,8 +47,8 @@ describe('memory of the cpu backend', () => {
 	});
 
 	it('refuses freed buffers, buffers of other backends and closed backends', () => {
-		const backend = createCpuBackend({ threads: 1 });
-		const other = createCpuBackend({ threads: 1 });
+		const backend = create({ threads: 1 });
+		const other = create({ threads: 1 });
 		const buffer = backend.allocate('f32', 4);
 		expect(() => other.fill(viewOf(buffer, [4]), 0)).toThrow(/another backend/);
 		backend.free(buffer);
@@ -60,7 +61,7 @@ describe('memory of the cpu backend', () => {
 	});
 
 	it('refuses views that reach beyond their buffer or have another type', () => {
-		const backend = createCpuBackend({ threads: 1 });
+		const backend = create({ threads: 1 });
 		const buffer = backend.allocate('f32', 4);
 		expect(() => backend.fill(viewOf(buffer, [5]), 0)).toThrow(expect.objectContaining({ code: 'CPU_VIEW' }));
 		expect(() => backend.fill(viewOf(buffer, [4], 1), 0)).toThrow(/doesn't fit/);
@@ -71,7 +72,7 @@ describe('memory of the cpu backend', () => {
 	});
 
 	it('uploads all bytes of a typed array, whatever its elements', () => {
-		const backend = createCpuBackend({ threads: 1 });
+		const backend = create({ threads: 1 });
 		const view = viewOf(backend.allocate('f16', 3), [3]);
 		backend.upload(view, Float16Array.of(1, 2, 3));
 		expect([...backend.download(view)]).toEqual([0x3c00, 0x4000, 0x4200]);
@@ -79,13 +80,15 @@ describe('memory of the cpu backend', () => {
 	});
 
 	it('turns a failed allocation into an error of kind resources', () => {
-		const backend = createCpuBackend({ threads: 1 });
+		const backend = create({ threads: 1 });
 		expect(() => backend.allocate('f32', 2 ** 50)).toThrow(
 			expect.objectContaining({ kind: 'resources', code: 'OUT_OF_MEMORY' }),
 		);
 		backend.close();
 	});
+});
 
+describe('options of the cpu backend', () => {
 	it('says so where the system refuses threads', () => {
 		const addon = {
 			createEngine() {

@@ -73,8 +73,12 @@ export function createDevice(
 /** The caller has checked both options, so that what is left to fail is the system. */
 function startEngine(addon: NativeAddon, isa: string, threads: number): number {
 	try {
-		return addon.createEngine(isa, threads);
+		return outOfMemoryGuard(
+			() => 'the kernels',
+			() => addon.createEngine(isa, threads),
+		);
 	} catch (cause) {
+		if (cause instanceof VulntuneError) throw cause;
 		const reason = cause instanceof Error ? cause.message : String(cause);
 		throw new VulntuneError({
 			code: 'CPU_THREADS_REFUSED',
@@ -117,7 +121,7 @@ export function outOfMemoryGuard<T>(what: () => string, call: () => T): T {
 export function integersOf(device: CpuDevice, view: View): Int32Array {
 	expectType(view, 'i32', 'an index');
 	const integers = new Int32Array(elements(view.shape));
-	device.addon.download(new Uint8Array(integers.buffer), device.address(view));
+	device.addon.download(device.engine, new Uint8Array(integers.buffer), device.address(view));
 	return integers;
 }
 

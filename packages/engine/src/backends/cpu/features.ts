@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { type InstructionSet, loadNative } from './native.ts';
+import { type InstructionSet, loadNative, type NativeAddon, type NativeLoad } from './native.ts';
 
 /** What this machine offers to the CPU backend: for `vulntune doctor`. */
 export interface CpuFeatures {
@@ -14,12 +14,23 @@ export interface CpuFeatures {
 }
 
 export function cpuFeatures(): CpuFeatures {
-	const native = loadNative();
+	return featuresOf(loadNative());
+}
+
+export function featuresOf(load: NativeLoad): CpuFeatures {
 	const threads = availableParallelism();
-	if (native.addon === undefined) {
-		return { instructionSets: [], best: undefined, threads, failure: native };
+	if (load.addon === undefined) {
+		return { instructionSets: [], best: undefined, threads, failure: load };
 	}
-	const instructionSets = native.addon.instructionSets();
-	const best = instructionSets.find((set) => set.supported && set.automatic)?.name;
-	return { instructionSets, best, threads, failure: undefined };
+	return {
+		instructionSets: load.addon.instructionSets(),
+		best: bestSet(load.addon),
+		threads,
+		failure: undefined,
+	};
+}
+
+/** What `isa: auto` takes; the addon has one for every machine. */
+export function bestSet(addon: NativeAddon): string {
+	return addon.instructionSets().find((set) => set.supported && set.automatic)!.name;
 }

@@ -1,16 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { viewOf } from '../view.ts';
-import { createCpuBackend } from './cpu.ts';
-import { cpuFeatures } from './features.ts';
-
-const hasKernels = cpuFeatures().best !== undefined;
-if (!hasKernels) console.warn('skipped: the native kernels are not built');
+import { kernelBackends } from './testing.ts';
 
 const mebibyte = 2 ** 20;
 
-describe.skipIf(!hasKernels)('memory of the cpu backend', () => {
+describe.each(kernelBackends)('memory of the $name backend', ({ create }) => {
 	it('serves packs of slightly different lengths from the same blocks', () => {
-		const backend = createCpuBackend({ threads: 1 });
+		const backend = create({ threads: 1 });
 		/** Touches as many tensors as a pass holds and gives them back; what stays resident is kept for the next. */
 		const pass = (tokens: number) => {
 			const views = Array.from({ length: 20 }, () =>
@@ -29,7 +25,7 @@ describe.skipIf(!hasKernels)('memory of the cpu backend', () => {
 	});
 
 	it('gives memory back where tensors of other sizes take its place', () => {
-		const backend = createCpuBackend({ threads: 1 });
+		const backend = create({ threads: 1 });
 		const before = process.memoryUsage.rss();
 		// each round has 60 MiB in blocks that none of the rounds before can serve
 		for (const [count, each] of [

@@ -53,11 +53,11 @@ export function memoryGroup(device: CpuDevice): MemoryGroup {
 			if (source.byteLength !== bytes) {
 				throw programError('CPU_UPLOAD', `upload expected ${bytes} bytes, got ${source.byteLength}`);
 			}
-			addon.upload(device.address(target), bytesIn(source));
+			addon.upload(device.engine, device.address(target), bytesIn(source));
 		},
 		download(source: View) {
 			const target = new arrays[source.dtype](elements(source.shape));
-			addon.download(bytesIn(target), device.address(source));
+			addon.download(device.engine, bytesIn(target), device.address(source));
 			return target;
 		},
 		memory: () => ({ liveBuffers, liveBytes, peakBytes }),

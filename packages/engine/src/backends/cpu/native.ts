@@ -15,15 +15,15 @@ export interface InstructionSet {
 	readonly automatic: boolean;
 }
 
-/** What addon.cc exports. Addresses and handles are numbers. */
+/** What addon.cc exports, and WebAssembly in its place. Addresses and handles are numbers. */
 export interface NativeAddon {
 	instructionSets(): InstructionSet[];
 	createEngine(instructionSet: string, threads: number): number;
 	destroyEngine(engine: number): void;
 	allocate(engine: number, bytes: number): number;
 	release(engine: number, address: number): void;
-	upload(address: number, source: Uint8Array): void;
-	download(target: Uint8Array, address: number): void;
+	upload(engine: number, address: number, source: Uint8Array): void;
+	download(engine: number, target: Uint8Array, address: number): void;
 	readonly kernels: Readonly<Record<string, NativeKernel>>;
 }
 

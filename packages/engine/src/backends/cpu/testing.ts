@@ -1,11 +1,22 @@
 import type { Backend, DataType, View, Weight } from '../contract.ts';
 import { elements, viewOf } from '../view.ts';
+import { createWasmBackend } from '../wasm/wasm.ts';
+import { createCpuBackend } from './cpu.ts';
 import { cpuFeatures } from './features.ts';
 
 /** Instruction sets that this machine can test, the emulated ones too. */
 export const testableSets: readonly string[] = cpuFeatures()
 	.instructionSets.filter((set) => set.supported)
 	.map((set) => set.name);
+
+/** The backends over the kernels of native/: what manages their memory and threads differs. */
+export const kernelBackends: readonly {
+	readonly name: string;
+	create(options: { readonly threads: number }): Backend;
+}[] = [
+	...(testableSets.length === 0 ? [] : [{ name: 'cpu', create: createCpuBackend }]),
+	{ name: 'wasm', create: createWasmBackend },
+];
 
 /** Whether `precision: 'bf16'` rounds operands on this instruction set. */
 export function roundsToBf16(isa: string): boolean {

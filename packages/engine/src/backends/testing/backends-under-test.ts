@@ -1,6 +1,7 @@
 import type { Backend } from '../contract.ts';
 import { createCpuBackend } from '../cpu/cpu.ts';
 import { cpuFeatures } from '../cpu/features.ts';
+import { createWasmBackend } from '../wasm/wasm.ts';
 
 export interface BackendUnderTest {
 	readonly name: string;
@@ -16,10 +17,11 @@ export function backendsUnderTest(): readonly BackendUnderTest[] {
 	for (const { name, supported } of instructionSets) {
 		if (!supported) console.warn(`skipped: cpu ${name}, because this machine doesn't offer it`);
 	}
-	return instructionSets
+	const cpu = instructionSets
 		.filter(({ supported }) => supported)
 		.map(({ name }) => ({
 			name: `cpu ${name}`,
 			create: (threads: number) => createCpuBackend({ isa: name, threads }),
 		}));
+	return [...cpu, { name: 'wasm', create: (threads) => createWasmBackend({ threads }) }];
 }
