@@ -1,3 +1,4 @@
+import { sharedPrefixesSection } from './epoch/shared-prefixes.ts';
 import type { BenchRow } from './row.ts';
 import type { BenchContext, PeerFigure, Section, SectionReport, StepShares } from './section.ts';
 import { startSection } from './start/first-step.ts';
@@ -14,6 +15,7 @@ export const sections: readonly Section[] = [
 	stepSection(forwardGroup),
 	stepSection(forwardPackedGroup),
 	startSection,
+	sharedPrefixesSection,
 	stepSection(costGroup),
 	stepSection(largeQloraGroup),
 ];
