@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { loadNative } from '@vulntune/engine/backends/cpu/native.ts';
 import { describe, expect, it } from 'vitest';
 import { vulntune } from './command-line.ts';
@@ -23,5 +24,17 @@ describe.skipIf(native.addon === undefined)('the same run on the cpu backend', (
 		const first = await run('first', 1);
 		expect(await run('second', 1)).toEqual(first);
 		expect(await run('threads', 2)).toEqual(first);
+	});
+
+	it('tells in its times how long it took to the first step, and nothing of it in its results', () => {
+		const lines = readFileSync(project.inside('first/timings.jsonl'), 'utf8').trim().split('\n');
+		const [start, firstStep] = lines.map((line) => JSON.parse(line));
+		expect(start).toEqual({
+			type: 'start',
+			seconds: expect.any(Number),
+			residentBytes: expect.any(Number),
+		});
+		expect(firstStep).toMatchObject({ type: 'step', step: 1 });
+		expect(readFileSync(project.inside('first/metrics.jsonl'), 'utf8')).not.toContain('start');
 	});
 });

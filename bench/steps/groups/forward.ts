@@ -73,7 +73,7 @@ const costStep = (length: number): StepSettings => ({ ...packedStep, length, fun
 /** Short functions in ever longer sequences: a function sees only itself, so a token costs the same in all of them. */
 export const costGroup: StepGroup = {
 	rowNames: [costRow],
-	maxRounds: 3,
+	maxRounds: 2,
 	own: Object.fromEntries(lengths.map((length) => [`forward-135m-bf16-short-t${length}`, costStep(length)])),
 	peers: [],
 	rows(figures) {
