@@ -125,18 +125,19 @@ describe('the sections', () => {
 
 	it('give every row that a report begins with, each once', () => {
 		// rows of what the engine does not have yet
-		const later = ['forward-135m-int8', 'lora-step-135m-int8-t1024', 'epoch-x1-shared-prefixes'];
+		const later = ['forward-135m-int8', 'lora-step-135m-int8-t1024'];
 		expect(FIRST_ROWS.filter((name) => !names.includes(name) && !later.includes(name))).toEqual([]);
 		expect(new Set(names).size).toBe(names.length);
 	});
 
-	it('have a target for every row', () => {
-		expect(names.filter((name) => targetOf(name).length === 0)).toEqual([]);
+	it('have a target for every row that a report begins with', () => {
+		expect(FIRST_ROWS.filter((name) => targetOf(name).length === 0)).toEqual([]);
 	});
 
 	it('run what takes minutes only where it is named', () => {
 		const optional = sections.filter((section) => section.optional).flatMap(({ rowNames }) => rowNames);
-		expect(optional).toEqual(['qlora-step-1.5b-nf4-t1024', 'peak-rss-qlora-1.5b']);
+		expect(optional).toEqual(expect.arrayContaining(['qlora-step-1.5b-nf4-t1024', 'peak-rss-qlora-1.5b']));
+		expect(optional.filter((name) => FIRST_ROWS.includes(name))).toEqual([]);
 	});
 });
 
