@@ -42,9 +42,10 @@ const avx512 = [
 ];
 
 const levels = [
-	{ name: 'avx512bf16', flags: [...avx512, '-mavx512bf16'], processor: 'x64' },
+	{ name: 'avx512bf16', flags: [...avx512, '-mavx512vnni', '-mavx512bf16'], processor: 'x64' },
 	{ name: 'avx512bf16_emulated', flags: avx512, processor: 'x64' },
 	{ name: 'avx512', flags: avx512, processor: 'x64' },
+	{ name: 'avx512vnni', flags: [...avx512, '-mavx512vnni'], processor: 'x64' },
 	{ name: 'avx2', flags: avx2, processor: 'x64' },
 	{ name: 'generic', flags: [], processor: undefined },
 ];

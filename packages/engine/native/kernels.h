@@ -153,6 +153,16 @@
 	KERNEL(double, quantizeTable4F16,                                                                         \
 		(Pool& pool, uint8_t* packed, float* absmax, const float* codebook, const uint16_t* x, int64_t length))
 
+// These alone are compiled once more for processors that multiply numbers of 8 bits.
+#define VULNTUNE_INT8_KERNELS(KERNEL)                                                                        \
+	KERNEL(void, int8MatmulNT,                                                                               \
+		(Pool & pool, int64_t M, int64_t N, int64_t K, const float* x, Storage storage, const void* data,    \
+			const float* scales, const float* codebook, float* y, float scale, bool accumulate))             \
+	KERNEL(void, int8MatmulNN,                                                                               \
+		(Pool & pool, int64_t M, int64_t N, int64_t K, const float* dy, Storage storage, const void* data,   \
+			const float* scales, const float* codebook, float* dx, float scale, bool accumulate))            \
+	KERNEL(double, int8Peak, (Pool & pool, int64_t tasks, int64_t steps))
+
 #define VULNTUNE_PEAK_KERNELS(KERNEL) KERNEL(double, peak, (Pool & pool, bool bf16, int64_t tasks, int64_t steps))
 
 #define VULNTUNE_KERNELS(KERNEL) \
@@ -165,6 +175,7 @@
 	VULNTUNE_OPTIMIZER_KERNELS(KERNEL) \
 	VULNTUNE_MATMUL_KERNELS(KERNEL) \
 	VULNTUNE_QUANTIZE_KERNELS(KERNEL) \
+	VULNTUNE_INT8_KERNELS(KERNEL) \
 	VULNTUNE_PEAK_KERNELS(KERNEL)
 
 namespace vulntune {
@@ -175,6 +186,12 @@ enum class Storage : int32_t { f32, bf16, f16, table4, table8, int8 };
 struct Kernels {
 #define KERNEL(result, name, parameters) result(*name) parameters;
 	VULNTUNE_KERNELS(KERNEL)
+#undef KERNEL
+};
+
+struct Int8Kernels {
+#define KERNEL(result, name, parameters) result(*name) parameters;
+	VULNTUNE_INT8_KERNELS(KERNEL)
 #undef KERNEL
 };
 

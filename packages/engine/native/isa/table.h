@@ -11,6 +11,8 @@
 #include "../kernels/dropout.h"
 #include "../kernels/elementwise.h"
 #include "../kernels/focalLoss.h"
+#include "../kernels/int8Matmul.h"
+#include "../kernels/int8Peak.h"
 #include "../kernels/layerNorm.h"
 #include "../kernels/lora.h"
 #include "../kernels/matmul.h"

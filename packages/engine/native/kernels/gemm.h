@@ -4,6 +4,7 @@
 // has the same bits whatever M is, wherever its row lies and however many threads there are.
 #pragma once
 #include "packing.h"
+#include "tiling.h"
 
 namespace vulntune::ISA {
 
@@ -13,48 +14,8 @@ struct GemmOptions {
 	bool accumulate;
 };
 
-// How a product is dealt out to threads: tiles of `rowPanels` × `columnPanels` panels, as equal as possible.
-struct Tiling {
-	int64_t rowTiles;
-	int64_t columnTiles;
-};
-
-// Packed columns of a tile stay in the second-level cache.
-constexpr int64_t maximumColumnPanels = (384 << 10) / (depthBlock * tileColumns * 4);
-
-// Estimates the time of the slowest thread, in multiply-add instructions per step of the depth, for all sensible
-// tilings and takes the best. Packing costs a few instructions per vector of B, and rows of A come from a far cache.
-inline Tiling chooseTiling(int64_t rowPanels, int64_t columnPanels, int threads) {
-	constexpr double tileCost = tileRows * tileVectors;
-	constexpr double packCost = 5 * tileVectors;
-	constexpr double fetchCost = 0.35 * tileRows;
-	Tiling best = {1, columnPanels};
-	double bestCost = 1e300;
-	const int64_t fewest = divideUp(columnPanels, maximumColumnPanels);
-	const int64_t mostRowTiles = threads == 1 ? 1 : minimum<int64_t>(rowPanels, 4 * threads);
-	for (int64_t rowTiles = 1; rowTiles <= mostRowTiles; rowTiles++) {
-		for (int64_t columnTiles = fewest; columnTiles <= columnPanels; columnTiles++) {
-			const double high = static_cast<double>(divideUp(rowPanels, rowTiles));
-			const double wide = static_cast<double>(divideUp(columnPanels, columnTiles));
-			const double cost = high * wide * tileCost + wide * packCost + high * fetchCost;
-			const int64_t rounds = divideUp(rowTiles * columnTiles, threads);
-			// Threads are never equally fast: the smaller the last task, the shorter the wait for it.
-			const double total = static_cast<double>(rounds) * cost + (threads > 1 ? 0.15 * cost : 0);
-			if (total < bestCost) {
-				bestCost = total;
-				best = {rowTiles, columnTiles};
-			}
-			if (rowTiles * columnTiles > 16 * threads && columnTiles > fewest) break;
-		}
-	}
-	return best;
-}
-
-// Rows of A that are packed at once: bounds the memory for them, and changes no sum.
-inline int64_t rowsAtOnce(int64_t depthBlocks) {
-	constexpr int64_t budget = int64_t{32} << 20;
-	return maximum<int64_t>(1, budget / (depthBlocks * depthBlock * 4) / tileRows) * tileRows;
-}
+// Instructions of packing per vector of B.
+constexpr double packInstructions = 5;
 
 template <Arithmetic arithmetic, typename Left, typename Right>
 void multiplyRows(
@@ -73,7 +34,7 @@ void multiplyRows(
 	const int64_t rowPanels = divideUp(M, tileRows);
 	const int64_t columnPanels = divideUp(N, tileColumns);
 	const auto panelRow = [&](int64_t panel) { return panel * M / rowPanels; };
-	const Tiling tiling = chooseTiling(rowPanels, columnPanels, pool.threads());
+	const Tiling tiling = chooseTiling(rowPanels, columnPanels, pool.threads(), packInstructions);
 	const int64_t widest = divideUp(columnPanels, tiling.columnTiles);
 
 	const int64_t panelSize = tileRows * blockSteps;

@@ -76,7 +76,24 @@ export function isQuantized(weight: Weight): weight is QuantizedWeight {
  * Arithmetic of matrix products: `fp32`, or operands rounded to bfloat16 with float32 accumulation. Where the machine has
  * no bfloat16 arithmetic, `bf16` may compute in fp32, which is more exact and no slower there.
  */
-export type Precision = 'fp32' | 'bf16';
+export type FloatPrecision = 'fp32' | 'bf16';
+
+/**
+ * Arithmetic of products with a frozen weight W [N, K] in any storage: as floats, or `int8`, where both operands are
+ * rounded to 8 bits in blocks of 64 along the depth of the product: K for `matmulNT` (blocks of the rows of x and of
+ * W), N for `matmulNN` (of the rows of dy and of the columns of W). The last block may be short.
+ *
+ * With absmax the largest magnitude of a block, its scale is absmax / 127 and its codes are value × (127 / absmax),
+ * rounded to nearest even; every operation in float32, so that all backends have the same codes. The products of two
+ * blocks are summed exactly in integers, times both scales, and added up in float32. A block of magnitudes below 1e-36
+ * counts as zeros; one with an infinity or NaN makes what it enters no finite number.
+ */
+export type Precision = FloatPrecision | 'int8';
+
+/** What is computed as floats under a precision: adapters, trainable weights, products with the vocabulary. */
+export function floatPrecision(precision: Precision): FloatPrecision {
+	return precision === 'int8' ? 'bf16' : precision;
+}
 
 /** Where a kernel writes a gradient: over what is there, or added to it. */
 export interface Destination {
@@ -84,8 +101,8 @@ export interface Destination {
 	readonly accumulate: boolean;
 }
 
-export interface MatmulOptions {
-	readonly precision: Precision;
+export interface MatmulOptions<Arithmetic extends Precision = Precision> {
+	readonly precision: Arithmetic;
 	/** Add to what the output holds. */
 	readonly accumulate: boolean;
 	/** Factor on the product, 1 for none. */
@@ -106,7 +123,7 @@ export interface Dropout {
 export interface LoraOptions {
 	/** alpha / rank, or alpha / √rank (rsLoRA). */
 	readonly scale: number;
-	readonly precision: Precision;
+	readonly precision: FloatPrecision;
 	/** On the adapter's input only; the base sees x itself. */
 	readonly dropout: Dropout | undefined;
 }
@@ -211,7 +228,7 @@ export interface Backend {
 	/** dx [M, K] = dy [M, N] · W, W [N, K]: gradient of a linear layer's input. */
 	matmulNN(dx: View, dy: View, weight: Weight, options: MatmulOptions): void;
 	/** dW [N, K] = dyᵀ [N, M] · x [M, K]: gradient of a linear layer's weight. */
-	matmulTN(dWeight: View, dy: View, x: View, options: MatmulOptions): void;
+	matmulTN(dWeight: View, dy: View, x: View, options: MatmulOptions<FloatPrecision>): void;
 	/** target f32 [N, K] = the values of a quantised matrix. */
 	dequantize(target: View, weight: QuantizedWeight): void;
 	/**
@@ -336,7 +353,7 @@ export interface Backend {
 		hidden: View,
 		weight: Weight,
 		targets: View,
-		precision: Precision,
+		precision: FloatPrecision,
 	): void;
 	/** Gradients given dLosses [R]: dLogits = dLosses × (softmax − onehot), made again chunk by chunk. */
 	linearCrossEntropyBackward(
@@ -348,7 +365,7 @@ export interface Backend {
 			readonly logSumExp: View;
 		},
 		dLosses: View,
-		precision: Precision,
+		precision: FloatPrecision,
 	): void;
 	/**
 	 * Focal loss over the classes (Lin et al. 2017): losses [F] = weights[f] × (1 − p)^γ × −log p with p =

@@ -1,5 +1,5 @@
 import type { View, Weight } from '../backends/contract.ts';
-import { isQuantized } from '../backends/contract.ts';
+import { floatPrecision, isQuantized } from '../backends/contract.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
 import { expectShape, matrixSizes, record, weightViews } from './record.ts';
 
@@ -13,7 +13,8 @@ export function linearCrossEntropy(
 	weight: Weight | Tensor,
 	targets: View,
 ): Tensor {
-	const { backend, arena, precision } = context;
+	const { backend, arena } = context;
+	const precision = floatPrecision(context.precision);
 	const [rows, size] = matrixSizes('linearCrossEntropy', 'hidden', hidden);
 	expectShape('linearCrossEntropy', 'weight', weight, [-1, size]);
 	expectShape('linearCrossEntropy', 'targets', targets, [rows]);

@@ -1,5 +1,5 @@
 import type { Dropout, LoraOptions, View, Weight } from '../backends/contract.ts';
-import { isQuantized } from '../backends/contract.ts';
+import { floatPrecision, isQuantized } from '../backends/contract.ts';
 import { keepInput } from '../tensor/recompute.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
 import { expectShape, matrixSizes, record, weightViews } from './record.ts';
@@ -31,12 +31,15 @@ export interface LinearInputs {
  * are only ever frozen.
  */
 export function linear(context: Context, x: Tensor, inputs: LinearInputs): Tensor {
-	const { backend, precision } = context;
+	const { backend } = context;
 	const { weight, bias, lora } = inputs;
 	const [tokens, inputSize] = matrixSizes('linear', 'x', x);
 	const [outputSize] = matrixSizes('linear', 'weight', weight);
 	expectShape('linear', 'weight', weight, [-1, inputSize]);
 	const trainable = trainableWeight(weight);
+	// a weight that moves would be rounded anew in every step, and its own gradient is a float product anyway
+	const trained = floatPrecision(context.precision);
+	const precision = trainable === undefined ? context.precision : trained;
 	const tracked = x.tracked || trainable !== undefined || bias?.tracked === true || lora?.a.tracked === true;
 
 	const y = allocate(context, [tokens, outputSize], tracked); // [T, N]
@@ -71,7 +74,11 @@ export function linear(context: Context, x: Tensor, inputs: LinearInputs): Tenso
 			input?.use(context, (x) => {
 				const dWeight = trainable === undefined ? undefined : gradients.into(trainable);
 				if (dWeight !== undefined) {
-					backend.matmulTN(dWeight.view, dy, x, { precision, accumulate: dWeight.accumulate, scale: 1 });
+					backend.matmulTN(dWeight.view, dy, x, {
+						precision: trained,
+						accumulate: dWeight.accumulate,
+						scale: 1,
+					});
 				}
 				if (lora === undefined || options === undefined || h === undefined) return;
 				const dA = gradients.into(lora.a);
@@ -94,7 +101,7 @@ export function linear(context: Context, x: Tensor, inputs: LinearInputs): Tenso
 function loraOptions(context: Context, lora: LoraPair): LoraOptions {
 	return {
 		scale: lora.scale,
-		precision: context.precision,
+		precision: floatPrecision(context.precision),
 		dropout: dropoutAt(context, lora.dropout, lora.site),
 	};
 }

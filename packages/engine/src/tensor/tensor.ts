@@ -17,7 +17,7 @@ export interface Tensor extends View {
 /** What a forward pass needs to know of its surroundings. Plain values; a model never reads configuration. */
 export interface Context {
 	readonly backend: Backend;
-	/** Arithmetic of matrix products. */
+	/** Arithmetic of matrix products; `int8` is for those with a frozen weight, see `floatPrecision`. */
 	readonly precision: Precision;
 	/** Owns every intermediate tensor of the pass. */
 	readonly arena: Arena;

@@ -183,7 +183,7 @@ export const backend = section({
 		.default('auto')
 		.describe('where the kernels run; auto takes the fastest there is'),
 	isa: z
-		.enum(['auto', 'avx512bf16', 'avx512', 'avx2', 'generic'])
+		.enum(['auto', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'generic'])
 		.default('auto')
 		.describe('instruction set of the cpu backend'),
 	threads: z

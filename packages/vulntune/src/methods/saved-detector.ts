@@ -9,6 +9,7 @@ import {
 	openSafetensors,
 	type Parameters,
 	type PeftAdapter,
+	type Precision,
 	parseJsonObject,
 	readPeftAdapter,
 	readSmallFile,
@@ -35,7 +36,7 @@ export interface DetectorDescription {
 	readonly head: HeadOptions;
 	readonly collapseWhitespace: boolean;
 	readonly sequence: PackingOptions & { readonly windowCombination: WindowCombination };
-	readonly precision: 'fp32' | 'bf16';
+	readonly precision: Precision;
 	/** From validation; null where that had one class only. */
 	readonly threshold: number | null;
 	readonly epoch: number;

@@ -1,4 +1,4 @@
-import type { Backend, Precision } from '../contract.ts';
+import type { Backend, FloatPrecision, Precision } from '../contract.ts';
 import { randomWeight, weightKinds } from './weights.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -27,8 +27,8 @@ const parts = [
 ] as const;
 const [n, k] = [70, 130];
 
-const products: readonly IndependenceCase[] = (['fp32', 'bf16'] as Precision[]).flatMap((precision) => [
-	...weightKinds.map(
+const frozen: readonly IndependenceCase[] = (['fp32', 'bf16', 'int8'] as Precision[]).flatMap((precision) =>
+	weightKinds.map(
 		(kind): IndependenceCase => ({
 			name: `matmulNT, matmulNN ${kind} ${precision}`,
 			kernels: ['matmulNT', 'matmulNN'],
@@ -44,6 +44,9 @@ const products: readonly IndependenceCase[] = (['fp32', 'bf16'] as Precision[]).
 			},
 		}),
 	),
+);
+
+const others: readonly IndependenceCase[] = (['fp32', 'bf16'] as FloatPrecision[]).flatMap((precision) => [
 	{
 		name: `lora ${precision}`,
 		kernels: ['loraForward', 'loraBackward'],
@@ -197,7 +200,8 @@ const elementwise: readonly IndependenceCase[] = [
 ];
 
 export const independenceCases: readonly IndependenceCase[] = [
-	...products,
+	...frozen,
+	...others,
 	...norms,
 	...attentions,
 	...elementwise,

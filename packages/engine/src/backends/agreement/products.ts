@@ -1,5 +1,5 @@
 import { roundToBfloat16, roundToFloat16 } from '../../formats/floats.ts';
-import { isQuantized, type LoraOptions, type Precision } from '../contract.ts';
+import { type FloatPrecision, isQuantized, type LoraOptions, type Precision } from '../contract.ts';
 import { randomWeight, type WeightKind, weightKinds } from './weights.ts';
 import {
 	type AgreementCase,
@@ -21,7 +21,8 @@ const shapes = [
 	[70, 33, 577],
 	[96, 200, 320],
 ] as const;
-const precisions: readonly Precision[] = ['fp32', 'bf16'];
+const floatPrecisions: readonly FloatPrecision[] = ['fp32', 'bf16'];
+const precisions: readonly Precision[] = [...floatPrecisions, 'int8'];
 
 type Size = readonly [m: number, n: number, k: number];
 
@@ -99,7 +100,7 @@ const quantized: readonly AgreementCase[] = [1, 2, 63, 64, 65, 1001, 40_000].fla
 
 function runTrained(
 	{ backend, output, normal, draw }: Workbench,
-	precision: Precision,
+	precision: FloatPrecision,
 	[m, n, k]: Size,
 ): void {
 	const [dy, x] = [normal([m, n]), normal([m, k])];
@@ -109,7 +110,7 @@ function runTrained(
 	backend.matmulTN(output('dW added', [n, k], draw.normal(n * k)), dy, x, added);
 }
 
-const trained: readonly AgreementCase[] = precisions.flatMap((precision) =>
+const trained: readonly AgreementCase[] = floatPrecisions.flatMap((precision) =>
 	shapes.map((shape) => ({
 		name: `matmulTN ${precision} [${shape.join(', ')}]`,
 		kernels: ['matmulTN'],
@@ -144,7 +145,7 @@ function runLora(
 	backend.loraBackward({ dx: undefined, dA: without, dB: other }, saved, dy, options);
 }
 
-const lora: readonly AgreementCase[] = precisions.flatMap((precision) =>
+const lora: readonly AgreementCase[] = floatPrecisions.flatMap((precision) =>
 	shapes.flatMap((shape, i) =>
 		[undefined, { seed: 5, stream: 77, probability: 0.25 }].map((dropout): AgreementCase => {
 			const rank = ranks[i % ranks.length]!;

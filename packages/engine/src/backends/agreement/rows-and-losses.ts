@@ -1,4 +1,4 @@
-import type { FocalOptions, Precision } from '../contract.ts';
+import type { FloatPrecision, FocalOptions } from '../contract.ts';
 import { randomWeight, type WeightKind } from './weights.ts';
 import {
 	type AgreementCase,
@@ -126,7 +126,7 @@ const commonPooling: readonly AgreementCase[] = commonRows.flatMap(([ranges, h])
 	),
 );
 
-const linearCrossEntropies: readonly AgreementCase[] = (['fp32', 'bf16'] as Precision[]).flatMap(
+const linearCrossEntropies: readonly AgreementCase[] = (['fp32', 'bf16'] as FloatPrecision[]).flatMap(
 	(precision) =>
 		(['f32', 'bf16', 'table4'] as const).flatMap((kind) =>
 			vocabularies.map(
@@ -144,7 +144,7 @@ function forwardAndBackward(
 	bench: Workbench,
 	kind: WeightKind,
 	[r, h, v]: readonly [number, number, number],
-	precision: Precision,
+	precision: FloatPrecision,
 ): void {
 	const { backend, output, normal, integers, draw, record, input } = bench;
 	const hidden = normal([r, h], 0.3);
@@ -166,7 +166,7 @@ function backward(
 	saved: Parameters<Workbench['backend']['linearCrossEntropyBackward']>[1],
 	[r, h, v]: readonly [number, number, number],
 	trainable: boolean,
-	precision: Precision,
+	precision: FloatPrecision,
 ): void {
 	const dLosses = normal([r]);
 	const dHidden = { view: output('dHidden', [r, h]), accumulate: false };

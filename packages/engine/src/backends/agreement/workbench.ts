@@ -122,10 +122,12 @@ export const fp32Tolerance = 1e-5;
 export const bf16Tolerance = 1e-2;
 
 /** A case for a run that depends on the precision; a bf16 one may also be computed in fp32. */
-export function inPrecision(
-	precision: Precision,
-	run: (bench: Workbench, precision: Precision) => void,
+export function inPrecision<Used extends Precision>(
+	precision: Used,
+	run: (bench: Workbench, precision: Used | 'fp32') => void,
 ): Pick<AgreementCase, 'run' | 'withoutBfloat16'> {
-	if (precision === 'fp32') return { run: (bench) => run(bench, 'fp32') };
-	return { run: (bench) => run(bench, 'bf16'), withoutBfloat16: (bench) => run(bench, 'fp32') };
+	const asNamed = (bench: Workbench) => run(bench, precision);
+	return precision === 'bf16'
+		? { run: asNamed, withoutBfloat16: (bench) => run(bench, 'fp32') }
+		: { run: asNamed };
 }

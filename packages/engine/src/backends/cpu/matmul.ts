@@ -14,8 +14,10 @@ import { kernelsOf } from './native.ts';
 export type MatmulGroup = Pick<Backend, 'matmulNT' | 'matmulNN' | 'matmulTN' | 'dequantize'>;
 
 interface MatmulKernels {
-	matmulNT(engine: number, ...values: MatmulArguments): void;
-	matmulNN(engine: number, ...values: MatmulArguments): void;
+	matmulNT(...values: [...Operands, bf16: boolean, scale: number, accumulate: boolean]): void;
+	matmulNN(...values: [...Operands, bf16: boolean, scale: number, accumulate: boolean]): void;
+	int8MatmulNT(...values: [...Operands, scale: number, accumulate: boolean]): void;
+	int8MatmulNN(...values: [...Operands, scale: number, accumulate: boolean]): void;
 	matmulTN(
 		engine: number,
 		tokens: number,
@@ -40,7 +42,8 @@ interface MatmulKernels {
 	): void;
 }
 
-type MatmulArguments = [
+type Operands = [
+	engine: number,
 	tokens: number,
 	outputs: number,
 	inputs: number,
@@ -50,9 +53,6 @@ type MatmulArguments = [
 	scales: number,
 	codebook: number,
 	result: number,
-	bf16: boolean,
-	scale: number,
-	accumulate: boolean,
 ];
 
 /** The order of `enum class Storage` in kernels.h. */
@@ -86,33 +86,25 @@ export function matmulGroup(device: CpuDevice): MatmulGroup {
 
 	/** Both directions over W [outputs, inputs]: `left` is x or dy, `result` is y or dx. */
 	function multiply(
-		kernel: MatmulKernels['matmulNT'],
+		direction: 'NT' | 'NN',
 		result: View,
 		left: View,
 		weight: Weight,
-		options: MatmulOptions,
+		{ precision, scale, accumulate }: MatmulOptions,
 	): void {
 		const [outputs, inputs] = weight.shape as [number, number];
 		const tokens = rowsOf(left);
 		const native = nativeWeight(device, weight);
+		const operands: Operands = [
+			...([device.engine, tokens, outputs, inputs, floats(left)] as const),
+			...([native.storage, native.data, native.scales, native.codebook, floats(result)] as const),
+		];
 		outOfMemoryGuard(
 			() => `the product of ${describe(left)} and ${describe(weight)}`,
-			() =>
-				kernel(
-					device.engine,
-					tokens,
-					outputs,
-					inputs,
-					floats(left),
-					native.storage,
-					native.data,
-					native.scales,
-					native.codebook,
-					floats(result),
-					options.precision === 'bf16',
-					options.scale,
-					options.accumulate,
-				),
+			() => {
+				if (precision === 'int8') kernels[`int8Matmul${direction}`](...operands, scale, accumulate);
+				else kernels[`matmul${direction}`](...operands, precision === 'bf16', scale, accumulate);
+			},
 		);
 	}
 
@@ -122,8 +114,8 @@ export function matmulGroup(device: CpuDevice): MatmulGroup {
 	}
 
 	return {
-		matmulNT: (y, x, weight, options) => multiply(kernels.matmulNT, y, x, weight, options),
-		matmulNN: (dx, dy, weight, options) => multiply(kernels.matmulNN, dx, dy, weight, options),
+		matmulNT: (y, x, weight, options) => multiply('NT', y, x, weight, options),
+		matmulNN: (dx, dy, weight, options) => multiply('NN', dx, dy, weight, options),
 		matmulTN(dWeight, dy, x, options) {
 			const [outputs, inputs] = dWeight.shape as [number, number];
 			const tokens = rowsOf(dy);

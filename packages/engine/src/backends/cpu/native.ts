@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 export type NativeKernel = (engine: number, ...values: (number | boolean)[]) => number;
 
 export interface InstructionSet {
-	/** `avx512bf16`, `avx512`, `avx2`, `generic`, …; best first. */
+	/** `avx512bf16`, `avx512vnni`, `avx512`, `avx2`, `generic`, …; best first. */
 	readonly name: string;
 	/** Whether this machine can run it. */
 	readonly supported: boolean;

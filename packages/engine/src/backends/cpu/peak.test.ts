@@ -9,7 +9,7 @@ describe.skipIf(failure !== undefined)('the peak of an instruction set', () => {
 	it.each(instructionSets.filter((set) => set.supported))('is measured for $name', ({ name }) => {
 		const meter = createPeakMeter(name, 1);
 		// one multiply-add a clock cycle is below any machine, 256 of them a cycle above
-		for (const arithmetic of ['fp32', 'bf16'] as const) {
+		for (const arithmetic of ['fp32', 'bf16', 'int8'] as const) {
 			meter.measure(arithmetic, 2);
 			const sample = meter.measure(arithmetic, 2);
 			if (arithmetic === 'bf16' && !name.includes('bf16')) {

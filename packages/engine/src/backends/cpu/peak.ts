@@ -1,4 +1,5 @@
 import { inputError } from '../../errors.ts';
+import type { Precision } from '../contract.ts';
 import { cpuFeatures } from './features.ts';
 import { kernelsOf, loadNative } from './native.ts';
 
@@ -11,14 +12,16 @@ export interface PeakSample {
 export interface PeakMeter {
 	/**
 	 * Runs a loop of multiply-adds in all threads' registers for about `milliseconds`; undefined for bf16 where the
-	 * instruction set has no bfloat16 arithmetic.
+	 * instruction set has no bfloat16 arithmetic. Those of int8 are of what it has for whole numbers: of 8 bits, or of
+	 * 16 where it can't multiply 8.
 	 */
-	measure(arithmetic: 'fp32' | 'bf16', milliseconds: number): PeakSample | undefined;
+	measure(arithmetic: Precision, milliseconds: number): PeakSample | undefined;
 	close(): void;
 }
 
 interface PeakKernels {
 	peak(engine: number, bf16: boolean, tasks: number, steps: number): number;
+	int8Peak(engine: number, tasks: number, steps: number): number;
 }
 
 /** Pieces of one measurement, so that a thread that is held up leaves the rest to the others. */
@@ -39,14 +42,17 @@ export function createPeakMeter(isa: string, threads: number): PeakMeter {
 		);
 	}
 	const engine = addon.createEngine(isa, threads);
-	const { peak } = kernelsOf<PeakKernels>(addon);
+	const { peak, int8Peak } = kernelsOf<PeakKernels>(addon);
 	// by arithmetic, since their speeds differ
-	const stepsPerMillisecond = { fp32: 1000, bf16: 1000 };
+	const stepsPerMillisecond = { fp32: 1000, bf16: 1000, int8: 1000 };
 	return {
 		measure(arithmetic, milliseconds) {
 			const steps = Math.ceil(stepsPerMillisecond[arithmetic] * milliseconds);
 			const start = performance.now();
-			const operations = peak(engine, arithmetic === 'bf16', tasks, steps);
+			const operations =
+				arithmetic === 'int8'
+					? int8Peak(engine, tasks, steps)
+					: peak(engine, arithmetic === 'bf16', tasks, steps);
 			const elapsed = performance.now() - start;
 			if (operations === 0) return undefined;
 			stepsPerMillisecond[arithmetic] = steps / Math.max(elapsed, 0.01);

@@ -1,4 +1,4 @@
-import type { Destination, FocalOptions, Precision, View, Weight } from '../contract.ts';
+import type { Destination, FloatPrecision, FocalOptions, View, Weight } from '../contract.ts';
 import { checkLabels } from '../index-checks.ts';
 import { type FloatArray, floatsOf, integersOf } from './memory.ts';
 import { operand, roundOperand, storeGradient } from './numbers.ts';
@@ -15,7 +15,7 @@ export function linearCrossEntropy(
 	hidden: View,
 	weight: Weight,
 	targets: View,
-	precision: Precision,
+	precision: FloatPrecision,
 ): void {
 	const [rows, h] = [hidden.shape[0]!, hidden.shape[1]!];
 	const ids = integersOf(targets); // [R]
@@ -58,7 +58,7 @@ export function linearCrossEntropyBackward(
 		readonly logSumExp: View;
 	},
 	dLosses: View,
-	precision: Precision,
+	precision: FloatPrecision,
 ): void {
 	const [rows, h] = [saved.hidden.shape[0]!, saved.hidden.shape[1]!];
 	const ids = integersOf(saved.targets); // [R]

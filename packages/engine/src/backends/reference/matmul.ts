@@ -1,6 +1,7 @@
-import type { MatmulOptions, QuantizedWeight, View, Weight } from '../contract.ts';
+import type { FloatPrecision, MatmulOptions, QuantizedWeight, View, Weight } from '../contract.ts';
+import { int8ProductNN, int8ProductNT } from './int8.ts';
 import { floatsOf } from './memory.ts';
-import { operand, storeGradient } from './numbers.ts';
+import { operand, storeGradient, valuesOf } from './numbers.ts';
 import { productNN, productNT, productTN, scaleValues } from './products.ts';
 import { rowReader } from './weights.ts';
 
@@ -11,18 +12,26 @@ function store(target: View, product: Float64Array, options: MatmulOptions): voi
 export function matmulNT(y: View, x: View, weight: Weight, options: MatmulOptions): void {
 	const [m, k] = [x.shape[0]!, x.shape[1]!];
 	const n = weight.shape[0]!;
-	const values = operand(x, options.precision); // [M, K]
-	store(y, productNT(values, rowReader(weight, options.precision), m, n, k), options);
+	const { precision } = options;
+	const product =
+		precision === 'int8'
+			? int8ProductNT(valuesOf(x), rowReader(weight, 'fp32'), m, n, k)
+			: productNT(operand(x, precision), rowReader(weight, precision), m, n, k);
+	store(y, product, options); // [M, N]
 }
 
 export function matmulNN(dx: View, dy: View, weight: Weight, options: MatmulOptions): void {
 	const [m, n] = [dy.shape[0]!, dy.shape[1]!];
 	const k = weight.shape[1]!;
-	const values = operand(dy, options.precision); // [M, N]
-	store(dx, productNN(values, rowReader(weight, options.precision), m, n, k), options);
+	const { precision } = options;
+	const product =
+		precision === 'int8'
+			? int8ProductNN(valuesOf(dy), rowReader(weight, 'fp32'), m, n, k)
+			: productNN(operand(dy, precision), rowReader(weight, precision), m, n, k);
+	store(dx, product, options); // [M, K]
 }
 
-export function matmulTN(dWeight: View, dy: View, x: View, options: MatmulOptions): void {
+export function matmulTN(dWeight: View, dy: View, x: View, options: MatmulOptions<FloatPrecision>): void {
 	const [m, n] = [dy.shape[0]!, dy.shape[1]!];
 	const k = x.shape[1]!;
 	const left = operand(dy, options.precision); // [M, N]

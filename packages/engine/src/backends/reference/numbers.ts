@@ -1,5 +1,5 @@
 import { roundToBfloat16, roundToFloat16, widenBfloat16, widenFloat16 } from '../../formats/floats.ts';
-import type { Destination, Precision, View } from '../contract.ts';
+import type { Destination, FloatPrecision, View } from '../contract.ts';
 import { describe } from '../view.ts';
 import { dataOf, floatsOf } from './memory.ts';
 
@@ -31,12 +31,12 @@ export function storeGradient(destination: Destination, values: Float64Array): v
 }
 
 /** Rounds an operand of a matrix product in place, as its precision says; `fp32` leaves it. */
-export function roundOperand(values: Float64Array, precision: Precision): Float64Array {
+export function roundOperand(values: Float64Array, precision: FloatPrecision): Float64Array {
 	if (precision === 'bf16') values.set(widenBfloat16(roundToBfloat16(new Float32Array(values))));
 	return values;
 }
 
 /** A dense operand of a matrix product as float64 values. */
-export function operand(view: View, precision: Precision): Float64Array {
+export function operand(view: View, precision: FloatPrecision): Float64Array {
 	return roundOperand(valuesOf(view), precision);
 }

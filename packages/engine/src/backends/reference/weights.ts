@@ -1,4 +1,10 @@
-import { isQuantized, type Precision, type QuantizedWeight, type View, type Weight } from '../contract.ts';
+import {
+	type FloatPrecision,
+	isQuantized,
+	type QuantizedWeight,
+	type View,
+	type Weight,
+} from '../contract.ts';
 import { dataOf, floatsOf } from './memory.ts';
 import { roundOperand, valuesOf } from './numbers.ts';
 
@@ -12,7 +18,7 @@ export type RowReader = (row: number, target: Float64Array) => void;
  * Reads a weight row by row, so that a matrix is never held whole in float64. The value of a quantised element
  * is its product rounded to float32, as everyone who made such files computes it.
  */
-export function rowReader(weight: Weight, precision: Precision): RowReader {
+export function rowReader(weight: Weight, precision: FloatPrecision): RowReader {
 	const read = isQuantized(weight) ? quantizedRowReader(weight) : denseRowReader(weight);
 	if (precision === 'fp32') return read;
 	return (row, target) => {

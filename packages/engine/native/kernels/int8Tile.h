@@ -1,0 +1,103 @@
+// The inner loop of products in 8 bits: whole numbers are summed in registers over a block of the depth, then scaled
+// and added to float32 sums in ascending order of the blocks. A row of the result never depends on which other rows
+// share its tile.
+#pragma once
+#include "int8Packing.h"
+
+namespace vulntune::ISA {
+
+struct Int8Tile {
+	const int32_t* a;  // [blocks, leftWords, rows]
+	const int32_t* b;  // [blocks, blockWords]
+	int64_t blocks;
+	float* c;          // [rows, tileColumns] inside a matrix
+	int64_t cStride;
+	int columns;       // of the tile that exist, 1 … tileColumns
+	float scale;
+	bool accumulate;
+};
+
+template <int rows>
+__attribute__((noinline)) void multiplyInt8Tile(const Int8Tile& tile) {
+	alignas(64) float sums[rows][tileColumns];
+	UNROLL for (int r = 0; r < rows; r++) {
+		UNROLL for (int v = 0; v < tileVectors; v++) {
+			store(sums[r] + v * W, zero());
+			__builtin_prefetch(tile.c + r * tile.cStride + v * W, 1);
+		}
+	}
+	const int32_t* a = tile.a;
+	const int32_t* b = tile.b;
+	for (int64_t block = 0; block < tile.blocks; block++) {
+		CodeWords products[rows][tileVectors];
+		UNROLL for (int v = 0; v < tileVectors; v++) {
+#if defined(SIMD_VNNI)
+			const CodeWords start = loadWords(b + startsOffset + v * W);
+#else
+			const CodeWords start = {};
+#endif
+			UNROLL for (int r = 0; r < rows; r++) products[r][v] = start;
+		}
+		for (int step = 0; step < stepsPerBlock; step++) {
+			CodeWords row[tileVectors];
+			UNROLL for (int v = 0; v < tileVectors; v++) row[v] = loadWords(b + v * W);
+			__builtin_prefetch(a + prefetchSteps * rows);
+			UNROLL for (int line = 0; line < tileColumns; line += cacheLine) {
+				__builtin_prefetch(b + prefetchSteps * tileColumns + line);
+			}
+			UNROLL for (int r = 0; r < rows; r++) {
+				const CodeWords element = splatWord(a[r]);
+				UNROLL for (int v = 0; v < tileVectors; v++) products[r][v] = dotCodes(products[r][v], element, row[v]);
+			}
+			a += rows;
+			b += tileColumns;
+		}
+		const auto* leftScales = reinterpret_cast<const float*>(a);
+		const auto* rightScales = reinterpret_cast<const float*>(b + (rightScalesOffset - startsOffset));
+		vf right[tileVectors];
+		UNROLL for (int v = 0; v < tileVectors; v++) right[v] = load(rightScales + v * W);
+		UNROLL for (int r = 0; r < rows; r++) {
+			const vf left = splat(leftScales[r]);
+			UNROLL for (int v = 0; v < tileVectors; v++) {
+				float* sum = sums[r] + v * W;
+				store(sum, fma(floatFromWords(products[r][v]) * left, right[v], load(sum)));
+			}
+		}
+		a += rows;
+		b += blockWords - startsOffset;
+	}
+	const vf scale = splat(tile.scale);
+	UNROLL for (int r = 0; r < rows; r++) {
+		UNROLL for (int v = 0; v < tileVectors; v++) {
+			float* c = tile.c + r * tile.cStride + v * W;
+			const int columns = minimum(tile.columns - v * W, W);
+			vf result = load(sums[r] + v * W) * scale;
+			if (columns == W) {
+				if (tile.accumulate) result = result + load(c);
+				store(c, result);
+			} else if (columns > 0) {
+				if (tile.accumulate) result = result + loadPartial(c, columns);
+				storePartial(c, result, columns);
+			}
+		}
+	}
+}
+
+using Int8TileFunction = void (*)(const Int8Tile&);
+
+// The functions for 1 … tileRows rows; entry 0 is unused.
+struct Int8TileFunctions {
+	Int8TileFunction forRows[tileRows + 1] = {};
+	constexpr Int8TileFunctions() { fillFrom<tileRows>(); }
+
+private:
+	template <int rows>
+	constexpr void fillFrom() {
+		forRows[rows] = multiplyInt8Tile<rows>;
+		if constexpr (rows > 1) fillFrom<rows - 1>();
+	}
+};
+
+inline constexpr Int8TileFunctions int8TileFunctions = {};
+
+}  // namespace vulntune::ISA
