@@ -61,20 +61,6 @@ const cases: Record<string, Refusal> = {
 		code: 'METHOD_UNAVAILABLE',
 		says: ['method.type: ', 'Use qlora, lora, full, head or ngram.'],
 	},
-	'a precision of a later version': {
-		argv: [
-			'train',
-			'config.yaml',
-			'--training.precision',
-			'int8',
-			'--method.base',
-			'bf16',
-			'--output',
-			'out',
-		],
-		code: 'PRECISION_UNAVAILABLE',
-		says: ['training.precision: ', 'Use bf16 or fp32.'],
-	},
 	'a backend of a later version': {
 		argv: ['train', 'config.yaml', '--backend', 'cuda', '--output', 'out'],
 		code: 'BACKEND_UNAVAILABLE',

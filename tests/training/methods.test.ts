@@ -66,6 +66,13 @@ const variants: Record<string, Overrides> = {
 	},
 	windows: { 'sequence.length': '32', 'sequence.largeFunctions': 'window' },
 	'bf16 and checkpointing': { 'training.precision': 'bf16', 'training.checkpointing': 'true' },
+	'int8 on a dense base': { 'training.precision': 'int8' },
+	'int8 on a base in 4 bits, checkpointing': {
+		...qlora('nf4'),
+		'training.precision': 'int8',
+		'training.checkpointing': 'true',
+	},
+	'int8, next token': { ...nextToken, 'training.precision': 'int8' },
 	'linear schedule without clipping': { 'training.schedule': 'linear', 'training.clipNorm': 'null' },
 };
 
@@ -140,6 +147,11 @@ async function probabilities(output: string): Promise<(number | null)[]> {
 /** Scoring the test split again from the run folder gives exactly what the run wrote down. */
 async function expectSamePredictions(output: string): Promise<void> {
 	const progress = () => {};
-	const again = await evaluateRun(output, { data: undefined, split: 'test' }, progress, progress);
+	const again = await evaluateRun(
+		output,
+		{ data: undefined, split: 'test', precision: undefined },
+		progress,
+		progress,
+	);
 	expect([...again.probabilities]).toEqual(await probabilities(output));
 }

@@ -6,8 +6,6 @@
 
 #if defined(SIMD_GENERIC) && defined(__SSE2__)
 #include <emmintrin.h>
-#elif defined(SIMD_GENERIC) && defined(__wasm_simd128__)
-#include <wasm_simd128.h>
 #endif
 
 namespace vulntune::ISA {
@@ -52,8 +50,9 @@ inline CodeWords dotCodes(CodeWords sum, CodeWords left, CodeWords right) {
 	return sum + CodeWords(_mm256_madd_epi16(vi(left), vi(right)));
 #elif defined(__SSE2__)
 	return sum + CodeWords(_mm_madd_epi16(__m128i(left), __m128i(right)));
-#elif defined(__wasm_simd128__)
-	return sum + CodeWords(wasm_i32x4_dot_i16x8(v128_t(left), v128_t(right)));
+#elif defined(SIMD_WASM)
+	using Codes = int16_t __attribute__((vector_size(16)));
+	return sum + CodeWords(__builtin_wasm_dot_s_i32x4_i16x8(Codes(left), Codes(right)));
 #elif defined(__aarch64__)
 	const int16x8_t a = int16x8_t(left);
 	const int16x8_t b = int16x8_t(right);

@@ -87,17 +87,16 @@ using Int8TileFunction = void (*)(const Int8Tile&);
 
 // The functions for 1 … tileRows rows; entry 0 is unused.
 struct Int8TileFunctions {
-	Int8TileFunction forRows[tileRows + 1] = {};
-	constexpr Int8TileFunctions() { fillFrom<tileRows>(); }
-
-private:
-	template <int rows>
-	constexpr void fillFrom() {
-		forRows[rows] = multiplyInt8Tile<rows>;
-		if constexpr (rows > 1) fillFrom<rows - 1>();
-	}
+	Int8TileFunction forRows[tileRows + 1];
 };
 
-inline constexpr Int8TileFunctions int8TileFunctions = {};
+template <int rows>
+constexpr Int8TileFunctions fillInt8TileFunctions(Int8TileFunctions functions) {
+	functions.forRows[rows] = multiplyInt8Tile<rows>;
+	if constexpr (rows > 1) return fillInt8TileFunctions<rows - 1>(functions);
+	return functions;
+}
+
+inline constexpr Int8TileFunctions int8TileFunctions = fillInt8TileFunctions<tileRows>({});
 
 }  // namespace vulntune::ISA

@@ -39,7 +39,8 @@ export function linear(context: Context, x: Tensor, inputs: LinearInputs): Tenso
 	const trainable = trainableWeight(weight);
 	// a weight that moves would be rounded anew in every step, and its own gradient is a float product anyway
 	const trained = floatPrecision(context.precision);
-	const precision = trainable === undefined ? context.precision : trained;
+	const moves = trainable !== undefined && context.tape !== undefined;
+	const precision = moves ? trained : context.precision;
 	const tracked = x.tracked || trainable !== undefined || bias?.tracked === true || lora?.a.tracked === true;
 
 	const y = allocate(context, [tokens, outputSize], tracked); // [T, N]

@@ -1,3 +1,4 @@
+import type { Precision } from '@vulntune/engine';
 import { inputError } from '@vulntune/engine/errors.ts';
 import { z } from 'zod';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
@@ -8,6 +9,10 @@ import { type SplitName, splitNames } from '../data/dataset.ts';
 const flags = z.strictObject({
 	data: z.string().min(1).optional().describe("folder or .tar.gz to score; by default the run's own"),
 	split: z.enum(splitNames).optional().describe('rows to score; default test'),
+	precision: z
+		.enum(['bf16', 'fp32', 'int8'])
+		.optional()
+		.describe("score in this arithmetic instead of the run's own, and say what that changes"),
 	predictions: z
 		.string()
 		.min(1)
@@ -35,6 +40,8 @@ export type EvaluateRequest =
 			readonly run: string;
 			readonly data: string | undefined;
 			readonly split: SplitName;
+			/** undefined: the run's own. */
+			readonly precision: Precision | undefined;
 			/** File for the predictions. */
 			readonly output: string | undefined;
 	  }
@@ -59,6 +66,7 @@ Examples:
   vulntune evaluate runs/three
   vulntune evaluate runs/three --data data/x1-without-p3 --split valid --json
   vulntune evaluate runs/three --output predictions.jsonl
+  vulntune evaluate runs/three --precision int8
   vulntune evaluate adapters/three --data data/x1-without-p3
   vulntune evaluate --predictions runs/three/predictions.test.jsonl --threshold 0.4`,
 			);
@@ -71,13 +79,16 @@ Examples:
 }
 
 function toRequest(run: string | undefined, values: z.output<typeof flags>): EvaluateRequest {
-	const { data, split, predictions, threshold, output } = values;
+	const { data, split, precision, predictions, threshold, output } = values;
 	if (run !== undefined && predictions !== undefined) {
 		throw inputError('USAGE', 'a run and --predictions were given: choose one');
 	}
 	if (predictions !== undefined) {
-		if (data !== undefined || split !== undefined || output !== undefined) {
-			throw inputError('USAGE', '--data, --split and --output go with a run, not with --predictions');
+		if ([data, split, precision, output].some((value) => value !== undefined)) {
+			throw inputError(
+				'USAGE',
+				'--data, --split, --precision and --output go with a run, not with --predictions',
+			);
 		}
 		return { predictions, threshold };
 	}
@@ -89,5 +100,5 @@ function toRequest(run: string | undefined, values: z.output<typeof flags>): Eva
 	if (threshold !== undefined) {
 		throw inputError('USAGE', '--threshold goes with --predictions: a run has its own, from validation');
 	}
-	return { run, data, split: split ?? 'test', output };
+	return { run, data, split: split ?? 'test', precision, output };
 }

@@ -29,6 +29,13 @@ export const crossChecks: readonly CrossCheck<ParsedConfig>[] = [
 		},
 	},
 	{
+		options: ['training.precision', 'method.type'],
+		check({ training: { precision }, method: { type } }) {
+			if (precision !== 'int8' || type !== 'full') return undefined;
+			return 'expected bf16 or fp32 for full, which has no frozen weights to multiply in 8 bits, found int8 (or set method.type to lora)';
+		},
+	},
+	{
 		options: ['objective', 'method.type'],
 		check({ objective, method: { type } }) {
 			if (objective !== 'nextToken' || (type !== 'head' && type !== 'ngram')) return undefined;

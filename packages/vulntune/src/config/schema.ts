@@ -160,7 +160,12 @@ const training = section({
 		.nullable()
 		.default(1)
 		.describe('largest gradient norm; null for no clipping'),
-	precision: z.enum(['bf16', 'fp32', 'int8']).default('bf16').describe('arithmetic of the matrix products'),
+	precision: z
+		.enum(['bf16', 'fp32', 'int8'])
+		.default('bf16')
+		.describe(
+			'arithmetic of the matrix products; int8: 8 bits for those with the frozen base, however it is stored, bf16 for all others',
+		),
 	checkpointing: z
 		.boolean()
 		.default(false)

@@ -141,14 +141,18 @@ function baselineDetectors(texts: readonly string[], baselines: Baselines | unde
 	];
 }
 
-interface Detector {
+interface Detector extends Ranking {
 	readonly name: string;
-	readonly scores: readonly number[]; // [rows]
 	readonly threshold: number | null;
 	readonly probabilities?: boolean;
 }
 
-function aucDifference(labels: readonly number[], model: Detector, baseline: Detector): Difference {
+interface Ranking {
+	readonly scores: readonly number[]; // [rows]
+}
+
+/** ROC AUC of one ranking of the rows minus that of another. */
+export function aucDifference(labels: readonly number[], model: Ranking, baseline: Ranking): Difference {
 	const compared = pairedDelong(labels, model.scores, baseline.scores);
 	if (!('test' in compared)) return { value: null, reason: compared.reason };
 	const { difference: value, test } = compared;

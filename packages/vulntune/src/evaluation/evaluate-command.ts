@@ -5,6 +5,7 @@ import type { CommandContext, CommandResult } from '../cli/context.ts';
 import type { EvaluateRequest } from '../commands/evaluate.ts';
 import type { SplitName } from '../data/dataset.ts';
 import { savePredictions } from '../training/predictions.ts';
+import { renderPrecisionChange } from './compare-precisions.ts';
 import { evaluatePredictionsFile, renderPredictionsReport } from './evaluate-predictions-file.ts';
 import { evaluateRun } from './evaluate-run.ts';
 import { renderComparison, truncationNote } from './render-comparison.ts';
@@ -27,16 +28,20 @@ export async function evaluateFromRequest(
 	const onProgress = (done: number, total: number) =>
 		progress.update({ task: `scoring ${request.split}`, done, total, unit: 'sequences' });
 	const result = await evaluateRun(request.run, request, onProgress, progress.note);
-	const { comparison, truncated, threshold, rows, probabilities } = result;
+	const { comparison, precisionChange, truncated, threshold, rows, probabilities } = result;
 	if (output !== undefined) savePredictions(output, rows, probabilities);
 	const predictions = rows.map(({ id, label }, i) => ({ id, label, probability: probabilities[i]! }));
 	const ofSplit = request.data === undefined ? splitCaution(request.split) : undefined;
 	const cautions = [...result.cautions, ...(ofSplit === undefined ? [] : [ofSplit])];
 	const caution = cautions.length > 0 ? cautions.join(' ') : undefined;
 	return {
-		data: { split: request.split, threshold, truncated, ...comparison, caution, output, predictions },
+		data: {
+			...{ split: request.split, threshold, truncated, ...comparison, precisionChange },
+			...{ caution, output, predictions },
+		},
 		text: [
 			renderComparison(comparison),
+			...(precisionChange === undefined ? [] : ['', renderPrecisionChange(precisionChange)]),
 			...truncationNote(truncated),
 			...cautions.flatMap((line) => ['', line]),
 			...(output === undefined ? [] : ['', `The predictions are in ${output}.`]),

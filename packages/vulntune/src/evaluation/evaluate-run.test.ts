@@ -1,11 +1,13 @@
 import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { Precision } from '@vulntune/engine';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
 import type { CommandContext } from '../cli/context.ts';
 import { runNgram } from '../training/run-ngram.ts';
 import { runTraining } from '../training/run-training.ts';
+import type { PrecisionChange } from './compare-precisions.ts';
 import { evaluateFromRequest } from './evaluate-command.ts';
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'vulntune-evaluate-'));
@@ -42,19 +44,24 @@ beforeAll(async () => {
 	}
 });
 
-async function evaluate(run: string, options: { data?: string; output?: string } = {}) {
+async function evaluate(
+	run: string,
+	options: { data?: string; output?: string; precision?: Precision } = {},
+) {
 	const notes: string[] = [];
 	const progress = { update: () => {}, note: (line: string) => void notes.push(line), finish: () => {} };
 	const context: CommandContext = { progress, interruption: () => new AbortController().signal };
-	const request = { run, data: options.data, split: 'test', output: options.output } as const;
+	const { data, output, precision } = options;
+	const request = { run, data, split: 'test', output, precision } as const;
 	const { data: result, text } = await evaluateFromRequest(request, context);
-	const { predictions, rows, caution } = result as {
+	const { predictions, rows, caution, precisionChange } = result as {
 		predictions: { probability: number }[];
 		rows: { name: string }[];
 		caution: string | undefined;
+		precisionChange: PrecisionChange | undefined;
 	};
 	const probabilities = predictions.map(({ probability }) => probability);
-	return { probabilities, names: rows.map(({ name }) => name), caution, text, notes };
+	return { probabilities, names: rows.map(({ name }) => name), caution, precisionChange, text, notes };
 }
 
 function copyOf(folder: string, name: string): string {
@@ -122,6 +129,42 @@ describe('--output', () => {
 		const refusal = { code: 'OUTPUT_NOT_FILE' };
 		await expect(evaluate('no run', { output: root })).rejects.toMatchObject(refusal);
 		await expect(evaluate('no run', { output: inside('absent/p.jsonl') })).rejects.toMatchObject(refusal);
+	});
+});
+
+describe('--precision', () => {
+	it('scores in another arithmetic and compares with the predictions that the run keeps', async () => {
+		const own = await evaluate(runs.lora);
+		expect(own.precisionChange).toBeUndefined();
+		expect((await evaluate(runs.lora, { precision: 'fp32' })).precisionChange).toBeUndefined();
+		const { precisionChange, probabilities, text } = await evaluate(runs.lora, { precision: 'int8' });
+		const shifts = probabilities.map((value, i) => Math.abs(value - own.probabilities[i]!));
+		expect(Math.max(...shifts)).toBeGreaterThan(0);
+		expect(Math.max(...shifts)).toBeLessThan(0.1);
+		expect(precisionChange).toMatchObject({ precision: 'int8', own: 'fp32', ownScores: 'stored' });
+		expect(precisionChange!.largestShift).toBeCloseTo(Math.max(...shifts), 12);
+		const { rocAuc, ownRocAuc, difference } = precisionChange!;
+		expect(difference.value).toBeCloseTo(rocAuc! - ownRocAuc!, 12);
+		expect(text).toContain('Scored in int8 instead of its own fp32 (the predictions that it keeps): ROC AUC');
+	});
+
+	it('scores again where the run keeps no predictions of these functions', async () => {
+		const [kept, computed] = [
+			await evaluate(runs.full, { precision: 'int8' }),
+			await evaluate(runs.full, { precision: 'int8', data }),
+		];
+		expect(computed.precisionChange).toMatchObject({ ownScores: 'computed' });
+		expect(computed.precisionChange!.largestShift).toBeCloseTo(kept.precisionChange!.largestShift, 5);
+		expect(computed.precisionChange!.largestShift).toBeGreaterThan(0);
+		const changed = copyOf(runs.lora, 'other-predictions');
+		const file = path.join(changed, 'predictions.test.jsonl');
+		writeFileSync(file, readFileSync(file, 'utf8').split('\n').slice(1).join('\n'));
+		const again = await evaluate(changed, { precision: 'int8' });
+		expect(again.precisionChange).toMatchObject({ ownScores: 'computed' });
+	});
+
+	it('is refused for n-grams', async () => {
+		await expect(evaluate(runs.ngram, { precision: 'int8' })).rejects.toMatchObject({ code: 'USAGE' });
 	});
 });
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { createBackend, inputError, loadTokenizer, openModelFolder } from '@vulntune/engine';
+import { createBackend, inputError, loadTokenizer, openModelFolder, type Precision } from '@vulntune/engine';
 import { fitBaselines } from '../baselines/fit-baselines.ts';
 import { parseNgram } from '../baselines/ngram/file.ts';
 import { predictNgram } from '../baselines/ngram/model.ts';
@@ -13,6 +13,7 @@ import { describeShared } from '../packing/describe-shared.ts';
 import { NGRAM_FILE } from '../training/run-ngram.ts';
 import { scoreSplit } from '../training/score-split.ts';
 import { createDetectorOf, scoringOf, tokenizedSplit } from '../training/session.ts';
+import { comparePrecisions, type PrecisionChange, storedScores } from './compare-precisions.ts';
 import { type Comparison, compareWithBaselines } from './compare-with-baselines.ts';
 import { findAdapter } from './evaluated-adapter.ts';
 import { evaluatedRows, textRows } from './evaluated-rows.ts';
@@ -20,6 +21,8 @@ import { runCautions } from './run-cautions.ts';
 
 export interface RunEvaluation {
 	readonly comparison: Comparison;
+	/** What another arithmetic than the run's own changes; undefined where it is the run's own. */
+	readonly precisionChange: PrecisionChange | undefined;
 	/** Functions that were cut to the length of a sequence before they were scored. */
 	readonly truncated: number;
 	readonly threshold: number | null;
@@ -37,16 +40,30 @@ export interface RunEvaluation {
  * The baselines beside it are fitted on the training rows of the scored dataset; where it has none, or of one class only, on
  * those that the run was trained with. An adapter without its run then stands beside all-positive alone.
  *
- * Throws RUN_NOT_FOUND, RUN_UNFINISHED, ADAPTER_UNDESCRIBED.
+ * With another `precision` than the run's own the functions are scored in that, and compared with the predictions that
+ * the run keeps, or, where it keeps none of these functions, with a second scoring in its own.
+ *
+ * Throws RUN_NOT_FOUND, RUN_UNFINISHED, ADAPTER_UNDESCRIBED, USAGE for a precision of n-grams.
  */
 export async function evaluateRun(
 	location: string,
-	options: { readonly data: string | undefined; readonly split: SplitName },
+	options: {
+		readonly data: string | undefined;
+		readonly split: SplitName;
+		readonly precision: Precision | undefined;
+	},
 	progress: (done: number, total: number) => void,
 	note: (line: string) => void,
 ): Promise<RunEvaluation> {
 	const { config, adapter, run } = findAdapter(location, options.data);
 	const { split } = options;
+	const own = config.training.precision;
+	const precision = options.precision ?? own;
+	if (options.precision !== undefined && config.method.type === 'ngram') {
+		throw inputError('USAGE', '--precision is for adapters: n-grams multiply no matrices', {
+			place: adapter,
+		});
+	}
 	const dataset = await loadDataset(options.data ?? config.data.path, {
 		required: [split],
 		optional: (['train', 'valid', 'test'] as const).filter((name) => name !== split),
@@ -59,7 +76,12 @@ export async function evaluateRun(
 	];
 	for (const caution of cautions) note(caution);
 	const rows = dataset.splits[split];
-	const scored = await scoreRows(config, adapter, rows, progress, note);
+	const scoreIn = (used: Precision) =>
+		scoreRows(
+			{ ...config, training: { ...config.training, precision: used } },
+			...([adapter, rows, progress, note] as const),
+		);
+	const scored = await scoreIn(precision);
 	const comparison = compareWithBaselines(evaluatedRows(rows, scored.probabilities, isCollapsed), {
 		name: config.method.type,
 		threshold: scored.threshold,
@@ -68,7 +90,21 @@ export async function evaluateRun(
 		without: config.method.type === 'ngram' ? 'ngram' : undefined,
 		seed: config.training.seed,
 	});
-	return { comparison, rows, cautions, ...scored };
+	const isRunsOwn = run !== undefined && options.data === undefined && cautions.length === 0;
+	const stored = isRunsOwn ? storedScores(run.predictions(split), rows) : undefined;
+	const precisionChange =
+		precision === own
+			? undefined
+			: comparePrecisions(
+					rows.map((row) => row.label),
+					{ precision, scores: [...scored.probabilities] },
+					{
+						precision: own,
+						scores: stored ?? [...(await scoreIn(own)).probabilities],
+						stored: stored !== undefined,
+					},
+				);
+	return { comparison, precisionChange, rows, cautions, ...scored };
 }
 
 const noFittingRows =

@@ -100,6 +100,7 @@ function describeDetector(detector: DetectorDescription): readonly Line[] {
 	const { threshold, sequence } = detector;
 	return [
 		['trained by', `${detector.method} on ${detector.base}, epoch ${detector.epoch}, seed ${detector.seed}`],
+		['precision', detector.precision],
 		['objective', detector.objective],
 		[
 			'sequence',

@@ -1,11 +1,21 @@
-import { type Backend, type Precision, viewOf } from '@vulntune/engine';
+import { type Backend, floatPrecision, type Precision, viewOf } from '@vulntune/engine';
 
 /** Share of a plain matrix product's speed that a whole training step reaches. */
 const STEP_SHARE = 0.75;
 const SECONDS = 0.2;
 
-/** Operations per second that training can expect, from a short matrix product on this machine now. */
+/**
+ * Operations per second that training can expect, from short matrix products on this machine now. What a step does beside
+ * the products of the base is in floats under every precision, and takes the time that it takes beside theirs.
+ */
 export function measureFlops(backend: Backend, precision: Precision): number {
+	const speed = productFlops(backend, precision);
+	if (precision === 'fp32') return STEP_SHARE * speed;
+	const beside = (1 / STEP_SHARE - 1) / productFlops(backend, floatPrecision(precision));
+	return 1 / (1 / speed + beside);
+}
+
+function productFlops(backend: Backend, precision: Precision): number {
 	const isSlow = backend.name === 'reference';
 	const [rows, size] = isSlow ? [32, 128] : [256, 768];
 	const view = (m: number, n: number) => viewOf(backend.allocate('f32', m * n), [m, n]);
@@ -24,5 +34,5 @@ export function measureFlops(backend: Backend, precision: Precision): number {
 	backend.download(y);
 	const seconds = (performance.now() - start) / 1000;
 	for (const tensor of [x, weight, y]) backend.free(tensor.buffer);
-	return (STEP_SHARE * 2 * rows * size * size * runs) / seconds;
+	return (2 * rows * size * size * runs) / seconds;
 }

@@ -7,6 +7,7 @@ import {
 	loadTokenizer,
 	loraSpecs,
 	type ModelConfig,
+	type Precision,
 	readModelConfig,
 } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
@@ -17,7 +18,7 @@ import { checkBaseModel } from '../model/base-model.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import { type PackPlan, packFunctions } from '../packing/pack-functions.ts';
 import { scoringPacking } from '../training/score-split.ts';
-import { checkPositions, methodOf, precisionOf, scoringOf } from '../training/session.ts';
+import { checkPositions, methodOf, scoringOf } from '../training/session.ts';
 import { estimateBytes, estimateFlops } from './estimates.ts';
 import { measureFlops } from './measure-speed.ts';
 import { type DecoderShape, knownModel, shapeOf } from './model-shape.ts';
@@ -34,6 +35,8 @@ export interface TrainingPlan {
 	};
 	readonly method: string;
 	readonly base: string;
+	/** Arithmetic of the matrix products. */
+	readonly precision: Precision;
 	readonly trainable: number;
 	readonly trainableShare: number;
 	readonly data: DataPlan | { readonly missing: string };
@@ -76,7 +79,7 @@ const CHARACTERS_PER_TOKEN = 3.6;
  */
 export async function planTraining(config: Config): Promise<TrainingPlan> {
 	const { shape, source, name } = modelOf(config);
-	const precision = precisionOf(config);
+	const { precision } = config.training;
 	const trainable = countTrainable(config, shape);
 	const data = await planData(config);
 	const memory = estimateBytes(shape, {
@@ -100,6 +103,7 @@ export async function planTraining(config: Config): Promise<TrainingPlan> {
 			},
 			method: config.method.type,
 			base: config.method.base,
+			precision,
 			trainable,
 			trainableShare: trainable / shape.parameters,
 			data,

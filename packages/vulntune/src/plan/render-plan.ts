@@ -2,6 +2,12 @@ import { formatBytes, formatDuration, formatNumber } from '../cli/format.ts';
 import { describeShared } from '../packing/describe-shared.ts';
 import type { TrainingPlan } from './plan-training.ts';
 
+const precisionText: Readonly<Record<TrainingPlan['precision'], string>> = {
+	fp32: 'fp32',
+	bf16: 'bf16',
+	int8: 'int8 for products with the base, bf16 beside them',
+};
+
 /** The plan for people. */
 export function renderPlan(plan: TrainingPlan): string {
 	const { model, data, memoryBytes: memory, seconds } = plan;
@@ -12,6 +18,7 @@ export function renderPlan(plan: TrainingPlan): string {
 		],
 		['', `${formatNumber(model.parameters)} parameters, ${model.layers} layers of ${model.hiddenSize}`],
 		['method', `${plan.method} on a base in ${plan.base}`],
+		['precision', precisionText[plan.precision]],
 		['trainable', `${formatNumber(plan.trainable)} (${(100 * plan.trainableShare).toFixed(3)} %)`],
 	];
 	if ('missing' in data) {

@@ -7,7 +7,6 @@ import {
 	type ModelConfig,
 	type ModelFolder,
 	openModelFolder,
-	type Precision,
 	readPeftAdapter,
 	type Tokenizer,
 } from '@vulntune/engine';
@@ -97,7 +96,7 @@ export function scoringOf(config: Config, tokenizer: Tokenizer): ScoringOptions 
 	return {
 		pass: {
 			objective: objectiveOf(config, tokenizer),
-			precision: precisionOf(config),
+			precision: config.training.precision,
 			focal: {
 				gamma: config.loss.type === 'focal' ? config.loss.gamma : 0,
 				gradient: config.loss.gradient,
@@ -108,15 +107,6 @@ export function scoringOf(config: Config, tokenizer: Tokenizer): ScoringOptions 
 		windowCombination: config.sequence.windowCombination,
 		tokens,
 	};
-}
-
-/** The arithmetic of a config. Throws PRECISION_UNAVAILABLE for what this version doesn't have. */
-export function precisionOf({ training }: Config): Precision {
-	if (training.precision !== 'int8') return training.precision;
-	throw inputError('PRECISION_UNAVAILABLE', 'there is no int8 arithmetic in this version', {
-		place: 'training.precision',
-		remedy: 'Use bf16 or fp32.',
-	});
 }
 
 function objectiveOf(config: Config, tokenizer: Tokenizer): Objective {
