@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 /** What a step of a child process took. */
@@ -45,6 +45,8 @@ export async function startSteps(
 	child.stderr.on('data', (chunk: Buffer) => {
 		errors = (errors + chunk.toString()).slice(-4000);
 	});
+	const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+	child.stdin.on('error', () => {}); // of one that has ended: its output tells
 	const failure = new Promise<undefined>((resolve) => {
 		child.once('error', (error) => {
 			errors += error.message;
@@ -66,10 +68,14 @@ export async function startSteps(
 		async step() {
 			child.stdin.write('\n');
 			const result = await next<StepResult>();
-			if (result === undefined) throw new Error(`a step process ended early: ${errors.trim()}`);
-			return result;
+			if (result !== undefined) return result;
+			await closed; // until then its last words may be on their way
+			throw new Error(`a step process ended early: ${lastWords(errors)}`);
 		},
-		close: () => ended(child),
+		close() {
+			child.stdin.end();
+			return closed;
+		},
 	};
 }
 
@@ -77,11 +83,4 @@ export async function startSteps(
 function lastWords(errors: string): string {
 	const lines = errors.trim().split('\n');
 	return lines.findLast((line) => /^\w*Error\b.*: /.test(line)) ?? lines.at(-1)!;
-}
-
-function ended(child: ChildProcess): Promise<void> {
-	return new Promise((resolve) => {
-		child.once('close', () => resolve());
-		child.stdin!.end();
-	});
 }

@@ -37,12 +37,22 @@ async function runGroup(group: StepGroup, { options, peaks, log }: BenchContext)
 		const started = await startPeers(group, options, log);
 		peers.push(...started.running);
 
-		const measured = [...own, ...peers].map(({ name, process, results }) => ({
-			name,
+		const ended = new Map<Running, string>();
+		const measured = [...own, ...peers].map((running) => ({
+			name: running.name,
 			async measure() {
-				const result = await process.step();
-				results.push(result);
-				return result.tokens / result.seconds;
+				if (ended.has(running)) return Number.NaN;
+				try {
+					const result = await running.process.step();
+					running.results.push(result);
+					return result.tokens / result.seconds;
+				} catch (error) {
+					// without a peer the others still compare
+					if (own.includes(running)) throw error;
+					ended.set(running, (error as Error).message);
+					log(`${running.name}: ${(error as Error).message}`);
+					return Number.NaN;
+				}
 			},
 		}));
 		const peak = { name: 'peak', measure: () => peaks.rate('bf16') };
@@ -51,7 +61,8 @@ async function runGroup(group: StepGroup, { options, peaks, log }: BenchContext)
 			log(`${group.rowNames[0]}: round ${round} of ${rounds}`),
 		);
 		const ownStep = (key: string) => own.find(({ name }) => name === key)!;
-		const peerFigures = peers.map(({ name, process, results }) => ({
+		const lasting = peers.filter((peer) => !ended.has(peer));
+		const peerFigures = lasting.map(({ name, process, results }) => ({
 			name,
 			tokensPerSecond: medians.get(name)!,
 			peakBytes: Math.max(...results.map((result) => result.peakBytes)),
@@ -66,7 +77,7 @@ async function runGroup(group: StepGroup, { options, peaks, log }: BenchContext)
 					peers: peerFigures
 						.filter(({ name }) => scriptOf(group, name) === script)
 						.map(({ name, tokensPerSecond: speed, peakBytes }) => ({ name, speed, peakBytes })),
-					absent: started.absent.get(script) ?? 'none was asked for',
+					absent: started.absent.get(script) ?? [...ended.values()][0] ?? 'none was asked for',
 					note: started.note,
 				}),
 				peak: medians.get('peak')!,

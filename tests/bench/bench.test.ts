@@ -165,6 +165,16 @@ describe('a step process', () => {
 		await steps.close();
 	});
 
+	it('that ends early says so at the next step, and can still be closed', async () => {
+		const steps = await child(`
+			console.log('{"ready": "here"}');
+			process.stdin.once('data', () => { console.error('Error: no memory'); process.exit(1); });
+		`);
+		if ('skipped' in steps) throw new Error(steps.skipped);
+		await expect(steps.step()).rejects.toThrow('a step process ended early: Error: no memory');
+		await steps.close();
+	});
+
 	it('is skipped with its reason, or with its last words', async () => {
 		expect(await child(`console.log('{"skipped": "torch is not installed"}')`)).toEqual({
 			skipped: 'torch is not installed',
