@@ -1,5 +1,6 @@
 import { sharedPrefixesSection } from './epoch/shared-prefixes.ts';
 import type { BenchRow } from './row.ts';
+import { wasmSection } from './rows/wasm.ts';
 import type { BenchContext, PeerFigure, Section, SectionReport, StepShares } from './section.ts';
 import { startSection } from './start/first-step.ts';
 import { costGroup, forwardGroup, forwardPackedGroup } from './steps/groups/forward.ts';
@@ -17,6 +18,7 @@ export const sections: readonly Section[] = [
 	startSection,
 	sharedPrefixesSection,
 	stepSection(costGroup),
+	wasmSection,
 	stepSection(largeQloraGroup),
 ];
 

@@ -1,4 +1,4 @@
-import { type Backend, createCpuBackend, createReferenceBackend } from '@vulntune/engine';
+import { type Backend, createCpuBackend, createReferenceBackend, createWasmBackend } from '@vulntune/engine';
 
 export interface BackendUnderTest {
 	readonly name: string;
@@ -10,5 +10,6 @@ export function backendsUnderTest(): BackendUnderTest[] {
 	return [
 		{ name: 'reference', create: () => createReferenceBackend() },
 		{ name: 'cpu', create: () => createCpuBackend({}) },
+		{ name: 'wasm', create: () => createWasmBackend({}) },
 	];
 }

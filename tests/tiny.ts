@@ -15,9 +15,9 @@ import { writeTokenizer } from '@vulntune/engine/formats/tokenizer-training/writ
 import { afterAll } from 'vitest';
 import { type Config, resolveConfig } from 'vulntune';
 
-/** Where whole runs are tested: on the native kernels where they are built; VULNTUNE_TEST_BACKEND decides otherwise. */
+/** Where whole runs are tested: on the native kernels where they are built, else in WebAssembly; VULNTUNE_TEST_BACKEND decides otherwise. */
 export const testBackend =
-	process.env.VULNTUNE_TEST_BACKEND ?? (loadNative().addon === undefined ? 'reference' : 'cpu');
+	process.env.VULNTUNE_TEST_BACKEND ?? (loadNative().addon === undefined ? 'wasm' : 'cpu');
 
 /** A folder that is gone after the tests of the file. */
 export function temporaryFolder(): string {

@@ -8,11 +8,13 @@ import { resultsOf } from './run-results.ts';
 const native = loadNative();
 if (native.addon === undefined) console.warn(`skipped: runs on the cpu backend (${native.reason})`);
 
-describe.skipIf(native.addon === undefined)('the same run on the cpu backend', () => {
+const types = native.addon === undefined ? ['wasm'] : ['cpu', 'wasm'];
+
+describe.each(types)('the same run on the %s backend', (type) => {
 	const project = createProject();
 
 	async function run(output: string, threads: number): Promise<Record<string, string>> {
-		const backend = ['--backend', 'cpu', '--backend.threads', String(threads)];
+		const backend = ['--backend', type, '--backend.threads', String(threads)];
 		const method = ['--method.type', 'qlora', '--method.base', 'nf4', '--training.precision', 'bf16'];
 		const argv = ['train', 'config.yaml', '--output', output, ...backend, ...method];
 		const { code, stderr } = await vulntune(argv, { cwd: project.root });

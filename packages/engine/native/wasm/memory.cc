@@ -2,6 +2,7 @@
 // whose size is fixed. Only the thread that runs kernels allocates.
 #include "../memory.h"
 
+#include "heap.h"
 #include "imports.h"
 
 extern "C" char __heap_base;
@@ -27,7 +28,6 @@ struct alignas(alignment) Block {
 	void* data() { return this + 1; }
 };
 
-bool isTaken = false;
 Block* firstFree = nullptr;
 
 size_t roundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
@@ -57,16 +57,6 @@ void absorbAfter(Block* block) {
 	if (block->after != nullptr) block->after->before = block;
 }
 
-// All that the module's data leave becomes one free block.
-void takeMemory() {
-	const size_t start = roundUp(reinterpret_cast<size_t>(&__heap_base), alignment);
-	auto* block = reinterpret_cast<Block*>(start);
-	block->bytes = __builtin_wasm_memory_size(0) * pageSize - start;
-	block->before = nullptr;
-	block->after = nullptr;
-	makeFree(block);
-}
-
 // The smallest free block that is large enough: large ones stay whole for large tensors.
 Block* findFree(size_t bytes) {
 	Block* best = nullptr;
@@ -91,12 +81,18 @@ void split(Block* block, size_t bytes) {
 
 }  // namespace
 
+void resetHeap() {
+	const size_t start = roundUp(reinterpret_cast<size_t>(&__heap_base), alignment);
+	auto* block = reinterpret_cast<Block*>(start);
+	block->bytes = __builtin_wasm_memory_size(0) * pageSize - start;
+	block->before = nullptr;
+	block->after = nullptr;
+	firstFree = nullptr;
+	makeFree(block);
+}
+
 void* allocatePages(size_t wanted) {
 	if (wanted > SIZE_MAX / 8 * 7) outOfMemory();
-	if (!isTaken) {
-		takeMemory();
-		isTaken = true;
-	}
 	const size_t bytes = roundUp(wanted == 0 ? 1 : wanted, alignment) + sizeof(Block);
 	Block* block = findFree(bytes);
 	if (block == nullptr) outOfMemory();

@@ -3,6 +3,7 @@
 #include "../kernels.h"
 #include "../memory.h"
 #include "../pool.h"
+#include "heap.h"
 #include "imports.h"
 
 #define VULNTUNE_EXPORT(name) extern "C" __attribute__((export_name(#name)))
@@ -61,7 +62,11 @@ constexpr double addressableBytes = 4294967296.0;
 // Ends with a null name.
 VULNTUNE_EXPORT(listKernels) const NamedKernel* listKernels() { return namedKernels; }
 
-VULNTUNE_EXPORT(createEngine) Engine* createEngine(int threads) { return new Engine(threads); }
+// The one engine of a memory; one that was there before is gone.
+VULNTUNE_EXPORT(createEngine) Engine* createEngine(int threads) {
+	resetHeap();
+	return new Engine(threads);
+}
 
 // What a worker runs until `stop`.
 VULNTUNE_EXPORT(serve) void serve(Engine* engine, int thread) { engine->pool.serve(thread); }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { loadWasm } from '../wasm/node.ts';
 import { cpuFeatures } from './features.ts';
 import { createPeakMeter } from './peak.ts';
 
@@ -20,6 +21,13 @@ describe.skipIf(failure !== undefined)('the peak of an instruction set', () => {
 			expect(rate).toBeGreaterThan(1e7);
 			expect(rate).toBeLessThan(5e12);
 		}
+		meter.close();
+	});
+
+	it('is measured in WebAssembly', () => {
+		const meter = createPeakMeter('auto', 1, loadWasm());
+		expect(meter.measure('bf16', 2)).toBeUndefined();
+		expect(meter.measure('fp32', 2)!.operations).toBeGreaterThan(1e5);
 		meter.close();
 	});
 

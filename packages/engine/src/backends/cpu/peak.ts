@@ -1,6 +1,6 @@
 import { inputError } from '../../errors.ts';
 import type { Precision } from '../contract.ts';
-import { cpuFeatures } from './features.ts';
+import { featuresOf } from './features.ts';
 import { kernelsOf, loadNative } from './native.ts';
 
 export interface PeakSample {
@@ -28,20 +28,22 @@ interface PeakKernels {
 const tasks = 64;
 
 /**
- * Measures what an instruction set of this machine can do at most: the limit of every matrix product on it.
+ * Measures what an instruction set of this machine can do at most: the limit of every matrix product on it. Other kernels
+ * than the native ones are given as `load`.
  *
  * Errors: `CPU_NATIVE_MISSING`, `CPU_ISA` (input).
  */
-export function createPeakMeter(isa: string, threads: number): PeakMeter {
-	const { addon } = loadNative();
-	const supported = cpuFeatures().instructionSets.some((set) => set.name === isa && set.supported);
-	if (addon === undefined || !supported) {
+export function createPeakMeter(isa: string, threads: number, load = loadNative()): PeakMeter {
+	const { instructionSets, best } = featuresOf(load);
+	const wanted = isa === 'auto' ? best : isa;
+	const { addon } = load;
+	if (addon === undefined || !instructionSets.some((set) => set.name === wanted && set.supported)) {
 		throw inputError(
 			addon === undefined ? 'CPU_NATIVE_MISSING' : 'CPU_ISA',
 			`the native kernels can't run on ${isa} here`,
 		);
 	}
-	const engine = addon.createEngine(isa, threads);
+	const engine = addon.createEngine(wanted!, threads);
 	const { peak, int8Peak } = kernelsOf<PeakKernels>(addon);
 	// by arithmetic, since their speeds differ
 	const stepsPerMillisecond = { fp32: 1000, bf16: 1000, int8: 1000 };

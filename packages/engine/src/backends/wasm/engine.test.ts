@@ -7,10 +7,11 @@ import { createDevice } from '../cpu/device.ts';
 import { viewOf } from '../view.ts';
 import { createWasmAddon } from './addon.ts';
 import { createWasmEngine } from './engine.ts';
-import { createMemory, instantiate } from './instance.ts';
-import { type StartWorker, serve } from './serve.ts';
+import { instantiate } from './instance.ts';
+import { takeMemory } from './memories.ts';
+import { type StartWorker, serve, type WorkerInput } from './serve.ts';
 import { createWasmBackend } from './wasm.ts';
-import { createWorkerFailure, readWorkerFailure, reportWorkerFailure } from './worker-failure.ts';
+import { createWorkerStatus, readWorkerFailure, reportWorkerFailure } from './worker-status.ts';
 
 const module = new WebAssembly.Module(readFileSync(new URL('../../../wasm/kernels.wasm', import.meta.url)));
 const wasm = new URL('./wasm.ts', import.meta.url).href;
@@ -60,8 +61,8 @@ describe('the workers of an engine', () => {
 	});
 
 	it('are heard when they fail', () => {
-		const engine = createWasmEngine(module, 2, ({ failure }) =>
-			reportWorkerFailure(failure, new Error('no stack left')),
+		const engine = createWasmEngine(module, 2, ({ status }) =>
+			reportWorkerFailure(status, new Error('no stack left')),
 		);
 		expect(() => engine.allocate(4)).toThrow(
 			expect.objectContaining({ code: 'WASM_KERNEL', message: expect.stringContaining('no stack left') }),
@@ -69,13 +70,13 @@ describe('the workers of an engine', () => {
 	});
 
 	it('say why a task failed', () => {
-		const memory = createMemory();
+		const memory = takeMemory();
 		const exports = instantiate(module, memory);
-		const failure = createWorkerFailure();
+		const status = createWorkerStatus();
 		const outside = 0xffff_0000;
 		const stackEnd = exports.__stack_pointer.value;
-		serve({ module, memory, engine: outside, thread: 1, stackEnd, failure });
-		expect(readWorkerFailure(failure)).toMatch(/RuntimeError: memory access out of bounds/);
+		serve({ module, memory, engine: outside, thread: 1, stackEnd, status });
+		expect(readWorkerFailure(status)).toMatch(/RuntimeError: memory access out of bounds/);
 	});
 
 	it('may be refused by the system', () => {
@@ -137,6 +138,24 @@ describe('the memory of an engine', () => {
 		for (const buffer of rest) backend.free(buffer);
 		multiply();
 		backend.close();
+	});
+
+	it('serves another engine after it, once its workers are gone', () => {
+		const inputs: WorkerInput[] = [];
+		const open = () => createWasmEngine(module, 2, (input) => inputs.push(input));
+		const first = open();
+		first.bytes(first.allocate(1000), 1000).fill(7);
+		first.close();
+		const second = open();
+		expect(inputs[1]!.memory).not.toBe(inputs[0]!.memory);
+		serve(inputs[0]!);
+		const third = open();
+		expect(inputs[2]!.memory).toBe(inputs[0]!.memory);
+		const [a, b] = [third.allocate(1000), third.allocate(1000)];
+		expect(Math.abs(a - b)).toBeGreaterThanOrEqual(1000);
+		third.call(third.kernels.get('fill')!, [a, 250, 2]);
+		expect(third.call(third.kernels.get('sumOfSquares')!, [a, 250])).toBe(1000);
+		for (const engine of [second, third]) engine.close();
 	});
 
 	it('is reused where neighbours were freed', () => {

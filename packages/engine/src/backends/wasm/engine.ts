@@ -1,7 +1,8 @@
 import { programError } from '../cpu/device.ts';
-import { createMemory, instantiate, type WasmExports } from './instance.ts';
+import { instantiate, type WasmExports } from './instance.ts';
+import { giveMemoryBack, takeMemory } from './memories.ts';
 import type { StartWorker } from './serve.ts';
-import { createWorkerFailure, readWorkerFailure } from './worker-failure.ts';
+import { createWorkerStatus, endedWorkers, readWorkerFailure } from './worker-status.ts';
 
 /** Bytes of a worker's stack: kernels keep some kilobytes there. */
 const STACK_BYTES = 256 << 10;
@@ -17,7 +18,7 @@ export interface WasmEngine {
 	release(address: number): void;
 	/** The bytes at an address, in place. */
 	bytes(address: number, length: number): Uint8Array;
-	/** Ends the workers. The memory is given back once nothing refers to the engine. */
+	/** Ends the workers; the memory is there for another engine. */
 	close(): void;
 }
 
@@ -31,10 +32,10 @@ export function createWasmEngine(
 	threads: number,
 	startWorker: StartWorker,
 ): WasmEngine {
-	const memory = createMemory();
+	const memory = takeMemory();
 	const exports = instantiate(module, memory);
 	const engine = exports.createEngine(threads);
-	const failure = createWorkerFailure();
+	const status = createWorkerStatus();
 	// A trap leaves kernels half done and workers anywhere in them, so that nothing can follow.
 	let broken: Error | undefined;
 	const stack = exports.__stack_pointer.value;
@@ -50,7 +51,7 @@ export function createWasmEngine(
 			if ((error as { code?: unknown }).code === 'RESOURCES') throw error;
 			throw (broken = kernelError(String(error)));
 		}
-		const text = readWorkerFailure(failure);
+		const text = readWorkerFailure(status);
 		if (text !== undefined) throw (broken = kernelError(text));
 		return result;
 	};
@@ -58,7 +59,7 @@ export function createWasmEngine(
 	try {
 		for (let thread = 1; thread < threads; thread++) {
 			const stackEnd = (exports.allocate(engine, STACK_BYTES) >>> 0) + STACK_BYTES;
-			startWorker({ module, memory, engine, thread, stackEnd, failure });
+			startWorker({ module, memory, engine, thread, stackEnd, status });
 		}
 	} catch (error) {
 		exports.stop(engine);
@@ -74,7 +75,10 @@ export function createWasmEngine(
 			}
 		},
 		bytes: (address, length) => new Uint8Array(memory.buffer, address, length),
-		close: () => exports.stop(engine),
+		close() {
+			exports.stop(engine);
+			if (broken === undefined) giveMemoryBack(memory, () => endedWorkers(status) === threads - 1);
+		},
 	};
 }
 

@@ -14,25 +14,6 @@ export interface WasmExports {
 	release(engine: number, address: number): number;
 }
 
-// What the module was linked for: build-wasm.mjs.
-const MAXIMUM_PAGES = 65_535;
-const LEAST_PAGES = 4096;
-
-/**
- * Memory for one engine, as much as 32-bit addresses reach or else as the system gives: pages that nothing was written
- * to cost nothing. It never grows, because a thread that starts meanwhile might not notice.
- *
- * Throws an error of code RESOURCES where there are no 256 MiB.
- */
-export function createMemory(maximum = MAXIMUM_PAGES): WebAssembly.Memory {
-	try {
-		return new WebAssembly.Memory({ initial: maximum, maximum, shared: true });
-	} catch (cause) {
-		if (maximum > LEAST_PAGES) return createMemory(Math.max(LEAST_PAGES, maximum >> 1));
-		throw Object.assign(new Error('the system gives no address space', { cause }), { code: 'RESOURCES' });
-	}
-}
-
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): WasmExports {
 	const env = {
 		memory,

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { NativeLoad } from '../cpu/native.ts';
 import { createWasmAddon } from './addon.ts';
 import type { StartWorker } from './serve.ts';
-import { reportWorkerFailure } from './worker-failure.ts';
+import { reportWorkerFailure } from './worker-status.ts';
 
 const modulePath = new URL('../../../wasm/kernels.wasm', import.meta.url);
 
@@ -35,6 +35,6 @@ export const startNodeWorker: StartWorker = (input) => {
 		workerData: input,
 		execArgv: [],
 	});
-	worker.on('error', (error) => reportWorkerFailure(input.failure, error));
+	worker.on('error', (error) => reportWorkerFailure(input.status, error));
 	worker.unref();
 };

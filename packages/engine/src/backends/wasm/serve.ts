@@ -1,5 +1,5 @@
 import { instantiate } from './instance.ts';
-import { reportWorkerFailure } from './worker-failure.ts';
+import { reportWorkerEnd, reportWorkerFailure } from './worker-status.ts';
 
 /** What a worker of the pool is given. */
 export interface WorkerInput {
@@ -11,25 +11,28 @@ export interface WorkerInput {
 	readonly thread: number;
 	/** Address after the worker's own stack. */
 	readonly stackEnd: number;
-	readonly failure: SharedArrayBuffer;
+	/** See worker-status.ts. */
+	readonly status: SharedArrayBuffer;
 }
 
 /** Starts a worker that calls `serve` with the input. */
 export type StartWorker = (input: WorkerInput) => void;
 
 /** What a worker does: it takes part in the engine's kernels until the engine ends. */
-export function serve({ module, memory, engine, thread, stackEnd, failure }: WorkerInput): void {
+export function serve({ module, memory, engine, thread, stackEnd, status }: WorkerInput): void {
 	try {
 		const exports = instantiate(module, memory);
 		exports.__stack_pointer.value = stackEnd;
 		try {
 			exports.serve(engine, thread);
 		} catch (error) {
-			reportWorkerFailure(failure, error);
+			reportWorkerFailure(status, error);
 			exports.__stack_pointer.value = stackEnd;
 			exports.leave(engine);
 		}
 	} catch (error) {
-		reportWorkerFailure(failure, error);
+		reportWorkerFailure(status, error);
+	} finally {
+		reportWorkerEnd(status);
 	}
 }
