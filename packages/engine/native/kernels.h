@@ -141,6 +141,13 @@
 			bool accumulateDA, float* dB, bool accumulateDB, const float* x, const float* h, const float* a,         \
 			const float* b, const float* dy, float scale, bool bf16, double seed, double stream,                     \
 			double probability))                                                                                     \
+	KERNEL(void, linearForward,                                                                                      \
+		(Pool & pool, int64_t M, int64_t K, const float* x, int64_t count, const double* descriptions, bool bf16))   \
+	KERNEL(void, linearBackward,                                                                                     \
+		(Pool & pool, int64_t M, int64_t N, int64_t K, int64_t rank, float* dx, bool accumulateDx, float* dA,        \
+			bool accumulateDA, float* dB, bool accumulateDB, const float* x, const float* h, const float* a,         \
+			const float* b, const float* dy, Storage storage, const void* data, const float* scales,                 \
+			const float* codebook, float scale, bool bf16, double seed, double stream, double probability))          \
 	KERNEL(void, dequantize,                                                                                         \
 		(Pool & pool, int64_t N, int64_t K, Storage storage, const void* data, const float* scales,                  \
 			const float* codebook, float* target))

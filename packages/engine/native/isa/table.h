@@ -14,6 +14,7 @@
 #include "../kernels/int8Matmul.h"
 #include "../kernels/int8Peak.h"
 #include "../kernels/layerNorm.h"
+#include "../kernels/linear.h"
 #include "../kernels/lora.h"
 #include "../kernels/matmul.h"
 #include "../kernels/peak.h"

@@ -1,4 +1,4 @@
-// C [M, N] = scale × A [M, K] · B [K, N] (+ C): blocking, threads, and the three products of a linear layer.
+// C [M, N] = scale × A [M, K] · B [K, N] (+ C): blocking and threads, for several B at once and with low-rank additions.
 //
 // The depth is cut into blocks by K alone, and a block's sum is made by one thread in one order. So an element of C
 // has the same bits whatever M is, wherever its row lies and however many threads there are.
@@ -17,117 +17,249 @@ struct GemmOptions {
 // Instructions of packing per vector of B.
 constexpr double packInstructions = 5;
 
+// The most matrices that one left operand is multiplied with in one go.
+constexpr int mostParts = 4;
+
+// What is multiplied with the left operand: c [M, columns] = scale × (left · right + tailScale × narrow · outer) (+ c),
+// narrow [M, rank]; without the second product where the rank is 0.
+template <typename Right>
+struct RightPart {
+	Right right;  // [K, columns]
+	int64_t columns;
+	float* c;  // rows follow each other
+	int64_t rank;
+	Right outer;  // [rank, columns]
+	float* narrow;
+	float tailScale;
+};
+
+// How the narrow matrices of all parts come about: narrow = scale × left · inner, inner [K, rank of all parts], or
+// they are there already.
+template <typename Right>
+struct NarrowProduct {
+	bool given;
+	Right inner;
+	float scale;
+};
+
+// The longest rank of a part: its steps are packed like a block of the depth.
+constexpr int64_t mostRank = depthBlock;
+
+// Products of one left operand with several matrices. Panels of columns are numbered through all parts.
 template <Arithmetic arithmetic, typename Left, typename Right>
-void multiplyRows(
-	Pool& pool, int64_t firstRow, int64_t M, int64_t N, int64_t K, const Left& left, const Right& right, float* c,
-	int64_t cStride, const GemmOptions& options) {
-	const int64_t steps = divideUp(K, elementsPerStep<arithmetic>);
-	const int64_t depthBlocks = divideUp(steps, depthBlock);
-	const int64_t blockSteps = divideUp(divideUp(steps, depthBlocks), W) * W;
-	const auto rangeOf = [&](int64_t block) {
+struct Products {
+	Pool& pool;
+	int64_t M;
+	int64_t K;
+	Left left;
+	const RightPart<Right>* parts;
+	int count;
+	NarrowProduct<Right> narrow;
+	float scale;
+	bool accumulate;
+
+	int64_t steps;
+	int64_t depthBlocks;
+	int64_t blockSteps;
+	int64_t firstPanel[mostParts + 1];
+	int64_t firstRank[mostParts + 1];
+	int64_t mostTailSteps = 0;
+	int64_t innerPanels = 0;
+
+	Products(
+		Pool& pool, int64_t M, int64_t K, const Left& left, const RightPart<Right>* parts, int count,
+		const NarrowProduct<Right>& narrow, float scale, bool accumulate)
+		: pool(pool), M(M), K(K), left(left), parts(parts), count(count), narrow(narrow), scale(scale),
+		  accumulate(accumulate), steps(divideUp(K, elementsPerStep<arithmetic>)),
+		  depthBlocks(divideUp(steps, depthBlock)), blockSteps(divideUp(divideUp(steps, depthBlocks), W) * W) {
+		firstPanel[0] = firstRank[0] = 0;
+		for (int i = 0; i < count; i++) {
+			firstPanel[i + 1] = firstPanel[i] + divideUp(parts[i].columns, tileColumns);
+			firstRank[i + 1] = firstRank[i] + parts[i].rank;
+			mostTailSteps = maximum(mostTailSteps, stepsOfRank(parts[i].rank));
+		}
+		if (!narrow.given) innerPanels = divideUp(ranks(), tileColumns);
+	}
+
+	void run() {
+		const int64_t atOnce = rowsAtOnce(depthBlocks);
+		for (int64_t row = 0; row < M; row += atOnce) runRows(row, minimum(atOnce, M - row));
+	}
+
+private:
+	int64_t ranks() const { return firstRank[count]; }
+	static int64_t stepsOfRank(int64_t rank) { return divideUp(rank, elementsPerStep<arithmetic>); }
+	int64_t panelStride() const { return blockSteps * tileColumns; }
+	int64_t tailStride() const { return divideUp(mostTailSteps, W) * W * tileColumns; }
+
+	DepthRange rangeOf(int64_t block) const {
 		const int64_t from = block * blockSteps;
-		const int64_t count = minimum(blockSteps, steps - from);
+		const int64_t some = minimum(blockSteps, steps - from);
 		const int64_t fromElement = from * elementsPerStep<arithmetic>;
-		return DepthRange{fromElement, minimum(K - fromElement, count * elementsPerStep<arithmetic>), count};
+		return {fromElement, minimum(K - fromElement, some * elementsPerStep<arithmetic>), some};
+	}
+
+	// Where everything lies in the pool's memory, in floats.
+	struct Layout {
+		int64_t rowPanels;
+		int64_t widest;     // panels of columns of a task
+		int64_t panelSize;  // a panel of A in one block
+		int64_t tailSize;   // of a panel of A, all parts
+		float* packedA;
+		float* tails;
+		float* packedInner;
 	};
 
-	const int64_t rowPanels = divideUp(M, tileRows);
-	const int64_t columnPanels = divideUp(N, tileColumns);
-	const auto panelRow = [&](int64_t panel) { return panel * M / rowPanels; };
-	const Tiling tiling = chooseTiling(rowPanels, columnPanels, pool.threads(), packInstructions);
-	const int64_t widest = divideUp(columnPanels, tiling.columnTiles);
+	void runRows(int64_t firstRow, int64_t rows) const {
+		const int64_t rowPanels = divideUp(rows, tileRows);
+		const Tiling tiling = chooseTiling(rowPanels, firstPanel[count], pool.threads(), packInstructions);
+		Layout at;
+		at.rowPanels = rowPanels;
+		at.widest = divideUp(firstPanel[count], tiling.columnTiles);
+		at.panelSize = tileRows * blockSteps;
+		at.tailSize = tileRows * count * mostTailSteps;
+		const int64_t aSize = depthBlocks * rowPanels * at.panelSize;
+		const int64_t innerSize = depthBlocks * innerPanels * panelStride();
+		const int64_t stageSize = maximum<int64_t>(W * depthBlock, 2 * at.widest * tileColumns);
+		const int64_t narrowSize = tileRows * maximum(ranks(), innerPanels * tileColumns);
+		pool.reserve(
+			(aSize + rowPanels * at.tailSize + innerSize) * sizeof(float),
+			(at.widest * (panelStride() + tailStride()) + maximum(stageSize, narrowSize)) * sizeof(float));
+		at.packedA = static_cast<float*>(pool.shared());
+		at.tails = at.packedA + aSize;
+		at.packedInner = at.tails + rowPanels * at.tailSize;
 
-	const int64_t panelSize = tileRows * blockSteps;
-	const int64_t panelStride = blockSteps * tileColumns;
-	const int64_t stageSize = maximum<int64_t>(W * depthBlock, 2 * widest * tileColumns);
-	pool.reserve(
-		depthBlocks * rowPanels * panelSize * sizeof(float), (widest * panelStride + stageSize) * sizeof(float));
-	auto* packedA = static_cast<float*>(pool.shared());
+		pool.run(depthBlocks * innerPanels, [&](int64_t task, int thread) {
+			const int64_t column = task % innerPanels * tileColumns;
+			narrow.inner.template pack<arithmetic>(
+				column, minimum<int64_t>(tileColumns, ranks() - column), rangeOf(task / innerPanels),
+				at.packedInner + task * panelStride(), panelStride(), static_cast<float*>(pool.local(thread)));
+		});
+		const auto panelRow = [&](int64_t panel) { return firstRow + panel * rows / rowPanels; };
+		pool.run(rowPanels, [&](int64_t panel, int thread) {
+			packLeft(at, panel, panelRow(panel), static_cast<int>(panelRow(panel + 1) - panelRow(panel)), thread);
+		});
+		pool.run(tiling.rowTiles * tiling.columnTiles, [&](int64_t task, int thread) {
+			const int64_t rowTile = task / tiling.columnTiles;
+			const int64_t columnTile = task % tiling.columnTiles;
+			multiply(
+				at, panelRow, rowTile * rowPanels / tiling.rowTiles, (rowTile + 1) * rowPanels / tiling.rowTiles,
+				columnTile * firstPanel[count] / tiling.columnTiles,
+				(columnTile + 1) * firstPanel[count] / tiling.columnTiles, thread);
+		});
+	}
 
-	pool.run(rowPanels, [&](int64_t panel, int) {
-		const int64_t row = panelRow(panel);
-		const int rows = static_cast<int>(panelRow(panel + 1) - row);
-		for (int64_t block = 0; block < depthBlocks; block++) {
-			left.template pack<arithmetic>(
-				firstRow + row, rows, rangeOf(block), packedA + (block * rowPanels + panel) * panelSize);
-		}
-	});
-
-	pool.run(tiling.rowTiles * tiling.columnTiles, [&](int64_t task, int thread) {
-		const int64_t rowTile = task / tiling.columnTiles;
-		const int64_t columnTile = task % tiling.columnTiles;
-		const int64_t firstPanel = rowTile * rowPanels / tiling.rowTiles;
-		const int64_t lastPanel = (rowTile + 1) * rowPanels / tiling.rowTiles;
-		const int64_t column = columnTile * columnPanels / tiling.columnTiles * tileColumns;
-		const int64_t endColumn = minimum(N, (columnTile + 1) * columnPanels / tiling.columnTiles * tileColumns);
-		auto* packedB = static_cast<float*>(pool.local(thread));
-		float* stage = packedB + widest * panelStride;
+	// A panel of the left operand in all blocks of the depth, and of the narrow matrices made from it.
+	void packLeft(const Layout& at, int64_t panel, int64_t row, int rows, int thread) const {
+		auto* narrowRows = static_cast<float*>(pool.local(thread));
+		const int64_t width = innerPanels > 0 ? innerPanels * tileColumns : ranks();
 		for (int64_t block = 0; block < depthBlocks; block++) {
 			const DepthRange range = rangeOf(block);
-			right.template pack<arithmetic>(column, endColumn - column, range, packedB, panelStride, stage);
-			Tile tile;
-			tile.depth = range.steps;
-			tile.cStride = cStride;
-			tile.scale = options.scale;
-			tile.accumulate = options.accumulate || block > 0;
-			for (int64_t panel = firstPanel; panel < lastPanel; panel++) {
-				const int64_t row = panelRow(panel);
-				const TileFunction multiply = tileFunctions<arithmetic>.forRows[panelRow(panel + 1) - row];
-				tile.a = packedA + (block * rowPanels + panel) * panelSize;
-				tile.b = packedB;
-				for (int64_t n = column; n < endColumn; n += tileColumns, tile.b += panelStride) {
-					tile.c = c + (firstRow + row) * cStride + n;
-					tile.columns = static_cast<int>(minimum<int64_t>(tileColumns, endColumn - n));
-					multiply(tile);
+			float* packed = at.packedA + (block * at.rowPanels + panel) * at.panelSize;
+			left.template pack<arithmetic>(row, rows, range, packed);
+			for (int64_t inner = 0; inner < innerPanels; inner++) {
+				Tile tile;
+				tile.a = packed;
+				tile.b = at.packedInner + (block * innerPanels + inner) * panelStride();
+				tile.depth = range.steps;
+				tile.c = narrowRows + inner * tileColumns;
+				tile.cStride = width;
+				tile.columns = tileColumns;
+				tile.scale = narrow.scale;
+				tile.accumulate = block > 0;
+				tileFunctions<arithmetic>.forRows[rows](tile);
+			}
+		}
+		for (int i = 0; i < count; i++) {
+			const RightPart<Right>& part = parts[i];
+			if (part.rank == 0) continue;
+			float* own = part.narrow + row * part.rank;
+			for (int r = 0; r < rows; r++) {
+				float* scaled = narrowRows + r * width + firstRank[i];
+				for (int64_t j = 0; j < part.rank; j++) {
+					if (!narrow.given) own[r * part.rank + j] = scaled[j];
+					scaled[j] = part.tailScale * own[r * part.rank + j];
+				}
+			}
+			RowsOperand{narrowRows + firstRank[i], width}.pack<arithmetic>(
+				0, rows, {0, part.rank, stepsOfRank(part.rank)}, tailOf(at, panel, i));
+		}
+	}
+
+	float* tailOf(const Layout& at, int64_t panel, int part) const {
+		return at.tails + panel * at.tailSize + part * tileRows * mostTailSteps;
+	}
+
+	// Panels of rows [fromRow, toRow) times panels of columns [from, to).
+	template <typename PanelRow>
+	void multiply(
+		const Layout& at, const PanelRow& panelRow, int64_t fromRow, int64_t toRow, int64_t from, int64_t to,
+		int thread) const {
+		auto* packedB = static_cast<float*>(pool.local(thread));
+		float* packedOuter = packedB + at.widest * panelStride();
+		float* stage = packedOuter + at.widest * tailStride();
+		for (int64_t block = 0; block < depthBlocks; block++) {
+			const DepthRange range = rangeOf(block);
+			const bool last = block + 1 == depthBlocks;
+			for (int i = 0; i < count; i++) {
+				const RightPart<Right>& part = parts[i];
+				const int64_t begin = maximum(from, firstPanel[i]);
+				const int64_t end = minimum(to, firstPanel[i + 1]);
+				if (begin >= end) continue;
+				const int64_t column = (begin - firstPanel[i]) * tileColumns;
+				const int64_t endColumn = minimum(part.columns, (end - firstPanel[i]) * tileColumns);
+				part.right.template pack<arithmetic>(column, endColumn - column, range, packedB, panelStride(), stage);
+				Tile tile;
+				tile.depth = range.steps;
+				tile.cStride = part.columns;
+				tile.scale = scale;
+				tile.accumulate = accumulate || block > 0;
+				if (last && part.rank > 0) {
+					tile.tailDepth = stepsOfRank(part.rank);
+					part.outer.template pack<arithmetic>(
+						column, endColumn - column, {0, part.rank, tile.tailDepth}, packedOuter, tailStride(), stage);
+				}
+				for (int64_t panel = fromRow; panel < toRow; panel++) {
+					const int64_t row = panelRow(panel);
+					const TileFunction multiplyPanel = tileFunctions<arithmetic>.forRows[panelRow(panel + 1) - row];
+					tile.a = at.packedA + (block * at.rowPanels + panel) * at.panelSize;
+					tile.tailA = tailOf(at, panel, i);
+					tile.b = packedB;
+					tile.tailB = packedOuter;
+					for (int64_t n = column; n < endColumn; n += tileColumns) {
+						tile.c = part.c + row * part.columns + n;
+						tile.columns = static_cast<int>(minimum<int64_t>(tileColumns, endColumn - n));
+						multiplyPanel(tile);
+						tile.b += panelStride();
+						tile.tailB += tailStride();
+					}
 				}
 			}
 		}
-	});
-}
-
-template <Arithmetic arithmetic, typename Left, typename Right>
-void multiplyBlocks(
-	Pool& pool, int64_t M, int64_t N, int64_t K, const Left& left, const Right& right, float* c, int64_t cStride,
-	const GemmOptions& options) {
-	const int64_t depthBlocks = divideUp(divideUp(K, elementsPerStep<arithmetic>), depthBlock);
-	const int64_t atOnce = rowsAtOnce(depthBlocks);
-	for (int64_t row = 0; row < M; row += atOnce) {
-		multiplyRows<arithmetic>(
-			pool, row, minimum(atOnce, M - row), N, K, left, right, c, cStride, options);
 	}
-}
+};
 
 template <typename Left, typename Right>
-void multiplyMatrices(
-	Pool& pool, int64_t M, int64_t N, int64_t K, const Left& left, const Right& right, float* c, int64_t cStride,
-	const GemmOptions& options) {
+void multiplyParts(
+	Pool& pool, int64_t M, int64_t K, const Left& left, const RightPart<Right>* parts, int count,
+	const NarrowProduct<Right>& narrow, const GemmOptions& options) {
 	if (options.bf16) {
-		multiplyBlocks<bf16Arithmetic>(pool, M, N, K, left, right, c, cStride, options);
+		Products<bf16Arithmetic, Left, Right>(pool, M, K, left, parts, count, narrow, options.scale, options.accumulate)
+			.run();
 	} else {
-		multiplyBlocks<Arithmetic::fp32>(pool, M, N, K, left, right, c, cStride, options);
+		Products<Arithmetic::fp32, Left, Right>(
+			pool, M, K, left, parts, count, narrow, options.scale, options.accumulate)
+			.run();
 	}
 }
 
-// y [M, N] = x [M, K] · Wᵀ, W [N, K]. Uses the pool's scratch memory, not its workspace.
-inline void gemmNT(
-	Pool& pool, int64_t M, int64_t N, int64_t K, const float* x, int64_t xStride, const Matrix& weight, float* y,
-	int64_t yStride, const GemmOptions& options) {
-	multiplyMatrices(pool, M, N, K, RowsOperand{x, xStride}, TransposedMatrix{weight}, y, yStride, options);
-}
-
-// dx [M, K] = dy [M, N] · W, W [N, K].
-inline void gemmNN(
-	Pool& pool, int64_t M, int64_t N, int64_t K, const float* dy, int64_t dyStride, const Matrix& weight, float* dx,
-	int64_t dxStride, const GemmOptions& options) {
-	multiplyMatrices(pool, M, K, N, RowsOperand{dy, dyStride}, DepthAlongRows<MatrixRows>{{weight}}, dx, dxStride, options);
-}
-
-// dW [N, K] = dyᵀ [N, M] · x [M, K].
-inline void gemmTN(
-	Pool& pool, int64_t M, int64_t N, int64_t K, const float* dy, int64_t dyStride, const float* x, int64_t xStride,
-	float* dWeight, int64_t dWeightStride, const GemmOptions& options) {
-	multiplyMatrices(
-		pool, N, K, M, ColumnsOperand{dy, dyStride}, DepthAlongRows<MatrixRows>{{denseMatrix(x, xStride)}}, dWeight, dWeightStride, options);
+// C [M, N] = scale × left [M, K] · right [K, N] (+ C).
+template <typename Left, typename Right>
+void multiplyMatrices(
+	Pool& pool, int64_t M, int64_t N, int64_t K, const Left& left, const Right& right, float* c,
+	const GemmOptions& options) {
+	const RightPart<Right> only = {right, N, c, 0, right, nullptr, 1.0f};
+	multiplyParts(pool, M, K, left, &only, 1, NarrowProduct<Right>{true, right, 1.0f}, options);
 }
 
 }  // namespace vulntune::ISA

@@ -4,6 +4,7 @@
 #pragma once
 #include "gemm.h"
 #include "skinny.h"
+#include "thinProduct.h"
 
 namespace vulntune::ISA {
 
@@ -84,6 +85,8 @@ void updateRankPart(
 	memset(
 		packedInner + part.count * sizes.innerSteps, 0, (sizes.innerRows - part.count) * sizes.innerSteps * sizeof(float));
 
+	// Rows that are what the product takes are read where they lie.
+	const bool readable = arithmetic == Arithmetic::fp32 && u.wideMask == nullptr && sizes.innerSteps == u.width;
 	const int64_t panels = divideUp(u.M, tileRows);
 	pool.run(panels, [&](int64_t panel, int thread) {
 		const int64_t row = panel * u.M / panels;
@@ -92,19 +95,21 @@ void updateRankPart(
 		float* packedWide = stage + stageSize * 2;
 		float* packedNarrow = packedWide + tileRows * sizes.innerSteps;
 		float* expanded = packedNarrow + tileRows * depthBlock;
-		for (int r = 0; r < rows; r++) {
-			const int64_t first = (row + r) * u.width;
-			const float* source = u.wide + first;
-			if (u.wideMask != nullptr) {
-				dropoutRun(stage, source, first, u.width, *u.wideMask);
-				source = stage;
+		const float* wide = u.wide + row * u.width;
+		if (!readable) {
+			for (int r = 0; r < rows; r++) {
+				const float* source = wide + r * u.width;
+				if (u.wideMask != nullptr) {
+					dropoutRun(stage, source, (row + r) * u.width, u.width, *u.wideMask);
+					source = stage;
+				}
+				packRow<arithmetic>(source, widthRange, packedWide + r * sizes.innerSteps);
 			}
-			packRow<arithmetic>(source, widthRange, packedWide + r * sizes.innerSteps);
+			wide = packedWide;
 		}
-		float* narrow = u.narrow + row * u.rank + part.first;
 		skinnyProduct<arithmetic>(
-			rows, part.count, packedWide, sizes.innerSteps, packedInner, sizes.innerSteps, sizes.innerSteps, u.narrowScale,
-			narrow, u.rank);
+			rows, part.count, wide, sizes.innerSteps, packedInner, sizes.innerSteps, sizes.innerSteps, u.narrowScale,
+			u.narrow + row * u.rank + part.first, u.rank);
 		if (u.result == nullptr) return;
 
 		RowsOperand{u.narrow, u.rank}.pack<arithmetic>(row, rows, rankRange, packedNarrow);
@@ -168,6 +173,19 @@ void loraBackwardIn(Pool& pool, const LoraFactors& f, const LowRankUpdate& updat
 		DepthAlongRows<MatrixRows>{{denseMatrix(f.a, f.K)}});
 }
 
+// h [M, rank] = dropout(x) · Aᵀ alone.
+inline void narrowForward(
+	Pool& pool, int64_t M, int64_t K, int64_t rank, float* h, const float* x, const float* a, bool bf16,
+	const DropoutMask* mask) {
+	const LoraFactors factors = {0, K, rank, a, nullptr};
+	const LowRankUpdate update = {M, rank, x, K, mask, 1.0f, h, nullptr, 0, nullptr, 1.0f, false};
+	if (bf16) {
+		loraForwardIn<bf16Arithmetic>(pool, factors, update);
+	} else {
+		loraForwardIn<Arithmetic::fp32>(pool, factors, update);
+	}
+}
+
 static void loraForward(
 	Pool& pool, int64_t M, int64_t N, int64_t K, int64_t rank, float* y, float* h, const float* x, const float* a,
 	const float* b, float scale, bool bf16, double seed, double stream, double probability) {
@@ -178,6 +196,26 @@ static void loraForward(
 		loraForwardIn<bf16Arithmetic>(pool, factors, update);
 	} else {
 		loraForwardIn<Arithmetic::fp32>(pool, factors, update);
+	}
+}
+
+// dA and dB, in float32, of an adapter whose dh [M, rank] = scale × dy · B is there. transposedDB: room for [rank, N].
+inline void adapterGradients(
+	Pool& pool, int64_t M, const LoraFactors& f, const float* dh, float* transposedDB, float* dA, bool accumulateDA,
+	float* dB, bool accumulateDB, const float* x, const float* h, const float* dy, float scale, const DropoutMask* drop) {
+	if (drop == nullptr) {
+		thinTN(pool, M, f.rank, f.K, dh, x, dA, 1.0f, accumulateDA);
+	} else {
+		multiplyMatrices(
+			pool, f.rank, f.K, M, ColumnsOperand{dh, f.rank}, DepthAlongRows<DroppedRows>{{x, f.K, *drop}}, dA,
+			{false, 1.0f, accumulateDA});
+	}
+	thinTN(pool, M, f.rank, f.N, h, dy, transposedDB, scale, false);
+	for (int64_t n = 0; n < f.N; n++) {
+		for (int64_t r = 0; r < f.rank; r++) {
+			const float before = accumulateDB ? dB[n * f.rank + r] : 0.0f;
+			dB[n * f.rank + r] = before + transposedDB[r * f.N + n];
+		}
 	}
 }
 
@@ -196,24 +234,8 @@ static void loraBackward(
 	} else {
 		loraBackwardIn<Arithmetic::fp32>(pool, factors, update);
 	}
-
-	const ColumnsOperand dhColumns = {dh, rank};
-	const GemmOptions intoDA = {bf16, 1.0f, accumulateDA};
-	if (drop == nullptr) {
-		multiplyMatrices(
-			pool, rank, K, M, dhColumns, DepthAlongRows<MatrixRows>{{denseMatrix(x, K)}}, dA, K, intoDA);
-	} else {
-		multiplyMatrices(pool, rank, K, M, dhColumns, DepthAlongRows<DroppedRows>{{x, K, mask}}, dA, K, intoDA);
-	}
-	multiplyMatrices(
-		pool, rank, N, M, ColumnsOperand{h, rank}, DepthAlongRows<MatrixRows>{{denseMatrix(dy, N)}}, transposedDB, N,
-		{bf16, scale, false});
-	for (int64_t n = 0; n < N; n++) {
-		for (int64_t r = 0; r < rank; r++) {
-			const float before = accumulateDB ? dB[n * rank + r] : 0.0f;
-			dB[n * rank + r] = before + transposedDB[r * N + n];
-		}
-	}
+	adapterGradients(
+		pool, M, factors, dh, transposedDB, dA, accumulateDA, dB, accumulateDB, x, h, dy, scale, drop);
 }
 
 }  // namespace vulntune::ISA

@@ -7,19 +7,22 @@ namespace vulntune::ISA {
 static void matmulNT(
 	Pool& pool, int64_t M, int64_t N, int64_t K, const float* x, Storage storage, const void* data, const float* scales,
 	const float* codebook, float* y, bool bf16, float scale, bool accumulate) {
-	gemmNT(pool, M, N, K, x, K, Matrix{storage, data, scales, codebook, K, 0}, y, N, {bf16, scale, accumulate});
+	const TransposedMatrix right = {{storage, data, scales, codebook, K, 0}};
+	multiplyMatrices(pool, M, N, K, RowsOperand{x, K}, right, y, {bf16, scale, accumulate});
 }
 
 static void matmulNN(
 	Pool& pool, int64_t M, int64_t N, int64_t K, const float* dy, Storage storage, const void* data, const float* scales,
 	const float* codebook, float* dx, bool bf16, float scale, bool accumulate) {
-	gemmNN(pool, M, N, K, dy, N, Matrix{storage, data, scales, codebook, K, 0}, dx, K, {bf16, scale, accumulate});
+	const DepthAlongRows<MatrixRows> right = {{{storage, data, scales, codebook, K, 0}}};
+	multiplyMatrices(pool, M, K, N, RowsOperand{dy, N}, right, dx, {bf16, scale, accumulate});
 }
 
 static void matmulTN(
 	Pool& pool, int64_t M, int64_t N, int64_t K, const float* dy, const float* x, float* dWeight, bool bf16, float scale,
 	bool accumulate) {
-	gemmTN(pool, M, N, K, dy, N, x, K, dWeight, K, {bf16, scale, accumulate});
+	const DepthAlongRows<MatrixRows> right = {{denseMatrix(x, K)}};
+	multiplyMatrices(pool, N, K, M, ColumnsOperand{dy, N}, right, dWeight, {bf16, scale, accumulate});
 }
 
 static void dequantize(

@@ -46,7 +46,12 @@ constexpr int cacheLine = 16;  // floats
 struct Tile {
 	const float* a;   // [depth, rows] steps
 	const float* b;   // [depth, tileColumns] steps
+	int64_t bStride = tileColumns;
 	int64_t depth;    // steps
+	// A second product that is added to the same sums, laid out as the first; none if its depth is 0.
+	const float* tailA = nullptr;
+	const float* tailB = nullptr;
+	int64_t tailDepth = 0;
 	float* c;         // [rows, tileColumns] inside a matrix
 	int64_t cStride;
 	int columns;      // of the tile that exist, 1 … tileColumns
@@ -73,21 +78,29 @@ __attribute__((noinline)) void multiplyTile(const Tile& tile) {
 	}
 	const float* a = tile.a;
 	const float* b = tile.b;
-	for (int64_t depth = tile.depth; depth > 0; depth--) {
-		vf row[tileVectors];
-		UNROLL for (int v = 0; v < tileVectors; v++) row[v] = load(b + v * W);
-		__builtin_prefetch(a + prefetchSteps * rows);
-		UNROLL for (int line = 0; line < tileColumns; line += cacheLine) {
-			__builtin_prefetch(b + prefetchSteps * tileColumns + line);
-		}
-		UNROLL for (int r = 0; r < rows; r++) {
-			const vf element = splat(a[r]);
-			UNROLL for (int v = 0; v < tileVectors; v++) {
-				sums[r][v] = multiplyAdd<arithmetic>(element, row[v], sums[r][v]);
+	int64_t bStride = tile.bStride;
+	int64_t depth = tile.depth;
+	for (int product = 0; product < 2; product++) {
+		for (; depth > 0; depth--) {
+			vf row[tileVectors];
+			UNROLL for (int v = 0; v < tileVectors; v++) row[v] = load(b + v * W);
+			__builtin_prefetch(a + prefetchSteps * rows);
+			UNROLL for (int line = 0; line < tileColumns; line += cacheLine) {
+				__builtin_prefetch(b + prefetchSteps * bStride + line);
 			}
+			UNROLL for (int r = 0; r < rows; r++) {
+				const vf element = splat(a[r]);
+				UNROLL for (int v = 0; v < tileVectors; v++) {
+					sums[r][v] = multiplyAdd<arithmetic>(element, row[v], sums[r][v]);
+				}
+			}
+			a += rows;
+			b += bStride;
 		}
-		a += rows;
-		b += tileColumns;
+		a = tile.tailA;
+		b = tile.tailB;
+		bStride = tileColumns;
+		depth = tile.tailDepth;
 	}
 	const vf scale = splat(tile.scale);
 	UNROLL for (int r = 0; r < rows; r++) {

@@ -144,6 +144,29 @@ export interface Segments {
 	readonly longest: number;
 }
 
+/** A frozen layer's product and its adapter's. */
+export interface LinearOptions extends Omit<LoraOptions, 'precision'> {
+	readonly precision: Precision;
+}
+
+/** One of the linear layers that `linearForward` computes from the same input. */
+export interface LinearOutput {
+	/** [M, N], written. */
+	readonly y: View;
+	/** [N, K] */
+	readonly weight: Weight;
+	/** Its adapter: h [M, r] is written, A [r, K], B [N, r]. */
+	readonly lora:
+		| {
+				readonly h: View;
+				readonly a: View;
+				readonly b: View;
+				readonly scale: number;
+				readonly dropout: Dropout | undefined;
+		  }
+		| undefined;
+}
+
 export interface AttentionShape {
 	readonly heads: number;
 	/** Query head h reads key/value head floor(h × keyValueHeads / heads). */
@@ -243,13 +266,32 @@ export interface Backend {
 	loraForward(y: View, h: View, x: View, a: View, b: View, options: LoraOptions): void;
 	/**
 	 * Gradients of `loraForward` given dy [M, N]: with dh = scale × dy · B, dB = scale × dyᵀ · h, dA = dhᵀ · dropout(x),
-	 * dx = dropout(dh · A).
+	 * dx = dropout(dh · A). The sums over the tokens, dA and dB, are of float32 operands whatever the precision.
 	 */
 	loraBackward(
 		gradients: { readonly dx: Destination | undefined; readonly dA: Destination; readonly dB: Destination },
 		saved: { readonly x: View; readonly h: View; readonly a: View; readonly b: View },
 		dy: View,
 		options: LoraOptions,
+	): void;
+
+	/**
+	 * y = x · Wᵀ for each layer, and its adapter's addition: `matmulNT` in the precision and `loraForward` in its
+	 * `floatPrecision`, of all in one.
+	 */
+	linearForward(x: View, layers: readonly LinearOutput[], precision: Precision): void;
+	/** dx = dy · W and the gradients of the layer's adapter: `matmulNN` and `loraBackward` in one. */
+	linearBackward(
+		gradients: { readonly dx: Destination | undefined; readonly dA: Destination; readonly dB: Destination },
+		saved: {
+			readonly x: View;
+			readonly weight: Weight;
+			readonly h: View;
+			readonly a: View;
+			readonly b: View;
+		},
+		dy: View,
+		options: LinearOptions,
 	): void;
 
 	// ── normalisation ───────────────────────────────────────────────────────────────────────────────────────

@@ -1,11 +1,12 @@
 import type { Segments } from '../backends/contract.ts';
 import { add } from '../ops/add.ts';
 import { attention } from '../ops/attention.ts';
+import { linear, linears } from '../ops/linear.ts';
 import { rmsNorm } from '../ops/rms-norm.ts';
 import { type Angles, rope } from '../ops/rope.ts';
 import { swiglu } from '../ops/swiglu.ts';
 import { type Context, release, type Tensor } from '../tensor/tensor.ts';
-import { applyLinear, type LinearLayer } from './linear-layer.ts';
+import type { LinearLayer } from './linear-layer.ts';
 
 /** One block of a Llama decoder: pre-norm attention and a gated feed-forward network, each with a residual. */
 export interface DecoderBlock {
@@ -55,9 +56,11 @@ function attentionPart(
 ): Tensor {
 	const { heads, keyValueHeads, headDim } = shape;
 	const normed = rmsNorm(context, x, block.inputNorm, shape.rmsNormEpsilon); // [T, H]
-	const plainQuery = applyLinear(context, block.query, normed); // [T, heads × D]
-	const plainKey = applyLinear(context, block.key, normed); // [T, keyValueHeads × D]
-	const value = applyLinear(context, block.value, normed); // [T, keyValueHeads × D]
+	const [plainQuery, plainKey, value] = linears(context, normed, [
+		block.query, // [T, heads × D]
+		block.key, // [T, keyValueHeads × D]
+		block.value, // [T, keyValueHeads × D]
+	]);
 	release(context, normed);
 	const query = rope(context, plainQuery, angles, headDim); // [T, heads × D]
 	const key = rope(context, plainKey, angles, headDim); // [T, keyValueHeads × D]
@@ -70,19 +73,18 @@ function attentionPart(
 		scale: 1 / Math.sqrt(headDim),
 	}); // [T, heads × D]
 	release(context, query, key, value);
-	const out = applyLinear(context, block.output, mixed); // [T, H]
+	const out = linear(context, mixed, block.output); // [T, H]
 	release(context, mixed);
 	return out;
 }
 
 function feedForwardPart(context: Context, block: DecoderBlock, shape: DecoderShape, x: Tensor): Tensor {
 	const normed = rmsNorm(context, x, block.feedForwardNorm, shape.rmsNormEpsilon); // [T, H]
-	const gate = applyLinear(context, block.gate, normed); // [T, I]
-	const up = applyLinear(context, block.up, normed); // [T, I]
+	const [gate, up] = linears(context, normed, [block.gate, block.up]); // [T, I] each
 	release(context, normed);
 	const gated = swiglu(context, gate, up); // [T, I]
 	release(context, gate, up);
-	const out = applyLinear(context, block.down, gated); // [T, H]
+	const out = linear(context, gated, block.down); // [T, H]
 	release(context, gated);
 	return out;
 }

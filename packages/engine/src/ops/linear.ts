@@ -1,5 +1,6 @@
-import type { Dropout, LoraOptions, View, Weight } from '../backends/contract.ts';
+import type { Dropout, Precision, View, Weight } from '../backends/contract.ts';
 import { floatPrecision, isQuantized } from '../backends/contract.ts';
+import type { Gradients } from '../tensor/gradients.ts';
 import { keepInput } from '../tensor/recompute.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
 import { expectShape, matrixSizes, record, weightViews } from './record.ts';
@@ -30,81 +31,117 @@ export interface LinearInputs {
  * y [T, N] = x [T, K] · Wᵀ + bias + scale · dropout(x) · Aᵀ · Bᵀ. A frozen weight costs no dW; quantised weights
  * are only ever frozen.
  */
-export function linear(context: Context, x: Tensor, inputs: LinearInputs): Tensor {
-	const { backend } = context;
-	const { weight, bias, lora } = inputs;
+export function linear(context: Context, x: Tensor, layer: LinearInputs): Tensor {
+	return linears(context, x, [layer])[0];
+}
+
+/** The same for several layers of one input, which costs less than one by one. */
+export function linears<const Layers extends readonly LinearInputs[]>(
+	context: Context,
+	x: Tensor,
+	layers: Layers,
+): { readonly [I in keyof Layers]: Tensor } {
+	const { backend, arena } = context;
 	const [tokens, inputSize] = matrixSizes('linear', 'x', x);
-	const [outputSize] = matrixSizes('linear', 'weight', weight);
-	expectShape('linear', 'weight', weight, [-1, inputSize]);
-	const trainable = trainableWeight(weight);
-	// a weight that moves would be rounded anew in every step, and its own gradient is a float product anyway
-	const trained = floatPrecision(context.precision);
-	const moves = trainable !== undefined && context.tape !== undefined;
-	const precision = moves ? trained : context.precision;
-	const tracked = x.tracked || trainable !== undefined || bias?.tracked === true || lora?.a.tracked === true;
-
-	const y = allocate(context, [tokens, outputSize], tracked); // [T, N]
-	backend.matmulNT(y, x, weight, { precision, accumulate: false, scale: 1 });
-	if (bias !== undefined) backend.addBias(y, y, bias);
-
-	const options = lora === undefined ? undefined : loraOptions(context, lora);
-	let h: View | undefined;
-	if (lora !== undefined && options !== undefined) {
+	const prepared = layers.map((layer) => {
+		const { weight, bias, lora } = layer;
+		const [outputSize] = matrixSizes('linear', 'weight', weight);
+		expectShape('linear', 'weight', weight, [-1, inputSize]);
+		const trainable = trainableWeight(weight);
+		// a weight that moves would be rounded anew in every step, and its own gradient is a float product anyway
+		const moves = trainable !== undefined && context.tape !== undefined;
+		const precision = moves ? floatPrecision(context.precision) : context.precision;
+		const tracked =
+			x.tracked || trainable !== undefined || bias?.tracked === true || lora?.a.tracked === true;
+		const y = allocate(context, [tokens, outputSize], tracked); // [T, N]
+		if (lora === undefined) return { layer, trainable, precision, y, adapter: undefined };
+		const [rank] = matrixSizes('linear', 'lora A', lora.a);
 		expectShape('linear', 'lora A', lora.a, [-1, inputSize]);
-		expectShape('linear', 'lora B', lora.b, [outputSize, lora.a.shape[0]!]);
-		h = context.arena.allocate('f32', [tokens, lora.a.shape[0]!]); // [T, r]
-		backend.loraForward(y, h, x, lora.a, lora.b, options);
-	}
+		expectShape('linear', 'lora B', lora.b, [outputSize, rank]);
+		const h = arena.allocate('f32', [tokens, rank]); // [T, r]
+		const adapter = {
+			h,
+			a: lora.a,
+			b: lora.b,
+			scale: lora.scale,
+			dropout: dropoutAt(context, lora.dropout, lora.site),
+		};
+		return { layer, trainable, precision, y, adapter };
+	});
 
-	const input = lora === undefined && trainable === undefined ? undefined : keepInput(x);
+	for (const [precision, alike] of Map.groupBy(prepared, (one) => one.precision)) {
+		const outputs = alike.map(({ layer, y, adapter }) => ({ y, weight: layer.weight, lora: adapter }));
+		backend.linearForward(x, outputs, precision);
+	}
+	for (const one of prepared) {
+		if (one.layer.bias !== undefined) backend.addBias(one.y, one.y, one.layer.bias);
+		recordLinear(context, x, one);
+		if (one.adapter !== undefined) arena.release(one.adapter.h);
+	}
+	return prepared.map(({ y }) => y) as { [I in keyof Layers]: Tensor };
+}
+
+/** A layer whose output is computed. */
+interface ComputedLinear {
+	readonly layer: LinearInputs;
+	/** The weight, if it is trained. */
+	readonly trainable: Tensor | undefined;
+	readonly precision: Precision;
+	readonly y: Tensor;
+	readonly adapter:
+		| {
+				readonly h: View;
+				readonly a: Tensor;
+				readonly b: Tensor;
+				readonly scale: number;
+				readonly dropout: Dropout | undefined;
+		  }
+		| undefined;
+}
+
+function recordLinear(context: Context, x: Tensor, linear: ComputedLinear): void {
+	const { backend } = context;
+	const { layer, trainable, precision, y, adapter } = linear;
+	const { weight, bias } = layer;
+	const input = adapter === undefined && trainable === undefined ? undefined : keepInput(x);
+
+	const backward = (gradients: Gradients, dy: View): void => {
+		const dx = gradients.into(x);
+		const dBias = bias === undefined ? undefined : gradients.into(bias);
+		if (dBias !== undefined) backend.biasBackward(dBias, dy);
+		if (dx !== undefined && adapter === undefined) {
+			backend.matmulNN(dx.view, dy, weight, { precision, accumulate: dx.accumulate, scale: 1 });
+		}
+		input?.use(context, (values) => {
+			const dWeight = trainable === undefined ? undefined : gradients.into(trainable);
+			if (dWeight !== undefined) {
+				const exact = floatPrecision(precision);
+				backend.matmulTN(dWeight.view, dy, values, {
+					precision: exact,
+					accumulate: dWeight.accumulate,
+					scale: 1,
+				});
+			}
+			if (adapter === undefined) return;
+			const [dA, dB] = [gradients.into(adapter.a)!, gradients.into(adapter.b)!];
+			backend.linearBackward({ dx, dA, dB }, { x: values, weight, ...adapter }, dy, {
+				...adapter,
+				precision,
+			});
+		});
+	};
+
 	record(context, {
-		name: 'linear',
+		name: adapter === undefined ? 'linear' : 'linear with an adapter',
 		output: y,
 		saved: [
 			...(input?.saved ?? []),
 			...weightViews(weight),
-			...(lora === undefined || h === undefined ? [] : [h, lora.a, lora.b]),
+			...(adapter === undefined ? [] : [adapter.h, adapter.a, adapter.b]),
 		],
-		backward: (gradients, dy) => {
-			const dx = gradients.into(x);
-			if (dx !== undefined) {
-				backend.matmulNN(dx.view, dy, weight, { precision, accumulate: dx.accumulate, scale: 1 });
-			}
-			const dBias = bias === undefined ? undefined : gradients.into(bias);
-			if (dBias !== undefined) backend.biasBackward(dBias, dy);
-			input?.use(context, (x) => {
-				const dWeight = trainable === undefined ? undefined : gradients.into(trainable);
-				if (dWeight !== undefined) {
-					backend.matmulTN(dWeight.view, dy, x, {
-						precision: trained,
-						accumulate: dWeight.accumulate,
-						scale: 1,
-					});
-				}
-				if (lora === undefined || options === undefined || h === undefined) return;
-				const dA = gradients.into(lora.a);
-				const dB = gradients.into(lora.b);
-				if (dA === undefined || dB === undefined) return;
-				backend.loraBackward(
-					// the base has written dx already
-					{ dx: dx === undefined ? undefined : { view: dx.view, accumulate: true }, dA, dB },
-					{ x, h, a: lora.a, b: lora.b },
-					dy,
-					options,
-				);
-			});
-		},
+		// the kernel of an adapter's gradients has nowhere to leave those of a frozen one
+		backward: adapter === undefined || (adapter.a.tracked && adapter.b.tracked) ? backward : undefined,
 	});
-	if (h !== undefined) context.arena.release(h);
-	return y;
-}
-
-function loraOptions(context: Context, lora: LoraPair): LoraOptions {
-	return {
-		scale: lora.scale,
-		precision: floatPrecision(context.precision),
-		dropout: dropoutAt(context, lora.dropout, lora.site),
-	};
 }
 
 /** The mask of one place in the model for this micro-batch; undefined outside training. */

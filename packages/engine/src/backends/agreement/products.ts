@@ -1,5 +1,11 @@
 import { roundToBfloat16, roundToFloat16 } from '../../formats/floats.ts';
-import { type FloatPrecision, isQuantized, type LoraOptions, type Precision } from '../contract.ts';
+import {
+	type FloatPrecision,
+	isQuantized,
+	type LinearOptions,
+	type LoraOptions,
+	type Precision,
+} from '../contract.ts';
 import { randomWeight, type WeightKind, weightKinds } from './weights.ts';
 import {
 	type AgreementCase,
@@ -162,10 +168,102 @@ const lora: readonly AgreementCase[] = floatPrecisions.flatMap((precision) =>
 	),
 );
 
+/** Which layers share an input: outputs, kind of the weight, rank of the adapter (0: none). */
+const groups = [
+	[[20, 'f32', 4]],
+	[
+		[33, 'table4', 8],
+		[7, 'bf16', 0],
+		[64, 'table4', 3],
+	],
+	[
+		[5, 'f32', 8],
+		[5, 'f32', 8],
+		[40, 'int8', 33],
+		[1, 'f32', 1],
+		[70, 'table4', 16],
+	],
+] as const satisfies readonly (readonly (readonly [number, WeightKind, number])[])[];
+
+function runLinear(
+	bench: Workbench,
+	group: (typeof groups)[number],
+	[m, , k]: Size,
+	options: Omit<LinearOptions, 'scale'>,
+): void {
+	const { backend, output, normal, draw } = bench;
+	const x = normal([m, k]);
+	const layers = group.map(([n, kind, rank], i) => ({
+		y: output(`y ${i}`, [m, n]),
+		weight: randomWeight(bench, kind, n, k),
+		lora:
+			rank === 0
+				? undefined
+				: {
+						h: output(`h ${i}`, [m, rank]),
+						a: normal([rank, k]),
+						b: normal([n, rank]),
+						scale: 1 + i / 4,
+						dropout: options.dropout && { ...options.dropout, stream: i },
+					},
+	}));
+	backend.linearForward(x, layers, options.precision);
+	for (const [i, { y, weight, lora }] of layers.entries()) {
+		if (lora === undefined) continue;
+		const [n, rank] = lora.b.shape as [number, number];
+		const dy = normal(y.shape);
+		for (const accumulate of [false, true]) {
+			const destination = (name: string, rows: number, columns: number) => {
+				const start = accumulate ? draw.normal(rows * columns) : undefined;
+				return {
+					view: output(`${name} ${i}${accumulate ? ' added' : ''}`, [rows, columns], start),
+					accumulate,
+				};
+			};
+			backend.linearBackward(
+				{ dx: destination('dx', m, k), dA: destination('dA', rank, k), dB: destination('dB', n, rank) },
+				{ x, weight, ...lora },
+				dy,
+				{ precision: options.precision, ...lora },
+			);
+		}
+		backend.linearBackward(
+			{
+				dx: undefined,
+				dA: { view: output(`dA ${i} without dx`, [rank, k]), accumulate: false },
+				dB: { view: output(`dB ${i} without dx`, [n, rank]), accumulate: false },
+			},
+			{ x, weight, ...lora },
+			dy,
+			{ precision: options.precision, ...lora },
+		);
+	}
+}
+
+const linear: readonly AgreementCase[] = precisions.flatMap((precision) =>
+	groups.flatMap((group) =>
+		shapes
+			.filter(([m], i) => i % 2 === 1 && (precision !== 'int8' || m > 50))
+			.flatMap((shape) =>
+				[undefined, { seed: 5, stream: 77, probability: 0.25 }].map(
+					(dropout): AgreementCase => ({
+						name: `linear ${precision} [${shape.join(', ')}], ${group.length} layers${dropout === undefined ? '' : ', dropout'}`,
+						kernels: ['linearForward', 'linearBackward'],
+						tolerance: precision === 'fp32' ? fp32Tolerance : bf16Tolerance,
+						...inPrecision(precision, (bench, used) =>
+							runLinear(bench, group, shape, { precision: used, dropout }),
+						),
+					}),
+				),
+			),
+	),
+);
+
 export const productCases: readonly AgreementCase[] = [
 	...frozen,
 	...dequantized.filter(({ name }) => !/ (f32|bf16|f16) /.test(name)),
 	...quantized,
 	...trained,
 	...lora,
+	...linear,
 ];

@@ -7,6 +7,7 @@ import { crossEntropyGroup } from './cross-entropy.ts';
 import { createDevice } from './device.ts';
 import { elementwiseGroup } from './elementwise.ts';
 import { bestSet } from './features.ts';
+import { linearGroup } from './linear.ts';
 import { loraGroup } from './lora.ts';
 import { focalGroup } from './losses.ts';
 import { matmulGroup } from './matmul.ts';
@@ -52,12 +53,14 @@ export function createKernelBackend(
 	const device = createDevice(addon, isa, threads);
 	const memory = memoryGroup(device);
 	const products = matmulGroup(device);
+	const adapters = loraGroup(device);
 	const groups = {
 		...memory,
 		...elementwiseGroup(device),
 		...products,
 		...quantizeGroup(device),
-		...loraGroup(device),
+		...adapters,
+		...linearGroup(device, { ...products, ...adapters }),
 		...normGroup(device),
 		...attentionGroup(device),
 		...activationGroup(device),

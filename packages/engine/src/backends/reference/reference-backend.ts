@@ -1,3 +1,4 @@
+import { composedLinear } from '../composed-linear.ts';
 import type { Backend } from '../contract.ts';
 import * as activations from './activations.ts';
 import * as attention from './attention.ts';
@@ -38,6 +39,7 @@ export function createReferenceBackend({ storage = 'f32' }: { storage?: Storage 
 		...matmul,
 		quantizeTable4,
 		...lora,
+		...composedLinear({ ...matmul, ...lora }),
 		...norms,
 		rope,
 		...attention,
