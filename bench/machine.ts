@@ -15,7 +15,9 @@ export interface Machine {
 	/** Processes that wanted to run in the minute before the bench: above 0, others were taking time from it. */
 	readonly loadBefore: number;
 	/** GFLOP/s of a loop of multiply-adds in registers, by instruction set and arithmetic. */
-	readonly peaks: Readonly<Record<string, { readonly fp32: number; readonly bf16: number | null }>>;
+	readonly peaks: Readonly<
+		Record<string, { readonly fp32: number; readonly bf16: number | null; readonly int8: number }>
+	>;
 }
 
 const PEAK_MILLISECONDS = 30;
@@ -29,7 +31,7 @@ export async function describeMachine(options: BenchOptions): Promise<Machine> {
 		.instructionSets.filter((set) => set.supported && (set.automatic || set.name === options.isa))
 		.map(({ name }) => ({ name, meter: createPeakMeter(name, options.threads) }));
 	const cases = meters.flatMap(({ name, meter }) =>
-		(['fp32', 'bf16'] as const).map((arithmetic) => ({
+		(['fp32', 'bf16', 'int8'] as const).map((arithmetic) => ({
 			name: `${name} ${arithmetic}`,
 			measure: () => rateOf(meter.measure(arithmetic, PEAK_MILLISECONDS)) / 1e9,
 		})),
@@ -48,13 +50,17 @@ export async function describeMachine(options: BenchOptions): Promise<Machine> {
 		peaks: Object.fromEntries(
 			meters.map(({ name }) => [
 				name,
-				{ fp32: medians.get(`${name} fp32`)!, bf16: medians.get(`${name} bf16`)! || null },
+				{
+					fp32: medians.get(`${name} fp32`)!,
+					bf16: medians.get(`${name} bf16`)! || null,
+					int8: medians.get(`${name} int8`)!,
+				},
 			]),
 		),
 	};
 }
 
-/** What the limits of a section are taken from: the peak of fp32 and of what `precision: bf16` computes in. */
+/** What the limits of a section are taken from: the peak of what each precision computes in. */
 export interface Peaks {
 	/** Operations per second now. */
 	rate(precision: Precision): number;
@@ -67,8 +73,7 @@ export interface Peaks {
 export function openPeaks(options: BenchOptions): Peaks {
 	const meter = createPeakMeter(options.isa, options.threads);
 	const measure = (precision: Precision, milliseconds: number): PeakSample =>
-		(precision === 'bf16' ? meter.measure('bf16', milliseconds) : undefined) ??
-		meter.measure('fp32', milliseconds)!;
+		meter.measure(precision, milliseconds) ?? meter.measure('fp32', milliseconds)!;
 	return {
 		rate: (precision) => rateOf(measure(precision, PEAK_MILLISECONDS)),
 		operations: (precision) => measure(precision, SHORT_MILLISECONDS).operations,

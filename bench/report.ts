@@ -29,8 +29,11 @@ function machineText(machine: Machine): string {
 		`${cpu}, ${cores} cores, ${(memoryBytes / 2 ** 30).toFixed(1)} GiB, ${system}, Node ${node}`,
 		`kernels: ${isa}, ${threads} threads; load before the bench ${loadBefore.toFixed(1)}`,
 	];
-	const table = Object.entries(peaks).map(([name, { fp32, bf16 }]) => [name, number(fp32), number(bf16)]);
-	return [...facts, '', textTable([['peak in GFLOP/s', 'fp32', 'bf16'], ...table])].join('\n');
+	const table = Object.entries(peaks).map(([name, { fp32, bf16, int8 }]) => [
+		name,
+		...[fp32, bf16, int8].map(number),
+	]);
+	return [...facts, '', textTable([['peak in GFLOP/s', 'fp32', 'bf16', 'int8'], ...table])].join('\n');
 }
 
 function rowsText(rows: readonly BenchRow[]): string {

@@ -41,6 +41,7 @@ const targets: readonly (readonly [pattern: string, conditions: readonly Conditi
 	['cost-per-token-*', [atMost(1.1)]],
 	['epoch-x1-shared-prefixes', [atMost(0.85)]],
 	['gemm-*-m*-wasm', [ofPeer(0.5)]],
+	['gemm-*-int8-*', []],
 	['gemm-*-f32-*', [ofLimit(0.75)]],
 	['gemm-*-m*-avx512', [ofLimit(0.75)]],
 	['gemm-*-m*-avx2', [ofLimit(0.75)]],

@@ -1,3 +1,4 @@
+import type { Precision } from '@vulntune/engine';
 import { type BenchRow, benchRow } from '../row.ts';
 import { forwardOperationsPerToken, qwen15b, smolLm135m } from '../shapes.ts';
 import type { StepResult } from './child.ts';
@@ -32,8 +33,8 @@ export interface StepFigures {
 	/** What a step process of ours says of itself. */
 	description(key: string): OwnDescription;
 	peersOf(script: PeerStep['script']): PeerFigures;
-	/** Peak of the arithmetic that bf16 computes in: operations per second, the median of the same rounds. */
-	readonly peak: number;
+	/** Peak of what a precision computes in: operations per second, the median of the same rounds. */
+	peak(precision: Precision): number;
 }
 
 /** Steps that are measured in turn, and the rows that come of them. */
@@ -65,7 +66,7 @@ function operationsPerToken(task: OwnStep['task'], shape: ModelName = '135m'): n
 /** Tokens per second of the step `key` against the limit and the fastest peer. */
 export function speedRow(
 	name: string,
-	{ task, shape }: StepSettings,
+	{ task, shape, precision }: StepSettings,
 	figures: StepFigures,
 	script: PeerStep['script'] = 'llama.py',
 	key = name,
@@ -76,7 +77,7 @@ export function speedRow(
 		name,
 		value: figures.speed(key),
 		unit: 'tokens/s',
-		limit: figures.peak / operationsPerToken(task, shape),
+		limit: figures.peak(precision) / operationsPerToken(task, shape),
 		peer: peer && { name: peer.name, value: peer.speed },
 		peerAbsent: absent,
 		note: peer && note,

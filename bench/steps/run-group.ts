@@ -55,9 +55,13 @@ async function runGroup(group: StepGroup, { options, peaks, log }: BenchContext)
 				}
 			},
 		}));
-		const peak = { name: 'peak', measure: () => peaks.rate('bf16') };
+		const precisions = [...new Set(Object.values(group.own).map(({ precision }) => precision))];
+		const limits = precisions.map((precision) => ({
+			name: `peak ${precision}`,
+			measure: () => peaks.rate(precision),
+		}));
 		const rounds = Math.min(options.rounds, group.maxRounds ?? options.rounds);
-		const medians = await interleave([peak, ...measured], rounds, (round) =>
+		const medians = await interleave([...limits, ...measured], rounds, (round) =>
 			log(`${group.rowNames[0]}: round ${round} of ${rounds}`),
 		);
 		const ownStep = (key: string) => own.find(({ name }) => name === key)!;
@@ -80,7 +84,7 @@ async function runGroup(group: StepGroup, { options, peaks, log }: BenchContext)
 					absent: started.absent.get(script) ?? [...ended.values()][0] ?? 'none was asked for',
 					note: started.note,
 				}),
-				peak: medians.get('peak')!,
+				peak: (precision) => medians.get(`peak ${precision}`)!,
 			}),
 			steps: own.map(({ name, results }) => sharesOf(name, results)),
 			peers: peerFigures,

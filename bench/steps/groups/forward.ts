@@ -23,6 +23,7 @@ const llamaCppPeers: readonly PeerStep[] = ['BF16', 'F16', 'Q8_0', 'Q4_0'].map((
 /** Scoring of equal lengths, by the arithmetic of the base's products. */
 const forwardSteps: Readonly<Record<string, StepSettings>> = {
 	'forward-135m-bf16': { ...equalLengths, precision: 'bf16' },
+	'forward-135m-int8': { ...equalLengths, precision: 'int8' },
 };
 const bf16 = 'forward-135m-bf16';
 const besideLlamaCpp = 'forward-135m-bf16-llama.cpp';

@@ -25,18 +25,26 @@ export function loraPeers(batch: number, shape: ModelName = '135m'): PeerStep[] 
 	);
 }
 
-/** A LoRA step with a dense base; from the shorter one also what is spent outside of kernels and before an epoch. */
+/**
+ * A LoRA step with a dense base; from the shorter one also what is spent outside of kernels and before an epoch, and
+ * beside the longer one the same with the base's products in 8 bits.
+ */
 export function loraGroup(length: 512 | 1024): StepGroup {
 	const name = `lora-step-135m-bf16-t${length}`;
 	const step = loraStep(length);
 	const shares = { 'outside-kernels-share': outsideKernels, 'preparation-share-of-epoch-x1': preparation };
 	const further = length === 512 ? Object.entries(shares) : [];
+	const inInt8 = `lora-step-135m-int8-t${length}`;
+	const steps: Readonly<Record<string, StepSettings>> = {
+		[name]: step,
+		...(length === 1024 ? { [inInt8]: { ...step, precision: 'int8' } } : {}),
+	};
 	return {
-		rowNames: [name, ...further.map(([rowName]) => rowName)],
-		own: { [name]: step },
+		rowNames: [...Object.keys(steps), ...further.map(([rowName]) => rowName)],
+		own: steps,
 		peers: loraPeers(length / 128),
 		rows: (figures) => [
-			speedRow(name, step, figures),
+			...Object.entries(steps).map(([rowName, settings]) => speedRow(rowName, settings, figures)),
 			...further.flatMap(([rowName, row]) => row(rowName, name, figures)),
 		],
 	};
