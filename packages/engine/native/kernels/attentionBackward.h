@@ -287,11 +287,12 @@ inline void runWave(
 		rowBlocks += rowBlocksOf(items[i]);
 	}
 	pool.run(chunks, [&](int64_t task, int thread) {
-		// The last chunks of causal attention are the longest, so they come first.
-		int64_t chunk = chunks - 1 - task;
+		int64_t chunk = task;
 		const BackwardItem* item = items;
 		for (; chunk >= item->family.chunks; item++) chunk -= item->family.chunks;
-		attendChunkBackward(sizes, segments, *item, chunk, all, static_cast<float*>(pool.local(thread)));
+		// The last chunks of causal attention are the longest, so they come first; so do the longest functions of most packs.
+		const int64_t fromLast = item->family.chunks - 1 - chunk;
+		attendChunkBackward(sizes, segments, *item, fromLast, all, static_cast<float*>(pool.local(thread)));
 	});
 	pool.run(rowBlocks, [&](int64_t task, int) {
 		int64_t block = task;
