@@ -1,7 +1,8 @@
 import { composedLinear, type LinearGroup, type LinearParts } from '../composed-linear.ts';
-import type { Dropout, LinearOutput, View } from '../contract.ts';
+import type { LinearOutput, View } from '../contract.ts';
 import { describe } from '../view.ts';
 import { type CpuDevice, expectType, outOfMemoryGuard } from './device.ts';
+import { type AdapterGradients, adapterGradients, noDropout } from './lora.ts';
 import { nativeWeight } from './matmul.ts';
 import { kernelsOf } from './native.ts';
 
@@ -16,31 +17,18 @@ interface LinearKernels {
 		bf16: boolean,
 	): void;
 	linearBackward(
-		engine: number,
-		tokens: number,
-		outputs: number,
-		inputs: number,
-		rank: number,
-		dx: number,
-		accumulateDx: boolean,
-		dA: number,
-		accumulateDA: boolean,
-		dB: number,
-		accumulateDB: boolean,
-		x: number,
-		h: number,
-		a: number,
-		b: number,
-		dy: number,
-		storage: number,
-		data: number,
-		scales: number,
-		codebook: number,
-		scale: number,
-		bf16: boolean,
-		seed: number,
-		stream: number,
-		probability: number,
+		...values: [
+			...AdapterGradients,
+			storage: number,
+			data: number,
+			scales: number,
+			codebook: number,
+			scale: number,
+			bf16: boolean,
+			seed: number,
+			stream: number,
+			probability: number,
+		]
 	): void;
 }
 
@@ -48,8 +36,6 @@ interface LinearKernels {
 const mostLayers = 4;
 /** Numbers of a `LayerDescription` in linear.h. */
 const descriptionLength = 14;
-
-const noDropout: Dropout = { seed: 0, stream: 0, probability: 0 };
 
 /** Linear layers with their adapters; under int8, base and adapter are products of different kinds, made of `parts`. */
 export function linearGroup(device: CpuDevice, parts: LinearParts): LinearGroup {
@@ -96,21 +82,16 @@ export function linearGroup(device: CpuDevice, parts: LinearParts): LinearGroup 
 			}
 		},
 		linearBackward(gradients, saved, dy, options) {
-			const { dx, dA, dB } = gradients;
-			const { x, weight, h, a, b } = saved;
+			const { weight } = saved;
 			const { scale, precision, dropout = noDropout } = options;
 			if (precision === 'int8') return inParts.linearBackward(gradients, saved, dy, options);
-			const [outputs, inputs] = weight.shape as [number, number];
 			const { storage, data, scales, codebook } = nativeWeight(device, weight);
 			const { seed, stream, probability } = dropout;
 			outOfMemoryGuard(
 				() => `the gradients of a linear layer ${describe(weight)} for ${describe(dy)}`,
 				() =>
 					kernels.linearBackward(
-						...([device.engine, dy.shape[0]!, outputs, inputs, a.shape[0]!] as const),
-						...([dx === undefined ? 0 : floats(dx.view), dx?.accumulate === true] as const),
-						...([floats(dA.view), dA.accumulate, floats(dB.view), dB.accumulate] as const),
-						...([floats(x), floats(h), floats(a), floats(b), floats(dy)] as const),
+						...adapterGradients(device, gradients, saved, dy),
 						...([storage, data, scales, codebook] as const),
 						...([scale, precision === 'bf16', seed, stream, probability] as const),
 					),

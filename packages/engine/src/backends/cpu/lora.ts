@@ -22,41 +22,65 @@ interface LoraKernels {
 		probability: number,
 	): void;
 	loraBackward(
-		engine: number,
-		tokens: number,
-		outputs: number,
-		inputs: number,
-		rank: number,
-		dx: number,
-		accumulateDx: boolean,
-		dA: number,
-		accumulateDA: boolean,
-		dB: number,
-		accumulateDB: boolean,
-		x: number,
-		h: number,
-		a: number,
-		b: number,
-		dy: number,
-		scale: number,
-		bf16: boolean,
-		seed: number,
-		stream: number,
-		probability: number,
+		...values: [
+			...AdapterGradients,
+			scale: number,
+			bf16: boolean,
+			seed: number,
+			stream: number,
+			probability: number,
+		]
 	): void;
 }
 
-const noDropout: Dropout = { seed: 0, stream: 0, probability: 0 };
+/** What kernels of an adapter's gradients take first. */
+export type AdapterGradients = [
+	engine: number,
+	tokens: number,
+	outputs: number,
+	inputs: number,
+	rank: number,
+	dx: number,
+	accumulateDx: boolean,
+	dA: number,
+	accumulateDA: boolean,
+	dB: number,
+	accumulateDB: boolean,
+	x: number,
+	h: number,
+	a: number,
+	b: number,
+	dy: number,
+];
+
+export const noDropout: Dropout = { seed: 0, stream: 0, probability: 0 };
+
+function floatsOf(device: CpuDevice, view: View): number {
+	expectType(view, 'f32', 'an adapter');
+	return device.address(view);
+}
+
+export function adapterGradients(
+	device: CpuDevice,
+	{ dx, dA, dB }: Parameters<Backend['loraBackward']>[0],
+	{ x, h, a, b }: Parameters<Backend['loraBackward']>[1],
+	dy: View,
+): AdapterGradients {
+	const floats = (view: View) => floatsOf(device, view);
+	const [tokens, inputs] = x.shape as [number, number];
+	const [outputs, rank] = b.shape as [number, number];
+	return [
+		...([device.engine, tokens, outputs, inputs, rank] as const),
+		...([dx === undefined ? 0 : floats(dx.view), dx?.accumulate === true] as const),
+		...([floats(dA.view), dA.accumulate, floats(dB.view), dB.accumulate] as const),
+		...([floats(x), floats(h), floats(a), floats(b), floats(dy)] as const),
+	];
+}
 
 /** The adapter pair, with dropout's mask made while x is packed. */
 export function loraGroup(device: CpuDevice): Pick<Backend, 'loraForward' | 'loraBackward'> {
 	const kernels = kernelsOf<LoraKernels>(device.addon);
-
-	function floats(view: View): number {
-		expectType(view, 'f32', 'an adapter');
-		return device.address(view);
-	}
-
+	const floats = (view: View) => floatsOf(device, view);
 	const needed = (x: View, b: View) => () => `an adapter ${describe(b)} of ${describe(x)}`;
 
 	return {
@@ -72,16 +96,11 @@ export function loraGroup(device: CpuDevice): Pick<Backend, 'loraForward' | 'lor
 				),
 			);
 		},
-		loraBackward({ dx, dA, dB }, { x, h, a, b }, dy, { scale, precision, dropout = noDropout }) {
-			const [tokens, inputs] = x.shape as [number, number];
-			const [outputs, rank] = b.shape as [number, number];
+		loraBackward(gradients, saved, dy, { scale, precision, dropout = noDropout }) {
 			const { seed, stream, probability } = dropout;
-			outOfMemoryGuard(needed(x, b), () =>
+			outOfMemoryGuard(needed(saved.x, saved.b), () =>
 				kernels.loraBackward(
-					...([device.engine, tokens, outputs, inputs, rank] as const),
-					...([dx === undefined ? 0 : floats(dx.view), dx?.accumulate === true] as const),
-					...([floats(dA.view), dA.accumulate, floats(dB.view), dB.accumulate] as const),
-					...([floats(x), floats(h), floats(a), floats(b), floats(dy)] as const),
+					...adapterGradients(device, gradients, saved, dy),
 					...([scale, precision === 'bf16', seed, stream, probability] as const),
 				),
 			);

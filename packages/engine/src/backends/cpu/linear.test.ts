@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { composedLinear } from '../composed-linear.ts';
+import type { Backend, Dropout } from '../contract.ts';
+import { relativeDistance } from '../testing/tensors.ts';
+import { createCpuBackend } from './cpu.ts';
+import { randomValues, tensor, testableSets } from './testing.ts';
+
+/** What the agreement tests have no room for: [tokens, inputs] and each layer's outputs, rank and dropout. */
+const cases = [
+	[
+		'a rank beyond what is added in the same sums',
+		[9, 40],
+		[
+			[20, 700, 0],
+			[30, 8, 0],
+		],
+	],
+	[
+		'dropout in one layer alone',
+		[9, 40],
+		[
+			[20, 4, 0],
+			[30, 8, 0.3],
+		],
+	],
+	['an input that is packed in several parts', [150, 64_000], [[3, 2, 0]]],
+] as const satisfies readonly (readonly [
+	string,
+	readonly [number, number],
+	readonly (readonly [number, number, number])[],
+])[];
+
+describe.each(testableSets)('layers with adapters on %s', (isa) => {
+	let backend: Backend;
+	beforeAll(() => {
+		backend = createCpuBackend({ isa, threads: 2 });
+	});
+	afterAll(() => backend.close());
+
+	// the largest case takes seconds, and how rows are dealt out is not a matter of the instruction set
+	it.each(isa === testableSets[0] ? cases : cases.slice(0, 2))(
+		'agree with their products one by one: %s',
+		(_, [tokens, inputs], shapes) => {
+			const run = ({ linearForward, linearBackward }: ReturnType<typeof composedLinear>) => {
+				let seed = 1;
+				const random = (...shape: number[]) =>
+					tensor(
+						backend,
+						shape,
+						randomValues(
+							shape.reduce((a, b) => a * b, 1),
+							seed++,
+						),
+					);
+				const x = random(tokens, inputs);
+				const layers = shapes.map(([outputs, rank, probability], stream) => ({
+					y: random(tokens, outputs),
+					weight: random(outputs, inputs),
+					lora: {
+						...{ h: random(tokens, rank), a: random(rank, inputs), b: random(outputs, rank), scale: 0.5 },
+						dropout: (probability === 0 ? undefined : { seed: 3, stream, probability }) as
+							| Dropout
+							| undefined,
+					},
+				}));
+				linearForward(x, layers, 'fp32');
+				const results = layers.flatMap(({ y, weight, lora }) => {
+					const [dx, dA, dB] = [random(tokens, inputs), random(...lora.a.shape), random(...lora.b.shape)];
+					const added = (view: typeof x) => ({ view, accumulate: true });
+					const gradients = { dx: added(dx), dA: added(dA), dB: added(dB) };
+					linearBackward(gradients, { x, weight, ...lora }, y, { ...lora, precision: 'fp32' });
+					return [y, lora.h, dx, dA, dB];
+				});
+				const values = results.map((view) => backend.download(view));
+				const made = new Set([x, ...layers.flatMap((l) => [l.weight, l.lora.a, l.lora.b]), ...results]);
+				for (const { buffer } of made) backend.free(buffer);
+				return values;
+			};
+			const [together, apart] = [run(backend), run(composedLinear(backend))];
+			for (const [i, values] of together.entries()) {
+				expect(relativeDistance(values, apart[i]!), `output ${i}`).toBeLessThan(1e-5);
+			}
+		},
+	);
+});
