@@ -1,6 +1,7 @@
-import type { Segments } from '../backends/contract.ts';
+import type { Segments, View } from '../backends/contract.ts';
 import { add } from '../ops/add.ts';
 import { attention } from '../ops/attention.ts';
+import { gatherRows } from '../ops/gather-rows.ts';
 import { linear, linears } from '../ops/linear.ts';
 import { rmsNorm } from '../ops/rms-norm.ts';
 import { type Angles, rope } from '../ops/rope.ts';
@@ -28,7 +29,12 @@ export interface DecoderShape {
 	readonly rmsNormEpsilon: number;
 }
 
-/** x [T, H] → [T, H]. Doesn't release x. */
+/**
+ * x [T, H] → [T, H]. Doesn't release x.
+ *
+ * @param rows i32 [R]: the only rows that are wanted of the result, then [R, H]; what follows the attention is computed for
+ *   them alone
+ */
 export function decoderBlock(
 	context: Context,
 	block: DecoderBlock,
@@ -36,17 +42,24 @@ export function decoderBlock(
 	x: Tensor,
 	angles: Angles,
 	segments: Segments,
+	rows?: View,
 ): Tensor {
-	const attended = attentionPart(context, block, shape, x, angles, segments); // [T, H]
-	const middle = add(context, x, attended); // [T, H]
-	release(context, attended);
-	const fed = feedForwardPart(context, block, shape, middle); // [T, H]
-	const out = add(context, middle, fed); // [T, H]
-	release(context, middle, fed);
+	const mixed = mixTokens(context, block, shape, x, angles, segments); // [T, heads × D]
+	if (rows === undefined) {
+		const out = finishTokens(context, block, shape, x, mixed); // [T, H]
+		release(context, mixed);
+		return out;
+	}
+	const wanted = gatherRows(context, x, rows); // [R, H]
+	const wantedMixed = gatherRows(context, mixed, rows); // [R, heads × D]
+	release(context, mixed);
+	const out = finishTokens(context, block, shape, wanted, wantedMixed); // [R, H]
+	release(context, wanted, wantedMixed);
 	return out;
 }
 
-function attentionPart(
+/** What each token sees of the others, before the output matrix. */
+function mixTokens(
 	context: Context,
 	block: DecoderBlock,
 	shape: DecoderShape,
@@ -73,8 +86,23 @@ function attentionPart(
 		scale: 1 / Math.sqrt(headDim),
 	}); // [T, heads × D]
 	release(context, query, key, value);
-	const out = linear(context, mixed, block.output); // [T, H]
-	release(context, mixed);
+	return mixed;
+}
+
+/** The rest of the block, token by token. */
+function finishTokens(
+	context: Context,
+	block: DecoderBlock,
+	shape: DecoderShape,
+	x: Tensor,
+	mixed: Tensor,
+): Tensor {
+	const attended = linear(context, mixed, block.output); // [T, H]
+	const middle = add(context, x, attended); // [T, H]
+	release(context, attended);
+	const fed = feedForwardPart(context, block, shape, middle); // [T, H]
+	const out = add(context, middle, fed); // [T, H]
+	release(context, middle, fed);
 	return out;
 }
 

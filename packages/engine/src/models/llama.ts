@@ -32,6 +32,8 @@ export interface PackTensors {
 export interface ForwardOptions {
 	/** Keep one block's intermediates at a time and compute blocks again in the backward pass. */
 	readonly checkpointing?: boolean;
+	/** i32 [R]: the only rows that are wanted of the result; the last block and norm then leave out what the others need. */
+	readonly rows?: View | undefined;
 	/** Called with what enters the first block (0) and what leaves block k (k = 1 … L). */
 	readonly observe?: (layer: number, hidden: Tensor) => void;
 }
@@ -84,7 +86,7 @@ export function createLlama(
 	};
 }
 
-/** Hidden states [T, H] after the final norm. */
+/** Hidden states [T, H] after the final norm, or [R, H] of the wanted rows. */
 export function llamaHidden(
 	context: Context,
 	model: LlamaModel,
@@ -95,14 +97,16 @@ export function llamaHidden(
 	let x = gatherRows(context, model.embedding, pack.ids); // [T, H]
 	options.observe?.(0, x);
 	for (const [index, block] of model.blocks.entries()) {
+		const rows = index === model.blocks.length - 1 ? options.rows : undefined;
 		const run = (inner: Context, input: Tensor) =>
-			decoderBlock(inner, block, model.config, input, angles, pack.segments);
-		const next = runBlock(context, x, [angles.cos, angles.sin], run, options.checkpointing === true); // [T, H]
+			decoderBlock(inner, block, model.config, input, angles, pack.segments, rows);
+		const uses = rows === undefined ? [angles.cos, angles.sin] : [angles.cos, angles.sin, rows];
+		const next = runBlock(context, x, uses, run, options.checkpointing === true); // [T, H], at last [T or R, H]
 		release(context, x);
 		x = next;
 		options.observe?.(index + 1, x);
 	}
-	const hidden = rmsNorm(context, x, model.finalNorm, model.config.rmsNormEpsilon); // [T, H]
+	const hidden = rmsNorm(context, x, model.finalNorm, model.config.rmsNormEpsilon); // [T or R, H]
 	release(context, x, angles.cos, angles.sin);
 	return hidden;
 }

@@ -2,16 +2,13 @@ import {
 	activation,
 	type Backend,
 	type Context,
-	gatherRows,
 	hashStream,
 	linear,
 	normalArray,
 	type ParameterSpec,
 	type Parameters,
-	poolRows,
 	release,
 	type Tensor,
-	upload,
 } from '@vulntune/engine';
 import type { Pack } from '../packing/pack.ts';
 
@@ -53,45 +50,40 @@ export function initializeHead(backend: Backend, parameters: Parameters, seed: n
 	if (parameters.has(DENSE_BIAS)) backend.fill(parameters.get(DENSE_BIAS), 0);
 }
 
-/** Class logits [F, 2] of every function of a pack from its hidden states [T, H]. */
+/** Class logits [F, 2] from the states [F, H] of functions. Doesn't release these. */
 export function classLogits(
 	context: Context,
 	parameters: Parameters,
 	options: HeadOptions,
-	hidden: Tensor,
-	pack: Pack,
+	states: Tensor,
 ): Tensor {
 	// the head is tiny and decides alone: it computes in float32 whatever the model does
 	const exact: Context = { ...context, precision: 'fp32' };
-	const pooled = poolFunctions(exact, options.pool, hidden, pack); // [F, H]
 	const score = { weight: parameters.get(SCORE) };
-	if (options.hidden === null) {
-		const logits = linear(exact, pooled, score); // [F, 2]
-		release(exact, pooled);
-		return logits;
-	}
+	if (options.hidden === null) return linear(exact, states, score); // [F, 2]
 	const dense = { weight: parameters.get(DENSE_WEIGHT), bias: parameters.get(DENSE_BIAS) };
-	const projected = linear(exact, pooled, dense); // [F, hidden]
+	const projected = linear(exact, states, dense); // [F, hidden]
 	const bounded = activation(exact, 'tanh', projected); // [F, hidden]
 	const logits = linear(exact, bounded, score); // [F, 2]
-	release(exact, pooled, projected, bounded);
+	release(exact, projected, bounded);
 	return logits;
 }
 
-/** One state [F, H] per function of the pack; the separator that closes a function has no part in it. */
-export function poolFunctions(context: Context, pool: Pool, hidden: Tensor, pack: Pack): Tensor {
-	if (pool === 'last') return gatherRows(context, hidden, upload(context, pack.poolPositions));
+/** The row [F] of each function that `pool` takes; the separator that closes a function is never it. */
+export function pooledRows(pool: 'last' | 'first', pack: Pack): Int32Array {
+	if (pool === 'last') return pack.poolPositions;
+	// the prefix of a function that shares none begins and ends where the function begins
+	return Int32Array.from(pack.poolPositions, (_, f) => pack.prefixRanges[2 * f]!);
+}
+
+/** The rows of each function in two ranges [from, to), its prefix and its own: [F, 4] and that shape. */
+export function poolRanges(pack: Pack): [Int32Array, [number, number]] {
 	const functions = pack.poolPositions.length;
-	const prefixOf = (f: number) => [pack.prefixRanges[2 * f]!, pack.prefixRanges[2 * f + 1]!] as const;
-	if (pool === 'first') {
-		// the prefix of a function that shares none begins and ends where the function begins
-		const firsts = Int32Array.from({ length: functions }, (_, f) => prefixOf(f)[0]); // [F]
-		return gatherRows(context, hidden, upload(context, firsts));
-	}
 	const ranges = new Int32Array(4 * functions); // [F, 4]
 	for (let f = 0; f < functions; f++) {
 		const start = pack.segmentStarts[f]!;
-		ranges.set([...prefixOf(f), start, Math.max(start, pack.poolPositions[f]! + 1)], 4 * f);
+		const own = [start, Math.max(start, pack.poolPositions[f]! + 1)];
+		ranges.set([pack.prefixRanges[2 * f]!, pack.prefixRanges[2 * f + 1]!, ...own], 4 * f);
 	}
-	return poolRows(context, pool, hidden, upload(context, ranges, [functions, 4]));
+	return [ranges, [functions, 4]];
 }

@@ -1,20 +1,48 @@
-import { type Context, llamaHidden, type Segments, type Tensor, upload } from '@vulntune/engine';
+import {
+	type Context,
+	llamaHidden,
+	poolRows,
+	release,
+	type Segments,
+	type Tensor,
+	upload,
+} from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
+import { type Pool, pooledRows, poolRanges } from '../methods/head.ts';
 import type { Pack } from '../packing/pack.ts';
 
-/** Hidden states [T, H] of a pack after the final norm. */
+/** Hidden states [T, H] of a pack after the final norm, or [R, H] of `rows` [R] alone, which costs less. */
 export function hiddenStates(
 	context: Context,
 	{ model }: Pick<Detector, 'model'>,
 	pack: Pack,
 	checkpointing: boolean,
+	rows?: Int32Array,
 ): Tensor {
 	const tensors = {
 		ids: upload(context, pack.inputIds),
 		positions: upload(context, pack.positionIds),
 		segments: segmentsOf(context, pack),
 	};
-	return llamaHidden(context, model, tensors, { checkpointing });
+	const wanted = rows === undefined ? undefined : upload(context, rows);
+	return llamaHidden(context, model, tensors, { checkpointing, rows: wanted });
+}
+
+/** One state [F, H] per function of a pack. Where it is that of one token, the last block computes no other. */
+export function functionStates(
+	context: Context,
+	detector: Pick<Detector, 'model'>,
+	pool: Pool,
+	pack: Pack,
+	checkpointing: boolean,
+): Tensor {
+	if (pool === 'last' || pool === 'first') {
+		return hiddenStates(context, detector, pack, checkpointing, pooledRows(pool, pack));
+	}
+	const hidden = hiddenStates(context, detector, pack, checkpointing); // [T, H]
+	const pooled = poolRows(context, pool, hidden, upload(context, ...poolRanges(pack)));
+	release(context, hidden);
+	return pooled;
 }
 
 function segmentsOf(

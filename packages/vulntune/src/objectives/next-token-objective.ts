@@ -14,8 +14,7 @@ import {
 	type View,
 } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
-import { poolFunctions } from '../methods/head.ts';
-import { hiddenStates } from './hidden-states.ts';
+import { functionStates } from './hidden-states.ts';
 import type { Objective } from './objective.ts';
 
 /** The tokens of the answers: what the model should say after a function. */
@@ -30,15 +29,14 @@ export interface Answers {
  */
 export function nextTokenObjective(answers: Answers): Objective {
 	return (context, detector, pack, targets, options) => {
-		const hidden = hiddenStates(context, detector, pack, options.checkpointing); // [T, H]
-		const last = poolFunctions(context, 'last', hidden, pack); // [F, H]
+		const last = functionStates(context, detector, 'last', pack, options.checkpointing); // [F, H]
 		const tokens = targets.labels.map((label) => (label === 1 ? answers.yes : answers.no)); // [F]
 		const { languageHead } = detector.model;
 		const negLogP = linearCrossEntropy(context, last, languageHead, upload(context, tokens)); // [F]
 		const weights = upload(context, targets.weights);
 		const losses = focalOfNegLogP(context, negLogP, weights, options.focal); // [F]
 		const probabilities = answerProbabilities(context, detector, last, answers); // [F, 2]
-		release(context, hidden, last, negLogP);
+		release(context, last, negLogP);
 		return { losses, probabilities };
 	};
 }
