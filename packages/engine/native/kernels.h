@@ -168,6 +168,14 @@
 	KERNEL(void, int8MatmulNN,                                                                               \
 		(Pool & pool, int64_t M, int64_t N, int64_t K, const float* dy, Storage storage, const void* data,   \
 			const float* scales, const float* codebook, float* dx, float scale, bool accumulate))            \
+	KERNEL(void, int8LinearForward,                                                                          \
+		(Pool & pool, int64_t M, int64_t K, const float* x, int64_t count, const double* descriptions))      \
+	KERNEL(void, int8LinearBackward,                                                                         \
+		(Pool & pool, int64_t M, int64_t N, int64_t K, int64_t rank, float* dx, bool accumulateDx,           \
+			float* dA, bool accumulateDA, float* dB, bool accumulateDB, const float* x, const float* h,      \
+			const float* a, const float* b, const float* dy, Storage storage, const void* data,              \
+			const float* scales, const float* codebook, float scale, double seed, double stream,             \
+			double probability))                                                                             \
 	KERNEL(double, int8Peak, (Pool & pool, int64_t tasks, int64_t steps))
 
 #define VULNTUNE_PEAK_KERNELS(KERNEL) KERNEL(double, peak, (Pool & pool, bool bf16, int64_t tasks, int64_t steps))

@@ -3,7 +3,7 @@
 #define ISA avx512vnni
 #define SIMD_AVX512
 #define SIMD_VNNI
-#include "../kernels/int8Matmul.h"
+#include "../kernels/int8Linear.h"
 #include "../kernels/int8Peak.h"
 
 namespace vulntune::ISA {

@@ -11,7 +11,7 @@
 #include "../kernels/dropout.h"
 #include "../kernels/elementwise.h"
 #include "../kernels/focalLoss.h"
-#include "../kernels/int8Matmul.h"
+#include "../kernels/int8Linear.h"
 #include "../kernels/int8Peak.h"
 #include "../kernels/layerNorm.h"
 #include "../kernels/linear.h"

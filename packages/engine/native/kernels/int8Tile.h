@@ -10,6 +10,10 @@ struct Int8Tile {
 	const int32_t* a;  // [blocks, leftWords, rows]
 	const int32_t* b;  // [blocks, blockWords]
 	int64_t blocks;
+	// A product of floats that is added to the sums, laid out as in microkernel.h; none if its depth is 0.
+	const float* tailA = nullptr;
+	const float* tailB = nullptr;
+	int64_t tailDepth = 0;
 	float* c;          // [rows, tileColumns] inside a matrix
 	int64_t cStride;
 	int columns;       // of the tile that exist, 1 … tileColumns
@@ -66,12 +70,30 @@ __attribute__((noinline)) void multiplyInt8Tile(const Int8Tile& tile) {
 		a += rows;
 		b += blockWords - startsOffset;
 	}
+	vf results[rows][tileVectors];
+	UNROLL for (int r = 0; r < rows; r++) {
+		UNROLL for (int v = 0; v < tileVectors; v++) results[r][v] = load(sums[r] + v * W);
+	}
+	const float* tailA = tile.tailA;
+	const float* tailB = tile.tailB;
+	for (int64_t step = 0; step < tile.tailDepth; step++) {
+		vf row[tileVectors];
+		UNROLL for (int v = 0; v < tileVectors; v++) row[v] = load(tailB + v * W);
+		UNROLL for (int r = 0; r < rows; r++) {
+			const vf element = splat(tailA[r]);
+			UNROLL for (int v = 0; v < tileVectors; v++) {
+				results[r][v] = multiplyAdd<bf16Arithmetic>(element, row[v], results[r][v]);
+			}
+		}
+		tailA += rows;
+		tailB += tileColumns;
+	}
 	const vf scale = splat(tile.scale);
 	UNROLL for (int r = 0; r < rows; r++) {
 		UNROLL for (int v = 0; v < tileVectors; v++) {
 			float* c = tile.c + r * tile.cStride + v * W;
 			const int columns = minimum(tile.columns - v * W, W);
-			vf result = load(sums[r] + v * W) * scale;
+			vf result = results[r][v] * scale;
 			if (columns == W) {
 				if (tile.accumulate) result = result + load(c);
 				store(c, result);

@@ -1,33 +1,11 @@
 // Frozen linear layers together with their adapters: the input is packed once for all that share it, and what an
 // adapter adds is summed up in the registers that hold the base's product, so that neither is read twice.
 #pragma once
+#include "layerDescription.h"
 #include "lora.h"
 #include "matmul.h"
 
 namespace vulntune::ISA {
-
-// A layer as JavaScript describes it, all numbers.
-struct LayerDescription {
-	double outputs;
-	double storage;
-	double data;
-	double scales;
-	double codebook;
-	double y;
-	double rank;  // 0: no adapter
-	double h;
-	double a;
-	double b;
-	double scale;
-	double seed;
-	double stream;
-	double probability;
-};
-
-template <typename Pointer>
-inline Pointer addressOf(double number) {
-	return reinterpret_cast<Pointer>(static_cast<uintptr_t>(number));
-}
 
 // y = x · Wᵀ + scale × dropout(x) · Aᵀ · Bᵀ for each of `count` layers, at most mostParts.
 static void linearForward(
@@ -39,12 +17,9 @@ static void linearForward(
 	for (int i = 0; i < count; i++) {
 		const LayerDescription& layer = layers[i];
 		const auto rank = static_cast<int64_t>(layer.rank);
-		const Matrix weight = {
-			static_cast<Storage>(layer.storage), addressOf<const void*>(layer.data), addressOf<const float*>(layer.scales),
-			addressOf<const float*>(layer.codebook), K, 0};
 		const bool fused = rank <= mostRank;
 		parts[i] = {
-			{weight}, static_cast<int64_t>(layer.outputs), addressOf<float*>(layer.y), fused ? rank : 0,
+			{weightOf(layer, K)}, static_cast<int64_t>(layer.outputs), addressOf<float*>(layer.y), fused ? rank : 0,
 			{denseMatrix(addressOf<const float*>(layer.b), rank)}, addressOf<float*>(layer.h),
 			static_cast<float>(layer.scale)};
 		ranks += parts[i].rank;

@@ -53,14 +53,13 @@ export function createKernelBackend(
 	const device = createDevice(addon, isa, threads);
 	const memory = memoryGroup(device);
 	const products = matmulGroup(device);
-	const adapters = loraGroup(device);
 	const groups = {
 		...memory,
 		...elementwiseGroup(device),
 		...products,
 		...quantizeGroup(device),
-		...adapters,
-		...linearGroup(device, { ...products, ...adapters }),
+		...loraGroup(device),
+		...linearGroup(device),
 		...normGroup(device),
 		...attentionGroup(device),
 		...activationGroup(device),

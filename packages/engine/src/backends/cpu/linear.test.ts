@@ -38,48 +38,47 @@ describe.each(testableSets)('layers with adapters on %s', (isa) => {
 	afterAll(() => backend.close());
 
 	// the largest case takes seconds, and how rows are dealt out is not a matter of the instruction set
-	it.each(isa === testableSets[0] ? cases : cases.slice(0, 2))(
-		'agree with their products one by one: %s',
-		(_, [tokens, inputs], shapes) => {
-			const run = ({ linearForward, linearBackward }: ReturnType<typeof composedLinear>) => {
-				let seed = 1;
-				const random = (...shape: number[]) =>
-					tensor(
-						backend,
-						shape,
-						randomValues(
-							shape.reduce((a, b) => a * b, 1),
-							seed++,
-						),
-					);
-				const x = random(tokens, inputs);
-				const layers = shapes.map(([outputs, rank, probability], stream) => ({
-					y: random(tokens, outputs),
-					weight: random(outputs, inputs),
-					lora: {
-						...{ h: random(tokens, rank), a: random(rank, inputs), b: random(outputs, rank), scale: 0.5 },
-						dropout: (probability === 0 ? undefined : { seed: 3, stream, probability }) as
-							| Dropout
-							| undefined,
-					},
-				}));
-				linearForward(x, layers, 'fp32');
-				const results = layers.flatMap(({ y, weight, lora }) => {
-					const [dx, dA, dB] = [random(tokens, inputs), random(...lora.a.shape), random(...lora.b.shape)];
-					const added = (view: typeof x) => ({ view, accumulate: true });
-					const gradients = { dx: added(dx), dA: added(dA), dB: added(dB) };
-					linearBackward(gradients, { x, weight, ...lora }, y, { ...lora, precision: 'fp32' });
-					return [y, lora.h, dx, dA, dB];
-				});
-				const values = results.map((view) => backend.download(view));
-				const made = new Set([x, ...layers.flatMap((l) => [l.weight, l.lora.a, l.lora.b]), ...results]);
-				for (const { buffer } of made) backend.free(buffer);
-				return values;
-			};
-			const [together, apart] = [run(backend), run(composedLinear(backend))];
-			for (const [i, values] of together.entries()) {
-				expect(relativeDistance(values, apart[i]!), `output ${i}`).toBeLessThan(1e-5);
-			}
-		},
-	);
+	const inFloats = isa === testableSets[0] ? cases : cases.slice(0, 2);
+	it.each([
+		...inFloats.map((one) => ['fp32', ...one] as const),
+		...cases.slice(0, 2).map((one) => ['int8', ...one] as const),
+	])('agree with their products one by one in %s: %s', (precision, _, [tokens, inputs], shapes) => {
+		const run = ({ linearForward, linearBackward }: ReturnType<typeof composedLinear>) => {
+			let seed = 1;
+			const random = (...shape: number[]) =>
+				tensor(
+					backend,
+					shape,
+					randomValues(
+						shape.reduce((a, b) => a * b, 1),
+						seed++,
+					),
+				);
+			const x = random(tokens, inputs);
+			const layers = shapes.map(([outputs, rank, probability], stream) => ({
+				y: random(tokens, outputs),
+				weight: random(outputs, inputs),
+				lora: {
+					...{ h: random(tokens, rank), a: random(rank, inputs), b: random(outputs, rank), scale: 0.5 },
+					dropout: (probability === 0 ? undefined : { seed: 3, stream, probability }) as Dropout | undefined,
+				},
+			}));
+			linearForward(x, layers, precision);
+			const results = layers.flatMap(({ y, weight, lora }) => {
+				const [dx, dA, dB] = [random(tokens, inputs), random(...lora.a.shape), random(...lora.b.shape)];
+				const added = (view: typeof x) => ({ view, accumulate: true });
+				const gradients = { dx: added(dx), dA: added(dA), dB: added(dB) };
+				linearBackward(gradients, { x, weight, ...lora }, y, { ...lora, precision });
+				return [y, lora.h, dx, dA, dB];
+			});
+			const values = results.map((view) => backend.download(view));
+			const made = new Set([x, ...layers.flatMap((l) => [l.weight, l.lora.a, l.lora.b]), ...results]);
+			for (const { buffer } of made) backend.free(buffer);
+			return values;
+		};
+		const [together, apart] = [run(backend), run(composedLinear(backend))];
+		for (const [i, values] of together.entries()) {
+			expect(relativeDistance(values, apart[i]!), `output ${i}`).toBeLessThan(1e-5);
+		}
+	});
 });

@@ -1,4 +1,4 @@
-import { composedLinear, type LinearGroup, type LinearParts } from '../composed-linear.ts';
+import type { LinearGroup } from '../composed-linear.ts';
 import type { LinearOutput, View } from '../contract.ts';
 import { describe } from '../view.ts';
 import { type CpuDevice, expectType, outOfMemoryGuard } from './device.ts';
@@ -7,39 +7,30 @@ import { nativeWeight } from './matmul.ts';
 import { kernelsOf } from './native.ts';
 
 interface LinearKernels {
-	linearForward(
-		engine: number,
-		tokens: number,
-		inputs: number,
-		x: number,
-		count: number,
-		descriptions: number,
-		bf16: boolean,
-	): void;
-	linearBackward(
-		...values: [
-			...AdapterGradients,
-			storage: number,
-			data: number,
-			scales: number,
-			codebook: number,
-			scale: number,
-			bf16: boolean,
-			seed: number,
-			stream: number,
-			probability: number,
-		]
-	): void;
+	linearForward(...values: [...Group, bf16: boolean]): void;
+	linearBackward(...values: [...Gradients, bf16: boolean, ...Mask]): void;
+	int8LinearForward(...values: Group): void;
+	int8LinearBackward(...values: [...Gradients, ...Mask]): void;
 }
 
-/** `mostParts` in gemm.h. */
+type Group = [engine: number, tokens: number, inputs: number, x: number, count: number, descriptions: number];
+type Gradients = [
+	...AdapterGradients,
+	storage: number,
+	data: number,
+	scales: number,
+	codebook: number,
+	scale: number,
+];
+type Mask = [seed: number, stream: number, probability: number];
+
+/** `mostParts` in gemm.h and `mostInt8Parts` in int8Products.h. */
 const mostLayers = 4;
-/** Numbers of a `LayerDescription` in linear.h. */
+/** Numbers of a `LayerDescription` in layerDescription.h. */
 const descriptionLength = 14;
 
-/** Linear layers with their adapters; under int8, base and adapter are products of different kinds, made of `parts`. */
-export function linearGroup(device: CpuDevice, parts: LinearParts): LinearGroup {
-	const inParts = composedLinear(parts);
+/** Linear layers with their adapters: the input of a group is read and packed once. */
+export function linearGroup(device: CpuDevice): LinearGroup {
 	const kernels = kernelsOf<LinearKernels>(device.addon);
 	const descriptions = new Float64Array(mostLayers * descriptionLength);
 	const descriptionBytes = new Uint8Array(descriptions.buffer);
@@ -65,36 +56,38 @@ export function linearGroup(device: CpuDevice, parts: LinearParts): LinearGroup 
 
 	return {
 		linearForward(x, layers, precision) {
-			if (precision === 'int8') return inParts.linearForward(x, layers, precision);
 			const [tokens, inputs] = x.shape as [number, number];
 			for (let first = 0; first < layers.length; first += mostLayers) {
 				const together = layers.slice(first, first + mostLayers);
 				descriptions.set(together.flatMap(describeLayer));
 				device.addon.upload(device.engine, descriptionsAt, descriptionBytes);
+				const group: Group = [
+					...([device.engine, tokens, inputs, floats(x)] as const),
+					...([together.length, descriptionsAt] as const),
+				];
 				outOfMemoryGuard(
 					() => `linear layers of ${describe(x)}`,
-					() =>
-						kernels.linearForward(
-							...([device.engine, tokens, inputs, floats(x)] as const),
-							...([together.length, descriptionsAt, precision === 'bf16'] as const),
-						),
+					() => {
+						if (precision === 'int8') kernels.int8LinearForward(...group);
+						else kernels.linearForward(...group, precision === 'bf16');
+					},
 				);
 			}
 		},
-		linearBackward(gradients, saved, dy, options) {
+		linearBackward(gradients, saved, dy, { scale, precision, dropout = noDropout }) {
 			const { weight } = saved;
-			const { scale, precision, dropout = noDropout } = options;
-			if (precision === 'int8') return inParts.linearBackward(gradients, saved, dy, options);
 			const { storage, data, scales, codebook } = nativeWeight(device, weight);
-			const { seed, stream, probability } = dropout;
+			const operands: Gradients = [
+				...adapterGradients(device, gradients, saved, dy),
+				...([storage, data, scales, codebook, scale] as const),
+			];
+			const mask: Mask = [dropout.seed, dropout.stream, dropout.probability];
 			outOfMemoryGuard(
 				() => `the gradients of a linear layer ${describe(weight)} for ${describe(dy)}`,
-				() =>
-					kernels.linearBackward(
-						...adapterGradients(device, gradients, saved, dy),
-						...([storage, data, scales, codebook] as const),
-						...([scale, precision === 'bf16', seed, stream, probability] as const),
-					),
+				() => {
+					if (precision === 'int8') kernels.int8LinearBackward(...operands, ...mask);
+					else kernels.linearBackward(...operands, precision === 'bf16', ...mask);
+				},
 			);
 		},
 	};
