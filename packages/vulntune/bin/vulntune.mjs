@@ -6,7 +6,7 @@ if (major >= oldest) {
 	// keeps compiled sources between runs: starting costs a third of the time
 	const { enableCompileCache } = await import('node:module');
 	enableCompileCache();
-	await import('../src/cli/main.ts');
+	await import('../src/cli/start.ts');
 } else {
 	await startPinned();
 }

@@ -5,8 +5,9 @@ import { VulntuneError } from '@vulntune/engine/errors.ts';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { type ConfigContext, configToYaml, loadConfig } from './load.ts';
+import { type ConfigContext, loadConfig } from './load.ts';
 import { configOptions, configSections } from './options.ts';
+import { configToYaml } from './yaml-text.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'vulntune-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));

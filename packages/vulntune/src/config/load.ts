@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { inputError, type VulntuneError } from '@vulntune/engine/errors.ts';
-import { stringify } from 'yaml';
 import type { ConfigDefinition } from './definition.ts';
 import { type ConfigDocument, readConfigDocument } from './document.ts';
 import { applyOverrides, type ConfigOverrides } from './overrides.ts';
@@ -66,11 +65,6 @@ export function checkConfig<Parsed>(
 	const { config, faults } = validateConfig(overridden, definition);
 	if (faults !== undefined) throw configError(faults, context);
 	return config;
-}
-
-/** The config as YAML, every option with its value: what a run folder keeps and what can be trained again. */
-export function configToYaml(config: object): string {
-	return stringify(config, { lineWidth: 0 });
 }
 
 function readText(location: string, file: string): string {

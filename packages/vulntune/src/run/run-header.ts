@@ -1,5 +1,5 @@
 import { writeFileAtomically } from '@vulntune/engine';
-import { configToYaml } from '../config/load.ts';
+import { configToYaml } from '../config/yaml-text.ts';
 import { describeEnvironment } from './environment.ts';
 import type { RunFolder } from './run-folder.ts';
 

@@ -1,7 +1,6 @@
-import { getCompileCacheDir } from 'node:module';
-import { parentPort, Worker, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
-import type { RunWorkerData } from './run-worker.ts';
+import { takeThread } from './prepared-thread.ts';
 
 /** How a run tells what it does, and hears that it should end. Events are plain data: they cross threads. */
 export interface Signals<Event> {
@@ -10,7 +9,8 @@ export interface Signals<Event> {
 	readonly interrupted: () => boolean;
 }
 
-interface ThreadData<Input> extends RunWorkerData {
+/** The message that a thread waits for when its modules are loaded. */
+interface ThreadInput<Input> {
 	readonly input: Input;
 	/** Int32 [1], shared: not 0 once the run should save and stop. A run never yields to messages. */
 	readonly interruption: SharedArrayBuffer;
@@ -45,9 +45,8 @@ export function startRun<Input, Event, Outcome>(
 	const interrupt = () => Atomics.store(flag, 0, 1);
 	if (interruption?.aborted === true) interrupt();
 	interruption?.addEventListener('abort', interrupt);
-	const keepsCompiled = getCompileCacheDir() !== undefined;
-	const data: ThreadData<Input> = { script: script.href, keepsCompiled, input, interruption: shared };
-	const worker = new Worker(new URL('./run-worker.ts', import.meta.url), { workerData: data });
+	const worker = takeThread(script);
+	worker.postMessage({ input, interruption: shared } satisfies ThreadInput<Input>);
 	return new Promise<Outcome>((resolve, reject) => {
 		worker.on('message', (message: ThreadMessage<Event, Outcome>) => {
 			if (message.type === 'outcome') resolve(message.outcome);
@@ -63,7 +62,9 @@ export function startRun<Input, Event, Outcome>(
 export async function serveRun<Input, Event, Outcome>(
 	run: (input: Input, signals: Signals<Event>) => Promise<Outcome>,
 ): Promise<void> {
-	const { input, interruption } = workerData as ThreadData<Input>;
+	const { input, interruption } = await new Promise<ThreadInput<Input>>((resolve) => {
+		parentPort?.once('message', resolve);
+	});
 	const flag = new Int32Array(interruption);
 	const send = (message: ThreadMessage<Event, Outcome>) => parentPort?.postMessage(message);
 	try {

@@ -6,7 +6,7 @@ import { type DetectorDescription, restoreDetector, saveDetector } from '../meth
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
-import { type RunSummary, summarizeRun } from './finish-run.ts';
+import type { RunSummary } from './finish-run.ts';
 import { createOptimizer } from './optimizer.ts';
 import { savePredictions } from './predictions.ts';
 import { openRunProgress, type RunProgress, resumeState } from './run-progress.ts';
@@ -72,7 +72,7 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 		const detector = createDetectorOf(config, backend, data.folder);
 		try {
 			claimRunFolder(folder, mode);
-			const outcome = trainAndFinish(config, folder, data, detector, fingerprint, mode, signals);
+			const outcome = await trainAndFinish(config, folder, data, detector, fingerprint, mode, signals);
 			const lacksReport = outcome.status === 'alreadyFinished' && !existsSync(folder.report);
 			if (outcome.status === 'finished' || lacksReport) await writeReport(folder.root);
 			return outcome;
@@ -94,7 +94,7 @@ async function isFinished(folder: RunFolder, config: Config): Promise<boolean> {
 	return (await import('./earlier-run.ts')).isFinishedRun(folder, config);
 }
 
-function trainAndFinish(
+async function trainAndFinish(
 	config: Config,
 	folder: RunFolder,
 	data: PreparedData,
@@ -102,7 +102,7 @@ function trainAndFinish(
 	fingerprint: string,
 	mode: RunMode,
 	signals: RunSignals,
-): RunOutcome {
+): Promise<RunOutcome> {
 	const { backend } = detector;
 	const settings = settingsOf(config);
 	const optimizer = createOptimizer(backend, detector.parameters, settings.optimizer);
@@ -129,6 +129,7 @@ function trainAndFinish(
 			if (scores === undefined) return { status: 'interrupted', output: folder.root };
 			const training = trainingFunctions(data.splits.train, data.scoring.packing);
 			const results = { rows: data.dataset.splits, test: scores, best: state.best, training };
+			const { summarizeRun } = await import('./finish-run.ts');
 			const summary = summarizeRun(config, folder, results, signals);
 			if (summary === undefined) return { status: 'interrupted', output: folder.root };
 			progress.metrics.append(summary.record);
