@@ -158,16 +158,27 @@ struct Int8DepthAlongRows {
 		int64_t column, int64_t columns, const BlockRange& range, int32_t* panels, int64_t panelStride) const {
 		alignas(64) float values[int8Block][width];
 		for (int64_t block = 0; block < range.count; block++) {
+			const int64_t row = range.fromElement(block);
 			const int64_t length = range.lengthOf(block);
 			for (int64_t c = 0; c < columns; c += width) {
 				const int64_t existing = minimum(width, columns - c);
-				if (existing < width || length < int8Block) memset(values, 0, sizeof values);
-				for (int64_t i = 0; i < length; i++) {
-					decodeRow(matrix, range.fromElement(block) + i, column + c, existing, values[i]);
+				const auto target = [&](int64_t v) {
+					return panels + (c + v) / tileColumns * panelStride + (c + v) % tileColumns + block * blockWords;
+				};
+				if (widensAtOnce && matrix.storage == Storage::bf16 && length == int8Block && existing % W == 0) {
+					const int64_t stride = matrix.columns;
+					const auto* from = static_cast<const uint16_t*>(matrix.data) + matrix.first + row * stride + column + c;
+					for (int64_t v = 0; v < existing; v += W) {
+						// Rows lie too far apart for the processor to see which come next.
+						for (int i = 0; i < int8Block; i++) __builtin_prefetch(from + (int8Block + i) * stride + v);
+						packBlock([&](int i) { return loadBf16(from + i * stride + v); }, target(v));
+					}
+					continue;
 				}
+				if (existing < width || length < int8Block) memset(values, 0, sizeof values);
+				for (int64_t i = 0; i < length; i++) decodeRow(matrix, row + i, column + c, existing, values[i]);
 				for (int64_t v = 0; v < existing; v += W) {
-					int32_t* panel = panels + (c + v) / tileColumns * panelStride + (c + v) % tileColumns;
-					packBlock(values[0] + v, panel + block * blockWords);
+					packBlock([&](int i) { return load(values[i] + v); }, target(v));
 				}
 			}
 		}
@@ -176,26 +187,29 @@ struct Int8DepthAlongRows {
 private:
 	// Columns that are decoded at once: enough to make up for the call, and not more than the first-level cache holds.
 	static constexpr int64_t width = 128;
+	// Where widening bfloat16 takes an instruction or two, twice is less than writing it down.
+	static constexpr bool widensAtOnce = W > 4;
 
-	// W columns of a block whose rows are `width` apart.
-	static void packBlock(const float* values, int32_t* columns) {
+	// W columns of a block; rowOf(i): their elements in row i of it.
+	template <typename RowOf>
+	static void packBlock(const RowOf& rowOf, int32_t* columns) {
 		CodeWords largest = {};
-		for (int i = 0; i < int8Block; i++) largest = larger(largest, magnitude(load(values + i * width)));
+		for (int i = 0; i < int8Block; i++) largest = larger(largest, magnitude(rowOf(i)));
 		const BlockScales scales = scalesOf(vf(largest));
 		RightColumns out(columns);
 		UNROLL for (int step = 0; step < stepsPerBlock; step++) {
-			const float* rows = values + step * codesPerStep * width;
+			const int first = step * codesPerStep;
 #if defined(SIMD_VNNI)
 			const CodeWords bytes = packBytes(
-				load(rows) * scales.inverse, load(rows + width) * scales.inverse,
-				load(rows + 2 * width) * scales.inverse, load(rows + 3 * width) * scales.inverse);
+				rowOf(first) * scales.inverse, rowOf(first + 1) * scales.inverse, rowOf(first + 2) * scales.inverse,
+				rowOf(first + 3) * scales.inverse);
 			// Bytes of four rows a quarter each become four bytes of one column.
 			const vi order =
 				_mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
 			out.put(step, CodeWords(_mm512_shuffle_epi8(vi(bytes), order)));
 #else
-			const CodeWords low = codeOfLanes(load(rows) * scales.inverse);
-			const CodeWords high = codeOfLanes(load(rows + width) * scales.inverse);
+			const CodeWords low = codeOfLanes(rowOf(first) * scales.inverse);
+			const CodeWords high = codeOfLanes(rowOf(first + 1) * scales.inverse);
 			out.put(step, (low & 0xffff) | high << 16);
 #endif
 		}

@@ -25,14 +25,19 @@ template <int rows>
 __attribute__((noinline)) void multiplyInt8Tile(const Int8Tile& tile) {
 	alignas(64) float sums[rows][tileColumns];
 	UNROLL for (int r = 0; r < rows; r++) {
-		UNROLL for (int v = 0; v < tileVectors; v++) {
-			store(sums[r] + v * W, zero());
-			__builtin_prefetch(tile.c + r * tile.cStride + v * W, 1);
-		}
+		UNROLL for (int v = 0; v < tileVectors; v++) store(sums[r] + v * W, zero());
 	}
 	const int32_t* a = tile.a;
 	const int32_t* b = tile.b;
+	// Rows of the result are asked for a few at a time: all at once would make the operands wait behind them.
+	const int64_t rowsPerBlock = divideUp(rows, tile.blocks);
+	int64_t asked = 0;
 	for (int64_t block = 0; block < tile.blocks; block++) {
+		for (const int64_t until = minimum<int64_t>(rows, asked + rowsPerBlock); asked < until; asked++) {
+			UNROLL for (int v = 0; v < tileVectors; v++) {
+				__builtin_prefetch(tile.c + asked * tile.cStride + v * W, 1);
+			}
+		}
 		CodeWords products[rows][tileVectors];
 		UNROLL for (int v = 0; v < tileVectors; v++) {
 #if defined(SIMD_VNNI)
