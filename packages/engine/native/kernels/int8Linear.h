@@ -21,7 +21,7 @@ static void int8LinearForward(
 		parts[i].tail = {
 			rank, addressOf<const float*>(layer.a), K, 1, layer.probability > 0 ? &masks[i] : nullptr,
 			addressOf<float*>(layer.h), 1.0f, {denseMatrix(addressOf<const float*>(layer.b), rank)},
-			static_cast<float>(layer.scale)};
+			static_cast<float>(layer.scale), nullptr, nullptr};
 	}
 	Int8Products(pool, M, K, x, parts, static_cast<int>(count), 1.0f, false).run();
 	for (int i = 0; i < count; i++) {
@@ -48,13 +48,16 @@ static void int8LinearBackward(
 			probability);
 		return;
 	}
-	auto* dh = static_cast<float*>(pool.workspace((M + N) * rank * sizeof(float)));  // [M, rank]
+	const LoraFactors factors = {N, K, rank, a, b};
+	const int64_t slices = sliceCount(M, N);
+	auto* dh = static_cast<float*>(pool.workspace((M + slices * N) * rank * sizeof(float)));  // [M, rank]
+	float* transposedDB = dh + M * rank;                                                       // [slices, rank, N]
 	const Matrix weight = {storage, data, scales, codebook, K, 0};
 	const Int8Part<Int8DepthAlongRows, DepthAlongRows<MatrixRows>> part = {
-		{weight}, K, dx, {rank, b, 1, rank, nullptr, dh, scale, {{denseMatrix(a, K)}}, 1.0f}};
+		{weight}, K, dx, {rank, b, 1, rank, nullptr, dh, scale, {{denseMatrix(a, K)}}, 1.0f, transposedDB, h}};
 	Int8Products(pool, M, N, dy, &part, 1, 1.0f, accumulateDx).run();
-	adapterGradients(
-		pool, M, {N, K, rank, a, b}, dh, dh + M * rank, dA, accumulateDA, dB, accumulateDB, x, h, dy, scale, nullptr);
+	gradientOfA(pool, M, factors, dh, x, dA, accumulateDA, nullptr);
+	gradientOfB(pool, factors, transposedDB, slices, scale, dB, accumulateDB);
 }
 
 }  // namespace vulntune::ISA

@@ -7,14 +7,25 @@
 #include "../pool.h"
 #include "dropout.h"
 #include "int8Tile.h"
-#include "packing.h"
 #include "skinny.h"
-#include "tiling.h"
+#include "thinProduct.h"
 
 namespace vulntune::ISA {
 
 // Rounding to 8 bits costs more than copying.
 constexpr double int8PackInstructions = 40;
+
+// Panels of rows that are packed by one task, and summed up as a slice.
+constexpr int64_t panelsPerSlice = 4;
+
+inline int64_t int8DepthBlocks(int64_t K) { return divideUp(divideUp(K, int8Block), blocksAtOnce); }
+
+inline int64_t slicesOfRows(int64_t rows) { return divideUp(divideUp(rows, tileRows), panelsPerSlice); }
+
+inline int64_t sliceCount(int64_t M, int64_t K) {
+	const int64_t atOnce = rowsAtOnce(int8DepthBlocks(K));
+	return M / atOnce * slicesOfRows(atOnce) + slicesOfRows(M % atOnce);
+}
 
 // The most matrices that one left operand is multiplied with in one go.
 constexpr int mostInt8Parts = 4;
@@ -32,6 +43,9 @@ struct LowRankTail {
 	float narrowScale;
 	Outer outer;  // [rank, columns]
 	float tailScale;
+	// Where not null, the sums of againstᵀ · left over some rows each are left here, since these are in the cache.
+	float* slices;  // [sliceCount(M, K), rank, K]
+	const float* against;  // [M, rank]
 };
 
 // c [M, columns] = scale × left · right (+ c).
@@ -51,7 +65,7 @@ public:
 		Pool& pool, int64_t M, int64_t K, const float* left, const Int8Part<Right, Outer>* parts, int count, float scale,
 		bool accumulate)
 		: pool(pool), M(M), K(K), left(left), parts(parts), count(count), scale(scale), accumulate(accumulate),
-		  blocks(divideUp(K, int8Block)), depthBlocks(divideUp(blocks, blocksAtOnce)),
+		  blocks(divideUp(K, int8Block)), depthBlocks(int8DepthBlocks(K)),
 		  blocksEach(divideUp(blocks, depthBlocks)), innerSteps(divideUp(divideUp(K, perStep), W) * W) {
 		firstPanel[0] = firstInner[0] = 0;
 		for (int i = 0; i < count; i++) {
@@ -64,7 +78,9 @@ public:
 
 	void run() const {
 		const int64_t atOnce = rowsAtOnce(depthBlocks);
-		for (int64_t row = 0; row < M; row += atOnce) runRows(row, minimum(atOnce, M - row));
+		for (int64_t row = 0; row < M; row += atOnce) {
+			runRows(row, minimum(atOnce, M - row), row / atOnce * slicesOfRows(atOnce));
+		}
 	}
 
 private:
@@ -113,18 +129,19 @@ private:
 		int heightOf(int64_t panel) const { return static_cast<int>(rowOf(panel + 1) - rowOf(panel)); }
 	};
 
-	void runRows(int64_t first, int64_t rowCount) const {
+	void runRows(int64_t first, int64_t rowCount, int64_t firstSlice) const {
 		Rows rows = {first, rowCount, divideUp(rowCount, tileRows), 0, nullptr, nullptr, nullptr};
 		const Tiling tiling = chooseTiling(rows.panels, firstPanel[count], pool.threads(), int8PackInstructions);
 		rows.widest = divideUp(firstPanel[count], tiling.columnTiles);
 		const int64_t leftSize = divideUp(depthBlocks * rows.panels * panelSize(), W) * W;
 		const int64_t tailsSize = divideUp(rows.panels * count * tailSize(), W) * W;
-		// a row of K numbers and its steps, or the rows of a narrow product
-		const int64_t rowsSize = maximum(K + tileRows * innerSteps, tileRows * longestRank);
+		// a row, packed rows and those of a narrow product, or what a slice is multiplied with
+		const int64_t rowsSize = maximum(
+			K + tileRows * (innerSteps + longestRank), panelsPerSlice * tileRows * (longestRank + tileColumns));
 		const int64_t stageSize = maximum<int64_t>(W * depthBlock, 2 * rows.widest * tileColumns);
 		pool.reserve(
 			(leftSize + tailsSize + firstInner[count] * innerSteps) * sizeof(float),
-			maximum(2 * rowsSize, rows.widest * (panelStride() + tailStride()) + stageSize) * sizeof(float));
+			maximum(rowsSize, rows.widest * (panelStride() + tailStride()) + stageSize) * sizeof(float));
 		rows.packedLeft = static_cast<int32_t*>(pool.shared());
 		rows.tails = reinterpret_cast<float*>(rows.packedLeft + leftSize);
 		rows.packedInner = rows.tails + tailsSize;
@@ -132,14 +149,20 @@ private:
 		pool.run(firstInner[count], [&](int64_t row, int thread) {
 			packInner(row, rows.packedInner + row * innerSteps, static_cast<float*>(pool.local(thread)));
 		});
-		pool.run(rows.panels, [&](int64_t panel, int thread) {
-			const float* source = left + rows.rowOf(panel) * K;
-			for (int64_t block = 0; block < depthBlocks; block++) {
-				packLeft(
-					source, K, rows.heightOf(panel), rangeOf(block),
-					rows.packedLeft + (block * rows.panels + panel) * panelSize());
+		const int64_t slices = slicesOfRows(rowCount);
+		pool.run(slices, [&](int64_t slice, int thread) {
+			auto* stage = static_cast<float*>(pool.local(thread));
+			const int64_t from = slice * rows.panels / slices;
+			const int64_t to = (slice + 1) * rows.panels / slices;
+			for (int64_t panel = from; panel < to; panel++) {
+				for (int64_t block = 0; block < depthBlocks; block++) {
+					packLeft(
+						left + rows.rowOf(panel) * K, K, rows.heightOf(panel), rangeOf(block),
+						rows.packedLeft + (block * rows.panels + panel) * panelSize());
+				}
+				makeTails(rows, panel, stage);
 			}
-			if (longestRank > 0) makeTails(rows, panel, static_cast<float*>(pool.local(thread)));
+			sumSlice(rows.rowOf(from), rows.rowOf(to), firstSlice + slice, stage);
 		});
 		pool.run(tiling.rowTiles * tiling.columnTiles, [&](int64_t task, int thread) {
 			const int64_t rowTile = task / tiling.columnTiles;
@@ -196,6 +219,22 @@ private:
 			for (int64_t j = 0; j < height * tail.rank; j++) scaled[j] = tail.tailScale * tail.narrow[row * tail.rank + j];
 			RowsOperand{scaled, tail.rank}.template pack<tailArithmetic>(
 				0, height, {0, tail.rank, stepsOfRank(tail.rank)}, tailOf(rows, panel, i));
+		}
+	}
+
+	// Rows [from, to) of the sums over the tokens.
+	void sumSlice(int64_t from, int64_t to, int64_t slice, float* stage) const {
+		for (int i = 0; i < count; i++) {
+			const LowRankTail<Outer>& tail = parts[i].tail;
+			if (tail.slices == nullptr) continue;
+			const int64_t depth = to - from;
+			packThin(tail.against + from * tail.rank, depth, tail.rank, stage);
+			float* whole = stage + depth * tail.rank;
+			for (int64_t panel = 0; panel < divideUp(K, tileColumns); panel++) {
+				thinPanel(
+					stage, depth, tail.rank, left + from * K, K, panel, tail.slices + slice * tail.rank * K, 1.0f, false,
+					whole);
+			}
 		}
 	}
 

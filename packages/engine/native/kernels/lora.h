@@ -199,24 +199,47 @@ static void loraForward(
 	}
 }
 
+// dA [rank, K] (+)= dhᵀ · dropout(x), in float32.
+inline void gradientOfA(
+	Pool& pool, int64_t M, const LoraFactors& f, const float* dh, const float* x, float* dA, bool accumulate,
+	const DropoutMask* drop) {
+	if (drop == nullptr) {
+		thinTN(pool, M, f.rank, f.K, dh, x, dA, 1.0f, accumulate);
+	} else {
+		multiplyMatrices(
+			pool, f.rank, f.K, M, ColumnsOperand{dh, f.rank}, DepthAlongRows<DroppedRows>{{x, f.K, *drop}}, dA,
+			{false, 1.0f, accumulate});
+	}
+}
+
+// dB [N, rank] (+)= scale × the transposed sum of `count` matrices [rank, N].
+inline void gradientOfB(
+	Pool& pool, const LoraFactors& f, const float* transposed, int64_t count, float scale, float* dB, bool accumulate) {
+	constexpr int64_t together = 64;
+	pool.run(divideUp(f.N, together), [&](int64_t task, int) {
+		const int64_t first = task * together;
+		const int64_t some = minimum(together, f.N - first);
+		for (int64_t r = 0; r < f.rank; r++) {
+			float sums[together] = {};
+			for (int64_t i = 0; i < count; i++) {
+				const float* row = transposed + (i * f.rank + r) * f.N + first;
+				for (int64_t n = 0; n < some; n++) sums[n] += row[n];
+			}
+			for (int64_t n = 0; n < some; n++) {
+				float& target = dB[(first + n) * f.rank + r];
+				target = (accumulate ? target : 0.0f) + scale * sums[n];
+			}
+		}
+	});
+}
+
 // dA and dB, in float32, of an adapter whose dh [M, rank] = scale × dy · B is there. transposedDB: room for [rank, N].
 inline void adapterGradients(
 	Pool& pool, int64_t M, const LoraFactors& f, const float* dh, float* transposedDB, float* dA, bool accumulateDA,
 	float* dB, bool accumulateDB, const float* x, const float* h, const float* dy, float scale, const DropoutMask* drop) {
-	if (drop == nullptr) {
-		thinTN(pool, M, f.rank, f.K, dh, x, dA, 1.0f, accumulateDA);
-	} else {
-		multiplyMatrices(
-			pool, f.rank, f.K, M, ColumnsOperand{dh, f.rank}, DepthAlongRows<DroppedRows>{{x, f.K, *drop}}, dA,
-			{false, 1.0f, accumulateDA});
-	}
-	thinTN(pool, M, f.rank, f.N, h, dy, transposedDB, scale, false);
-	for (int64_t n = 0; n < f.N; n++) {
-		for (int64_t r = 0; r < f.rank; r++) {
-			const float before = accumulateDB ? dB[n * f.rank + r] : 0.0f;
-			dB[n * f.rank + r] = before + transposedDB[r * f.N + n];
-		}
-	}
+	gradientOfA(pool, M, f, dh, x, dA, accumulateDA, drop);
+	thinTN(pool, M, f.rank, f.N, h, dy, transposedDB, 1.0f, false);
+	gradientOfB(pool, f, transposedDB, 1, scale, dB, accumulateDB);
 }
 
 static void loraBackward(
