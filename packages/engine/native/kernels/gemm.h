@@ -139,14 +139,48 @@ private:
 		pool.run(rowPanels, [&](int64_t panel, int thread) {
 			packLeft(at, panel, panelRow(panel), static_cast<int>(panelRow(panel + 1) - panelRow(panel)), thread);
 		});
-		pool.run(tiling.rowTiles * tiling.columnTiles, [&](int64_t task, int thread) {
-			const int64_t rowTile = task / tiling.columnTiles;
+		const int64_t tasks = tiling.rowTiles * tiling.columnTiles;
+		const auto columnsOf = [&](int64_t task) {
+			if (task >= tasks) return PanelRange{0, 0};
 			const int64_t columnTile = task % tiling.columnTiles;
-			multiply(
-				at, panelRow, rowTile * rowPanels / tiling.rowTiles, (rowTile + 1) * rowPanels / tiling.rowTiles,
-				columnTile * firstPanel[count] / tiling.columnTiles,
-				(columnTile + 1) * firstPanel[count] / tiling.columnTiles, thread);
+			return PanelRange{
+				columnTile * firstPanel[count] / tiling.columnTiles, (columnTile + 1) * firstPanel[count] / tiling.columnTiles};
+		};
+		pool.run(tasks, [&](int64_t task, int thread) {
+			const int64_t rowTile = task / tiling.columnTiles;
+			const PanelRange rowsOfTask = {
+				rowTile * rowPanels / tiling.rowTiles, (rowTile + 1) * rowPanels / tiling.rowTiles};
+			// Which task this thread takes next is a guess: the other threads take those in between.
+			multiply(at, panelRow, rowsOfTask, columnsOf(task), columnsOf(task + pool.threads()), thread);
 		});
+	}
+
+	// Panels [from, to).
+	struct PanelRange {
+		int64_t from;
+		int64_t to;
+	};
+
+	// Columns of one part in one block of the depth, which are packed at once; none if they are 0.
+	struct Piece {
+		int64_t index = 0;  // count × block + part
+		int64_t column = 0;
+		int64_t columns = 0;
+		DepthRange range = {};
+	};
+
+	// The first piece from an index on that has some of the panels of columns.
+	Piece pieceFrom(int64_t index, const PanelRange& panels) const {
+		for (; index < depthBlocks * count; index++) {
+			const int64_t part = index % count;
+			const int64_t begin = maximum(panels.from, firstPanel[part]);
+			const int64_t end = minimum(panels.to, firstPanel[part + 1]);
+			if (begin >= end) continue;
+			const int64_t column = (begin - firstPanel[part]) * tileColumns;
+			const int64_t endColumn = minimum(parts[part].columns, (end - firstPanel[part]) * tileColumns);
+			return {index, column, endColumn - column, rangeOf(index / count)};
+		}
+		return {};
 	}
 
 	// A panel of the left operand in all blocks of the depth, and of the narrow matrices made from it.
@@ -167,7 +201,10 @@ private:
 				tile.columns = tileColumns;
 				tile.scale = narrow.scale;
 				tile.accumulate = block > 0;
-				tileFunctions<arithmetic>.forRows[rows](tile);
+				const bool isNarrow = ranks() - inner * tileColumns <= W;
+				const TileFunction multiplyInner =
+					isNarrow ? narrowTileFunctions<arithmetic>.forRows[rows] : tileFunctions<arithmetic>.forRows[rows];
+				multiplyInner(tile);
 			}
 		}
 		for (int i = 0; i < count; i++) {
@@ -190,49 +227,53 @@ private:
 		return at.tails + panel * at.tailSize + part * tileRows * mostTailSteps;
 	}
 
-	// Panels of rows [fromRow, toRow) times panels of columns [from, to).
+	// Panels of rows times panels of columns. The right operand comes from far memory, so the part of it that is packed
+	// next is asked for while this one is multiplied.
 	template <typename PanelRow>
 	void multiply(
-		const Layout& at, const PanelRow& panelRow, int64_t fromRow, int64_t toRow, int64_t from, int64_t to,
-		int thread) const {
+		const Layout& at, const PanelRow& panelRow, const PanelRange& rows, const PanelRange& columns,
+		const PanelRange& columnsAfter, int thread) const {
 		auto* packedB = static_cast<float*>(pool.local(thread));
 		float* packedOuter = packedB + at.widest * panelStride();
 		float* stage = packedOuter + at.widest * tailStride();
-		for (int64_t block = 0; block < depthBlocks; block++) {
-			const DepthRange range = rangeOf(block);
-			const bool last = block + 1 == depthBlocks;
-			for (int i = 0; i < count; i++) {
-				const RightPart<Right>& part = parts[i];
-				const int64_t begin = maximum(from, firstPanel[i]);
-				const int64_t end = minimum(to, firstPanel[i + 1]);
-				if (begin >= end) continue;
-				const int64_t column = (begin - firstPanel[i]) * tileColumns;
-				const int64_t endColumn = minimum(part.columns, (end - firstPanel[i]) * tileColumns);
-				part.right.template pack<arithmetic>(column, endColumn - column, range, packedB, panelStride(), stage);
-				Tile tile;
-				tile.depth = range.steps;
-				tile.cStride = part.columns;
-				tile.scale = scale;
-				tile.accumulate = accumulate || block > 0;
-				if (last && part.rank > 0) {
-					tile.tailDepth = stepsOfRank(part.rank);
-					part.outer.template pack<arithmetic>(
-						column, endColumn - column, {0, part.rank, tile.tailDepth}, packedOuter, tailStride(), stage);
-				}
-				for (int64_t panel = fromRow; panel < toRow; panel++) {
-					const int64_t row = panelRow(panel);
-					const TileFunction multiplyPanel = tileFunctions<arithmetic>.forRows[panelRow(panel + 1) - row];
-					tile.a = at.packedA + (block * at.rowPanels + panel) * at.panelSize;
-					tile.tailA = tailOf(at, panel, i);
-					tile.b = packedB;
-					tile.tailB = packedOuter;
-					for (int64_t n = column; n < endColumn; n += tileColumns) {
-						tile.c = part.c + row * part.columns + n;
-						tile.columns = static_cast<int>(minimum<int64_t>(tileColumns, endColumn - n));
-						multiplyPanel(tile);
-						tile.b += panelStride();
-						tile.tailB += tailStride();
+		Piece next = pieceFrom(0, columns);
+		while (next.columns > 0) {
+			const Piece piece = next;
+			next = pieceFrom(piece.index + 1, columns);
+			const Piece asked = next.columns > 0 ? next : pieceFrom(0, columnsAfter);
+			const int64_t block = piece.index / count;
+			const int i = static_cast<int>(piece.index % count);
+			const RightPart<Right>& part = parts[i];
+			part.right.template pack<arithmetic>(
+				piece.column, piece.columns, piece.range, packedB, panelStride(), stage);
+			Tile tile;
+			tile.depth = piece.range.steps;
+			tile.cStride = part.columns;
+			tile.scale = scale;
+			tile.accumulate = accumulate || block > 0;
+			if (block + 1 == depthBlocks && part.rank > 0) {
+				tile.tailDepth = stepsOfRank(part.rank);
+				part.outer.template pack<arithmetic>(
+					piece.column, piece.columns, {0, part.rank, tile.tailDepth}, packedOuter, tailStride(), stage);
+			}
+			const int64_t shares = (rows.to - rows.from) * divideUp(piece.columns, tileColumns);
+			int64_t share = 0;
+			for (int64_t panel = rows.from; panel < rows.to; panel++) {
+				const int64_t row = panelRow(panel);
+				const TileFunction multiplyPanel = tileFunctions<arithmetic>.forRows[panelRow(panel + 1) - row];
+				tile.a = at.packedA + (block * at.rowPanels + panel) * at.panelSize;
+				tile.tailA = tailOf(at, panel, i);
+				tile.b = packedB;
+				tile.tailB = packedOuter;
+				for (int64_t done = 0; done < piece.columns; done += tileColumns, share++) {
+					if (asked.columns > 0) {
+						parts[asked.index % count].right.prefetch(asked.column, asked.columns, asked.range, share, shares);
 					}
+					tile.c = part.c + row * part.columns + piece.column + done;
+					tile.columns = static_cast<int>(minimum<int64_t>(tileColumns, piece.columns - done));
+					multiplyPanel(tile);
+					tile.b += panelStride();
+					tile.tailB += tailStride();
 				}
 			}
 		}

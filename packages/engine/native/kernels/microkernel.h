@@ -67,11 +67,12 @@ inline vf multiplyAdd(vf a, vf b, vf sum) {
 	return fma(a, b, sum);
 }
 
-template <Arithmetic arithmetic, int rows>
+// `vectors`: those of a row of B that hold columns, the rest of it being passed over.
+template <Arithmetic arithmetic, int rows, int vectors>
 __attribute__((noinline)) void multiplyTile(const Tile& tile) {
-	vf sums[rows][tileVectors];
+	vf sums[rows][vectors];
 	UNROLL for (int r = 0; r < rows; r++) {
-		UNROLL for (int v = 0; v < tileVectors; v++) {
+		UNROLL for (int v = 0; v < vectors; v++) {
 			sums[r][v] = zero();
 			__builtin_prefetch(tile.c + r * tile.cStride + v * W, 1);
 		}
@@ -82,15 +83,15 @@ __attribute__((noinline)) void multiplyTile(const Tile& tile) {
 	int64_t depth = tile.depth;
 	for (int product = 0; product < 2; product++) {
 		for (; depth > 0; depth--) {
-			vf row[tileVectors];
-			UNROLL for (int v = 0; v < tileVectors; v++) row[v] = load(b + v * W);
+			vf row[vectors];
+			UNROLL for (int v = 0; v < vectors; v++) row[v] = load(b + v * W);
 			__builtin_prefetch(a + prefetchSteps * rows);
-			UNROLL for (int line = 0; line < tileColumns; line += cacheLine) {
+			UNROLL for (int line = 0; line < vectors * W; line += cacheLine) {
 				__builtin_prefetch(b + prefetchSteps * bStride + line);
 			}
 			UNROLL for (int r = 0; r < rows; r++) {
 				const vf element = splat(a[r]);
-				UNROLL for (int v = 0; v < tileVectors; v++) {
+				UNROLL for (int v = 0; v < vectors; v++) {
 					sums[r][v] = multiplyAdd<arithmetic>(element, row[v], sums[r][v]);
 				}
 			}
@@ -104,7 +105,7 @@ __attribute__((noinline)) void multiplyTile(const Tile& tile) {
 	}
 	const vf scale = splat(tile.scale);
 	UNROLL for (int r = 0; r < rows; r++) {
-		UNROLL for (int v = 0; v < tileVectors; v++) {
+		UNROLL for (int v = 0; v < vectors; v++) {
 			float* c = tile.c + r * tile.cStride + v * W;
 			const int columns = minimum(tile.columns - v * W, W);
 			vf result = sums[r][v] * scale;
@@ -122,7 +123,7 @@ __attribute__((noinline)) void multiplyTile(const Tile& tile) {
 using TileFunction = void (*)(const Tile&);
 
 // The functions for 1 … tileRows rows; entry 0 is unused.
-template <Arithmetic arithmetic>
+template <Arithmetic arithmetic, int vectors>
 struct TileFunctions {
 	TileFunction forRows[tileRows + 1] = {};
 	constexpr TileFunctions() { fillFrom<tileRows>(); }
@@ -130,12 +131,16 @@ struct TileFunctions {
 private:
 	template <int rows>
 	constexpr void fillFrom() {
-		forRows[rows] = multiplyTile<arithmetic, rows>;
+		forRows[rows] = multiplyTile<arithmetic, rows, vectors>;
 		if constexpr (rows > 1) fillFrom<rows - 1>();
 	}
 };
 
 template <Arithmetic arithmetic>
-inline constexpr TileFunctions<arithmetic> tileFunctions = {};
+inline constexpr TileFunctions<arithmetic, tileVectors> tileFunctions = {};
+
+// For tiles of which one vector of columns exists.
+template <Arithmetic arithmetic>
+inline constexpr TileFunctions<arithmetic, 1> narrowTileFunctions = {};
 
 }  // namespace vulntune::ISA

@@ -108,6 +108,14 @@ using PackedElement = typename Choose<arithmetic == Arithmetic::bf16, uint16_t, 
 struct TransposedMatrix {
 	Matrix matrix;
 
+	// Asks for one of `shares` equal shares of what `pack` will read.
+	void prefetch(int64_t column, int64_t columns, const DepthRange& range, int64_t share, int64_t shares) const {
+		const int64_t end = column + columns * (share + 1) / shares;
+		for (int64_t row = column + columns * share / shares; row < end; row++) {
+			prefetchRow(matrix, row, range.from, range.length);
+		}
+	}
+
 	// Panels for columns [column, column + columns), `panelStride` apart; stage: [W, depthBlock].
 	template <Arithmetic arithmetic>
 	void pack(
@@ -145,6 +153,8 @@ struct TransposedMatrix {
 struct MatrixRows {
 	Matrix matrix;
 
+	void prefetch(int64_t row, int64_t column, int64_t length) const { prefetchRow(matrix, row, column, length); }
+
 	// The row where it lies, if it already is what the inner loop takes.
 	template <typename Element>
 	const Element* inPlace(int64_t row, int64_t column) const {
@@ -164,6 +174,10 @@ struct DroppedRows {
 	const float* data;
 	int64_t columns;
 	DropoutMask mask;
+
+	void prefetch(int64_t row, int64_t column, int64_t length) const {
+		prefetchRow(denseMatrix(data, columns), row, column, length);
+	}
 
 	template <typename Element>
 	const Element* inPlace(int64_t, int64_t) const {
@@ -193,6 +207,14 @@ struct DroppedRows {
 template <typename Rows>
 struct DepthAlongRows {
 	Rows source;
+
+	// Asks for one of `shares` equal shares of what `pack` will read.
+	void prefetch(int64_t column, int64_t columns, const DepthRange& range, int64_t share, int64_t shares) const {
+		const int64_t end = range.from + range.length * (share + 1) / shares;
+		for (int64_t row = range.from + range.length * share / shares; row < end; row++) {
+			source.prefetch(row, column, columns);
+		}
+	}
 
 	// Panels for columns [column, column + columns), `panelStride` apart; stage: two rows of whole panels.
 	template <Arithmetic arithmetic>

@@ -26,6 +26,19 @@ struct Matrix {
 	}
 };
 
+// Asks for elements [column, column + count) of a row, to lie in the second-level cache when they are read.
+inline void prefetchRow(const Matrix& m, int64_t row, int64_t column, int64_t count) {
+	constexpr int cacheLineBytes = 64;
+	const int bits = m.storage == Storage::f32 ? 32
+		: m.storage == Storage::bf16 || m.storage == Storage::f16 ? 16
+		: m.storage == Storage::table4 ? 4
+								 : 8;
+	const int64_t flat = m.first + row * m.columns + column;
+	const char* data = static_cast<const char*>(m.data);
+	const char* end = data + (flat + count) * bits / 8;
+	for (const char* line = data + flat * bits / 8; line < end; line += cacheLineBytes) __builtin_prefetch(line, 0, 2);
+}
+
 inline Matrix denseMatrix(const float* data, int64_t columns) {
 	return Matrix{Storage::f32, data, nullptr, nullptr, columns, 0};
 }
