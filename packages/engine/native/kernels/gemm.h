@@ -112,7 +112,9 @@ private:
 
 	void runRows(int64_t firstRow, int64_t rows) const {
 		const int64_t rowPanels = divideUp(rows, tileRows);
-		const Tiling tiling = chooseTiling(rowPanels, firstPanel[count], pool.threads(), packInstructions);
+		const Tiling tiling = chooseTiling(
+			rowPanels, firstPanel[count], mostColumnPanels(depthBlock * tileColumns * sizeof(float)), pool.threads(),
+			packInstructions);
 		Layout at;
 		at.rowPanels = rowPanels;
 		at.widest = divideUp(firstPanel[count], tiling.columnTiles);

@@ -10,18 +10,20 @@ struct Tiling {
 	int64_t columnTiles;
 };
 
-// Packed columns of a tile stay in the second-level cache.
-constexpr int64_t maximumColumnPanels = (384 << 10) / (depthBlock * tileColumns * 4);
+// Packed columns of a tile stay in the second-level cache: as many panels of this size.
+inline int64_t mostColumnPanels(int64_t panelBytes) { return maximum<int64_t>(1, (384 << 10) / panelBytes); }
 
 // Estimates the time of the slowest thread, in multiply-add instructions per step of the depth, for all sensible
-// tilings and takes the best. Packing costs `packInstructions` per vector of B, and rows of A come from a far cache.
-inline Tiling chooseTiling(int64_t rowPanels, int64_t columnPanels, int threads, double packInstructions) {
+// tilings of at most `widest` panels of columns and takes the best. Packing costs `packInstructions` per vector of B, and
+// rows of A come from a far cache.
+inline Tiling chooseTiling(
+	int64_t rowPanels, int64_t columnPanels, int64_t widest, int threads, double packInstructions) {
 	constexpr double tileCost = tileRows * tileVectors;
 	constexpr double fetchCost = 0.35 * tileRows;
 	const double packCost = packInstructions * tileVectors;
 	Tiling best = {1, columnPanels};
 	double bestCost = 1e300;
-	const int64_t fewest = divideUp(columnPanels, maximumColumnPanels);
+	const int64_t fewest = divideUp(columnPanels, widest);
 	const int64_t mostRowTiles = threads == 1 ? 1 : minimum<int64_t>(rowPanels, 4 * threads);
 	for (int64_t rowTiles = 1; rowTiles <= mostRowTiles; rowTiles++) {
 		for (int64_t columnTiles = fewest; columnTiles <= columnPanels; columnTiles++) {
