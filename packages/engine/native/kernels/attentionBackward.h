@@ -26,7 +26,12 @@ struct Family {
 	// Blocks of W positions of a segment in each chunk but the last.
 	int64_t blocksPerChunk;
 
-	int64_t partialSumFloats(const AttentionSizes& sizes) const { return chunks * length * 2 * sizes.paddedDim(); }
+	// The sums of a single chunk stay in the memory of the thread that makes them.
+	bool isOneChunk() const { return chunks == 1; }
+	int64_t chunkFloats(const AttentionSizes& sizes) const { return length * 2 * sizes.paddedDim(); }
+	int64_t partialSumFloats(const AttentionSizes& sizes) const {
+		return isOneChunk() ? 0 : chunks * chunkFloats(sizes);
+	}
 };
 
 inline Family makeFamily(const Segments& segments, int64_t firstSegment) {
@@ -270,16 +275,20 @@ inline void addPartialSums(
 	}
 }
 
-// Runs the items of one wave: chunks, then sums.
+// Runs the items of one wave: chunks, then sums. Each thread's memory begins with `localSumFloats` for the sums of an item
+// of one chunk.
 inline void runWave(
 	Pool& pool,
 	const AttentionSizes& sizes,
 	const Segments& segments,
 	const BackwardPointers& all,
 	const BackwardItem* items,
-	int64_t count) {
+	int64_t count,
+	int64_t localSumFloats) {
 	// Items and their chunks are few, so a task finds its own by walking.
-	const auto rowBlocksOf = [](const BackwardItem& item) { return divideUp(item.family.length, positionsPerChunk); };
+	const auto rowBlocksOf = [](const BackwardItem& item) {
+		return item.family.isOneChunk() ? 0 : divideUp(item.family.length, positionsPerChunk);
+	};
 	int64_t chunks = 0;
 	int64_t rowBlocks = 0;
 	for (int64_t i = 0; i < count; i++) {
@@ -292,7 +301,16 @@ inline void runWave(
 		for (; chunk >= item->family.chunks; item++) chunk -= item->family.chunks;
 		// The last chunks of causal attention are the longest, so they come first; so do the longest functions of most packs.
 		const int64_t fromLast = item->family.chunks - 1 - chunk;
-		attendChunkBackward(sizes, segments, *item, fromLast, all, static_cast<float*>(pool.local(thread)));
+		float* local = static_cast<float*>(pool.local(thread));
+		float* scratch = local + localSumFloats;
+		if (!item->family.isOneChunk()) {
+			attendChunkBackward(sizes, segments, *item, fromLast, all, scratch);
+			return;
+		}
+		BackwardItem own = *item;
+		own.partialSums = local;
+		attendChunkBackward(sizes, segments, own, fromLast, all, scratch);
+		addPartialSums(sizes, own, 0, own.family.length, all.dk, all.dv);
 	});
 	pool.run(rowBlocks, [&](int64_t task, int) {
 		int64_t block = task;
@@ -335,13 +353,17 @@ static void attentionBackward(
 	int64_t items = 0;
 	int64_t wanted = 0;
 	int64_t largestItem = 0;
+	int64_t localSumFloats = 0;
 	forFamilies([&](const Family& family) {
 		items += keyValueHeads;
 		wanted += family.partialSumFloats(sizes) * keyValueHeads;
 		largestItem = maximum(largestItem, family.partialSumFloats(sizes));
+		if (family.isOneChunk()) localSumFloats = maximum(localSumFloats, family.chunkFloats(sizes));
 	});
 	const int64_t room = maximum(largestItem, minimum(wanted, partialSumFloats));
-	pool.reserve(room * sizeof(float) + items * sizeof(BackwardItem), backwardScratch(sizes) * sizeof(float));
+	pool.reserve(
+		room * sizeof(float) + items * sizeof(BackwardItem),
+		(localSumFloats + backwardScratch(sizes)) * sizeof(float));
 	float* partialSums = static_cast<float*>(pool.shared());
 	auto* wave = reinterpret_cast<BackwardItem*>(partialSums + room);
 	int64_t used = 0;
@@ -349,7 +371,7 @@ static void attentionBackward(
 	forFamilies([&](const Family& family) {
 		for (int64_t keyValueHead = 0; keyValueHead < keyValueHeads; keyValueHead++) {
 			if (used + family.partialSumFloats(sizes) > room) {
-				runWave(pool, sizes, segments, all, wave, inWave);
+				runWave(pool, sizes, segments, all, wave, inWave, localSumFloats);
 				used = 0;
 				inWave = 0;
 			}
@@ -357,7 +379,7 @@ static void attentionBackward(
 			used += family.partialSumFloats(sizes);
 		}
 	});
-	runWave(pool, sizes, segments, all, wave, inWave);
+	runWave(pool, sizes, segments, all, wave, inWave, localSumFloats);
 }
 
 }  // namespace vulntune::ISA

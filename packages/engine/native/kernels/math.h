@@ -50,28 +50,32 @@ inline vf exponential(vf x) {
 	return (reduced.expMinusOne() + splat(1.0f)) * powerOfTwo(half) * powerOfTwo(reduced.n - half);
 }
 
-// 2^f for |f| ≤ ½.
-inline vf powerOfFraction(vf f) {
+// 2^x for x ≤ 127, and 0 below 2^-126: for attention, whose arguments are about 0 at most. 2^0 is exactly 1.
+inline vf exponential2(vf x) {
+#if defined(SIMD_AVX512)
+	// f = x - ⌊x⌋, whose polynomial has a node at 0.
+	const vf f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+	vf series = splat(0.001882694662f);
+	series = fma(series, f, splat(0.008979718201f));
+	series = fma(series, f, splat(0.05583060533f));
+	series = fma(series, f, splat(0.2401545644f));
+	series = fma(series, f, splat(0.6931523085f));
+	series = fma(series, f, splat(1.0f));
+	const __mmask16 normal = _mm512_cmp_ps_mask(x, splat(-126.0f), _CMP_NLT_UQ);
+	return _mm512_maskz_scalef_ps(normal, series, x);
+#else
+	const vf clamped = x < splat(-126.0f) ? splat(-126.0f) : x;
+	const vf shifted = clamped + splat(roundingShift);
+	// |f| ≤ ½
+	const vf f = clamped - (shifted - splat(roundingShift));
 	vf series = splat(0.0001545316294f);
 	series = fma(series, f, splat(0.001339086336f));
 	series = fma(series, f, splat(0.009618082557f));
 	series = fma(series, f, splat(0.05550357114f));
 	series = fma(series, f, splat(0.2402265076f));
 	series = fma(series, f, splat(0.693147188f));
-	return fma(series, f, splat(1.0f));
-}
-
-// 2^x for x ≤ 127, and 0 below 2^-126: for attention, whose arguments are about 0 at most.
-inline vf exponential2(vf x) {
-#if defined(SIMD_AVX512)
-	const vf n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-	const __mmask16 normal = _mm512_cmp_ps_mask(x, splat(-126.0f), _CMP_NLT_UQ);
-	return _mm512_maskz_scalef_ps(normal, powerOfFraction(x - n), n);
-#else
-	const vf clamped = x < splat(-126.0f) ? splat(-126.0f) : x;
-	const vf shifted = clamped + splat(roundingShift);
-	const vf f = clamped - (shifted - splat(roundingShift));
-	const vf value = powerOfFraction(f) * powerOfTwo(bitsOf(shifted) - roundingShiftBits);
+	series = fma(series, f, splat(1.0f));
+	const vf value = series * powerOfTwo(bitsOf(shifted) - roundingShiftBits);
 	return x < splat(-126.0f) ? zero() : value;
 #endif
 }
