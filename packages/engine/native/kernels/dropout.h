@@ -13,7 +13,7 @@ struct DropoutMask {
 	uint32_t key0;
 	uint32_t key1;
 	uint32_t stream;
-	// Words from here on keep their element.
+	// Numbers of 16 bits from here on keep their element.
 	uint32_t threshold;
 	// 1 / (1 - probability)
 	float keptFactor;
@@ -26,7 +26,7 @@ inline DropoutMask makeDropoutMask(double seed, double stream, double probabilit
 		static_cast<uint32_t>(bits),
 		static_cast<uint32_t>(bits >> 32),
 		static_cast<uint32_t>(static_cast<uint64_t>(stream)),
-		static_cast<uint32_t>(static_cast<uint64_t>(probability * 4294967296.0)),
+		static_cast<uint32_t>(probability * 65536.0 + 0.5),
 		static_cast<float>(1.0 / (1.0 - probability)),
 	};
 }
@@ -95,24 +95,31 @@ inline Words interleaveSecond(Words a, Words b) { return __builtin_shuffle(a, b,
 #undef FIRST_HALVES
 #undef SECOND_HALVES
 
+// Elements that a counter's four words decide on, 16 bits each.
+constexpr int counterElements = 8;
 // Elements that `dropoutFactors` makes at a time.
-constexpr int dropoutGroup = 4 * W;
+constexpr int dropoutGroup = counterElements * wordLanes;
 
-// 0 or mask.keptFactor for the elements first … first + dropoutGroup - 1 of the tensor; first is a multiple of 4.
+// 0 or mask.keptFactor for the elements first … first + dropoutGroup - 1 of the tensor; first is a multiple of
+// counterElements.
 inline void dropoutFactors(vf (&factors)[4], uint64_t first, const DropoutMask& mask) {
 	using Unsigned = uint32_t __attribute__((vector_size(W * 4)));
+	using Halves = uint16_t __attribute__((vector_size(W * 2)));
 	Words lane;
 	for (int i = 0; i < wordLanes; i++) lane[i] = i;
-	UNROLL for (int half = 0; half < 2; half++) {
-		Words words[4];
-		philox(lane + static_cast<uint32_t>(first / 4 + half * wordLanes), mask, words);
-		// Elements go counter by counter, each with its four words.
-		const Words front = (words[0] & 0xffffffffu) | words[1] << 32;
-		const Words back = (words[2] & 0xffffffffu) | words[3] << 32;
-		const Unsigned low = (Unsigned)interleaveFirst(front, back);
-		const Unsigned high = (Unsigned)interleaveSecond(front, back);
-		factors[2 * half] = low >= mask.threshold ? splat(mask.keptFactor) : zero();
-		factors[2 * half + 1] = high >= mask.threshold ? splat(mask.keptFactor) : zero();
+	Words words[4];
+	philox(lane + static_cast<uint32_t>(first / counterElements), mask, words);
+	// Elements go counter by counter, each with its four words, each of these with its lower half first.
+	const Words front = (words[0] & 0xffffffffu) | words[1] << 32;
+	const Words back = (words[2] & 0xffffffffu) | words[3] << 32;
+	alignas(64) uint16_t numbers[dropoutGroup];
+	const Words ordered[2] = {interleaveFirst(front, back), interleaveSecond(front, back)};
+	memcpy(numbers, ordered, sizeof numbers);
+	UNROLL for (int i = 0; i < 4; i++) {
+		Halves halves;
+		memcpy(&halves, numbers + i * W, sizeof halves);
+		const Unsigned wide = __builtin_convertvector(halves, Unsigned);
+		factors[i] = wide >= mask.threshold ? splat(mask.keptFactor) : zero();
 	}
 }
 
@@ -124,7 +131,7 @@ inline void dropoutRun(float* y, const float* x, uint64_t first, int64_t count, 
 	vf factors[4];
 	int64_t done = 0;
 	while (done < count) {
-		const int64_t skip = (first + done) % 4;
+		const int64_t skip = (first + done) % counterElements;
 		const int64_t here = minimum<int64_t>(dropoutGroup - skip, count - done);
 		dropoutFactors(factors, first + done - skip, mask);
 		const float* from = x + done;

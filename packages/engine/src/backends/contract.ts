@@ -110,9 +110,9 @@ export interface MatmulOptions<Arithmetic extends Precision = Precision> {
 }
 
 /**
- * Which elements dropout keeps: element i is kept iff word (i & 3) of Philox4x32-10 with counter
- * (i >> 2, stream, 0, 0) and key (seed mod 2^32, floor(seed / 2^32)) is at least floor(probability × 2^32).
- * Kept elements are multiplied by 1 / (1 − probability).
+ * Which elements dropout keeps: element i is kept iff 16 bits of Philox4x32-10 with counter (i >> 3, stream, 0, 0) and key
+ * (seed mod 2^32, floor(seed / 2^32)) are at least round(probability × 2^16): those of word (i & 7) >> 1, the lower half
+ * where i is even. Kept elements are multiplied by 1 / (1 − probability).
  */
 export interface Dropout {
 	readonly seed: number;

@@ -75,12 +75,13 @@ test('stream names hash as FNV-1a over UTF-8', () => {
 	expect(hashStream('foobar')).toBe(0xbf9cf968);
 });
 
-test('dropout follows the documented word and threshold', () => {
+test('dropout follows the documented half of a word and threshold', () => {
 	const seed = 3 * 2 ** 32 + 4;
-	for (const index of [0, 1, 6, 1027, 2 ** 34 - 1]) {
-		const word = philox([Math.floor(index / 4), 9, 0, 0], [4, 3])[index % 4]!;
-		expect(dropoutKeeps(seed, 9, index, word / 2 ** 32)).toBe(true);
-		expect(dropoutKeeps(seed, 9, index, (word + 1) / 2 ** 32)).toBe(false);
+	for (const index of [0, 1, 2, 7, 1030, 2 ** 35 - 1]) {
+		const word = philox([Math.floor(index / 8), 9, 0, 0], [4, 3])[Math.floor((index % 8) / 2)]!;
+		const half = Math.floor(word / 2 ** (16 * (index % 2))) % 2 ** 16;
+		expect(dropoutKeeps(seed, 9, index, half / 2 ** 16)).toBe(true);
+		expect(dropoutKeeps(seed, 9, index, (half + 1) / 2 ** 16)).toBe(false);
 	}
 	expect(dropoutKeeps(1, 2, 3, 0)).toBe(true);
 	expect(dropoutKeeps(1, 2, 3, 1)).toBe(false);

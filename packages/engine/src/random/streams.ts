@@ -96,9 +96,11 @@ export function permutation(seed: number, stream: number, n: number): Uint32Arra
 }
 
 /**
- * Whether dropout with probability `p` keeps element `index` (below 2^34): word `index` of the stream is at least
- * floor(p x 2^32). The rule that every backend follows, so that masks are never stored and all backends agree.
+ * Whether dropout with probability `p` keeps element `index` (below 2^35): half a word of the stream, 16 bits, is at least
+ * round(p x 2^16). Word floor(index / 2) decides on two elements, with its lower half on the first. The rule that every
+ * backend follows, so that masks are never stored and all backends agree.
  */
 export function dropoutKeeps(seed: number, stream: number, index: number, p: number): boolean {
-	return wordReader(seed, stream)(index) >= Math.floor(p * 2 ** 32);
+	const word = wordReader(seed, stream)(Math.floor(index / 2));
+	return (index % 2 === 0 ? word & 0xffff : word >>> 16) >= Math.round(p * 2 ** 16);
 }

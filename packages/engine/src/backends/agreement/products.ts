@@ -178,9 +178,9 @@ const groups = [
 	],
 	[
 		[5, 'f32', 8],
-		[5, 'f32', 8],
+		[19, 'f32', 1],
 		[40, 'int8', 33],
-		[1, 'f32', 1],
+		[1, 'f32', 12],
 		[70, 'table4', 16],
 	],
 ] as const satisfies readonly (readonly (readonly [number, WeightKind, number])[])[];

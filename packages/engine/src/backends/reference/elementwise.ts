@@ -51,13 +51,15 @@ export function dropoutValues(
 	source: FloatArray,
 	{ seed, stream, probability }: Dropout,
 ): void {
-	const threshold = Math.floor(probability * 2 ** 32);
+	const threshold = Math.round(probability * 2 ** 16);
 	const keptScale = 1 / (1 - probability);
 	const [key0, key1] = seedWords(seed);
 	const words = new Uint32Array(4);
 	for (let i = 0; i < source.length; i++) {
-		if (i % 4 === 0) philoxInto(words, Math.floor(i / 4), stream, 0, 0, key0, key1);
-		target[i] = words[i % 4]! >= threshold ? source[i]! * keptScale : 0;
+		if (i % 8 === 0) philoxInto(words, Math.floor(i / 8), stream, 0, 0, key0, key1);
+		const word = words[(i % 8) >>> 1]!;
+		const half = i % 2 === 0 ? word & 0xffff : word >>> 16;
+		target[i] = half >= threshold ? source[i]! * keptScale : 0;
 	}
 }
 
