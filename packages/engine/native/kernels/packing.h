@@ -109,7 +109,7 @@ struct TransposedMatrix {
 	Matrix matrix;
 
 	// Asks for one of `shares` equal shares of what `pack` will read.
-	void prefetch(int64_t column, int64_t columns, const DepthRange& range, int64_t share, int64_t shares) const {
+	PREFETCHING void prefetch(int64_t column, int64_t columns, const DepthRange& range, int64_t share, int64_t shares) const {
 		const int64_t end = column + columns * (share + 1) / shares;
 		for (int64_t row = column + columns * share / shares; row < end; row++) {
 			prefetchRow(matrix, row, range.from, range.length);
@@ -153,7 +153,7 @@ struct TransposedMatrix {
 struct MatrixRows {
 	Matrix matrix;
 
-	void prefetch(int64_t row, int64_t column, int64_t length) const { prefetchRow(matrix, row, column, length); }
+	PREFETCHING void prefetch(int64_t row, int64_t column, int64_t length) const { prefetchRow(matrix, row, column, length); }
 
 	// The row where it lies, if it already is what the inner loop takes.
 	template <typename Element>
@@ -175,7 +175,7 @@ struct DroppedRows {
 	int64_t columns;
 	DropoutMask mask;
 
-	void prefetch(int64_t row, int64_t column, int64_t length) const {
+	PREFETCHING void prefetch(int64_t row, int64_t column, int64_t length) const {
 		prefetchRow(denseMatrix(data, columns), row, column, length);
 	}
 
@@ -209,7 +209,7 @@ struct DepthAlongRows {
 	Rows source;
 
 	// Asks for one of `shares` equal shares of what `pack` will read.
-	void prefetch(int64_t column, int64_t columns, const DepthRange& range, int64_t share, int64_t shares) const {
+	PREFETCHING void prefetch(int64_t column, int64_t columns, const DepthRange& range, int64_t share, int64_t shares) const {
 		const int64_t end = range.from + range.length * (share + 1) / shares;
 		for (int64_t row = range.from + range.length * share / shares; row < end; row++) {
 			source.prefetch(row, column, columns);

@@ -26,8 +26,11 @@ struct Matrix {
 	}
 };
 
+// GCC drops calls of functions that do nothing but ask for memory.
+#define PREFETCHING inline __attribute__((always_inline))
+
 // Asks for elements [column, column + count) of a row, to lie in the second-level cache when they are read.
-inline void prefetchRow(const Matrix& m, int64_t row, int64_t column, int64_t count) {
+PREFETCHING void prefetchRow(const Matrix& m, int64_t row, int64_t column, int64_t count) {
 	constexpr int cacheLineBytes = 64;
 	const int bits = m.storage == Storage::f32 ? 32
 		: m.storage == Storage::bf16 || m.storage == Storage::f16 ? 16
