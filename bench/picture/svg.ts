@@ -42,6 +42,7 @@ export function drawPicture(title: string, bars: readonly Bar[], steps: readonly
 	];
 	return [
 		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12">`,
+		`<title>${escaped(title)}</title>`,
 		`<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
 		...content,
 		'</svg>',
@@ -107,6 +108,9 @@ function rect(x: number, y: number, width: number, height: number, fill: string)
 }
 
 function text(x: number, y: number, words: string, fill: string, size = 12, anchor = 'start'): string {
-	const safe = words.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-	return `<text x="${x}" y="${y}" fill="${fill}" font-size="${size}" text-anchor="${anchor}">${safe}</text>`;
+	return `<text x="${x}" y="${y}" fill="${fill}" font-size="${size}" text-anchor="${anchor}">${escaped(words)}</text>`;
+}
+
+function escaped(words: string): string {
+	return words.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }
