@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { prepareThread, takeThread } from './prepared-thread.ts';
+import { dropPreparedThread, prepareThread, takeThread } from './prepared-thread.ts';
 
 /** A module that answers what it is told with its own name. */
 const answering = (name: string) =>
@@ -21,4 +21,16 @@ test('a prepared thread is given out once, for its own script', async () => {
 	});
 	expect(await Promise.all(answers)).toEqual(['other 0', 'prepared 1', 'prepared 2']);
 	for (const thread of [other, prepared, again]) await thread.terminate();
+});
+
+test('a dropped thread has ended, and the next one is new', async () => {
+	const script = answering('new');
+	prepareThread(script);
+	expect(await dropPreparedThread()).toBeTypeOf('number');
+	expect(await dropPreparedThread()).toBeUndefined();
+	const thread = takeThread(script);
+	const answer = once(thread, 'message');
+	thread.postMessage('one');
+	expect((await answer)[0]).toBe('new one');
+	await thread.terminate();
 });

@@ -5,6 +5,7 @@ import { formatBytes } from '../cli/format.ts';
 import type { TrainRequest } from '../commands/train.ts';
 import type { Config } from '../config/schema.ts';
 import { renderComparison, truncationNote } from '../evaluation/render-comparison.ts';
+import { dropPreparedThread } from '../run/prepared-thread.ts';
 import type { RunOutcome, TrainingEvent } from './run-training.ts';
 import { startTraining } from './start-training.ts';
 
@@ -14,6 +15,7 @@ export async function trainFromConfig(
 	context: CommandContext,
 ): Promise<CommandResult> {
 	const { config, dryRun, ...mode } = request;
+	if (dryRun || config.method.type === 'ngram') await dropPreparedThread();
 	if (dryRun) return describePlan(config);
 	const onEvent = (event: TrainingEvent) => showEvent(event, context);
 	if (config.method.type !== 'ngram') {
