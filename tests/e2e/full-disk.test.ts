@@ -74,3 +74,9 @@ function bytesOnDisk(folder: string): number {
 		.map((name) => Math.ceil(statSync(path.join(folder, name)).size / 4096) * 4096)
 		.reduce((sum, bytes) => sum + bytes, 0);
 }
+
+it.skipIf(!existsSync('/dev/full'))('fails where the result has no room in the file of stdout', async () => {
+	const { code, stderr } = await vulntune(['--version'], { cwd, prepare: 'exec >/dev/full' });
+	expect(code).toBe(5);
+	expect(stderr).toContain("error: the result can't be written to stdout: ENOSPC");
+});

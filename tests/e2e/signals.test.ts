@@ -42,6 +42,22 @@ describe('a training that gets a signal', () => {
 		expect(resultsOf(inside(signal))).toEqual(resultsOf(inside('whole')));
 	});
 
+	it('saves where its terminal is closed, and goes on to the same bytes with nobody to read', async () => {
+		const argv = ['train', 'config.yaml', '--output', 'closed'];
+		const run = startVulntune(argv, { cwd });
+		await run.says('training ');
+		hangUp(run);
+		run.child.kill('SIGHUP');
+		expect(await run.ended).toMatchObject({ code: 130, signal: null });
+		expect(existsSync(inside('closed/checkpoints'))).toBe(true);
+
+		const goingOn = startVulntune([...argv, '--resume'], { cwd });
+		await goingOn.says('sequences');
+		hangUp(goingOn);
+		expect(await goingOn.ended).toMatchObject({ code: 0, signal: null });
+		expect(resultsOf(inside('closed'))).toEqual(resultsOf(inside('whole')));
+	});
+
 	it('says so and changes nothing where the run was finished already', async () => {
 		const before = resultsOf(inside('whole'));
 		const argv = ['train', 'config.yaml', '--output', 'whole', '--resume'];
@@ -75,6 +91,12 @@ describe('a training that gets a signal', () => {
 		expect(existsSync(path.join(inside('twice'), 'checkpoints'))).toBe(false);
 	});
 });
+
+/** What `| head -1` does once it has its line. */
+function hangUp({ child }: RunningCommand): void {
+	child.stdout!.destroy();
+	child.stderr!.destroy();
+}
 
 async function until(condition: () => boolean): Promise<void> {
 	while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -30,6 +30,7 @@ async function startPinned() {
 	// A terminal sends Ctrl-C to both; anything else reaches this process alone.
 	process.on('SIGINT', () => {});
 	process.on('SIGTERM', () => child.kill('SIGTERM'));
+	process.on('SIGHUP', () => child.kill('SIGHUP'));
 	child.on('error', (error) => {
 		console.error(`error: ${pinned} can't be started: ${error.message}`);
 		process.exitCode = 4;

@@ -4,7 +4,7 @@ import type { ProgressListener } from './progress.ts';
 export interface CommandContext {
 	readonly progress: ProgressListener;
 	/**
-	 * Aborted by the first Ctrl-C (or SIGTERM), so that the command can save; a second one ends the process at once. A command
+	 * Aborted by the first Ctrl-C (or SIGTERM, or SIGHUP of a closed terminal), so that the command can save; a second one ends the process at once. A command
 	 * that never asks for it ends at the first.
 	 */
 	readonly interruption: () => AbortSignal;

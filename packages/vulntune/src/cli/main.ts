@@ -30,4 +30,6 @@ const commands = [
 	doctorCommand,
 ];
 
-process.exitCode = await runCommandLine(process.argv.slice(2), commands, processTerminal(), version);
+const exitCode = await runCommandLine(process.argv.slice(2), commands, processTerminal(), version);
+// a result that couldn't be written may have set it already
+process.exitCode = exitCode || process.exitCode || 0;

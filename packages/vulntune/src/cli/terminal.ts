@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { exitCodes } from './exit-code.ts';
 
 /** Where a command writes: results to stdout, everything else to stderr. */
 export interface Terminal {
@@ -9,11 +10,21 @@ export interface Terminal {
 	readonly columns: number;
 }
 
-/** The terminal of this process. A reader that goes away (`vulntune … | head`) ends it without a word. */
+/**
+ * The terminal of this process. Output that can't be written never ends a command: where the reader is gone (`vulntune … | head`, a
+ * terminal that was closed) the rest is dropped. A result that its file has no room for is a failure of the process, though not
+ * of the command.
+ */
 export function processTerminal(): Terminal {
+	const stderr = writer(process.stderr);
+	const stdout = writer(process.stdout, (error) => {
+		if (isReaderGone(error)) return;
+		stderr(`error: the result can't be written to stdout: ${error.message}\n`);
+		process.exitCode ||= exitCodes.resources;
+	});
 	return {
-		stdout: writer(process.stdout),
-		stderr: writer(process.stderr),
+		stdout,
+		stderr,
 		isInteractive: process.stderr.isTTY === true && process.env.TERM !== 'dumb',
 		columns: process.stderr.columns ?? 80,
 	};
@@ -30,10 +41,27 @@ export function printable(text: string): string {
 	});
 }
 
-function writer(stream: Writable): (text: string) => void {
-	stream.on('error', (error: NodeJS.ErrnoException) => {
-		if (error.code === 'EPIPE') process.exit(0);
-		throw error;
+/**
+ * Writes to a stream until it fails once; what comes after that is dropped.
+ *
+ * @param failed hears of the failure
+ */
+export function writer(
+	stream: Writable,
+	failed: (error: NodeJS.ErrnoException) => void = () => {},
+): (text: string) => void {
+	let isBroken = false;
+	stream.on('error', (error) => {
+		if (isBroken) return;
+		isBroken = true;
+		failed(error);
 	});
-	return (text) => void stream.write(text);
+	return (text) => {
+		if (!isBroken) stream.write(text);
+	};
+}
+
+/** EIO is what a terminal answers that was closed. */
+function isReaderGone({ code }: NodeJS.ErrnoException): boolean {
+	return code === 'EPIPE' || code === 'EIO' || code === 'ECONNRESET';
 }
