@@ -50,6 +50,18 @@ struct KernelBinding<kernel> {
 	static constexpr napi_callback call = Binding<run>::call;
 };
 
+// What JavaScript must give for a parameter, in the letters of write-kernel-table.mjs.
+template <typename T>
+constexpr char letterOf = std::is_pointer_v<T> ? 'p' : std::is_same_v<T, bool> ? 'b' : 'n';
+
+template <auto kernel>
+struct Signature;
+
+template <typename Result, typename... Arguments, Result (*Kernels::*kernel)(Pool&, Arguments...)>
+struct Signature<kernel> {
+	static constexpr char text[] = {letterOf<Arguments>..., '\0'};
+};
+
 std::string stringFromJs(napi_env env, napi_value value) {
 	char text[64];
 	size_t length = 0;
@@ -159,12 +171,17 @@ napi_value initialise(napi_env env, napi_value exports) {
 	define(env, exports, "release", Binding<release>::call);
 	define(env, exports, "upload", upload);
 	define(env, exports, "download", download);
-	napi_value kernels;
+	napi_value kernels, signatures, text;
 	napi_create_object(env, &kernels);
-#define KERNEL(result, name, parameters) define(env, kernels, #name, KernelBinding<&Kernels::name>::call);
+	napi_create_object(env, &signatures);
+#define KERNEL(result, name, parameters)                                                             \
+	define(env, kernels, #name, KernelBinding<&Kernels::name>::call);                                \
+	napi_create_string_utf8(env, Signature<&Kernels::name>::text, NAPI_AUTO_LENGTH, &text);          \
+	napi_set_named_property(env, signatures, #name, text);
 	VULNTUNE_KERNELS(KERNEL)
 #undef KERNEL
 	napi_set_named_property(env, exports, "kernels", kernels);
+	napi_set_named_property(env, exports, "signatures", signatures);
 	return exports;
 }
 

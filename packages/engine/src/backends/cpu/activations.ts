@@ -1,42 +1,17 @@
 import type { Activation, Backend } from '../contract.ts';
 import { elements } from '../view.ts';
 import type { CpuDevice } from './device.ts';
-import { kernelsOf } from './native.ts';
 
 export type ActivationGroup = Pick<
 	Backend,
 	'swiglu' | 'swigluBackward' | 'activation' | 'activationBackward'
 >;
 
-interface ActivationKernels {
-	swiglu(engine: number, y: number, gate: number, up: number, length: number): void;
-	swigluBackward(
-		engine: number,
-		dGate: number,
-		dUp: number,
-		dy: number,
-		gate: number,
-		up: number,
-		length: number,
-	): void;
-	activation(engine: number, kind: number, y: number, x: number, length: number): void;
-	activationBackward(
-		engine: number,
-		kind: number,
-		dx: number,
-		accumulate: boolean,
-		dy: number,
-		x: number,
-		length: number,
-	): void;
-}
-
 /** The numbers by which activation.h knows its functions. */
 const kinds: Readonly<Record<Activation, number>> = { gelu: 0, geluTanh: 1, tanh: 2, silu: 3 };
 
 export function activationGroup(device: CpuDevice): ActivationGroup {
-	const kernels = kernelsOf<ActivationKernels>(device.addon);
-	const { address } = device;
+	const { address, kernels } = device;
 	return {
 		swiglu(y, gate, up) {
 			kernels.swiglu(device.engine, address(y), address(gate), address(up), elements(y.shape));

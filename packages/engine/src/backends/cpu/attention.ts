@@ -1,63 +1,21 @@
 import type { AttentionShape, Backend, Segments } from '../contract.ts';
 import { checkSegments } from '../index-checks.ts';
 import { elements } from '../view.ts';
+import type { After } from './argument-lists.ts';
 import { type CpuDevice, integersOf, outOfMemoryGuard } from './device.ts';
-import { kernelsOf } from './native.ts';
+import type { Kernels } from './kernel-table.ts';
+import type { Address, EngineHandle } from './native.ts';
 
 export type AttentionGroup = Pick<Backend, 'rope' | 'attention' | 'attentionBackward'>;
 
 /** What the kernels take after their pointers. */
-type SizeArguments = readonly [
-	segmentStarts: number,
-	/** 0 where no segment has a parent. */
-	segmentParents: number,
-	segments: number,
-	heads: number,
-	keyValueHeads: number,
-	headDim: number,
-	causal: boolean,
-	scale: number,
-];
-
-interface AttentionKernels {
-	rope(
-		engine: number,
-		y: number,
-		x: number,
-		cosine: number,
-		sine: number,
-		rows: number,
-		heads: number,
-		headDim: number,
-		inverse: boolean,
-	): void;
-	attention(
-		engine: number,
-		out: number,
-		logSumExp: number,
-		q: number,
-		k: number,
-		v: number,
-		...sizes: SizeArguments
-	): void;
-	attentionBackward(
-		engine: number,
-		dq: number,
-		dk: number,
-		dv: number,
-		q: number,
-		k: number,
-		v: number,
-		out: number,
-		logSumExp: number,
-		dOut: number,
-		...sizes: SizeArguments
-	): void;
-}
+type SizeArguments = After<
+	Parameters<Kernels['attention']>,
+	[EngineHandle, Address, Address, Address, Address, Address]
+>;
 
 export function attentionGroup(device: CpuDevice): AttentionGroup {
-	const kernels = kernelsOf<AttentionKernels>(device.addon);
-	const { address } = device;
+	const { address, kernels } = device;
 
 	function sizeArguments(segments: Segments, tokens: number, shape: AttentionShape): SizeArguments {
 		const { starts, parents, longest } = segments;

@@ -2,45 +2,12 @@ import type { Backend, View, Weight } from '../contract.ts';
 import { isQuantized } from '../contract.ts';
 import { elements, reshape, rowsOf, viewOf } from '../view.ts';
 import type { CpuDevice } from './device.ts';
-import { kernelsOf } from './native.ts';
 import { checkRows } from './rows.ts';
 
 export type CrossEntropyGroup = Pick<Backend, 'linearCrossEntropy' | 'linearCrossEntropyBackward'>;
 
 /** What the loss is made of besides its own kernels. */
 export type CrossEntropyParts = Pick<Backend, 'allocate' | 'free' | 'matmulNT' | 'matmulNN' | 'matmulTN'>;
-
-interface CrossEntropyKernels {
-	crossEntropyChunk(
-		engine: number,
-		largestLogit: number,
-		sums: number,
-		targetLogit: number,
-		logits: number,
-		targets: number,
-		rows: number,
-		firstColumn: number,
-		columns: number,
-	): void;
-	crossEntropyEnd(
-		engine: number,
-		largestLogit: number,
-		sums: number,
-		targetLogit: number,
-		targets: number,
-		rows: number,
-	): void;
-	crossEntropyChunkBackward(
-		engine: number,
-		logits: number,
-		logSumExp: number,
-		dLosses: number,
-		targets: number,
-		rows: number,
-		firstColumn: number,
-		columns: number,
-	): void;
-}
 
 /** A target that counts for nothing. */
 const ignoredTarget = -100;
@@ -86,8 +53,7 @@ interface Chunk {
  * the gradient.
  */
 export function crossEntropyGroup(device: CpuDevice, parts: CrossEntropyParts): CrossEntropyGroup {
-	const kernels = kernelsOf<CrossEntropyKernels>(device.addon);
-	const { address } = device;
+	const { address, kernels } = device;
 
 	/** Calls `visit` for each chunk of rows and classes with a buffer for its logits; classes go by fastest. */
 	function forChunks(rows: number, weight: Weight, visit: (chunk: Chunk) => void): void {

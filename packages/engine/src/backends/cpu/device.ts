@@ -1,12 +1,13 @@
 import { VulntuneError } from '../../errors.ts';
 import { BYTES_PER_ELEMENT, type DataType, type DeviceBuffer, type View } from '../contract.ts';
 import { describe, elements } from '../view.ts';
-import type { NativeAddon } from './native.ts';
+import type { Kernels } from './kernel-table.ts';
+import { type Address, type EngineHandle, type NativeAddon, NO_ADDRESS } from './native.ts';
 
 /** A buffer of native memory. */
 export interface CpuBuffer extends DeviceBuffer {
-	/** 0 once the buffer is freed. */
-	address: number;
+	/** NO_ADDRESS once the buffer is freed. */
+	address: Address;
 	/** The device that owns the memory. */
 	readonly device: CpuDevice;
 }
@@ -15,14 +16,15 @@ export interface CpuBuffer extends DeviceBuffer {
 export interface CpuDevice {
 	readonly addon: NativeAddon;
 	/** The engine's handle, the first argument of every kernel; throws once the backend is closed. */
-	readonly engine: number;
+	readonly engine: EngineHandle;
+	readonly kernels: Kernels;
 	/**
 	 * Address of a view's first element; throws if its buffer was freed, belongs to another backend, has another type or ends
 	 * before the view does: kernels would read and write other memory.
 	 */
-	address(view: View): number;
-	/** The same, or 0 for a view that isn't there. */
-	optionalAddress(view: View | undefined): number;
+	address(view: View): Address;
+	/** The same, or NO_ADDRESS for a view that isn't there. */
+	optionalAddress(view: View | undefined): Address;
 }
 
 /** The device of one backend. `close` frees the engine with everything in it. */
@@ -31,11 +33,12 @@ export function createDevice(
 	isa: string,
 	threads: number,
 ): CpuDevice & { close(): void } {
-	let engine = startEngine(addon, isa, threads);
+	let engine: EngineHandle | undefined = startEngine(addon, isa, threads);
 	const device: CpuDevice & { close(): void } = {
 		addon,
+		kernels: addon.kernels,
 		get engine() {
-			if (engine === 0) throw programError('CPU_CLOSED', 'the backend was used after it was closed');
+			if (engine === undefined) throw programError('CPU_CLOSED', 'the backend was used after it was closed');
 			return engine;
 		},
 		address(view) {
@@ -43,7 +46,7 @@ export function createDevice(
 			if (buffer.device !== device) {
 				throw programError('CPU_FOREIGN_BUFFER', 'a buffer of another backend was given to the CPU backend');
 			}
-			if (buffer.address === 0 || engine === 0) {
+			if (buffer.address === NO_ADDRESS || engine === undefined) {
 				throw programError(
 					'CPU_FREED',
 					`a buffer of ${buffer.length} ${buffer.dtype} was used after it was freed`,
@@ -57,21 +60,21 @@ export function createDevice(
 					`a view ${describe(view)} at ${view.offset} doesn't fit its buffer of ${buffer.length} ${buffer.dtype}`,
 				);
 			}
-			return buffer.address + view.offset * BYTES_PER_ELEMENT[view.dtype];
+			return (buffer.address + view.offset * BYTES_PER_ELEMENT[view.dtype]) as Address;
 		},
 		optionalAddress(view) {
-			return view === undefined ? 0 : device.address(view);
+			return view === undefined ? NO_ADDRESS : device.address(view);
 		},
 		close() {
-			if (engine !== 0) addon.destroyEngine(engine);
-			engine = 0;
+			if (engine !== undefined) addon.destroyEngine(engine);
+			engine = undefined;
 		},
 	};
 	return device;
 }
 
 /** The caller has checked both options, so that what is left to fail is the system. */
-function startEngine(addon: NativeAddon, isa: string, threads: number): number {
+function startEngine(addon: NativeAddon, isa: string, threads: number): EngineHandle {
 	try {
 		return outOfMemoryGuard(
 			() => 'the kernels',

@@ -2,7 +2,7 @@ import type { Backend, DataType } from '../contract.ts';
 import { BYTES_PER_ELEMENT } from '../contract.ts';
 import { describe, elements } from '../view.ts';
 import { type CpuDevice, programError } from './device.ts';
-import { kernelsOf } from './native.ts';
+import type { Kernels } from './kernel-table.ts';
 
 export type ElementwiseGroup = Pick<
 	Backend,
@@ -18,47 +18,11 @@ export type ElementwiseGroup = Pick<
 	| 'scaleRows'
 >;
 
-type Conversion = (engine: number, target: number, source: number, length: number) => void;
-
-interface ElementwiseKernels {
-	fill(engine: number, target: number, length: number, value: number): void;
-	fillIntegers(engine: number, target: number, length: number, value: number): void;
-	copyBytes(engine: number, target: number, source: number, bytes: number): void;
-	readonly bf16FromF32: Conversion;
-	readonly f16FromF32: Conversion;
-	readonly f32FromBf16: Conversion;
-	readonly f32FromF16: Conversion;
-	readonly f16FromBf16: Conversion;
-	readonly bf16FromF16: Conversion;
-	add(engine: number, sum: number, a: number, b: number, length: number): void;
-	addScaled(engine: number, target: number, source: number, length: number, factor: number): void;
-	scale(engine: number, target: number, length: number, factor: number): void;
-	addBias(engine: number, y: number, x: number, bias: number, rows: number, width: number): void;
-	biasBackward(
-		engine: number,
-		dBias: number,
-		accumulate: boolean,
-		dy: number,
-		rows: number,
-		width: number,
-	): void;
-	scaleRows(engine: number, x: number, factor: number, rows: number, width: number): void;
-	sumOfSquares(engine: number, x: number, length: number): number;
-	dropout(
-		engine: number,
-		y: number,
-		x: number,
-		length: number,
-		seed: number,
-		stream: number,
-		probability: number,
-	): void;
-}
+type Conversion = Kernels['bf16FromF32'];
 
 /** Kernels that treat a tensor as a flat row of elements, or as rows that share a vector. */
 export function elementwiseGroup(device: CpuDevice): ElementwiseGroup {
-	const kernels = kernelsOf<ElementwiseKernels>(device.addon);
-	const { address } = device;
+	const { address, kernels } = device;
 	const conversions: Partial<Record<`${DataType} ${DataType}`, Conversion>> = {
 		'bf16 f32': kernels.bf16FromF32,
 		'f16 f32': kernels.f16FromF32,

@@ -1,28 +1,16 @@
 import type { LinearGroup } from '../composed-linear.ts';
 import type { LinearOutput, View } from '../contract.ts';
 import { describe } from '../view.ts';
+import type { Before } from './argument-lists.ts';
 import { type CpuDevice, expectType, outOfMemoryGuard } from './device.ts';
-import { type AdapterGradients, adapterGradients, noDropout } from './lora.ts';
+import type { Kernels } from './kernel-table.ts';
+import { adapterGradients, noDropout } from './lora.ts';
 import { nativeWeight } from './matmul.ts';
-import { kernelsOf } from './native.ts';
+import type { Address } from './native.ts';
 
-interface LinearKernels {
-	linearForward(...values: [...Group, bf16: boolean]): void;
-	linearBackward(...values: [...Gradients, bf16: boolean, ...Mask]): void;
-	int8LinearForward(...values: Group): void;
-	int8LinearBackward(...values: [...Gradients, ...Mask]): void;
-}
-
-type Group = [engine: number, tokens: number, inputs: number, x: number, count: number, descriptions: number];
-type Gradients = [
-	...AdapterGradients,
-	storage: number,
-	data: number,
-	scales: number,
-	codebook: number,
-	scale: number,
-];
+type Group = Parameters<Kernels['int8LinearForward']>;
 type Mask = [seed: number, stream: number, probability: number];
+type Gradients = Before<Parameters<Kernels['int8LinearBackward']>, Mask>;
 
 /** `mostParts` in gemm.h and `mostInt8Parts` in int8Products.h. */
 const mostLayers = 4;
@@ -31,12 +19,12 @@ const descriptionLength = 14;
 
 /** Linear layers with their adapters: the input of a group is read and packed once. */
 export function linearGroup(device: CpuDevice): LinearGroup {
-	const kernels = kernelsOf<LinearKernels>(device.addon);
+	const { kernels } = device;
 	const descriptions = new Float64Array(mostLayers * descriptionLength);
 	const descriptionBytes = new Uint8Array(descriptions.buffer);
 	const descriptionsAt = device.addon.allocate(device.engine, descriptions.byteLength);
 
-	function floats(view: View): number {
+	function floats(view: View): Address {
 		expectType(view, 'f32', 'a linear layer');
 		return device.address(view);
 	}

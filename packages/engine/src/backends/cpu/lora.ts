@@ -1,61 +1,19 @@
 import type { Backend, Dropout, View } from '../contract.ts';
 import { describe } from '../view.ts';
+import type { Before } from './argument-lists.ts';
 import { type CpuDevice, expectType, outOfMemoryGuard } from './device.ts';
-import { kernelsOf } from './native.ts';
-
-interface LoraKernels {
-	loraForward(
-		engine: number,
-		tokens: number,
-		outputs: number,
-		inputs: number,
-		rank: number,
-		y: number,
-		h: number,
-		x: number,
-		a: number,
-		b: number,
-		scale: number,
-		bf16: boolean,
-		seed: number,
-		stream: number,
-		probability: number,
-	): void;
-	loraBackward(
-		...values: [
-			...AdapterGradients,
-			scale: number,
-			bf16: boolean,
-			seed: number,
-			stream: number,
-			probability: number,
-		]
-	): void;
-}
+import type { Kernels } from './kernel-table.ts';
+import { type Address, NO_ADDRESS } from './native.ts';
 
 /** What kernels of an adapter's gradients take first. */
-export type AdapterGradients = [
-	engine: number,
-	tokens: number,
-	outputs: number,
-	inputs: number,
-	rank: number,
-	dx: number,
-	accumulateDx: boolean,
-	dA: number,
-	accumulateDA: boolean,
-	dB: number,
-	accumulateDB: boolean,
-	x: number,
-	h: number,
-	a: number,
-	b: number,
-	dy: number,
-];
+export type AdapterGradients = Before<
+	Parameters<Kernels['loraBackward']>,
+	[number, boolean, number, number, number]
+>;
 
 export const noDropout: Dropout = { seed: 0, stream: 0, probability: 0 };
 
-function floatsOf(device: CpuDevice, view: View): number {
+function floatsOf(device: CpuDevice, view: View): Address {
 	expectType(view, 'f32', 'an adapter');
 	return device.address(view);
 }
@@ -71,7 +29,7 @@ export function adapterGradients(
 	const [outputs, rank] = b.shape as [number, number];
 	return [
 		...([device.engine, tokens, outputs, inputs, rank] as const),
-		...([dx === undefined ? 0 : floats(dx.view), dx?.accumulate === true] as const),
+		...([dx === undefined ? NO_ADDRESS : floats(dx.view), dx?.accumulate === true] as const),
 		...([floats(dA.view), dA.accumulate, floats(dB.view), dB.accumulate] as const),
 		...([floats(x), floats(h), floats(a), floats(b), floats(dy)] as const),
 	];
@@ -79,7 +37,7 @@ export function adapterGradients(
 
 /** The adapter pair, with dropout's mask made while x is packed. */
 export function loraGroup(device: CpuDevice): Pick<Backend, 'loraForward' | 'loraBackward'> {
-	const kernels = kernelsOf<LoraKernels>(device.addon);
+	const { kernels } = device;
 	const floats = (view: View) => floatsOf(device, view);
 	const needed = (x: View, b: View) => () => `an adapter ${describe(b)} of ${describe(x)}`;
 

@@ -8,52 +8,14 @@ import {
 	type Weight,
 } from '../contract.ts';
 import { describe } from '../view.ts';
+import type { Before } from './argument-lists.ts';
 import { type CpuDevice, expectType, outOfMemoryGuard, programError } from './device.ts';
-import { kernelsOf } from './native.ts';
+import type { Kernels } from './kernel-table.ts';
+import { type Address, NO_ADDRESS } from './native.ts';
 
 export type MatmulGroup = Pick<Backend, 'matmulNT' | 'matmulNN' | 'matmulTN' | 'dequantize'>;
 
-interface MatmulKernels {
-	matmulNT(...values: [...Operands, bf16: boolean, scale: number, accumulate: boolean]): void;
-	matmulNN(...values: [...Operands, bf16: boolean, scale: number, accumulate: boolean]): void;
-	int8MatmulNT(...values: [...Operands, scale: number, accumulate: boolean]): void;
-	int8MatmulNN(...values: [...Operands, scale: number, accumulate: boolean]): void;
-	matmulTN(
-		engine: number,
-		tokens: number,
-		outputs: number,
-		inputs: number,
-		dy: number,
-		x: number,
-		dWeight: number,
-		bf16: boolean,
-		scale: number,
-		accumulate: boolean,
-	): void;
-	dequantize(
-		engine: number,
-		outputs: number,
-		inputs: number,
-		storage: number,
-		codes: number,
-		scales: number,
-		codebook: number,
-		target: number,
-	): void;
-}
-
-type Operands = [
-	engine: number,
-	tokens: number,
-	outputs: number,
-	inputs: number,
-	left: number,
-	storage: number,
-	data: number,
-	scales: number,
-	codebook: number,
-	result: number,
-];
+type Operands = Before<Parameters<Kernels['int8MatmulNT']>, [scale: number, accumulate: boolean]>;
 
 /** The order of `enum class Storage` in kernels.h. */
 const storages = ['f32', 'bf16', 'f16', 'table4', 'table8', 'int8'] as const;
@@ -61,9 +23,9 @@ const storages = ['f32', 'bf16', 'f16', 'table4', 'table8', 'int8'] as const;
 /** A weight as the kernels take it. */
 export interface NativeWeight {
 	readonly storage: number;
-	readonly data: number;
-	readonly scales: number;
-	readonly codebook: number;
+	readonly data: Address;
+	readonly scales: Address;
+	readonly codebook: Address;
 }
 
 export function nativeWeight(device: CpuDevice, weight: Weight): NativeWeight {
@@ -77,12 +39,12 @@ export function nativeWeight(device: CpuDevice, weight: Weight): NativeWeight {
 	}
 	const storage = (storages as readonly string[]).indexOf(weight.dtype);
 	if (storage < 0) throw programError('CPU_TYPE', `a weight can't be ${weight.dtype}`);
-	return { storage, data: device.address(weight), scales: 0, codebook: 0 };
+	return { storage, data: device.address(weight), scales: NO_ADDRESS, codebook: NO_ADDRESS };
 }
 
 /** Matrix products of linear layers, with the weight in any storage. */
 export function matmulGroup(device: CpuDevice): MatmulGroup {
-	const kernels = kernelsOf<MatmulKernels>(device.addon);
+	const { kernels } = device;
 
 	/** Both directions over W [outputs, inputs]: `left` is x or dy, `result` is y or dx. */
 	function multiply(
@@ -108,7 +70,7 @@ export function matmulGroup(device: CpuDevice): MatmulGroup {
 		);
 	}
 
-	function floats(view: View): number {
+	function floats(view: View): Address {
 		expectType(view, 'f32', 'a matrix product');
 		return device.address(view);
 	}

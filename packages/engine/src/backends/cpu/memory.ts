@@ -1,6 +1,7 @@
 import { type Backend, BYTES_PER_ELEMENT, type DataType, type View } from '../contract.ts';
 import { elements } from '../view.ts';
 import { type CpuBuffer, type CpuDevice, outOfMemoryGuard, programError } from './device.ts';
+import { NO_ADDRESS } from './native.ts';
 
 export type MemoryGroup = Pick<Backend, 'allocate' | 'free' | 'upload' | 'download' | 'memory'>;
 
@@ -41,10 +42,10 @@ export function memoryGroup(device: CpuDevice): MemoryGroup {
 		},
 		free(buffer) {
 			const { address } = buffer as CpuBuffer;
-			if (address === 0)
+			if (address === NO_ADDRESS)
 				throw programError('CPU_FREED', `a buffer of ${buffer.length} ${buffer.dtype} was freed twice`);
 			addon.release(device.engine, address);
-			(buffer as CpuBuffer).address = 0;
+			(buffer as CpuBuffer).address = NO_ADDRESS;
 			liveBuffers--;
 			liveBytes -= bytesOf(buffer.dtype, buffer.length);
 		},

@@ -2,9 +2,18 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Kernels, kernelSignatures } from './kernel-table.ts';
 
-/** A kernel of the addon: the engine's handle, then addresses, sizes, factors and flags in the order of kernels.h. */
-export type NativeKernel = (engine: number, ...values: (number | boolean)[]) => number;
+declare const kind: unique symbol;
+
+/** Where something lies in native memory. Its own type, so that no size is taken for one. */
+export type Address = number & { readonly [kind]: 'address' };
+
+/** What kernels take for something that isn't there. */
+export const NO_ADDRESS = 0 as Address;
+
+/** An engine of the addon: threads, memory, and the kernels of one instruction set. */
+export type EngineHandle = number & { readonly [kind]: 'engine' };
 
 export interface InstructionSet {
 	/** `avx512bf16`, `avx512vnni`, `avx512`, `avx2`, `generic`, …; best first. */
@@ -18,13 +27,15 @@ export interface InstructionSet {
 /** What addon.cc exports, and WebAssembly in its place. Addresses and handles are numbers. */
 export interface NativeAddon {
 	instructionSets(): InstructionSet[];
-	createEngine(instructionSet: string, threads: number): number;
-	destroyEngine(engine: number): void;
-	allocate(engine: number, bytes: number): number;
-	release(engine: number, address: number): void;
-	upload(engine: number, address: number, source: Uint8Array): void;
-	download(engine: number, target: Uint8Array, address: number): void;
-	readonly kernels: Readonly<Record<string, NativeKernel>>;
+	createEngine(instructionSet: string, threads: number): EngineHandle;
+	destroyEngine(engine: EngineHandle): void;
+	allocate(engine: EngineHandle, bytes: number): Address;
+	release(engine: EngineHandle, address: Address): void;
+	upload(engine: EngineHandle, address: Address, source: Uint8Array): void;
+	download(engine: EngineHandle, target: Uint8Array, address: Address): void;
+	readonly kernels: Kernels;
+	/** As `kernelSignatures`, of what was built. */
+	readonly signatures: Readonly<Record<string, string>>;
 }
 
 export type NativeLoad =
@@ -56,7 +67,14 @@ function load(): NativeLoad {
 		return { addon: undefined, reason, details };
 	}
 	try {
-		return { addon: createRequire(import.meta.url)(addonPath) as NativeAddon };
+		const addon = createRequire(import.meta.url)(addonPath) as NativeAddon;
+		const difference = otherSignature(addon.signatures ?? {});
+		if (difference === undefined) return { addon };
+		return {
+			addon: undefined,
+			reason: 'the native kernels were built from other sources',
+			details: difference,
+		};
 	} catch (error) {
 		return {
 			addon: undefined,
@@ -66,7 +84,11 @@ function load(): NativeLoad {
 	}
 }
 
-/** The kernels of the addon with the signatures that a group of the backend declares for them. */
-export function kernelsOf<Group>(addon: NativeAddon): Group {
-	return addon.kernels as Group;
+/** The first kernel that takes other arguments than it is given here, in words; undefined where all are as they should be. */
+export function otherSignature(built: Readonly<Record<string, string>>): string | undefined {
+	for (const [name, signature] of Object.entries(kernelSignatures)) {
+		if (built[name] === signature) continue;
+		return `${name} takes ${built[name] ?? 'nothing'} where ${signature} is given; run \`npm install\` again`;
+	}
+	return undefined;
 }

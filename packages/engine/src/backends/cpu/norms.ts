@@ -1,91 +1,12 @@
 import type { Backend } from '../contract.ts';
 import { elements } from '../view.ts';
 import type { CpuDevice } from './device.ts';
-import { kernelsOf } from './native.ts';
 
 export type NormGroup = Pick<Backend, 'rmsNorm' | 'rmsNormBackward' | 'layerNorm' | 'layerNormBackward'>;
 
-interface NormKernels {
-	rmsNorm(
-		engine: number,
-		y: number,
-		rstd: number,
-		x: number,
-		weight: number,
-		rows: number,
-		width: number,
-		epsilon: number,
-	): void;
-	rmsNormBackward(
-		engine: number,
-		dx: number,
-		accumulate: boolean,
-		x: number,
-		rstd: number,
-		weight: number,
-		dy: number,
-		rows: number,
-		width: number,
-	): void;
-	rmsNormWeightBackward(
-		engine: number,
-		dWeight: number,
-		accumulate: boolean,
-		x: number,
-		rstd: number,
-		dy: number,
-		rows: number,
-		width: number,
-	): void;
-	layerNorm(
-		engine: number,
-		y: number,
-		mean: number,
-		rstd: number,
-		x: number,
-		weight: number,
-		bias: number,
-		rows: number,
-		width: number,
-		epsilon: number,
-	): void;
-	layerNormBackward(
-		engine: number,
-		dx: number,
-		accumulate: boolean,
-		x: number,
-		mean: number,
-		rstd: number,
-		weight: number,
-		dy: number,
-		rows: number,
-		width: number,
-	): void;
-	layerNormWeightBackward(
-		engine: number,
-		dWeight: number,
-		accumulate: boolean,
-		x: number,
-		mean: number,
-		rstd: number,
-		dy: number,
-		rows: number,
-		width: number,
-	): void;
-	biasBackward(
-		engine: number,
-		dBias: number,
-		accumulate: boolean,
-		dy: number,
-		rows: number,
-		width: number,
-	): void;
-}
-
 /** Normalisation of rows. A gradient that nobody asks for costs nothing. */
 export function normGroup(device: CpuDevice): NormGroup {
-	const kernels = kernelsOf<NormKernels>(device.addon);
-	const { address } = device;
+	const { address, kernels } = device;
 	return {
 		rmsNorm(y, rstd, x, weight, epsilon) {
 			const width = elements(weight.shape);

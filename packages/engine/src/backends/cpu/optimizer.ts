@@ -1,31 +1,11 @@
 import type { Backend } from '../contract.ts';
 import { elements } from '../view.ts';
 import type { CpuDevice } from './device.ts';
-import { kernelsOf } from './native.ts';
 
 export type OptimizerGroup = Pick<Backend, 'adamW'>;
 
-interface OptimizerKernels {
-	adamW(
-		engine: number,
-		parameters: number,
-		gradients: number,
-		firstMoment: number,
-		secondMoment: number,
-		length: number,
-		beta1: number,
-		beta2: number,
-		epsilon: number,
-		keep: number,
-		stepSize: number,
-		rootOfCorrection: number,
-		gradientScale: number,
-	): void;
-}
-
 export function optimizerGroup(device: CpuDevice): OptimizerGroup {
-	const kernels = kernelsOf<OptimizerKernels>(device.addon);
-	const { address } = device;
+	const { address, kernels } = device;
 	return {
 		adamW(parameters, gradients, firstMoment, secondMoment, options) {
 			const { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = options;

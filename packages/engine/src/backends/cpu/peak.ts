@@ -1,7 +1,7 @@
 import { inputError } from '../../errors.ts';
 import type { Precision } from '../contract.ts';
 import { featuresOf } from './features.ts';
-import { kernelsOf, loadNative } from './native.ts';
+import { loadNative } from './native.ts';
 
 export interface PeakSample {
 	/** A multiply-add is two. */
@@ -17,11 +17,6 @@ export interface PeakMeter {
 	 */
 	measure(arithmetic: Precision, milliseconds: number): PeakSample | undefined;
 	close(): void;
-}
-
-interface PeakKernels {
-	peak(engine: number, bf16: boolean, tasks: number, steps: number): number;
-	int8Peak(engine: number, tasks: number, steps: number): number;
 }
 
 /** Pieces of one measurement, so that a thread that is held up leaves the rest to the others. */
@@ -44,7 +39,7 @@ export function createPeakMeter(isa: string, threads: number, load = loadNative(
 		);
 	}
 	const engine = addon.createEngine(wanted!, threads);
-	const { peak, int8Peak } = kernelsOf<PeakKernels>(addon);
+	const { peak, int8Peak } = addon.kernels;
 	// by arithmetic, since their speeds differ
 	const stepsPerMillisecond = { fp32: 1000, bf16: 1000, int8: 1000 };
 	return {

@@ -1,27 +1,10 @@
 import type { Backend } from '../contract.ts';
 import { describe, elements } from '../view.ts';
 import { type CpuDevice, programError } from './device.ts';
-import { kernelsOf } from './native.ts';
-
-type Quantize = (
-	engine: number,
-	codes: number,
-	absmax: number,
-	codebook: number,
-	x: number,
-	length: number,
-) => number;
-
-interface QuantizeKernels {
-	readonly quantizeTable4F32: Quantize;
-	readonly quantizeTable4Bf16: Quantize;
-	readonly quantizeTable4F16: Quantize;
-}
 
 /** Quantisation of frozen matrices while they are loaded. */
 export function quantizeGroup(device: CpuDevice): Pick<Backend, 'quantizeTable4'> {
-	const kernels = kernelsOf<QuantizeKernels>(device.addon);
-	const { address } = device;
+	const { address, kernels } = device;
 	const bySource = {
 		f32: kernels.quantizeTable4F32,
 		bf16: kernels.quantizeTable4Bf16,

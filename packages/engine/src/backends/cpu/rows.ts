@@ -3,62 +3,15 @@ import type { Backend, View } from '../contract.ts';
 import { checkRanges } from '../index-checks.ts';
 import { describe, elements } from '../view.ts';
 import { type CpuDevice, integersOf, programError } from './device.ts';
-import { kernelsOf } from './native.ts';
 
 export type RowGroup = Pick<Backend, 'gatherRows' | 'scatterAddRows' | 'poolRows' | 'poolRowsBackward'>;
-
-type Gather = (engine: number, y: number, table: number, rows: number, count: number, width: number) => void;
-
-interface RowKernels {
-	firstRowOutside(engine: number, rows: number, count: number, tableRows: number, ignored: number): number;
-	readonly gatherRowsF32: Gather;
-	readonly gatherRowsBf16: Gather;
-	readonly gatherRowsF16: Gather;
-	scatterAddRows(engine: number, table: number, y: number, rows: number, count: number, width: number): void;
-	meanOfRows(
-		engine: number,
-		y: number,
-		x: number,
-		ranges: number,
-		functions: number,
-		rangesPerFunction: number,
-		width: number,
-	): void;
-	meanOfRowsBackward(
-		engine: number,
-		dx: number,
-		dy: number,
-		ranges: number,
-		functions: number,
-		rangesPerFunction: number,
-		width: number,
-	): void;
-	maxOfRows(
-		engine: number,
-		y: number,
-		argmax: number,
-		x: number,
-		ranges: number,
-		functions: number,
-		rangesPerFunction: number,
-		width: number,
-	): void;
-	maxOfRowsBackward(
-		engine: number,
-		dx: number,
-		dy: number,
-		argmax: number,
-		functions: number,
-		width: number,
-	): void;
-}
 
 /**
  * Throws `ROW_RANGE` if an id is no row of a table of `tableRows` rows: ids are data, and reading beyond a table would
  * read other memory. `ignored` is an id that may stand there all the same.
  */
 export function checkRows(device: CpuDevice, rows: View, tableRows: number, ignored = 0): void {
-	const { firstRowOutside } = kernelsOf<RowKernels>(device.addon);
+	const { firstRowOutside } = device.kernels;
 	const count = elements(rows.shape);
 	const position = firstRowOutside(device.engine, device.address(rows), count, tableRows, ignored);
 	if (position < 0) return;
@@ -73,8 +26,7 @@ export function checkRows(device: CpuDevice, rows: View, tableRows: number, igno
 
 /** Rows of tables and rows of functions. */
 export function rowGroup(device: CpuDevice): RowGroup {
-	const kernels = kernelsOf<RowKernels>(device.addon);
-	const { address } = device;
+	const { address, kernels } = device;
 
 	return {
 		gatherRows(y, table, rows) {

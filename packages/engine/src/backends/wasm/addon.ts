@@ -1,4 +1,5 @@
-import type { NativeAddon, NativeKernel } from '../cpu/native.ts';
+import { type Kernels, kernelSignatures } from '../cpu/kernel-table.ts';
+import type { Address, EngineHandle, NativeAddon } from '../cpu/native.ts';
 import { createWasmEngine, type WasmEngine } from './engine.ts';
 import type { StartWorker } from './serve.ts';
 
@@ -10,35 +11,37 @@ export const WASM_INSTRUCTION_SET = 'relaxed-simd';
  * because Node and browsers do it differently.
  */
 export function createWasmAddon(module: WebAssembly.Module, startWorker: StartWorker): NativeAddon {
-	const engines = new Map<number, WasmEngine>();
-	const kernels: Record<string, NativeKernel> = {};
+	const engines = new Map<EngineHandle, WasmEngine>();
 	let lastHandle = 0;
 
-	const engineOf = (handle: number): WasmEngine => {
+	const engineOf = (handle: EngineHandle): WasmEngine => {
 		const engine = engines.get(handle);
 		if (engine === undefined) throw new Error(`there is no engine ${handle}`);
 		return engine;
 	};
 
+	// each engine has functions of its own
+	const kernelOf =
+		(name: string) =>
+		(handle: EngineHandle, ...values: (number | boolean)[]) => {
+			const { call, kernels } = engineOf(handle);
+			return call(kernels.get(name)!, values);
+		};
+	const names = Object.keys(kernelSignatures);
+
 	return {
 		instructionSets: () => [{ name: WASM_INSTRUCTION_SET, supported: true, automatic: true }],
 		createEngine(_, threads) {
 			const engine = createWasmEngine(module, threads, startWorker);
-			engines.set(++lastHandle, engine);
-			// Their names are known from the first instance on; each engine has functions of its own.
-			for (const name of engine.kernels.keys()) {
-				kernels[name] ??= (handle, ...values) => {
-					const { call, kernels } = engineOf(handle);
-					return call(kernels.get(name)!, values);
-				};
-			}
-			return lastHandle;
+			const handle = ++lastHandle as EngineHandle;
+			engines.set(handle, engine);
+			return handle;
 		},
 		destroyEngine(handle) {
 			engines.get(handle)?.close();
 			engines.delete(handle);
 		},
-		allocate: (handle, bytes) => engineOf(handle).allocate(bytes),
+		allocate: (handle, bytes) => engineOf(handle).allocate(bytes) as Address,
 		release: (handle, address) => engineOf(handle).release(address),
 		upload(handle, address, source) {
 			engineOf(handle).bytes(address, source.length).set(source);
@@ -46,6 +49,8 @@ export function createWasmAddon(module: WebAssembly.Module, startWorker: StartWo
 		download(handle, target, address) {
 			target.set(engineOf(handle).bytes(address, target.length));
 		},
-		kernels,
+		kernels: Object.fromEntries(names.map((name) => [name, kernelOf(name)])) as unknown as Kernels,
+		// each engine compares what its module has with them
+		signatures: kernelSignatures,
 	};
 }

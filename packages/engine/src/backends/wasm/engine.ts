@@ -1,4 +1,5 @@
 import { programError } from '../cpu/device.ts';
+import { kernelSignatures } from '../cpu/kernel-table.ts';
 import { instantiate, type WasmExports } from './instance.ts';
 import { giveMemoryBack, takeMemory } from './memories.ts';
 import type { StartWorker } from './serve.ts';
@@ -86,7 +87,10 @@ function kernelError(text: string): Error {
 	return programError('WASM_KERNEL', `a kernel of the wasm backend failed (${text})`);
 }
 
-/** The kernels by name, from the list that the module keeps: pairs of a text's address and an index into its table. */
+/**
+ * The kernels by name, from the list that the module keeps: pairs of a text's address and an index into its table. Throws
+ * WASM_KERNEL_TABLE unless they are those of kernels.h.
+ */
 function kernelsOf(exports: WasmExports, memory: WebAssembly.Memory): Map<string, ExportedFunction> {
 	const words = new Uint32Array(memory.buffer);
 	const bytes = new Uint8Array(memory.buffer);
@@ -95,6 +99,14 @@ function kernelsOf(exports: WasmExports, memory: WebAssembly.Memory): Map<string
 		const start = words[entry]!;
 		const name = String.fromCharCode(...bytes.slice(start, bytes.indexOf(0, start)));
 		kernels.set(name, exports.__indirect_function_table.get(words[entry + 1]!));
+	}
+	for (const [name, signature] of Object.entries(kernelSignatures)) {
+		// a function of WebAssembly knows how many numbers it takes; the engine is the first
+		if (kernels.get(name)?.length === 1 + signature.length) continue;
+		throw programError(
+			'WASM_KERNEL_TABLE',
+			`the module's ${name} doesn't take the arguments that it is given`,
+		);
 	}
 	return kernels;
 }
