@@ -14,7 +14,7 @@ export { type BackendChoice, createBackend } from './backends/select.ts';
 export { elements, reshape, rowsOf, viewOf } from './backends/view.ts';
 export { createWasmBackend } from './backends/wasm/wasm.ts';
 export { type ErrorDetails, type ErrorKind, inputError, VulntuneError } from './errors.ts';
-export { fileError, readSmallFile, writeFileAtomically } from './formats/files.ts';
+export { fileError, makeFolder, readSmallFile, writeFileAtomically } from './formats/files.ts';
 export {
 	roundToBfloat16,
 	roundToFloat16,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { VulntuneError } from '../errors.ts';
-import { fileError, readSmallFile, writeFileAtomically } from './files.ts';
+import { fileError, makeFolder, readSmallFile, writeFileAtomically } from './files.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'vulntune-files-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -85,4 +85,25 @@ test('refuses a small file that is large', () => {
 	writeFileSync(target, '0123456789');
 	expect(readSmallFile(target, 10)).toHaveLength(10);
 	expect(() => readSmallFile(target, 9)).toThrow(expect.objectContaining({ code: 'FILE_TOO_LARGE' }));
+});
+
+test('makes a folder with all that is missing above it, and leaves one that is there', () => {
+	const folder = path.join(scratch, 'a', 'b', 'c');
+	makeFolder(folder);
+	writeFileSync(path.join(folder, 'kept'), '');
+	makeFolder(folder);
+	expect(readdirSync(folder)).toEqual(['kept']);
+});
+
+test('refuses a folder where something else lies', () => {
+	writeFileSync(target, '');
+	for (const folder of [target, path.join(target, 'below', 'more')]) {
+		expect(() => makeFolder(folder)).toThrow(expect.objectContaining({ code: 'FOLDER_REFUSED' }));
+	}
+});
+
+test.skipIf(!fs.existsSync('/proc'))('returns where a file system answers ENOENT to every new folder', () => {
+	expect(() => makeFolder('/proc/x/y')).toThrow(
+		expect.objectContaining({ code: 'FOLDER_REFUSED', place: '/proc/x' }),
+	);
 });

@@ -2,13 +2,16 @@ import { randomBytes } from 'node:crypto';
 import {
 	closeSync,
 	constants,
+	existsSync,
 	fstatSync,
 	fsyncSync,
+	mkdirSync,
 	openSync,
 	readFileSync,
 	readSync,
 	renameSync,
 	rmSync,
+	statSync,
 	writeSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -109,6 +112,37 @@ export function writeFileAtomically(
 		if (descriptor !== undefined) closeSync(descriptor);
 		rmSync(temporary, { force: true });
 		throw fileError(error, file, 'written');
+	}
+}
+
+/**
+ * Makes a folder and those above it that are missing. In place of Node's own `recursive`, which never returns where a file system
+ * answers ENOENT to a folder that it won't make (`/proc/x`).
+ *
+ * @throws VulntuneError FOLDER_REFUSED, FILE_FORBIDDEN, DISK_FULL, …
+ */
+export function makeFolder(folder: string): void {
+	const isFolder = () => statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+	try {
+		if (!isFolder()) mkdirSync(folder);
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		// another process may have made it meanwhile
+		if (code === 'EEXIST' && isFolder()) return;
+		const parent = path.dirname(folder);
+		if (code === 'ENOENT' && parent !== folder && !existsSync(parent)) {
+			makeFolder(parent);
+			makeFolder(folder);
+			return;
+		}
+		if (code !== 'ENOENT' && code !== 'EEXIST' && code !== 'ENOTDIR')
+			throw fileError(error, folder, 'written');
+		const reason = code === 'ENOENT' ? 'the file system makes none here' : 'something else is at this path';
+		throw inputError('FOLDER_REFUSED', `the folder can't be made: ${reason} (${code})`, {
+			place: folder,
+			remedy: 'Choose another folder.',
+			cause: error,
+		});
 	}
 }
 

@@ -17,12 +17,16 @@ const flags = z.strictObject({
 		.string()
 		.min(1)
 		.optional()
-		.describe('measure a file of predictions instead: lines with id, label and probability'),
+		.describe(
+			'measure a file of predictions instead: lines with id, label and probability; with commit and function_name pairs too',
+		),
 	output: z
 		.string()
 		.min(1)
 		.optional()
-		.describe('also write the predictions to this file, as JSONL: id, label, probability, commit, cwe'),
+		.describe(
+			'also write the predictions to this file, as JSONL: id, label, probability, commit, cwe, function_name',
+		),
 	threshold: z
 		.number()
 		.min(0)

@@ -29,3 +29,19 @@ it('reads nothing from nothing', () => {
 	expect(readJsonlRows(new Uint8Array(), { name: 'train.jsonl' }, faults)).toEqual([]);
 	expect(faults.toError()).toBeUndefined();
 });
+
+it('keeps whole numbers beyond 2^53 as they stand, ids and commits alike', () => {
+	const text = [8, 9]
+		.map(
+			(last) =>
+				`{"idx": 123456789012345678${last}, "code": "f", "target": 1, "commit": 99999999999999${last}9}`,
+		)
+		.join('\n');
+	const faults = createFaultList();
+	const rows = readJsonlRows(Buffer.from(text), { name: 'train.jsonl' }, faults);
+	expect(faults.toError()).toBeUndefined();
+	expect(rows.map(({ id, commit }) => [id, commit])).toEqual([
+		['1234567890123456788', '9999999999999989'],
+		['1234567890123456789', '9999999999999999'],
+	]);
+});

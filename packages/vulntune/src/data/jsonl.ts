@@ -1,4 +1,5 @@
 import type { FaultList } from './faults.ts';
+import { parseJson } from './parse-json.ts';
 import { type FunctionRow, readRow } from './row.ts';
 
 export interface JsonlOptions {
@@ -63,7 +64,7 @@ export function readJsonLines(
 		try {
 			const text = decoder.decode(content);
 			if (text.trim() === '') return;
-			value = JSON.parse(text);
+			value = parseJson(text);
 		} catch (error) {
 			faults.add(
 				place,

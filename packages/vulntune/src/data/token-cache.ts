@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { makeFolder } from '@vulntune/engine/formats/files.ts';
 
 /** Where token ids are kept unless a caller says otherwise. */
 export function defaultTokenCacheFolder(): string {
@@ -53,7 +54,7 @@ export async function writeTokenCache(
 	const file = cacheFile(folder, key);
 	const temporary = `${file}.${randomUUID()}.tmp`;
 	try {
-		await mkdir(folder, { recursive: true });
+		makeFolder(folder);
 		await writeFile(temporary, Buffer.concat([digest(body), body]));
 		await rename(temporary, file);
 	} catch {

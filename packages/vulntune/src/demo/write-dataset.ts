@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomically } from '@vulntune/engine';
-import { fileError } from '@vulntune/engine/formats/files.ts';
+import { makeFolder } from '@vulntune/engine/formats/files.ts';
 import type { DemoDataset, DemoDatasetOptions } from './dataset.ts';
 import { weaknessIds } from './pair.ts';
 
@@ -15,11 +15,7 @@ const TITLE = '# Synthetic functions';
  * @param options those that the dataset was generated with; the README repeats them
  */
 export function writeDemoDataset(folder: string, dataset: DemoDataset, options: DemoDatasetOptions): void {
-	try {
-		mkdirSync(folder, { recursive: true });
-	} catch (error) {
-		throw fileError(error, folder, 'written');
-	}
+	makeFolder(folder);
 	// the README first: it is what an interrupted demo is known by
 	writeText(path.join(folder, 'README.md'), readme(dataset, options));
 	for (const split of splits) {

@@ -88,3 +88,14 @@ test('the report is plain JSON', () => {
 	const report = evaluatePredictions(predictions, 'p.jsonl', { threshold: 0.5 });
 	expect(JSON.parse(JSON.stringify(report))).toEqual(report);
 });
+
+test('pairs of a function and its fix are measured where the file names commits and functions', () => {
+	const named = predictions.map((row) => ({ ...row, functionName: 'f' }));
+	const { pairs } = evaluatePredictions(named, 'p.jsonl', { threshold: 0.5 }).evaluation;
+	expect(pairs).toMatchObject({ count: 20 });
+	const both = predictions.filter(({ label, probability }, row) => {
+		return label === 1 && probability! >= 0.5 && predictions[row + 1]!.probability! < 0.5;
+	});
+	expect(pairs!.correct.value).toBe(both.length / 20);
+	expect(evaluatePredictions(predictions, 'p.jsonl').evaluation.pairs).toBeNull();
+});

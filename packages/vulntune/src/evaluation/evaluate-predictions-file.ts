@@ -5,6 +5,7 @@ import type { Evaluation } from '../metrics/evaluation.ts';
 import { weaknessOf } from './evaluated-rows.ts';
 import { groupsOf } from './groups.ts';
 import { type MetricColumn, metricTable } from './metric-table.ts';
+import { pairRows } from './pair-rows.ts';
 import { type Prediction, readPredictions } from './predictions.ts';
 
 /** What `vulntune evaluate --predictions` prints with `--json`. */
@@ -62,11 +63,13 @@ export function evaluatePredictions(
 	const { groups, groupedBy } = groupsOf(scored.map((prediction) => prediction.commit));
 	const classes = scored.map((prediction) => weaknessOf(prediction.cwe) ?? null);
 	const weaknesses = classes.some((name) => name !== null) ? classes : undefined;
+	const pairs = pairRows(scored.map(({ commit, ...row }) => ({ ...row, group: commit })));
 	const common = {
 		labels: scored.map((prediction) => prediction.label),
 		ids: scored.map((prediction) => String(prediction.id)),
 		groups,
 		weaknesses,
+		pairs: pairs.length > 0 ? pairs : undefined,
 		seed,
 		resamples,
 	};

@@ -80,3 +80,11 @@ test('does not write a probability that is none', () => {
 		/function 3: .*NaN/,
 	);
 });
+
+test('an id beyond 2^53 comes back as it was, and is not that of its neighbour', () => {
+	const lines = ['1234567890123456788', '1234567890123456789'].map((id) => good.replace('"a"', id));
+	expect(parsePredictions(lines.join('\n'), 'p').map(({ id }) => id)).toEqual([
+		'1234567890123456788',
+		'1234567890123456789',
+	]);
+});

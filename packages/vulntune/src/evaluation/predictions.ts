@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { inputError } from '@vulntune/engine';
+import { parseJson } from '../data/parse-json.ts';
 
 /** One line of a predictions file. */
 export interface Prediction {
@@ -12,6 +13,8 @@ export interface Prediction {
 	readonly commit?: string | undefined;
 	/** The weakness, `CWE-79`. */
 	readonly cwe?: string | undefined;
+	/** With the commit, what tells which vulnerable function a fixed one was. */
+	readonly functionName?: string | undefined;
 }
 
 const example = '{"id": "42", "label": 1, "probability": 0.73}';
@@ -54,7 +57,7 @@ export function parsePredictions(text: string, name: string): Prediction[] {
 function parsePrediction(line: string, refuse: (message: string) => Error): Prediction {
 	let row: unknown;
 	try {
-		row = JSON.parse(line);
+		row = parseJson(line);
 	} catch (error) {
 		throw refuse(`broken JSON: ${(error as Error).message}`);
 	}
@@ -65,12 +68,12 @@ function parsePrediction(line: string, refuse: (message: string) => Error): Pred
 	for (const key of ['id', 'label', 'probability']) {
 		if (!Object.hasOwn(fields, key)) throw refuse(`the key "${key}" is missing`);
 	}
-	const { id, label, probability, missing, commit, cwe } = fields;
+	const { id, label, probability, missing, commit, cwe, function_name: functionName } = fields;
 	if (!(typeof id === 'string' && id !== '') && !(typeof id === 'number' && Number.isFinite(id))) {
 		throw refuse(`id: expected a text or a number, found ${JSON.stringify(id)}`);
 	}
 	if (label !== 0 && label !== 1) throw refuse(`label: expected 0 or 1, found ${JSON.stringify(label)}`);
-	for (const [key, value] of Object.entries({ missing, commit, cwe })) {
+	for (const [key, value] of Object.entries({ missing, commit, cwe, function_name: functionName })) {
 		if (value !== undefined && value !== null && typeof value !== 'string') {
 			throw refuse(`${key}: expected a text, found ${JSON.stringify(value)}`);
 		}
@@ -89,20 +92,22 @@ function parsePrediction(line: string, refuse: (message: string) => Error): Pred
 		...(typeof missing === 'string' ? { missing } : {}),
 		...(typeof commit === 'string' ? { commit } : {}),
 		...(typeof cwe === 'string' ? { cwe } : {}),
+		...(typeof functionName === 'string' ? { functionName } : {}),
 	};
 }
 
 /** One JSON object per line: id, label, probability, then what else is known. */
 export function formatPredictions(predictions: readonly Prediction[]): string {
 	return predictions
-		.map(({ id, label, probability, missing, commit, cwe }) => {
+		.map(({ id, label, probability, missing, commit, cwe, functionName }) => {
 			if (probability !== null && !(probability >= 0 && probability <= 1)) {
 				throw inputError('PREDICTIONS_INVALID', `expected a probability from 0 to 1, found ${probability}`, {
 					place: `function ${id}`,
 					remedy: 'Scoring went wrong: look at that function and at the loss.',
 				});
 			}
-			return `${JSON.stringify({ id, label, probability, missing, commit, cwe })}\n`;
+			const line = { id, label, probability, missing, commit, cwe, function_name: functionName };
+			return `${JSON.stringify(line)}\n`;
 		})
 		.join('');
 }

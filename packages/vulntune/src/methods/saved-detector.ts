@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import {
 	type Backend,
 	fileError,
 	type HostMatrix,
 	inputError,
+	makeFolder,
 	openSafetensors,
 	type Parameters,
 	type PeftAdapter,
@@ -62,7 +63,7 @@ export function saveDetector(
 ): void {
 	const staging = partialOf(folder);
 	try {
-		mkdirSync(staging, { recursive: true });
+		makeFolder(staging);
 		writeDetector(staging, detector, method, description);
 		replaceFolder(staging, folder);
 	} catch (error) {

@@ -1,6 +1,6 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { fileError, inputError } from '@vulntune/engine';
+import { fileError, inputError, makeFolder } from '@vulntune/engine';
 
 export const configFileName = 'config.json';
 
@@ -91,7 +91,7 @@ export function makeStaging(output: string): string {
 	const staging = `${path.resolve(output)}.${process.pid}.partial`;
 	try {
 		rmSync(staging, { recursive: true, force: true });
-		mkdirSync(staging, { recursive: true });
+		makeFolder(staging);
 	} catch (error) {
 		throw fileError(error, output, 'written');
 	}

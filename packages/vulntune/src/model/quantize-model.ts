@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
@@ -7,6 +7,7 @@ import {
 	expectedTensors,
 	inputError,
 	type ModelFolder,
+	makeFolder,
 	openModelFolder,
 	openSafetensors,
 	type QuantizedType,
@@ -97,7 +98,7 @@ async function writeQuantized(
 ): Promise<QuantizeReport> {
 	const { model, output, type, doubleQuantization, maxShardBytes } = options;
 	const scratch = path.join(staging, 'scratch');
-	mkdirSync(scratch);
+	makeFolder(scratch);
 	const { entries, errors, quantizedBytes } = await quantizeTensors(source, scratch, options);
 	const files = writeShardedSafetensors(staging, entries, {
 		metadata: { format: 'pt' },

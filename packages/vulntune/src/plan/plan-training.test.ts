@@ -1,4 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, it } from 'vitest';
+import { temporaryFolder } from '../../../../tests/tiny.ts';
 import { resolveConfig } from '../config/load.ts';
 import { planTraining } from './plan-training.ts';
 
@@ -28,4 +31,15 @@ it.each([
 	[{ model: 'nobody/unheard-of' }, 'MODEL_NOT_FOUND'],
 ])('refuses what a run would refuse: %o', async (overrides, code) => {
 	await expect(plan(overrides)).rejects.toMatchObject({ code });
+});
+
+it('estimates tokens of what the model will see: white space collapsed where the config says so', async () => {
+	const folder = temporaryFolder();
+	const row = (idx: number) => JSON.stringify({ idx, code: `f() {${' '.repeat(2000)}}`, target: idx % 2 });
+	for (const split of ['train', 'valid', 'test']) {
+		writeFileSync(path.join(folder, `${split}.jsonl`), `${row(0)}\n${row(1)}\n`);
+	}
+	expect((await plan({ 'data.path': folder })).data).toMatchObject({ ignored: 0, tokens: 'estimated' });
+	const kept = await plan({ 'data.path': folder, 'data.collapseWhitespace': 'false' });
+	expect(kept.data).toMatchObject({ ignored: 2 });
 });

@@ -14,6 +14,7 @@ import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
+import { textRows } from '../evaluation/evaluated-rows.ts';
 import { checkBaseModel } from '../model/base-model.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import { type PackPlan, packFunctions } from '../packing/pack-functions.ts';
@@ -157,7 +158,9 @@ async function planData(config: Config): Promise<TrainingPlan['data']> {
 	const plan = async (rows: (typeof splits)['train'], packing: PackingOptions): Promise<PackPlan> => {
 		if (tokenizer === undefined) {
 			// what functions have in common can't be guessed
-			const lengths = rows.map(({ code }) => Math.ceil(code.length / CHARACTERS_PER_TOKEN));
+			const lengths = textRows(rows, config.data.collapseWhitespace).map(({ text }) =>
+				Math.ceil(text.length / CHARACTERS_PER_TOKEN),
+			);
 			return packFunctions(lengths, { ...packing, sharePrefixes: false });
 		}
 		const options = {

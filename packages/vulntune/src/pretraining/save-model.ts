@@ -1,8 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import {
 	type Backend,
-	fileError,
+	makeFolder,
 	type Parameters,
 	roundToBfloat16,
 	type SafetensorsEntry,
@@ -21,11 +20,7 @@ export function saveModelFolder(
 	storage: 'bf16' | 'fp32',
 	files: ReadonlyMap<string, Uint8Array>,
 ): void {
-	try {
-		mkdirSync(folder, { recursive: true });
-	} catch (error) {
-		throw fileError(error, folder, 'written');
-	}
+	makeFolder(folder);
 	const entries = parameters.specs.map(({ name, shape }): SafetensorsEntry => {
 		const values = () => Float32Array.from(backend.download(parameters.get(name)));
 		if (storage === 'fp32') return { name, dtype: 'F32', shape, data: () => bytesOf(values()) };

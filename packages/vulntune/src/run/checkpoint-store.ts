@@ -3,7 +3,6 @@ import {
 	closeSync,
 	existsSync,
 	fsyncSync,
-	mkdirSync,
 	openSync,
 	readdirSync,
 	readFileSync,
@@ -11,7 +10,7 @@ import {
 	rmSync,
 } from 'node:fs';
 import path from 'node:path';
-import { fileError, inputError, writeFileAtomically } from '@vulntune/engine';
+import { fileError, inputError, makeFolder, writeFileAtomically } from '@vulntune/engine';
 
 /** What a checkpoint holds: named files of bytes. */
 export type CheckpointFiles = ReadonlyMap<string, Uint8Array>;
@@ -36,7 +35,7 @@ export function saveCheckpoint(folder: string, name: string, files: CheckpointFi
 	const target = path.join(folder, nextName(folder, name));
 	const temporary = partialOf(target);
 	try {
-		mkdirSync(temporary, { recursive: true });
+		makeFolder(temporary);
 		const sums: Record<string, string> = {};
 		for (const [file, bytes] of files) {
 			writeFileAtomically(path.join(temporary, file), (append) => append(bytes));

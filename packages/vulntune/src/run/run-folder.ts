@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { fileError, inputError } from '@vulntune/engine';
+import { fileError, inputError, makeFolder } from '@vulntune/engine';
 
 /** Where everything of a run lies. */
 export interface RunFolder {
@@ -98,7 +98,7 @@ export function claimRunFolder(folder: RunFolder, mode: ClaimMode): void {
 		if (mode.overwrite) {
 			for (const file of filesOf(folder)) rmSync(file, { recursive: true, force: true });
 		}
-		mkdirSync(folder.root, { recursive: true });
+		makeFolder(folder.root);
 		removeRemains(folder);
 	} catch (error) {
 		throw fileError(error, folder.root, 'written');

@@ -9,12 +9,13 @@ export function savePredictions(
 	probabilities: ArrayLike<number>,
 ): void {
 	const text = formatPredictions(
-		rows.map(({ id, label, commit, cwe }, index) => ({
+		rows.map(({ id, label, commit, cwe, functionName }, index) => ({
 			id,
 			label,
 			probability: probabilities[index]!,
-			...(commit === undefined ? {} : { commit }),
-			...(cwe === undefined ? {} : { cwe }),
+			commit,
+			cwe,
+			functionName,
 		})),
 	);
 	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { fileError, inputError, writeFileAtomically } from '@vulntune/engine';
+import { inputError, makeFolder, writeFileAtomically } from '@vulntune/engine';
 import { serializeNgram } from '../baselines/ngram/file.ts';
 import { predictNgram } from '../baselines/ngram/model.ts';
 import { selectNgram } from '../baselines/ngram/select.ts';
@@ -91,14 +91,6 @@ function refuseOtherRun(folder: RunFolder, config: Config): void {
 function meanLogLoss(labels: readonly number[], probabilities: ArrayLike<number>): number {
 	const losses = labels.map((label, i) => -Math.log(label === 1 ? probabilities[i]! : 1 - probabilities[i]!));
 	return losses.reduce((sum, value) => sum + value, 0) / Math.max(1, losses.length);
-}
-
-function makeFolder(folder: string): void {
-	try {
-		mkdirSync(folder, { recursive: true });
-	} catch (error) {
-		throw fileError(error, folder, 'written');
-	}
 }
 
 function writeText(file: string, text: string): void {

@@ -1,5 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { makeFolder } from '../files.ts';
 import { expectedTensors, parseModelConfig } from '../huggingface/model-config.ts';
 import { writeShardedSafetensors } from '../safetensors/sharded.ts';
 import type { SafetensorsEntry } from '../safetensors/writer.ts';
@@ -38,7 +39,7 @@ export function writeSmallModel(
 	tensors: readonly SafetensorsEntry[] = smallTensors(),
 	maxShardBytes = Number.POSITIVE_INFINITY,
 ): string {
-	mkdirSync(folder, { recursive: true });
+	makeFolder(folder);
 	writeFileSync(path.join(folder, 'config.json'), JSON.stringify(config));
 	writeShardedSafetensors(folder, tensors, { maxShardBytes });
 	return folder;

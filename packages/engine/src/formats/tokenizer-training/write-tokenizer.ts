@@ -1,6 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { fileError, writeFileAtomically } from '../files.ts';
+import { makeFolder, writeFileAtomically } from '../files.ts';
 import { endOfText, type TrainedTokenizer } from './train-tokenizer.ts';
 
 /** The content of `tokenizer.json`, as Hugging Face's libraries read it. */
@@ -57,11 +56,7 @@ export function tokenizerConfigJson(): object {
 
 /** Writes `tokenizer.json` and `tokenizer_config.json` into a folder, which is made if need be. */
 export function writeTokenizer(folder: string, tokenizer: TrainedTokenizer): void {
-	try {
-		mkdirSync(folder, { recursive: true });
-	} catch (error) {
-		throw fileError(error, folder, 'written');
-	}
+	makeFolder(folder);
 	for (const [name, bytes] of tokenizerFiles(tokenizer)) {
 		writeFileAtomically(path.join(folder, name), (append) => append(bytes));
 	}

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { makeFolder } from '../files.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** What is known of a tokenizer that was built before. */
@@ -77,7 +78,7 @@ function keep(file: string, tokenizer: Tokenizer): void {
 	const facts = { hash, vocabularySize, specialTokenIds: [...tokenizer.specialTokenIds], ...ids };
 	const temporary = `${file}.${randomUUID()}.tmp`;
 	try {
-		mkdirSync(path.dirname(file), { recursive: true });
+		makeFolder(path.dirname(file));
 		writeFileSync(temporary, JSON.stringify(facts));
 		renameSync(temporary, file);
 	} catch {

@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
+import { makeFolder } from '@vulntune/engine';
 import { fitBaselines } from '../../baselines/fit-baselines.ts';
 import { resolveConfig } from '../../config/load.ts';
 import { compareWithBaselines } from '../../evaluation/compare-with-baselines.ts';
@@ -27,7 +28,7 @@ export interface SampleRun {
 export function writeSampleRun(root: string, sample: SampleRun = {}): string {
 	const { ids = (index) => index, label = (index) => (index % 2) as 0 | 1, threshold = 0.5 } = sample;
 	const folder = runFolder(root);
-	mkdirSync(root, { recursive: true });
+	makeFolder(root);
 	const value = {
 		model: sample.model ?? 'models/base',
 		data: { path: sample.dataset ?? 'data/rows' },
