@@ -41,6 +41,47 @@ describe('an adapter folder', () => {
 		);
 	});
 
+	const values = (...numbers: number[]) => new Uint8Array(Float32Array.from(numbers).buffer);
+	const pair = [
+		{ name: 'layer.q_proj.lora_A.weight', dtype: 'F32', shape: [1, 2], data: values(1, 2) },
+		{ name: 'layer.q_proj.lora_B.weight', dtype: 'F32', shape: [3, 1], data: values(3, 4, 5) },
+	] as const;
+
+	test.each([
+		'base_model.model.model.embed_tokens.weight',
+		'base_model.model.layer.q_proj.lora_magnitude_vector',
+		'base_model.model.model.embed_tokens.token_adapter.trainable_tokens_delta',
+		'layer.q_proj.lora_B.bias',
+	])('is refused by name where %s is in the weights, which nothing reads', (name) => {
+		const other = { name, dtype: 'F32', shape: [1], data: values(1) } as const;
+		writeSafetensors(path.join(folder, 'adapter_model.safetensors'), [...pair, other]);
+		expect(() => readPeftAdapter(folder)).toThrow(
+			expect.objectContaining({ code: 'ADAPTER_WEIGHTS', message: expect.stringContaining(name) }),
+		);
+	});
+
+	test('is refused where a matrix holds NaN, with its name', () => {
+		const damaged = { ...pair[1], data: values(3, Number.NaN, 5) };
+		writeSafetensors(path.join(folder, 'adapter_model.safetensors'), [pair[0], damaged]);
+		expect(() => readPeftAdapter(folder)).toThrow(/layer\.q_proj\.lora_B\.weight holds NaN as its element 1/);
+	});
+
+	test('is refused where one tensor is there under two names', () => {
+		const twice = [...pair, { ...pair[0], name: `base_model.model.${pair[0].name}` }];
+		writeSafetensors(path.join(folder, 'adapter_model.safetensors'), twice);
+		expect(() => readPeftAdapter(folder)).toThrow(/is there twice/);
+	});
+
+	test('takes its head from a head.safetensors; one that differs from its own is refused', () => {
+		const head = { name: 'weight', dtype: 'F32', shape: [2, 2], data: values(1, 2, 3, 4) } as const;
+		writeSafetensors(path.join(folder, 'head.safetensors'), [head]);
+		expect(() => readPeftAdapter(folder)).toThrow(expect.objectContaining({ code: 'ADAPTER_WEIGHTS' }));
+		writeSafetensors(path.join(folder, 'adapter_model.safetensors'), pair);
+		expect([...readPeftAdapter(folder).head.get('score.weight')!.values]).toEqual([1, 2, 3, 4]);
+		writeSafetensors(path.join(folder, 'head.safetensors'), [head, { ...head, name: 'bias' }]);
+		expect(() => readPeftAdapter(folder)).toThrow(/bias is no part of a head/);
+	});
+
 	/** The written config with some fields replaced. */
 	function changeConfig(fields: object): void {
 		const file = path.join(folder, 'adapter_config.json');

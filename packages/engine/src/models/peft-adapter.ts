@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError } from '../errors.ts';
-import { readSmallFile, writeFileAtomically } from '../formats/files.ts';
+import { writeFileAtomically } from '../formats/files.ts';
 import { toFloat32 } from '../formats/floats.ts';
-import { parseJsonObject } from '../formats/json.ts';
 import { openSafetensors } from '../formats/safetensors/reader.ts';
 import { writeSafetensors } from '../formats/safetensors/writer.ts';
 import type { LoraConfig } from '../layers/lora.ts';
+import { readAdapterConfig } from './adapter-config.ts';
 
 /** A LoRA adapter with its classification head, on the host. */
 export interface PeftAdapter {
@@ -37,8 +37,9 @@ const HEAD_FILE = 'head.safetensors';
  * Reads an adapter folder as PEFT writes it: adapter_config.json and adapter_model.safetensors, with the head as
  * `base_model.model.score.weight` or as `weight` in a head.safetensors beside it.
  *
- * Throws ADAPTER_MISSING, ADAPTER_CONFIG for variants that can't be represented (DoRA, per-module ranks, biases)
- * and ADAPTER_WEIGHTS where matrices don't come in pairs of the configured rank or aren't floating-point.
+ * Throws ADAPTER_MISSING, ADAPTER_CONFIG for variants that can't be represented (see `adapterConfigKeys`) and
+ * ADAPTER_WEIGHTS for a tensor that nothing reads, that isn't floating-point or holds NaN or infinity, for two heads that
+ * differ, and where matrices don't come in pairs of the configured rank.
  */
 export function readPeftAdapter(folder: string): PeftAdapter {
 	const configFile = path.join(folder, CONFIG_FILE);
@@ -50,7 +51,7 @@ export function readPeftAdapter(folder: string): PeftAdapter {
 			remedy: 'Give the adapter folder of a run, or one saved by PEFT with safetensors.',
 		});
 	}
-	const { targets, baseModel, ...plainConfig } = readConfig(configFile);
+	const { targets, baseModel, ...plainConfig } = readAdapterConfig(configFile);
 	const tensors = readTensors(weightsFile);
 	const matrices = new Map<string, HostMatrix>();
 	const head = new Map<string, HostMatrix>();
@@ -58,66 +59,18 @@ export function readPeftAdapter(folder: string): PeftAdapter {
 		const bare = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name;
 		// PEFT names a saved module by its adapter in some versions
 		const plain = bare.replace('.modules_to_save.', '.').replace(/\.default\.(weight|bias)$/, '.$1');
-		if (/\.lora_[AB]\.weight$/.test(plain)) matrices.set(plain, matrix);
-		else if (plain.startsWith('score.')) head.set(plain, matrix);
-		else throw weightsError(weightsFile, `${name} is no LoRA matrix`);
+		const kind = /\.lora_[AB]\.weight$/.test(plain)
+			? matrices
+			: plain.startsWith('score.')
+				? head
+				: undefined;
+		if (kind === undefined) throw weightsError(weightsFile, `${name} is no LoRA matrix`, onlyMatrices);
+		if (kind.has(plain)) throw weightsError(weightsFile, `${plain} is there twice, once as ${name}`);
+		kind.set(plain, matrix);
 	}
 	checkPairs(weightsFile, matrices, plainConfig.rank);
 	const config = { ...plainConfig, targets: targets ?? adaptedModules(matrices) };
-	return { config, baseModel, matrices, head: head.size > 0 ? head : readHead(folder) };
-}
-
-interface ConfigFile extends Omit<LoraConfig, 'targets'> {
-	readonly baseModel: string;
-	/** Undefined where the file describes the modules in a way that only their names in the weights can tell. */
-	readonly targets: readonly string[] | undefined;
-}
-
-function readConfig(file: string): ConfigFile {
-	const json = parseJsonObject(readSmallFile(file, 16_000_000), {
-		code: 'ADAPTER_CONFIG',
-		place: file,
-		remedy: 'Save the adapter again.',
-	}) as Record<string, unknown>;
-	const fail = (field: string, expected: string) => {
-		throw inputError('ADAPTER_CONFIG', `${expected} is expected, found ${JSON.stringify(json[field])}`, {
-			place: `${file}: ${field}`,
-			remedy: 'Only plain LoRA adapters are supported.',
-		});
-	};
-	if (json.peft_type !== 'LORA') fail('peft_type', '"LORA"');
-	for (const flag of ['use_dora', 'use_qalora', 'use_bdlora', 'lora_bias', 'fan_in_fan_out']) {
-		if (json[flag] !== undefined && json[flag] !== null && json[flag] !== false) fail(flag, 'false');
-	}
-	if (json.bias !== undefined && json.bias !== 'none') fail('bias', '"none"');
-	for (const pattern of ['rank_pattern', 'alpha_pattern']) {
-		const value = json[pattern];
-		if (value !== undefined && value !== null && Object.keys(value as object).length > 0) fail(pattern, '{}');
-	}
-	const number = (field: string, fallback?: number): number => {
-		const value = json[field] ?? fallback;
-		if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) fail(field, 'a number');
-		return value as number;
-	};
-	const rank = number('r');
-	if (!Number.isInteger(rank) || rank < 1 || rank > 65_536) fail('r', 'a positive whole number');
-	const dropout = number('lora_dropout', 0);
-	if (dropout >= 1) fail('lora_dropout', 'a number from 0 up to 1, not 1 itself,');
-	const targets = json.target_modules ?? '';
-	const isList = Array.isArray(targets) && targets.every((target) => typeof target === 'string');
-	if (typeof targets !== 'string' && !isList)
-		fail('target_modules', 'a list of names or a regular expression');
-	const isNarrowed = ['exclude_modules', 'layers_to_transform', 'layers_pattern'].some(
-		(field) => (json[field] ?? null) !== null,
-	);
-	return {
-		rank,
-		alpha: number('lora_alpha'),
-		dropout,
-		rsLora: json.use_rslora === true,
-		targets: isList && !isNarrowed ? targets : undefined,
-		baseModel: typeof json.base_model_name_or_path === 'string' ? json.base_model_name_or_path : '',
-	};
+	return { config, baseModel, matrices, head: withHeadFile(folder, head) };
 }
 
 /**
@@ -137,7 +90,10 @@ function readTensors(file: string): Map<string, HostMatrix> {
 			if (!['F32', 'F16', 'BF16', 'F64'].includes(dtype)) {
 				throw weightsError(file, `${name} must hold floating-point numbers, found ${dtype}`);
 			}
-			tensors.set(name, { shape, values: toFloat32(source.read(name), dtype) });
+			const values = toFloat32(source.read(name), dtype);
+			const wrong = values.findIndex((value) => !Number.isFinite(value));
+			if (wrong >= 0) throw weightsError(file, `${name} holds ${values[wrong]} as its element ${wrong}`);
+			tensors.set(name, { shape, values });
 		}
 		return tensors;
 	} finally {
@@ -145,10 +101,30 @@ function readTensors(file: string): Map<string, HostMatrix> {
 	}
 }
 
-function readHead(folder: string): Map<string, HostMatrix> {
+/** The head with what a head.safetensors beside the adapter has; two that differ would leave it to chance which is meant. */
+function withHeadFile(
+	folder: string,
+	head: ReadonlyMap<string, HostMatrix>,
+): ReadonlyMap<string, HostMatrix> {
 	const file = path.join(folder, HEAD_FILE);
-	const weight = existsSync(file) ? readTensors(file).get('weight') : undefined;
-	return new Map(weight === undefined ? [] : [[SCORE, weight]]);
+	if (!existsSync(file)) return head;
+	const tensors = readTensors(file);
+	const unread = [...tensors.keys()].find((name) => name !== 'weight');
+	if (unread !== undefined) throw weightsError(file, `${unread} is no part of a head`, onlyMatrices);
+	const [weight, own] = [tensors.get('weight'), head.get(SCORE)];
+	if (weight === undefined) return head;
+	if (own !== undefined && !isSameMatrix(own, weight)) {
+		throw weightsError(
+			file,
+			`weight is not the ${SCORE} of ${WEIGHTS_FILE}`,
+			'Remove the one that is not meant.',
+		);
+	}
+	return new Map([...head, [SCORE, weight]]);
+}
+
+function isSameMatrix(a: HostMatrix, b: HostMatrix): boolean {
+	return a.shape.join() === b.shape.join() && a.values.every((value, index) => value === b.values[index]);
 }
 
 function checkPairs(file: string, matrices: ReadonlyMap<string, HostMatrix>, rank: number): void {
@@ -163,8 +139,11 @@ function checkPairs(file: string, matrices: ReadonlyMap<string, HostMatrix>, ran
 	}
 }
 
-function weightsError(file: string, message: string): Error {
-	return inputError('ADAPTER_WEIGHTS', message, { place: file, remedy: 'Save the adapter again.' });
+const onlyMatrices =
+	'Only LoRA matrices and a classification head (score) are read: save the adapter without modules trained besides.';
+
+function weightsError(file: string, message: string, remedy = 'Save the adapter again.'): Error {
+	return inputError('ADAPTER_WEIGHTS', message, { place: file, remedy });
 }
 
 /** Writes the two files, each whole or not at all; the head goes into the weights as PEFT's SEQ_CLS saves it. */

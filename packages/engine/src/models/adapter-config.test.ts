@@ -1,0 +1,125 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readAdapterConfig } from './adapter-config.ts';
+
+/** As PEFT 0.21 saves a plain adapter: every field of its LoraConfig. */
+const plain = {
+	alora_invocation_tokens: null,
+	alpha_pattern: {},
+	arrow_config: null,
+	auto_mapping: null,
+	base_model_name_or_path: 'base',
+	bias: 'none',
+	corda_config: null,
+	ensure_weight_tying: false,
+	eva_config: null,
+	exclude_modules: null,
+	fan_in_fan_out: false,
+	inference_mode: true,
+	init_lora_weights: true,
+	kasa_config: null,
+	layer_replication: null,
+	layers_pattern: null,
+	layers_to_transform: null,
+	loftq_config: {},
+	lora_alpha: 8,
+	lora_bias: false,
+	lora_dropout: 0.05,
+	lora_ga_config: null,
+	megatron_config: null,
+	megatron_core: 'megatron.core',
+	modules_to_save: ['classifier', 'score'],
+	monteclora_config: null,
+	peft_type: 'LORA',
+	peft_version: '0.21.2',
+	qalora_group_size: 16,
+	r: 4,
+	rank_pattern: {},
+	revision: null,
+	target_modules: ['q_proj', 'v_proj'],
+	target_parameters: null,
+	task_type: 'SEQ_CLS',
+	trainable_token_indices: null,
+	use_bdlora: null,
+	use_dora: false,
+	use_qalora: false,
+	use_rslora: true,
+	velora_config: null,
+};
+
+describe('adapter_config.json', () => {
+	let file: string;
+	beforeAll(() => {
+		file = path.join(mkdtempSync(path.join(tmpdir(), 'vulntune-adapter-config-')), 'adapter_config.json');
+	});
+	afterAll(() => rmSync(path.dirname(file), { recursive: true }));
+
+	const read = (fields: object) => {
+		writeFileSync(file, JSON.stringify({ ...plain, ...fields }));
+		return readAdapterConfig(file);
+	};
+
+	test('as PEFT saves a plain adapter is read', () => {
+		expect(read({})).toEqual({
+			rank: 4,
+			alpha: 8,
+			dropout: 0.05,
+			rsLora: true,
+			targets: ['q_proj', 'v_proj'],
+			baseModel: 'base',
+		});
+	});
+
+	test.each([
+		{ init_lora_weights: false },
+		{ init_lora_weights: 'gaussian' },
+		{ init_lora_weights: 'eva', eva_config: { rho: 2 } },
+		{ loftq_config: { loftq_bits: 4 } },
+		{ runtime_config: { ephemeral_gpu_offload: true } },
+		{ auto_mapping: { base_model_class: 'LlamaModel' }, task_type: null },
+		{ revision: 'main', peft_version: '0.9.0' },
+		{ something_new: false, something_else: null, a_list: [], a_map: {}, a_name: '' },
+	])('gives the same adapter with %j', (fields) => {
+		expect(read(fields)).toEqual(read({}));
+	});
+
+	test.each([
+		['init_lora_weights', 'pissa'],
+		['init_lora_weights', 'pissa_niter_4'],
+		['init_lora_weights', 'olora'],
+		['init_lora_weights', 'corda'],
+		['init_lora_weights', 'loftq'],
+		['init_lora_weights', 'lora_ga'],
+		['layer_replication', [[0, 2]]],
+		['alora_invocation_tokens', [5, 6]],
+		['rank_pattern', { q_proj: 8 }],
+		['alpha_pattern', { q_proj: 16 }],
+		['trainable_token_indices', [1]],
+		['target_parameters', ['experts.gate']],
+		['arrow_config', { top_k: 3 }],
+		['kasa_config', { beta: 1 }],
+		['megatron_config', { tensor_model_parallel_size: 2 }],
+		['monteclora_config', { num_samples: 8 }],
+		['use_bdlora', { nblocks: 2 }],
+		['use_dora', true],
+		['use_qalora', true],
+		['lora_bias', true],
+		['fan_in_fan_out', true],
+		['bias', 'all'],
+		['bias', 'lora_only'],
+		['task_type', 'TOKEN_CLS'],
+		['peft_type', 'ADALORA'],
+		['use_rslora', 'true'],
+		['modules_to_save', { score: true }],
+		['base_model_name_or_path', 3],
+		['something_new', true],
+		['something_new', 0],
+		['something_new', 'on'],
+	])('is refused by name with %s %j', (key, value) => {
+		expect(() => read({ [key]: value })).toThrow(
+			expect.objectContaining({ code: 'ADAPTER_CONFIG', place: `${file}: ${key}` }),
+		);
+	});
+});
