@@ -8,6 +8,8 @@ export interface BenchRow {
 	/** The most that this machine allows, in the same unit; null where nothing sets one. */
 	readonly limit: number | null;
 	readonly ofLimit: number | null;
+	/** The limit was measured lower than the value: something disturbed it, and the share of it says nothing. */
+	readonly limitDisturbed?: true;
 	/** The best of the other programs; null with `peerAbsent` where there is none. */
 	readonly peer: { readonly name: string; readonly value: number } | null;
 	readonly peerAbsent?: string;
@@ -61,6 +63,7 @@ export function benchRow(source: RowSource, target = targetOf(source.name)): Ben
 		unit,
 		limit: limit ?? null,
 		ofLimit: ratios.limit ?? null,
+		...(isDisturbed ? { limitDisturbed: true as const } : {}),
 		peer: peer ?? null,
 		...(peer === undefined && peerAbsent !== undefined ? { peerAbsent } : {}),
 		ofPeer: ratios.peer ?? null,

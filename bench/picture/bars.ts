@@ -1,5 +1,4 @@
 import { median } from '../interleave.ts';
-import type { BenchReport } from '../report.ts';
 import type { BenchRow } from '../row.ts';
 import { targetOf } from '../targets.ts';
 
@@ -8,7 +7,8 @@ export interface Bar {
 	readonly label: string;
 	/** What stands behind the bar. */
 	readonly text: string;
-	readonly share: number;
+	/** null where the limit of every row was disturbed: there is no bar then. */
+	readonly share: number | null;
 	/** Of several rows in one bar: the lowest and the highest. */
 	readonly range?: readonly [number, number];
 	/** What the target asks for, and what the best peer reaches, on the same scale. */
@@ -27,11 +27,12 @@ export function limitBars(rows: readonly BenchRow[]): Bar[] {
 	return [...steps, ...[...groups].map(([label, members]) => groupBar(label, members))];
 }
 
-function stepBar(row: BenchRow): Bar {
-	const { name, value, ofLimit, limit, peer } = row;
+function stepBar({ name, value, ofLimit, limit, limitDisturbed, peer }: BenchRow): Bar {
+	const text = `${value.toFixed(0)} tokens/s`;
+	if (limitDisturbed) return { label: name, text: `limit disturbed · ${text}`, share: null };
 	return {
 		label: name,
-		text: `${value.toFixed(0)} tokens/s`,
+		text: `${ofLimit!.toFixed(2)} · ${text}`,
 		share: ofLimit!,
 		...targetShare(name),
 		...(peer === null ? {} : { peer: peer.value / limit! }),
@@ -39,11 +40,14 @@ function stepBar(row: BenchRow): Bar {
 }
 
 function groupBar(label: string, rows: readonly BenchRow[]): Bar {
-	const shares = rows.map(({ ofLimit }) => ofLimit!);
-	const rate = median(rows.map(({ value }) => value));
+	const rate = `${median(rows.map(({ value }) => value)).toFixed(0)} GFLOP/s`;
+	const shares = rows.filter((row) => !row.limitDisturbed).map(({ ofLimit }) => ofLimit!);
+	if (shares.length === 0) return { label, text: `limit disturbed · ${rate}`, share: null };
+	const disturbed = rows.length - shares.length;
+	const without = disturbed === 0 ? '' : ` · without ${disturbed} of ${rows.length}, disturbed`;
 	return {
 		label,
-		text: `${rate.toFixed(0)} GFLOP/s`,
+		text: `${median(shares).toFixed(2)} · ${rate}${without}`,
 		share: median(shares),
 		range: [Math.min(...shares), Math.max(...shares)],
 		...targetShare(rows[0]!.name),
@@ -58,39 +62,4 @@ function targetShare(name: string): { readonly target?: number } {
 /** `gemm-135m-nf4-forward-576x576-m512` belongs to `gemm 135m nf4 m512`. */
 function productGroup(name: string): string {
 	return name.replace(/-(forward|backward)-\d+x\d+/, '').replaceAll('-', ' ');
-}
-
-/** A step's time in parts. */
-export interface PartedStep {
-	readonly name: string;
-	readonly parts: readonly { readonly name: string; readonly share: number }[];
-	/** Share of the time that its products would take at the peak. */
-	readonly floor: number | undefined;
-}
-
-const partOf: Readonly<Record<string, string>> = {
-	matmulNT: 'frozen products, forward',
-	matmulNN: 'frozen products, backward',
-	loraForward: 'adapters',
-	loraBackward: 'adapters',
-	attention: 'attention',
-	attentionBackward: 'attention',
-};
-export const partNames = [...new Set(Object.values(partOf)), 'other kernels', 'outside kernels'];
-
-/** Where the time of the training steps goes, the floor beside it. */
-export function partedSteps({ steps, rows }: BenchReport): PartedStep[] {
-	return steps
-		.filter(({ name }) => name.includes('lora-step'))
-		.map(({ name, kernels, outside }) => {
-			const shares = new Map(partNames.map((part) => [part, 0]));
-			const add = (part: string, share: number) => shares.set(part, shares.get(part)! + share);
-			for (const [kernel, share] of Object.entries(kernels)) add(partOf[kernel] ?? 'other kernels', share);
-			add('outside kernels', outside);
-			return {
-				name,
-				parts: [...shares].map(([part, share]) => ({ name: part, share })),
-				floor: rows.find((row) => row.name === name)?.ofLimit ?? undefined,
-			};
-		});
 }

@@ -4,16 +4,12 @@
  */
 import { readFileSync } from 'node:fs';
 import type { BenchReport } from '../report.ts';
-import { limitBars, partedSteps } from './bars.ts';
-import { drawPicture } from './svg.ts';
+import { drawPicture } from './picture.ts';
 
 const [file] = process.argv.slice(2);
 if (file === undefined) {
 	console.error('usage: node bench/picture/main.ts report.json > docs/performance.svg');
 	process.exitCode = 2;
 } else {
-	const report = JSON.parse(readFileSync(file, 'utf8')) as BenchReport;
-	const { cpu, cores, isa } = report.machine;
-	const title = `vulntune on ${cores} cores of ${cpu}, ${isa}`;
-	process.stdout.write(drawPicture(title, limitBars(report.rows), partedSteps(report)));
+	process.stdout.write(await drawPicture(JSON.parse(readFileSync(file, 'utf8')) as BenchReport));
 }

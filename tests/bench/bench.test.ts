@@ -44,9 +44,10 @@ describe('a row', () => {
 
 	it('is never above its limit: one that was measured lower was disturbed, and the row says so', () => {
 		const row = benchRow({ ...source, value: 104, note: 'in fp32' }, [ofLimit]);
-		expect(row).toMatchObject({ limit: 104, ofLimit: 1, met: null });
+		expect(row).toMatchObject({ limit: 104, ofLimit: 1, limitDisturbed: true, met: null });
 		expect(row.note).toBe('in fp32; the limit was measured lower, at 100.0');
 		expect(benchRow(source, [])).not.toHaveProperty('note');
+		expect(benchRow(source, [])).not.toHaveProperty('limitDisturbed');
 	});
 });
 

@@ -36,6 +36,8 @@ export {
 export { type Prediction, readPredictions, writePredictions } from './evaluation/predictions.ts';
 export { renderComparison } from './evaluation/render-comparison.ts';
 export { textTable } from './evaluation/text-table.ts';
+export { drawFigure } from './figures/draw-figure.ts';
+export { colour, light, withColours } from './figures/palette.ts';
 export {
 	createDetector,
 	type Detector,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Backend } from './contract.ts';
-import { isKernel, profileBackend } from './profile.ts';
+import { profileBackend } from './profile.ts';
 import { createReferenceBackend } from './reference/reference-backend.ts';
 import { viewOf } from './view.ts';
 
@@ -43,11 +43,5 @@ describe('a profiled backend', () => {
 			['close', 1],
 			['allocate', 1],
 		]);
-	});
-
-	it('tells kernels from the management of memory', () => {
-		expect(isKernel('matmulNT')).toBe(true);
-		expect(isKernel('fill')).toBe(true);
-		expect(isKernel('download')).toBe(false);
 	});
 });

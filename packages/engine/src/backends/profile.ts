@@ -15,21 +15,6 @@ export interface BackendProfile {
 	reset(): void;
 }
 
-/** Methods that manage memory and move data: the rest are kernels. */
-const memoryMethods: ReadonlySet<keyof Backend> = new Set([
-	'allocate',
-	'free',
-	'upload',
-	'download',
-	'memory',
-	'close',
-] as const);
-
-/** Whether a method of the contract computes. */
-export function isKernel(method: keyof Backend): boolean {
-	return !memoryMethods.has(method);
-}
-
 /**
  * Times every method of a backend by the calling thread's clock. On a backend whose kernels run asynchronously a
  * kernel's time is that of its launch, and the wait appears in `download` and `sumOfSquares`.

@@ -1,9 +1,9 @@
+import { colourVariables, dark, light } from '../figures/palette.ts';
+
 /** The page's only style sheet. The colours are variables that the drawings use too. */
 export const style = `
-:root { color-scheme: light dark; --paper: #ffffff; --ink: #1b1f24; --muted: #5c6670; --line: #d9dee3;
-  --panel: #f5f7f9; --series-1: #1f6feb; --series-2: #b35900; --right: #e3f4e8; --wrong: #fbe6e4; --warn: #fff3cd; }
-@media (prefers-color-scheme: dark) { :root { --paper: #12161b; --ink: #e6eaee; --muted: #9aa5b1; --line: #333c46;
-  --panel: #1a2027; --series-1: #6ea8fe; --series-2: #f0a04b; --right: #173524; --wrong: #43211f; --warn: #3d3413; } }
+:root { color-scheme: light dark; ${colourVariables(light)} }
+@media (prefers-color-scheme: dark) { :root { ${colourVariables(dark)} } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 72rem; padding: 1.5rem 1rem 4rem; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif; }
