@@ -1,5 +1,6 @@
 import { inputError, type VulntuneError } from '../../errors.ts';
 import { describeJson, isJsonObject, ownValue } from '../json.ts';
+import { type KeyTable, refuseUnknownKeys } from '../known-keys.ts';
 
 /** Sizes beyond this are mistakes, and would make tables and shapes that no machine can hold. */
 const maxSize = 2 ** 31 - 1;
@@ -8,6 +9,11 @@ const maxSize = 2 ** 31 - 1;
 export interface Fields {
 	readonly place: string;
 	has(name: string): boolean;
+	readonly isEmpty: boolean;
+	/** Whether the file says that there is none, which is more than to leave it out where the default is another. */
+	isNull(name: string): boolean;
+	/** Throws for a field that may change what is computed and that nothing here reads. */
+	refuseOthers(table: KeyTable): void;
 	raw(name: string): unknown;
 	/** An integer from 1 to `maximum`; throws where it is absent and no default is given. */
 	size(name: string, options?: { default?: number; maximum?: number }): number;
@@ -21,6 +27,8 @@ export interface Fields {
 	error(name: string, message: string, remedy?: string): VulntuneError;
 }
 
+const otherModel =
+	'It would be computed wrongly here. Choose another base model, or remove the key where it has no effect on this one.';
 const checkConfig = 'Check that the file belongs to this model and was not edited by mistake.';
 
 /** Reads fields of `json`; every error has the code `MODEL_CONFIG` and the place `<place>: <name>`. */
@@ -35,6 +43,11 @@ export function readFields(json: object, place: string): Fields {
 		raw,
 		error,
 		has: (name) => raw(name) !== undefined,
+		isEmpty: Object.keys(json).length === 0,
+		isNull: (name) => ownValue(json, name) === null,
+		refuseOthers(table) {
+			refuseUnknownKeys(json, table, (name, message) => error(name, message, otherModel));
+		},
 		size(name, { default: defaultValue, maximum = maxSize } = {}) {
 			const value = raw(name) ?? defaultValue;
 			if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > maximum) {

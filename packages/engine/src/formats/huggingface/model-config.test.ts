@@ -91,8 +91,45 @@ describe('parseModelConfig', () => {
 		});
 		expect(parse({ ...rest, model_type: 'mistral', num_attention_heads: 8 })).toMatchObject({
 			keyValueHeads: 8,
-			maxPositions: 131_072,
+			maxPositions: 4096,
 		});
+		const whole = { model_type: 'mistral', sliding_window: null, num_key_value_heads: null };
+		expect(parse({ ...rest, ...whole })).toMatchObject({ keyValueHeads: 4, maxPositions: 131_072 });
+	});
+
+	test('reads both spellings of the rotary settings where they agree', () => {
+		const scaling = { rope_type: 'linear', factor: 4 };
+		const both = {
+			rope_theta: 5000,
+			rope_scaling: scaling,
+			rope_parameters: { ...scaling, rope_theta: 5000 },
+		};
+		expect(parse({ ...smallConfig, ...both })).toEqual(
+			parse({ ...smallConfig, ...both, rope_parameters: null }),
+		);
+		const empty = { ...both, rope_scaling: {} };
+		expect(parse({ ...smallConfig, ...empty }).ropeScaling).toEqual({ type: 'linear', factor: 4 });
+	});
+
+	test('takes the trained length of llama3 from either place, else the longest position', () => {
+		const { original_max_position_embeddings: _, ...scaling } = llama3Fields;
+		const trained = (fields: object) =>
+			parse({ ...smallConfig, rope_scaling: scaling, ...fields }).ropeScaling;
+		expect(trained({ original_max_position_embeddings: 16 })).toEqual(llama3);
+		expect(trained({})).toEqual({ ...llama3, originalMaxPositions: 32 });
+	});
+
+	test.each([
+		{ architectures: ['LlamaForSequenceClassification'], id2label: { 0: 'no' }, num_labels: 2 },
+		{ attention_dropout: 0.1, pretraining_tp: 4, initializer_range: 0.25, use_cache: true },
+		{ transformers_version: '5.24.0', _name_or_path: 'x', temperature: 0.6, is_causal: true },
+		{ layer_types: ['full_attention'], use_sliding_window: false, max_window_layers: 28 },
+		{ something_new: null, something_else: false, a_list: [], a_map: {}, a_name: '' },
+		{ dtype: 'bfloat16', torch_dtype: 'float32' },
+	])('%j changes nothing that is computed', (fields) => {
+		const { dtype: _, ...config } = parse({ ...smallConfig, ...fields });
+		const { dtype: __, ...plain } = parse(smallConfig);
+		expect(config).toEqual(plain);
 	});
 
 	test('a sliding window limits the positions of mistral', () => {
@@ -146,6 +183,39 @@ describe('parseModelConfig', () => {
 		[{ eos_token_id: [2, 'x'] }, 'eos_token_id'],
 		[{ pad_token_id: 1.5 }, 'pad_token_id'],
 		[{ torch_dtype: 16 }, 'torch_dtype'],
+		[{ embedding_multiplier: 12 }, 'embedding_multiplier'],
+		[{ final_logit_softcapping: 30 }, 'final_logit_softcapping'],
+		[{ query_pre_attn_scalar: 0 }, 'query_pre_attn_scalar'],
+		[{ auto_map: { AutoModel: 'modeling.Bidirectional' } }, 'auto_map'],
+		[{ is_causal: false }, 'is_causal'],
+		[{ is_encoder_decoder: true }, 'is_encoder_decoder'],
+		[{ per_layer_config: { 0: {} } }, 'per_layer_config'],
+		[{ rope_interleaved: true }, 'rope_interleaved'],
+		[{ layer_types: ['linear_attention'] }, 'layer_types'],
+		[{ layer_types: ['sliding_attention'] }, 'layer_types'],
+		[{ layer_types: ['full_attention', 'full_attention'] }, 'layer_types'],
+		[
+			{ rope_scaling: { type: 'linear', factor: 4 }, rope_parameters: { rope_type: 'default' } },
+			'rope_scaling',
+		],
+		[{ rope_scaling: { type: 'linear', factor: 4 }, rope_parameters: { rope_theta: 1e4 } }, 'rope_scaling'],
+		[{ rope_theta: 1e4, rope_parameters: { rope_theta: 1e6 } }, 'rope_parameters: rope_theta'],
+		[{ rope_scaling: { type: 'default', rope_type: 'linear', factor: 4 } }, 'rope_scaling: rope_type'],
+		[
+			{ rope_scaling: { rope_type: 'linear', factor: 4, attention_factor: 2 } },
+			'rope_scaling: attention_factor',
+		],
+		[{ rope_parameters: { full_attention: { rope_type: 'default' } } }, 'rope_parameters: full_attention'],
+		[{ original_max_position_embeddings: 8, rope_scaling: llama3Fields }, 'original_max_position_embeddings'],
+		[
+			{ quantization_config: { load_in_4bit: true, _load_in_4bit: false } },
+			'quantization_config: _load_in_4bit',
+		],
+		[{ quantization_config: { load_in_4bit: true, bnb_4bit_new: 3 } }, 'quantization_config: bnb_4bit_new'],
+		[
+			{ quantization_config: { quant_method: 'vulntune', quant_type: 'int8', rows: 2 } },
+			'quantization_config: rows',
+		],
 		[{ quantization_config: { quant_method: 'gptq' } }, 'quantization_config: quant_method'],
 		[{ quantization_config: { load_in_8bit: true } }, 'quantization_config: load_in_8bit'],
 		[

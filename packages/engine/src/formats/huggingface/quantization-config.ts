@@ -1,3 +1,4 @@
+import { keyTable } from '../known-keys.ts';
 import type { Fields } from './fields.ts';
 
 /** How the linear layers of a checkpoint are stored. */
@@ -12,12 +13,34 @@ export type QuantizationConfig =
 	/** In a layout of ours; `type` is `int8` or `quantile2` … `quantile8`. */
 	| { readonly method: 'vulntune'; readonly type: string };
 
+/**
+ * The keys of bitsandbytes' `quantization_config`. The types that it names for storage and computing are neutral: the
+ * tensors say how they are stored, and `training.precision` how is computed; `llm_int8_skip_modules` too: the tensors say
+ * which of them are quantised.
+ */
+export const bitsandbytesKeys = keyTable({
+	used: [
+		...['quant_method', 'load_in_4bit', '_load_in_4bit', 'load_in_8bit', '_load_in_8bit'],
+		...['bnb_4bit_quant_type', 'bnb_4bit_use_double_quant'],
+	],
+	neutral: [
+		...['bnb_4bit_compute_dtype', 'bnb_4bit_quant_storage', 'llm_int8_enable_fp32_cpu_offload'],
+		...['llm_int8_has_fp16_weight', 'llm_int8_skip_modules', 'llm_int8_threshold'],
+	],
+});
+
+/** The keys of ours. */
+export const ownQuantizationKeys = keyTable({ used: ['quant_method', 'quant_type'], neutral: [] });
+
 /** `quantization_config` of config.json; undefined where the weights are stored as they are. */
 export function parseQuantization(config: Fields): QuantizationConfig | undefined {
 	const fields = config.object('quantization_config');
 	if (fields === undefined) return undefined;
 	const method = fields.text('quant_method') ?? 'bitsandbytes';
-	if (method === 'vulntune') return { method, type: parseOwnType(fields) };
+	if (method === 'vulntune') {
+		fields.refuseOthers(ownQuantizationKeys);
+		return { method, type: parseOwnType(fields) };
+	}
 	if (method !== 'bitsandbytes') {
 		throw fields.error(
 			'quant_method',
@@ -25,6 +48,7 @@ export function parseQuantization(config: Fields): QuantizationConfig | undefine
 			'Take the model as it was before this quantisation; vulntune quantises it itself.',
 		);
 	}
+	fields.refuseOthers(bitsandbytesKeys);
 	if (readFlag(fields, 'load_in_8bit')) {
 		throw fields.error(
 			'load_in_8bit',
@@ -56,5 +80,10 @@ function parseOwnType(fields: Fields): string {
 
 /** Some versions write the flag under a private name as well, some only there. */
 function readFlag(fields: Fields, name: string): boolean {
-	return fields.flag(fields.has(name) ? name : `_${name}`, false);
+	const own = `_${name}`;
+	const value = fields.flag(fields.has(name) ? name : own, false);
+	if (fields.has(own) && fields.flag(own, false) !== value) {
+		throw fields.error(own, `${name} says ${value}, and this ${!value}`);
+	}
+	return value;
 }

@@ -1,3 +1,4 @@
+import { type KeyTable, keyTable } from '../known-keys.ts';
 import type { Fields } from './fields.ts';
 
 /** How the rotary frequencies differ from theta^(-2i/headDim). */
@@ -21,49 +22,124 @@ export interface RopeConfig {
 	readonly maxPositions: number;
 }
 
+/** The keys of config.json that `parseRope` reads. */
+export const ropeConfigKeys: readonly string[] = [
+	...['max_position_embeddings', 'original_max_position_embeddings', 'partial_rotary_factor'],
+	...['rope_parameters', 'rope_scaling', 'rope_theta'],
+];
+
+/** The keys inside `rope_parameters` and `rope_scaling`, by the type of scaling. */
+export const ropeKeys = {
+	default: ropeTable([]),
+	linear: ropeTable(['factor']),
+	dynamic: ropeTable(['factor']),
+	llama3: ropeTable(['factor', 'low_freq_factor', 'high_freq_factor']),
+} as const;
+
+function ropeTable(own: readonly string[]): KeyTable {
+	const common = [
+		'rope_type',
+		'type',
+		'rope_theta',
+		'partial_rotary_factor',
+		'original_max_position_embeddings',
+	];
+	return keyTable({ used: [...common, ...own], neutral: [] });
+}
+
 /**
  * Reads the rotary settings in both styles: `rope_parameters` (transformers 5) or `rope_theta` beside
- * `rope_scaling` (transformers 4, most published checkpoints).
+ * `rope_scaling` (transformers 4, most published checkpoints). A file may have both where they agree: transformers 5 goes by
+ * `rope_scaling`, other readers by the other, so that two which differ are refused.
  */
 export function parseRope(fields: Fields, defaultMaxPositions: number): RopeConfig {
 	const maxPositions = fields.size('max_position_embeddings', { default: defaultMaxPositions });
-	const parameters = fields.object('rope_parameters') ?? fields.object('rope_scaling');
-	const thetaFields = parameters?.has('rope_theta') ? parameters : fields;
-	const ropeTheta = thetaFields.positive('rope_theta', 10_000);
 	refusePartialRotation(fields);
-	if (parameters === undefined) return { ropeTheta, ropeScaling: { type: 'none' }, maxPositions };
-	refusePartialRotation(parameters);
-	return { ropeTheta, ...parseScaling(parameters, maxPositions) };
+	const spellings = ['rope_scaling', 'rope_parameters'] as const;
+	const readings = spellings.flatMap((name) => {
+		const parameters = fields.object(name);
+		return parameters === undefined || parameters.isEmpty
+			? []
+			: [parseSpelling(fields, parameters, maxPositions)];
+	});
+	const [first, second] = readings;
+	if (first === undefined) {
+		return {
+			ropeTheta: fields.positive('rope_theta', 10_000),
+			ropeScaling: { type: 'none' },
+			maxPositions,
+		};
+	}
+	if (second !== undefined && JSON.stringify(first) !== JSON.stringify(second)) {
+		throw fields.error(
+			'rope_scaling',
+			`rope_parameters says otherwise: ${JSON.stringify(first)} here, ${JSON.stringify(second)} there`,
+			'Remove the one that is not meant; transformers 5 goes by rope_scaling.',
+		);
+	}
+	return first;
+}
+
+function parseSpelling(config: Fields, fields: Fields, maxPositions: number): RopeConfig {
+	refusePartialRotation(fields);
+	const ropeTheta = agreeing(fields, 'rope_theta', config, 'rope_theta', (from) =>
+		from.positive('rope_theta', 10_000),
+	);
+	const type = agreeing(fields, 'rope_type', fields, 'type', (from, name) => from.text(name) ?? 'default');
+	if (!Object.hasOwn(ropeKeys, type)) {
+		throw fields.error(
+			fields.has('rope_type') ? 'rope_type' : 'type',
+			`RoPE scaling of type default, linear, dynamic or llama3 is expected, found ${JSON.stringify(type)}`,
+			'Models with this scaling are not supported yet: choose another base model.',
+		);
+	}
+	fields.refuseOthers(ropeKeys[type as keyof typeof ropeKeys]);
+	return { ropeTheta, ...parseScaling(config, fields, type as keyof typeof ropeKeys, maxPositions) };
 }
 
 function parseScaling(
+	config: Fields,
 	fields: Fields,
+	type: keyof typeof ropeKeys,
 	maxPositions: number,
 ): { readonly ropeScaling: RopeScaling; readonly maxPositions: number } {
-	const typeField = fields.has('rope_type') ? 'rope_type' : 'type';
-	const type = fields.text(typeField) ?? 'default';
+	const trainedPositions = () => {
+		const name = 'original_max_position_embeddings';
+		return agreeing(config, name, fields, name, (from) => from.size(name, { default: maxPositions }));
+	};
 	switch (type) {
 		case 'default':
 			return { ropeScaling: { type: 'none' }, maxPositions };
 		case 'linear':
 			return { ropeScaling: { type: 'linear', factor: fields.positive('factor') }, maxPositions };
-		case 'dynamic': {
+		case 'dynamic':
 			// The base grows only with sequences beyond the trained length: up to it, nothing is scaled.
-			const trained = fields.size('original_max_position_embeddings', { default: maxPositions });
-			return { ropeScaling: { type: 'none' }, maxPositions: Math.min(trained, maxPositions) };
-		}
+			return { ropeScaling: { type: 'none' }, maxPositions: Math.min(trainedPositions(), maxPositions) };
 		case 'llama3':
-			return { ropeScaling: parseLlama3(fields), maxPositions };
-		default:
-			throw fields.error(
-				typeField,
-				`RoPE scaling of type default, linear, dynamic or llama3 is expected, found ${JSON.stringify(type)}`,
-				'Models with this scaling are not supported yet: choose another base model.',
-			);
+			return { ropeScaling: parseLlama3(fields, trainedPositions()), maxPositions };
 	}
 }
 
-function parseLlama3(fields: Fields): RopeScaling {
+/** One setting that a file may hold in two places, which must agree. */
+function agreeing<Value>(
+	first: Fields,
+	firstName: string,
+	second: Fields,
+	secondName: string,
+	read: (from: Fields, name: string) => Value,
+): Value {
+	if (!first.has(firstName)) return read(second, secondName);
+	const value = read(first, firstName);
+	if (second.has(secondName) && read(second, secondName) !== value) {
+		throw first.error(
+			firstName,
+			`${second.place}: ${secondName} says ${read(second, secondName)}, and this ${value}`,
+		);
+	}
+	return value;
+}
+
+function parseLlama3(fields: Fields, originalMaxPositions: number): RopeScaling {
 	const lowFrequencyFactor = fields.positive('low_freq_factor');
 	const highFrequencyFactor = fields.positive('high_freq_factor');
 	if (highFrequencyFactor <= lowFrequencyFactor) {
@@ -77,7 +153,7 @@ function parseLlama3(fields: Fields): RopeScaling {
 		factor: fields.positive('factor'),
 		lowFrequencyFactor,
 		highFrequencyFactor,
-		originalMaxPositions: fields.size('original_max_position_embeddings'),
+		originalMaxPositions,
 	};
 }
 
