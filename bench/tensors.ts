@@ -4,10 +4,13 @@ import {
 	normalArray,
 	quantizeFourBit,
 	roundToBfloat16,
+	type Segments,
+	type Targets,
 	type View,
 	viewOf,
 	type Weight,
 } from '@vulntune/engine';
+import { segmentsOf, targetsOf } from '@vulntune/engine/backends/indices.ts';
 import { uploadQuantized } from '@vulntune/engine/models/frozen-weights.ts';
 
 /** Drawn once and repeated: the speed of a kernel doesn't depend on which numbers these are. */
@@ -37,7 +40,9 @@ export function randomBfloat16(length: number): Uint16Array<ArrayBuffer> {
 export interface Tensors {
 	/** f32, random. */
 	random(...shape: number[]): View;
-	integers(values: Int32Array): View;
+	/** Classes. */
+	targets(values: Int32Array): Targets;
+	segments(starts: Int32Array): Segments;
 	weight(type: WeightType, shape: readonly [number, number]): Weight;
 	free(): void;
 }
@@ -54,7 +59,8 @@ export function tensorsOn(backend: Backend): Tensors {
 	};
 	return {
 		random: (...shape) => place('f32', shape, randomNumbers(elements(shape))),
-		integers: (values) => place('i32', [values.length], values),
+		targets: (values) => targetsOf(place('i32', [values.length], values), values),
+		segments: (starts) => segmentsOf({ starts: place('i32', [starts.length], starts) }, starts),
 		weight(type, shape) {
 			const values = randomNumbers(elements(shape));
 			if (type === 'f32') return place('f32', shape, values);

@@ -36,7 +36,7 @@ function attentionCase(
 			const tensors = tensorsOn(backend);
 			const tokens = lengths.reduce((sum, length) => sum + length, 0);
 			const starts = [0, ...lengths.map((_, i) => lengths.slice(0, i + 1).reduce((a, b) => a + b, 0))];
-			const segments = { starts: tensors.integers(Int32Array.from(starts)), longest: Math.max(...lengths) };
+			const segments = tensors.segments(Int32Array.from(starts));
 			const wide = (): View => tensors.random(tokens, heads * headDim); // [T, heads × D]
 			const narrow = (): View => tensors.random(tokens, keyValueHeads * headDim); // [T, keyValueHeads × D]
 			const [q, out, dOut, dq] = [wide(), wide(), wide(), wide()];

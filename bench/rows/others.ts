@@ -113,7 +113,7 @@ function crossEntropyCase(backend: Backend, direction: 'forward' | 'backward'): 
 			prepared(backend, (t) => {
 				const weight = t.weight('bf16', [vocabularySize, hiddenSize]); // [V, H]
 				const hidden = t.random(rows, hiddenSize); // [R, H]
-				const targets = t.integers(Int32Array.from({ length: rows }, (_, row) => row * 700));
+				const targets = t.targets(Int32Array.from({ length: rows }, (_, row) => row * 700));
 				const [losses, logSumExp] = [t.random(rows), t.random(rows)];
 				const forward = () => backend.linearCrossEntropy(losses, logSumExp, hidden, weight, targets, 'bf16');
 				forward();

@@ -9,6 +9,7 @@ import {
 	readPeftAdapter,
 	Tape,
 	upload,
+	uploadTargets,
 } from '@vulntune/engine';
 import { describe, expect, it } from 'vitest';
 import { createOptimizer, learningRateAt, trainOnPack } from 'vulntune';
@@ -116,7 +117,12 @@ describe.skipIf(shared.skip).each(backendsUnderTest())('training a llama on $nam
 		const context = { backend, precision: 'fp32', arena, tape, dropoutSeed: undefined } as const;
 		const tensors = packTensors(context, flat.ids, flat.positions, flat.functionStarts);
 		const hidden = llamaHidden(context, detector.model, tensors);
-		const losses = linearCrossEntropy(context, hidden, detector.model.languageHead, upload(context, targets));
+		const losses = linearCrossEntropy(
+			context,
+			hidden,
+			detector.model.languageHead,
+			uploadTargets(context, targets),
+		);
 		const sum = Float64Array.from(backend.download(losses)).reduce((a, b) => a + b, 0);
 		expect(Math.abs(sum - expected.sum)).toBeLessThan(1e-5 * expected.sum);
 		const dLosses = new Float32Array(targets.length).fill(1 / expected.tokens);

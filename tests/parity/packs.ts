@@ -1,4 +1,4 @@
-import { type Context, type PackTensors, upload } from '@vulntune/engine';
+import { type Context, type PackTensors, uploadIndices, uploadSegments } from '@vulntune/engine';
 
 /** A batch as the fixtures write it: rows of equal length with padding (segment −1). */
 export interface FixtureBatch {
@@ -59,11 +59,9 @@ export function packTensors(
 	positions: Int32Array,
 	starts: Int32Array,
 ): PackTensors {
-	let longest = 0;
-	for (let s = 1; s < starts.length; s++) longest = Math.max(longest, starts[s]! - starts[s - 1]!);
 	return {
-		ids: upload(context, ids),
-		positions: upload(context, positions),
-		segments: { starts: upload(context, starts), longest },
+		ids: uploadIndices(context, ids),
+		positions: uploadIndices(context, positions),
+		segments: uploadSegments(context, starts),
 	};
 }

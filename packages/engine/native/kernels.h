@@ -77,8 +77,6 @@
 		length))
 
 #define VULNTUNE_ROW_KERNELS(KERNEL)                                                                       \
-	KERNEL(double, firstRowOutside,                                                                        \
-		(Pool& pool, const int32_t* rows, int64_t count, int64_t tableRows, int32_t ignored))              \
 	KERNEL(void, gatherRowsF32,                                                                            \
 		(Pool& pool, float* y, const float* table, const int32_t* rows, int64_t count, int64_t width))     \
 	KERNEL(void, gatherRowsBf16,                                                                           \

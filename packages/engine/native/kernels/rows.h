@@ -5,14 +5,6 @@
 
 namespace vulntune::ISA {
 
-// Position of the first id outside 0 … tableRows - 1 that is not `ignored`, or -1.
-static double firstRowOutside(Pool&, const int32_t* rows, int64_t count, int64_t tableRows, int32_t ignored) {
-	for (int64_t i = 0; i < count; i++) {
-		if ((rows[i] < 0 || rows[i] >= tableRows) && rows[i] != ignored) return static_cast<double>(i);
-	}
-	return -1;
-}
-
 template <typename Source, typename S>
 inline void gather(
 	Pool& pool, float* y, const S* table, const int32_t* rows, int64_t count, int64_t width) {

@@ -4,7 +4,8 @@
  * A backend owns buffers and runs kernels over views of them. Nothing above this folder reads or writes a
  * tensor's bytes except through `upload` and `download`, so a backend may keep its buffers on another device
  * and run asynchronously, as long as kernels run in the order of their calls and `download` and `sumOfSquares`
- * wait for them.
+ * wait for them. No kernel needs to: what it finds memory by (rows, ranges, segments) was checked on the host where it was
+ * made (`indices.ts`).
  *
  * Conventions
  * - Matrices are row-major and contiguous. Letters in shapes: T tokens of a pack, H hidden size, M N K the
@@ -14,6 +15,8 @@
  * - A kernel may assume that shapes fit (the ops check them) and that outputs don't overlap inputs, unless
  *   its sentence says that they may be the same view.
  * - Kernels give the same bytes whatever the number of threads.
+ * - A row of a result depends on that row of the inputs alone (in attention: on the tokens that it sees), to the byte: every
+ *   sum over K goes in one order, whatever M is. It is what makes a function's score independent of its neighbours.
  */
 
 export type DataType = 'f32' | 'bf16' | 'f16' | 'i32' | 'u8' | 'i8';
@@ -140,8 +143,30 @@ export interface Segments {
 	 * children. undefined where no segment has one; attention must be causal where one has.
 	 */
 	readonly parents?: View | undefined;
-	/** Tokens of the longest segment, its parent's included, so that a device need not read the others back. */
+	/** S */
+	readonly count: number;
+	/** T */
+	readonly tokens: number;
+	/** Tokens of the longest segment, its parent's included. */
 	readonly longest: number;
+}
+
+/** i32 numbers from 0 that stand for rows of a table, or for classes. */
+export interface Indices extends View {
+	/** All are smaller. */
+	readonly below: number;
+}
+
+/** i32 classes, where −100 stands for none. */
+export interface Targets extends View {
+	/** All are smaller. */
+	readonly classes: number;
+}
+
+/** i32 [F, 2R]: the ranges [from, to) of rows that each of F functions pools, of which some but not all may be empty. */
+export interface Ranges extends View {
+	/** None ends later. */
+	readonly rows: number;
 }
 
 /** A frozen layer's product and its adapter's. */
@@ -371,17 +396,16 @@ export interface Backend {
 	// ── rows ────────────────────────────────────────────────────────────────────────────────────────────────
 
 	/** y [R, H] f32 = table[rows[i]], table dense of any float type, rows i32 [R]. */
-	gatherRows(y: View, table: View, rows: View): void;
+	gatherRows(y: View, table: View, rows: Indices): void;
 	/** table f32 [·, H]: table[rows[i]] += y[i], in ascending i, so that repeated rows add up in a fixed order. */
-	scatterAddRows(table: View, y: View, rows: View): void;
+	scatterAddRows(table: View, y: View, rows: Indices): void;
 	/**
 	 * y [F, H] = mean or maximum of the rows of x in the ranges [from, to) of f; for `max`, argmax i32 [F, H] gets the row
-	 * of x with the first maximum (undefined for `mean`). ranges i32 [F, 2R]: R of each function, taken in their order, of
-	 * which some but not all may be empty.
+	 * of x with the first maximum (undefined for `mean`). A function's ranges are taken in their order.
 	 */
-	poolRows(kind: 'mean' | 'max', y: View, argmax: View | undefined, x: View, ranges: View): void;
+	poolRows(kind: 'mean' | 'max', y: View, argmax: View | undefined, x: View, ranges: Ranges): void;
 	/** dx [T, H] += the gradient of `poolRows`, in ascending f, so that ranges may overlap. */
-	poolRowsBackward(kind: 'mean' | 'max', dx: View, dy: View, argmax: View | undefined, ranges: View): void;
+	poolRowsBackward(kind: 'mean' | 'max', dx: View, dy: View, argmax: View | undefined, ranges: Ranges): void;
 
 	// ── losses ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -394,7 +418,7 @@ export interface Backend {
 		logSumExp: View,
 		hidden: View,
 		weight: Weight,
-		targets: View,
+		targets: Targets,
 		precision: FloatPrecision,
 	): void;
 	/** Gradients given dLosses [R]: dLogits = dLosses × (softmax − onehot), made again chunk by chunk. */
@@ -403,7 +427,7 @@ export interface Backend {
 		saved: {
 			readonly hidden: View;
 			readonly weight: Weight;
-			readonly targets: View;
+			readonly targets: Targets;
 			readonly logSumExp: View;
 		},
 		dLosses: View,
@@ -417,7 +441,7 @@ export interface Backend {
 	focalLoss(
 		outputs: { readonly losses: View; readonly probabilities: View; readonly dLogits: View },
 		logits: View,
-		labels: View,
+		labels: Indices,
 		weights: View,
 		options: FocalOptions,
 	): void;

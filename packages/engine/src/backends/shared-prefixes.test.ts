@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Backend, View } from './contract.ts';
 import { createReferenceBackend } from './reference/reference-backend.ts';
 import { type BackendUnderTest, backendsUnderTest } from './testing/backends-under-test.ts';
-import { drawFrom, emptyTensor, integerTensor, relativeDistance, tensor } from './testing/tensors.ts';
+import { drawFrom, emptyTensor, relativeDistance, segmentTensors, tensor } from './testing/tensors.ts';
 
 const reference: BackendUnderTest = { name: 'reference', create: () => createReferenceBackend() };
 const backends = [reference, ...backendsUnderTest()];
@@ -46,11 +46,7 @@ describe.each(backends)('a prefix that is computed once, on $name', ({ create })
 		const inputs = [q!, k!, v!, dOut!].map((values, i) =>
 			tensor(on, [tokens, i % 3 === 0 ? wide : narrow], values),
 		) as [View, View, View, View];
-		const segments = {
-			starts: integerTensor(on, [starts.length], starts),
-			parents: parents && integerTensor(on, [parents.length], parents),
-			longest: tokens,
-		};
+		const segments = segmentTensors(on, starts, parents);
 		const outputs = [wide, heads, wide, narrow, narrow].map((width) => emptyTensor(on, [tokens, width]));
 		const [out, logSumExp, dq, dk, dv] = outputs as [View, View, View, View, View];
 		on.attention(out, logSumExp, inputs[0], inputs[1], inputs[2], segments, shape);

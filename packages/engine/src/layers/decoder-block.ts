@@ -1,4 +1,4 @@
-import type { Segments, View } from '../backends/contract.ts';
+import type { Indices, Segments } from '../backends/contract.ts';
 import { add } from '../ops/add.ts';
 import { attention } from '../ops/attention.ts';
 import { gatherRows } from '../ops/gather-rows.ts';
@@ -42,7 +42,7 @@ export function decoderBlock(
 	x: Tensor,
 	angles: Angles,
 	segments: Segments,
-	rows?: View,
+	rows?: Indices,
 ): Tensor {
 	const mixed = mixTokens(context, block, shape, x, angles, segments); // [T, heads × D]
 	if (rows === undefined) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createReferenceBackend } from '../backends/reference/reference-backend.ts';
-import { integerTensor } from '../backends/testing/tensors.ts';
+import { indexTensor } from '../backends/testing/tensors.ts';
 import { Arena } from '../tensor/arena.ts';
 import { anglesAt, createRopeTable, inverseFrequencies } from './rope-table.ts';
 
@@ -44,13 +44,13 @@ describe('a rotary table', () => {
 		const arena = new Arena(backend);
 		const context = { backend, precision: 'fp32', arena, tape: undefined, dropoutSeed: undefined } as const;
 		const positions = [0, 1, 49, 0];
-		const { cos, sin } = anglesAt(context, table, integerTensor(backend, [4], positions));
+		const { cos, sin } = anglesAt(context, table, indexTensor(backend, positions));
 		const angles = positions.flatMap((position) => [position, position * 0.1]);
 		for (const [i, angle] of angles.entries()) {
 			expect(backend.download(cos)[i]).toBeCloseTo(Math.cos(angle), 6);
 			expect(backend.download(sin)[i]).toBeCloseTo(Math.sin(angle), 6);
 		}
-		const beyond = integerTensor(backend, [1], [50]);
+		const beyond = indexTensor(backend, [50]);
 		expect(() => anglesAt(context, table, beyond)).toThrow(expect.objectContaining({ code: 'ROW_RANGE' }));
 	});
 });

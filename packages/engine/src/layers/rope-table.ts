@@ -1,4 +1,4 @@
-import type { Backend, View } from '../backends/contract.ts';
+import type { Backend, Indices, View } from '../backends/contract.ts';
 import type { RopeScaling } from '../formats/huggingface/rope-scaling.ts';
 import { gatherRows } from '../ops/gather-rows.ts';
 import type { Angles } from '../ops/rope.ts';
@@ -54,7 +54,7 @@ export function createRopeTable(backend: Backend, frequencies: Float64Array, pos
 }
 
 /** The angles of each token of a pack: rows of the table at i32 positions [T]. */
-export function anglesAt(context: Context, table: RopeTable, positions: View): Angles {
+export function anglesAt(context: Context, table: RopeTable, positions: Indices): Angles {
 	return {
 		cos: gatherRows(context, constant(table.cos), positions), // [T, headDim/2]
 		sin: gatherRows(context, constant(table.sin), positions), // [T, headDim/2]

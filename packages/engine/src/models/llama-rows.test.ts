@@ -5,6 +5,7 @@ import { smallConfig } from '../formats/testing/small-model.ts';
 import { gatherRows } from '../ops/gather-rows.ts';
 import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts';
 import { Arena } from '../tensor/arena.ts';
+import { uploadIndices, uploadSegments, uploadTargets } from '../tensor/indices.ts';
 import { Tape } from '../tensor/tape.ts';
 import { type Context, upload } from '../tensor/tensor.ts';
 import { llamaHidden, llamaLinears } from './llama.ts';
@@ -26,16 +27,16 @@ function pass(early: boolean, checkpointing: boolean) {
 	const tape = new Tape();
 	const context: Context = { backend, precision: 'fp32', arena, tape, dropoutSeed: undefined };
 	const pack = {
-		ids: upload(context, tokens),
-		positions: upload(context, positions),
-		segments: { starts: upload(context, starts), longest: 5 },
+		ids: uploadIndices(context, tokens),
+		positions: uploadIndices(context, positions),
+		segments: uploadSegments(context, starts),
 	};
-	const wanted = upload(context, rows);
+	const wanted = uploadIndices(context, rows);
 	const states = early
 		? llamaHidden(context, model, pack, { checkpointing, rows: wanted })
 		: gatherRows(context, llamaHidden(context, model, pack, { checkpointing }), wanted);
 	const values = [...backend.download(states)];
-	const targets = upload(context, Int32Array.of(3, 1, 2));
+	const targets = uploadTargets(context, Int32Array.of(3, 1, 2));
 	const losses = linearCrossEntropy(context, states, model.languageHead, targets);
 	backend.fill(parameters.gradients, 0);
 	tape.backward(context, losses, upload(context, new Float32Array([0.5, 0.25, 1])));

@@ -3,7 +3,8 @@ import { createReferenceBackend } from '../backends/reference/reference-backend.
 import { parseModelConfig } from '../formats/huggingface/model-config.ts';
 import { smallConfig } from '../formats/testing/small-model.ts';
 import { Arena } from '../tensor/arena.ts';
-import { type Context, upload } from '../tensor/tensor.ts';
+import { uploadIndices, uploadSegments } from '../tensor/indices.ts';
+import type { Context } from '../tensor/tensor.ts';
 import { llamaHidden, llamaLinears, type PackTensors, replaceLlamaLinears } from './llama.ts';
 import { createTrainableLlama } from './load-llama.ts';
 
@@ -20,12 +21,12 @@ function setUp(changes: object = {}) {
 		const starts = [0];
 		for (const tokens of functions) starts.push(starts.at(-1)! + tokens.length);
 		const pack: PackTensors = {
-			ids: upload(context, Int32Array.from(functions.flat())),
-			positions: upload(context, Int32Array.from(functions.flatMap((tokens) => tokens.map((_, i) => i)))),
-			segments: {
-				starts: upload(context, Int32Array.from(starts)),
-				longest: Math.max(...functions.map((tokens) => tokens.length)),
-			},
+			ids: uploadIndices(context, Int32Array.from(functions.flat())),
+			positions: uploadIndices(
+				context,
+				Int32Array.from(functions.flatMap((tokens) => tokens.map((_, i) => i))),
+			),
+			segments: uploadSegments(context, Int32Array.from(starts)),
 		};
 		const hidden = llamaHidden(context, loaded.model, pack, options);
 		const values = [...backend.download(hidden)];

@@ -1,4 +1,4 @@
-import type { Backend, Segments, View, Weight } from '../backends/contract.ts';
+import type { Backend, Indices, Segments, View, Weight } from '../backends/contract.ts';
 import type { LlamaConfig } from '../formats/huggingface/llama.ts';
 import { type DecoderBlock, decoderBlock } from '../layers/decoder-block.ts';
 import type { LinearLayer } from '../layers/linear-layer.ts';
@@ -23,9 +23,9 @@ export interface LlamaModel {
 /** A pack on the device: tokens of all its functions one after the other. */
 export interface PackTensors {
 	/** i32 [T] */
-	readonly ids: View;
+	readonly ids: Indices;
 	/** i32 [T], restarting at 0 with each segment unless it has a parent, whose positions it continues, or the pack is leaky. */
-	readonly positions: View;
+	readonly positions: Indices;
 	readonly segments: Segments;
 }
 
@@ -33,7 +33,7 @@ export interface ForwardOptions {
 	/** Keep one block's intermediates at a time and compute blocks again in the backward pass. */
 	readonly checkpointing?: boolean;
 	/** i32 [R]: the only rows that are wanted of the result; the last block and norm then leave out what the others need. */
-	readonly rows?: View | undefined;
+	readonly rows?: Indices | undefined;
 	/** Called with what enters the first block (0) and what leaves block k (k = 1 … L). */
 	readonly observe?: (layer: number, hidden: Tensor) => void;
 }

@@ -6,6 +6,7 @@ import { parseModelConfig } from '../formats/huggingface/model-config.ts';
 import { smallConfig } from '../formats/testing/small-model.ts';
 import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts';
 import { Arena } from '../tensor/arena.ts';
+import { uploadIndices, uploadSegments, uploadTargets } from '../tensor/indices.ts';
 import { Tape } from '../tensor/tape.ts';
 import { type Context, release, upload } from '../tensor/tensor.ts';
 import { llamaHidden } from './llama.ts';
@@ -34,17 +35,14 @@ test.skipIf(failure !== undefined)(
 			const tape = new Tape();
 			const context: Context = { backend, precision: 'fp32', arena, tape, dropoutSeed: step };
 			const pack = {
-				ids: upload(
+				ids: uploadIndices(
 					context,
 					positions.map((position) => position % 200),
 				),
-				positions: upload(context, positions),
-				segments: {
-					starts: upload(context, Int32Array.of(0, first, tokens)),
-					longest: Math.max(first, second),
-				},
+				positions: uploadIndices(context, positions),
+				segments: uploadSegments(context, Int32Array.of(0, first, tokens)),
 			};
-			const targets = upload(
+			const targets = uploadTargets(
 				context,
 				positions.map((position) => (position + 1) % 200),
 			);

@@ -1,4 +1,5 @@
 import type { AttentionShape, Segments } from '../backends/contract.ts';
+import { expectSegments } from '../backends/indices.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
 import { expectShape, matrixSizes, record } from './record.ts';
 
@@ -16,6 +17,7 @@ export function attention(
 ): Tensor {
 	const { backend, arena } = context;
 	const [tokens] = matrixSizes('attention', 'q', q);
+	expectSegments(segments, tokens, shape.causal);
 	expectShape('attention', 'q', q, [tokens, shape.heads * shape.headDim]);
 	expectShape('attention', 'k', k, [tokens, shape.keyValueHeads * shape.headDim]);
 	expectShape('attention', 'v', v, [tokens, shape.keyValueHeads * shape.headDim]);

@@ -1,4 +1,5 @@
-import type { FocalOptions, View } from '../backends/contract.ts';
+import type { FocalOptions, Indices, View } from '../backends/contract.ts';
+import { expectRows } from '../backends/indices.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
 import { expectShape, matrixSizes, record } from './record.ts';
 
@@ -12,13 +13,14 @@ import { expectShape, matrixSizes, record } from './record.ts';
 export function focalLoss(
 	context: Context,
 	logits: Tensor,
-	labels: View,
+	labels: Indices,
 	weights: View,
 	options: FocalOptions,
 ): { losses: Tensor; probabilities: View } {
 	const { backend, arena } = context;
-	const [functions] = matrixSizes('focalLoss', 'logits', logits);
+	const [functions, classes] = matrixSizes('focalLoss', 'logits', logits);
 	expectShape('focalLoss', 'labels', labels, [functions]);
+	expectRows(labels, classes);
 	expectShape('focalLoss', 'weights', weights, [functions]);
 	const losses = allocate(context, [functions], logits.tracked);
 	const probabilities = arena.allocate('f32', logits.shape); // [F, C]

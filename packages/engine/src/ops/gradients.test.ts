@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Backend, View } from '../backends/contract.ts';
+import type { Backend } from '../backends/contract.ts';
 import { createReferenceBackend } from '../backends/reference/reference-backend.ts';
 import { elements, viewOf } from '../backends/view.ts';
 import { normalArray } from '../random/streams.ts';
 import { Arena } from '../tensor/arena.ts';
 import { checkpoint } from '../tensor/checkpoint.ts';
+import { uploadIndices, uploadRanges, uploadSegments, uploadTargets } from '../tensor/indices.ts';
 import { Tape } from '../tensor/tape.ts';
 import { type Context, constant, release, type Tensor, upload } from '../tensor/tensor.ts';
 import {
@@ -39,17 +40,14 @@ interface Case {
 const T = 5;
 const H = 6;
 
-function integers(context: Context, values: readonly number[], shape?: readonly number[]): View {
-	return upload(context, Int32Array.from(values), shape ?? [values.length]);
-}
-
-function segments(context: Context, starts: readonly number[], parents?: readonly number[]) {
-	return {
-		starts: integers(context, starts),
-		parents: parents && integers(context, parents),
-		longest: starts.at(-1)!,
-	};
-}
+const indices = (context: Context, values: readonly number[]) =>
+	uploadIndices(context, Int32Array.from(values));
+const targets = (context: Context, values: readonly number[]) =>
+	uploadTargets(context, Int32Array.from(values));
+const ranges = (context: Context, values: readonly number[], shape: readonly [number, number]) =>
+	uploadRanges(context, Int32Array.from(values), shape);
+const segments = (context: Context, starts: readonly number[], parents?: readonly number[]) =>
+	uploadSegments(context, Int32Array.from(starts), parents && Int32Array.from(parents));
 
 const qkv = { heads: 4, keyValueHeads: 2, headDim: 2, scale: 0.7 };
 
@@ -188,17 +186,17 @@ const cases: Case[] = [
 		inputs: [[T, H]],
 		run: (c: Context, [x]: readonly Tensor[]) => activation(c, kind, x!),
 	})),
-	{ name: 'gatherRows', inputs: [[T, H]], run: (c, [x]) => gatherRows(c, x!, integers(c, [4, 0, 4, 2])) },
+	{ name: 'gatherRows', inputs: [[T, H]], run: (c, [x]) => gatherRows(c, x!, indices(c, [4, 0, 4, 2])) },
 	...(['mean', 'max'] as const).map((kind) => ({
 		name: `poolRows ${kind}`,
 		inputs: [[T, H]],
-		run: (c: Context, [x]: readonly Tensor[]) => poolRows(c, kind, x!, integers(c, [0, 2, 3, 5], [2, 2])),
+		run: (c: Context, [x]: readonly Tensor[]) => poolRows(c, kind, x!, ranges(c, [0, 2, 3, 5], [2, 2])),
 	})),
 	...(['mean', 'max'] as const).map((kind) => ({
 		name: `poolRows ${kind} with common rows`,
 		inputs: [[T, H]],
 		run: (c: Context, [x]: readonly Tensor[]) =>
-			poolRows(c, kind, x!, integers(c, [0, 2, 2, 3, 0, 2, 4, 4, 0, 0, 3, 5], [3, 4])),
+			poolRows(c, kind, x!, ranges(c, [0, 2, 2, 3, 0, 2, 4, 4, 0, 0, 3, 5], [3, 4])),
 	})),
 	...(['full'] as const).flatMap((gradient) =>
 		[0, 1, 2.5].map((gamma) => ({
@@ -206,7 +204,7 @@ const cases: Case[] = [
 			inputs: [[4, 3]],
 			run: (c: Context, [x]: readonly Tensor[]) => {
 				const weights = upload(c, Float32Array.of(1, 0.5, 2, 1));
-				return focalLoss(c, x!, integers(c, [0, 2, 1, 1]), weights, { gamma, gradient }).losses;
+				return focalLoss(c, x!, indices(c, [0, 2, 1, 1]), weights, { gamma, gradient }).losses;
 			},
 		})),
 	),
@@ -216,7 +214,7 @@ const cases: Case[] = [
 			[T, H],
 			[9, H],
 		],
-		run: (c, [x, w]) => linearCrossEntropy(c, x!, w!, integers(c, [3, 8, -100, 0, 3])),
+		run: (c, [x, w]) => linearCrossEntropy(c, x!, w!, targets(c, [3, 8, -100, 0, 3])),
 	},
 	...weightCases([
 		['linear', [T, H], [3, H], (c, x, w) => linear(c, x, { weight: w })],
@@ -224,7 +222,7 @@ const cases: Case[] = [
 			'linearCrossEntropy',
 			[T, H],
 			[9, H],
-			(c, x, w) => linearCrossEntropy(c, x, w, integers(c, [3, 8, 1, 0, 3])),
+			(c, x, w) => linearCrossEntropy(c, x, w, targets(c, [3, 8, 1, 0, 3])),
 		],
 		['rmsNorm', [T, H], [H], (c, x, w) => rmsNorm(c, x, w, 1e-5)],
 		['layerNorm', [T, H], [H], (c, x, w) => layerNorm(c, x, w, undefined, 1e-5)],
@@ -238,7 +236,7 @@ const cases: Case[] = [
 			[9, H],
 		],
 		run: (c, [x, w]) => {
-			const negLogP = linearCrossEntropy(c, x!, w!, integers(c, [3, 8, 1, 0, 3]));
+			const negLogP = linearCrossEntropy(c, x!, w!, targets(c, [3, 8, 1, 0, 3]));
 			const weights = upload(c, Float32Array.of(1, 0.5, 2, 1, 1));
 			return focalOfNegLogP(c, negLogP, weights, { gamma: 1.5, gradient: 'full' });
 		},

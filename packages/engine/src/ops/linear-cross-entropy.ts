@@ -1,5 +1,6 @@
-import type { View, Weight } from '../backends/contract.ts';
+import type { Targets, Weight } from '../backends/contract.ts';
 import { floatPrecision, isQuantized } from '../backends/contract.ts';
+import { expectRows } from '../backends/indices.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
 import { expectShape, matrixSizes, record, weightViews } from './record.ts';
 
@@ -11,13 +12,14 @@ export function linearCrossEntropy(
 	context: Context,
 	hidden: Tensor,
 	weight: Weight | Tensor,
-	targets: View,
+	targets: Targets,
 ): Tensor {
 	const { backend, arena } = context;
 	const precision = floatPrecision(context.precision);
 	const [rows, size] = matrixSizes('linearCrossEntropy', 'hidden', hidden);
 	expectShape('linearCrossEntropy', 'weight', weight, [-1, size]);
 	expectShape('linearCrossEntropy', 'targets', targets, [rows]);
+	expectRows({ below: targets.classes }, weight.shape[0]!);
 	const trainable = !isQuantized(weight) && 'tracked' in weight && weight.tracked ? weight : undefined;
 	const losses = allocate(context, [rows], hidden.tracked || trainable !== undefined);
 	const logSumExp = arena.allocate('f32', [rows]);

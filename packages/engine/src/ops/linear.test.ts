@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Backend, Precision } from '../backends/contract.ts';
 import { createReferenceBackend } from '../backends/reference/reference-backend.ts';
-import { tensor } from '../backends/testing/tensors.ts';
+import { targetTensor, tensor } from '../backends/testing/tensors.ts';
 import { Arena } from '../tensor/arena.ts';
 import { createParameters } from '../tensor/parameters.ts';
 import { Tape } from '../tensor/tape.ts';
@@ -64,15 +64,8 @@ it.each([
 	expect(trained).toEqual([`linearForward ${used}`, `matmulNN ${used}`, `matmulTN ${used}`]);
 	const vocabulary = arithmeticOf(precision, (context, backend) => {
 		const parameters = createParameters(backend, parameterSpecs);
-		const targets = backend.allocate('i32', 2);
-		backend.fill({ buffer: targets, offset: 0, dtype: 'i32', shape: [2] }, 1);
 		const weight = constant(tensor(backend, [4, 3], new Float32Array(12)));
-		return linearCrossEntropy(context, parameters.get('x'), weight, {
-			buffer: targets,
-			offset: 0,
-			dtype: 'i32',
-			shape: [2],
-		});
+		return linearCrossEntropy(context, parameters.get('x'), weight, targetTensor(backend, [1, 1]));
 	});
 	expect(vocabulary).toEqual([`linearCrossEntropy ${used}`, `linearCrossEntropyBackward ${used}`]);
 });

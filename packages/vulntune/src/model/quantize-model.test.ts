@@ -12,7 +12,8 @@ import {
 	loadLlama,
 	openModelFolder,
 	quantizedTypes,
-	upload,
+	uploadIndices,
+	uploadSegments,
 	type VulntuneError,
 } from '@vulntune/engine';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
@@ -59,12 +60,12 @@ function logitsOf(folder: string, base: BaseType, doubleQuantization: boolean): 
 	};
 	const ids = Int32Array.from({ length: 12 }, (_, i) => (7 * i) % opened.config.vocabularySize);
 	const hidden = llamaHidden(context, model, {
-		ids: upload(context, ids),
-		positions: upload(
+		ids: uploadIndices(context, ids),
+		positions: uploadIndices(
 			context,
 			Int32Array.from(ids, (_, i) => i),
 		),
-		segments: { starts: upload(context, Int32Array.of(0, 5, 12)), longest: 7 },
+		segments: uploadSegments(context, Int32Array.of(0, 5, 12)),
 	}); // [T, H]
 	const logits = linear(context, hidden, { weight: model.languageHead }); // [T, V]
 	const values = Float32Array.from(backend.download(logits));

@@ -1,4 +1,4 @@
-import { focalLoss, release, upload } from '@vulntune/engine';
+import { focalLoss, release, upload, uploadIndices } from '@vulntune/engine';
 import { classLogits } from '../methods/head.ts';
 import { functionStates } from './hidden-states.ts';
 import type { Objective } from './objective.ts';
@@ -9,7 +9,7 @@ export const classObjective: Objective = (context, detector, pack, targets, opti
 	const { parameters, head } = detector;
 	const states = functionStates(context, detector, head.pool, pack, options.checkpointing); // [F, H]
 	const logits = classLogits(context, parameters, head, states); // [F, 2]
-	const labels = upload(context, targets.labels);
+	const labels = uploadIndices(context, targets.labels);
 	const weights = upload(context, targets.weights);
 	const output = focalLoss(context, logits, labels, weights, options.focal); // [F], [F, 2]
 	release(context, states, logits);

@@ -3,9 +3,10 @@ import {
 	llamaHidden,
 	poolRows,
 	release,
-	type Segments,
 	type Tensor,
-	upload,
+	uploadIndices,
+	uploadRanges,
+	uploadSegments,
 } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
 import { type Pool, pooledRows, poolRanges } from '../methods/head.ts';
@@ -20,11 +21,11 @@ export function hiddenStates(
 	rows?: Int32Array,
 ): Tensor {
 	const tensors = {
-		ids: upload(context, pack.inputIds),
-		positions: upload(context, pack.positionIds),
-		segments: segmentsOf(context, pack),
+		ids: uploadIndices(context, pack.inputIds),
+		positions: uploadIndices(context, pack.positionIds),
+		segments: uploadSegments(context, pack.attentionStarts, pack.attentionParents),
 	};
-	const wanted = rows === undefined ? undefined : upload(context, rows);
+	const wanted = rows === undefined ? undefined : uploadIndices(context, rows);
 	return llamaHidden(context, model, tensors, { checkpointing, rows: wanted });
 }
 
@@ -40,24 +41,7 @@ export function functionStates(
 		return hiddenStates(context, detector, pack, checkpointing, pooledRows(pool, pack));
 	}
 	const hidden = hiddenStates(context, detector, pack, checkpointing); // [T, H]
-	const pooled = poolRows(context, pool, hidden, upload(context, ...poolRanges(pack)));
+	const pooled = poolRows(context, pool, hidden, uploadRanges(context, ...poolRanges(pack)));
 	release(context, hidden);
 	return pooled;
-}
-
-function segmentsOf(
-	context: Context,
-	{ attentionStarts: starts, attentionParents: parents }: Pack,
-): Segments {
-	const lengthOf = (s: number) => starts[s + 1]! - starts[s]!;
-	let longest = 0;
-	for (const [s, parent] of parents.entries()) {
-		longest = Math.max(longest, lengthOf(s) + (parent < 0 ? 0 : lengthOf(parent)));
-	}
-	const hasParents = parents.some((parent) => parent >= 0);
-	return {
-		starts: upload(context, starts),
-		parents: hasParents ? upload(context, parents) : undefined,
-		longest,
-	};
 }

@@ -11,6 +11,8 @@ import {
 	release,
 	type Tensor,
 	upload,
+	uploadIndices,
+	uploadTargets,
 	type View,
 } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
@@ -32,7 +34,7 @@ export function nextTokenObjective(answers: Answers): Objective {
 		const last = functionStates(context, detector, 'last', pack, options.checkpointing); // [F, H]
 		const tokens = targets.labels.map((label) => (label === 1 ? answers.yes : answers.no)); // [F]
 		const { languageHead } = detector.model;
-		const negLogP = linearCrossEntropy(context, last, languageHead, upload(context, tokens)); // [F]
+		const negLogP = linearCrossEntropy(context, last, languageHead, uploadTargets(context, tokens)); // [F]
 		const weights = upload(context, targets.weights);
 		const losses = focalOfNegLogP(context, negLogP, weights, options.focal); // [F]
 		const probabilities = answerProbabilities(context, detector, last, answers); // [F, 2]
@@ -45,11 +47,11 @@ function answerProbabilities(context: Context, detector: Detector, last: Tensor,
 	const { languageHead } = detector.model;
 	if (isQuantized(languageHead)) throw new TypeError('output matrices are never quantised');
 	const plain: Context = { ...context, tape: undefined, precision: 'fp32' };
-	const rows = upload(plain, Int32Array.of(answers.no, answers.yes));
+	const rows = uploadIndices(plain, Int32Array.of(answers.no, answers.yes));
 	const pair = gatherRows(plain, constant(languageHead), rows); // [2, H]
 	const logits = linear(plain, constant(last), { weight: pair }); // [F, 2]
 	const functions = last.shape[0]!;
-	const labels = upload(plain, new Int32Array(functions));
+	const labels = uploadIndices(plain, new Int32Array(functions));
 	const weights = upload(plain, new Float32Array(functions));
 	const { probabilities } = focalLoss(plain, logits, labels, weights, { gamma: 0, gradient: 'full' });
 	return probabilities;

@@ -8,6 +8,7 @@ import {
 	Tape,
 	type Tensor,
 	upload,
+	uploadTargets,
 } from '@vulntune/engine';
 import { hiddenStates } from '../objectives/hidden-states.ts';
 import { inArena } from '../training/micro-batch.ts';
@@ -45,7 +46,7 @@ export function measureSequence(sequence: Sequence, settings: PassSettings): num
 function tokenLosses(context: Context, { pack, targets }: Sequence, settings: PassSettings): Tensor {
 	const { model, checkpointing } = settings;
 	const hidden = hiddenStates(context, { model }, pack, checkpointing); // [T, H]
-	const losses = linearCrossEntropy(context, hidden, model.languageHead, upload(context, targets)); // [T]
+	const losses = linearCrossEntropy(context, hidden, model.languageHead, uploadTargets(context, targets)); // [T]
 	release(context, hidden);
 	return losses;
 }

@@ -82,11 +82,11 @@ const others: readonly IndependenceCase[] = (['fp32', 'bf16'] as FloatPrecision[
 		rows,
 		parts,
 		run(bench, from, to) {
-			const { backend, output, draw, integers } = bench;
+			const { backend, output, draw } = bench;
 			const [count, vocabulary] = [to - from, 301];
 			const weight = randomWeight(bench, 'f32', vocabulary, k);
 			const hidden = someRows(bench, rows, k, from, to);
-			const targets = integers([count], draw.integers(rows, vocabulary).slice(from, to));
+			const targets = bench.targets(draw.integers(rows, vocabulary).slice(from, to));
 			const logSumExp = output('logSumExp', [count]);
 			backend.linearCrossEntropy(output('losses', [count]), logSumExp, hidden, weight, targets, precision);
 			backend.linearCrossEntropyBackward(
@@ -141,7 +141,7 @@ const attentions: readonly IndependenceCase[] = [
 		rows: starts.at(-1)!,
 		parts: starts.slice(1).map((end, s) => [starts[s]!, end] as const),
 		run(bench, from, to) {
-			const { backend, output, integers } = bench;
+			const { backend, output } = bench;
 			const inside = starts.filter((start) => start >= from && start <= to);
 			const shape = { heads, keyValueHeads, headDim, causal, scale: 1 / Math.sqrt(headDim) };
 			const [wide, narrow] = [heads * headDim, keyValueHeads * headDim];
@@ -150,8 +150,7 @@ const attentions: readonly IndependenceCase[] = [
 				someRows(bench, total, width, from, to),
 			);
 			const bounds = inside.map((start) => start - from);
-			const longest = Math.max(...bounds.slice(1).map((end, s) => end - bounds[s]!));
-			const segments = { starts: integers([bounds.length], bounds), parents: undefined, longest };
+			const segments = bench.segments(bounds);
 			const count = to - from;
 			const [out, logSumExp] = [output('out', [count, wide]), output('logSumExp', [count, heads])];
 			backend.attention(out, logSumExp, q!, k!, v!, segments, shape);
@@ -176,7 +175,7 @@ const elementwise: readonly IndependenceCase[] = [
 		rows,
 		parts,
 		run(bench, from, to) {
-			const { backend, output, input, draw, integers } = bench;
+			const { backend, output, input, draw, indices } = bench;
 			const shape = [to - from, k];
 			const [x, up] = [someRows(bench, rows, k, from, to), someRows(bench, rows, k, from, to)];
 			backend.activation('gelu', output('gelu', shape), x);
@@ -191,7 +190,7 @@ const elementwise: readonly IndependenceCase[] = [
 					dLogits: output('dLogits', [to - from, classes]),
 				},
 				logits,
-				integers([to - from], draw.integers(rows, classes).slice(from, to)),
+				indices(draw.integers(rows, classes).slice(from, to)),
 				input([to - from], draw.normal(rows).map(Math.abs).slice(from, to)),
 				{ gamma: 2, gradient: 'full' },
 			);

@@ -167,15 +167,11 @@ const attentions: readonly AgreementCase[] = headLayouts.flatMap(([heads, keyVal
 			name: `attention ${heads}/${keyValueHeads} × ${headDim} ${direction}, segments ${lengths.join(' ')}${under}`,
 			kernels: ['attention', 'attentionBackward'],
 			tolerance,
-			run({ backend, output, normal, integers }) {
+			run({ backend, output, normal, segments: segmentsOf }) {
 				const starts = [0];
 				for (const length of lengths) starts.push(starts.at(-1)! + length);
 				const tokens = starts.at(-1)!;
-				const segments = {
-					starts: integers([starts.length], starts),
-					parents: parents && integers([parents.length], parents),
-					longest: tokens,
-				};
+				const segments = segmentsOf(starts, parents);
 				const shape: AttentionShape = {
 					heads,
 					keyValueHeads,

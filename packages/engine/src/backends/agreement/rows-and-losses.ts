@@ -27,7 +27,7 @@ const rows: readonly AgreementCase[] = gathers.flatMap(([tableRows, taken, h]): 
 			run(bench) {
 				const table = randomWeight(bench, kind, tableRows, h);
 				if ('layout' in table) throw new TypeError('a table is dense');
-				const ids = bench.integers([taken], bench.draw.integers(taken, tableRows));
+				const ids = bench.indices(bench.draw.integers(taken, tableRows));
 				bench.backend.gatherRows(bench.output('y', [taken, h]), table, ids);
 			},
 		}),
@@ -36,9 +36,9 @@ const rows: readonly AgreementCase[] = gathers.flatMap(([tableRows, taken, h]): 
 		name: `scatterAddRows ${taken} to [${tableRows}, ${h}]`,
 		kernels: ['scatterAddRows'],
 		tolerance,
-		run({ backend, output, normal, integers, draw }) {
+		run({ backend, output, normal, indices, draw }) {
 			const table = output('table', [tableRows, h], draw.normal(tableRows * h));
-			backend.scatterAddRows(table, normal([taken, h]), integers([taken], draw.integers(taken, tableRows)));
+			backend.scatterAddRows(table, normal([taken, h]), indices(draw.integers(taken, tableRows)));
 		},
 	},
 ]);
@@ -57,7 +57,7 @@ const pooling: readonly AgreementCase[] = pools.flatMap(([lengths, h]) =>
 			name: `poolRows ${kind} ${lengths.join(' ')} × ${h}`,
 			kernels: ['poolRows', 'poolRowsBackward'],
 			tolerance,
-			run({ backend, output, input, normal, integers, draw }) {
+			run({ backend, output, input, normal, draw, ranges: rangesOf }) {
 				const bounds: number[] = [];
 				let tokens = 1;
 				for (const length of lengths) {
@@ -67,7 +67,7 @@ const pooling: readonly AgreementCase[] = pools.flatMap(([lengths, h]) =>
 				const functions = lengths.length;
 				// Few different values, so that maxima tie.
 				const x = input([tokens, h], Float32Array.from(draw.integers(tokens * h, 5)));
-				const ranges = integers([functions, 2], bounds);
+				const ranges = rangesOf([functions, 2], bounds);
 				const argmax = kind === 'max' ? output('argmax', [functions, h], undefined, 'i32') : undefined;
 				backend.poolRows(kind, output('y', [functions, h]), argmax, x, ranges);
 				const dx = output('dx', [tokens, h], draw.normal(tokens * h));
@@ -112,11 +112,11 @@ const commonPooling: readonly AgreementCase[] = commonRows.flatMap(([ranges, h])
 			name: `poolRows ${kind} of common rows × ${h}`,
 			kernels: ['poolRows', 'poolRowsBackward'],
 			tolerance,
-			run({ backend, output, input, normal, integers, draw }) {
+			run({ backend, output, input, normal, draw, ranges: rangesOf }) {
 				const functions = ranges.length;
 				const tokens = Math.max(...ranges.flat());
 				const x = input([tokens, h], Float32Array.from(draw.integers(tokens * h, 5)));
-				const bounds = integers([functions, 6], ranges.flat());
+				const bounds = rangesOf([functions, 6], ranges.flat());
 				const argmax = kind === 'max' ? output('argmax', [functions, h], undefined, 'i32') : undefined;
 				backend.poolRows(kind, output('y', [functions, h]), argmax, x, bounds);
 				const dx = output('dx', [tokens, h], draw.normal(tokens * h));
@@ -146,11 +146,11 @@ function forwardAndBackward(
 	[r, h, v]: readonly [number, number, number],
 	precision: FloatPrecision,
 ): void {
-	const { backend, output, normal, integers, draw, record, input } = bench;
+	const { backend, output, normal, draw, record, input } = bench;
 	const hidden = normal([r, h], 0.3);
 	const weight = randomWeight(bench, kind, v, h);
 	const ids = draw.integers(r, v).map((id, i) => (i % 5 === 3 ? -100 : id));
-	const targets = integers([r], ids);
+	const targets = bench.targets(ids);
 	const logSumExp = input([r], new Float32Array(r).fill(Number.NaN));
 	backend.linearCrossEntropy(output('losses', [r]), logSumExp, hidden, weight, targets, precision);
 	const saved = backend.download(logSumExp);
@@ -209,7 +209,7 @@ const focal: readonly AgreementCase[] = focalOptions.flatMap((options) =>
 				name: `focalLoss γ ${options.gamma} ${options.gradient}, label ahead by ${lead}, [${f}, ${c}]`,
 				kernels: ['focalLoss'],
 				tolerance,
-				run({ backend, output, input, integers, draw }) {
+				run({ backend, output, input, indices, draw }) {
 					const labels = draw.integers(f, c);
 					const logits = draw.normal(f * c, 2);
 					for (let i = 0; i < f; i++) logits[i * c + labels[i]!]! += lead;
@@ -220,7 +220,7 @@ const focal: readonly AgreementCase[] = focalOptions.flatMap((options) =>
 							dLogits: output('dLogits', [f, c]),
 						},
 						input([f, c], logits),
-						integers([f], labels),
+						indices(labels),
 						input([f], draw.normal(f).map(Math.abs)),
 						options,
 					);

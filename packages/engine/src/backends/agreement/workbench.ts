@@ -1,4 +1,5 @@
-import type { Backend, DataType, Precision, View } from '../contract.ts';
+import type { Backend, DataType, Indices, Precision, Ranges, Segments, Targets, View } from '../contract.ts';
+import { indicesOf, rangesOf, segmentsOf, targetsOf } from '../indices.ts';
 import { type Draw, drawFromPool } from '../testing/tensors.ts';
 import { elements, viewOf } from '../view.ts';
 
@@ -33,7 +34,13 @@ export interface Workbench {
 	readonly input: (shape: readonly number[], values: HostArray, dtype?: DataType) => View;
 	/** An `f32` tensor of normal numbers. */
 	readonly normal: (shape: readonly number[], std?: number) => View;
-	readonly integers: (shape: readonly number[], values: ArrayLike<number>) => View;
+	/** Rows or classes [R]. */
+	readonly indices: (values: ArrayLike<number>) => Indices;
+	/** Classes [R], −100 for none. */
+	readonly targets: (values: ArrayLike<number>) => Targets;
+	/** Ranges of rows [F, 2R]. */
+	readonly ranges: (shape: readonly [number, number], values: ArrayLike<number>) => Ranges;
+	readonly segments: (starts: readonly number[], parents?: readonly number[]) => Segments;
 	/** A tensor whose content is compared at the end; unwritten unless it starts with values. */
 	readonly output: (
 		name: string,
@@ -78,12 +85,18 @@ export function runOn(backend: Backend, seed: number, run: (bench: Workbench) =>
 		}
 	}
 
+	const integers = (values: ArrayLike<number>, shape: readonly number[] = [values.length]) =>
+		place(shape, 'i32', Int32Array.from(values));
 	run({
 		backend,
 		draw,
 		input: (shape, values, dtype = typeOf(values)) => place(shape, dtype, values),
 		normal: (shape, std) => place(shape, 'f32', draw.normal(elements(shape), std)),
-		integers: (shape, values) => place(shape, 'i32', Int32Array.from(values)),
+		indices: (values) => indicesOf(integers(values), values),
+		targets: (values) => targetsOf(integers(values), values),
+		ranges: (shape, values) => rangesOf(integers(values, shape), values),
+		segments: (starts, parents) =>
+			segmentsOf({ starts: integers(starts), parents: parents && integers(parents) }, starts, parents),
 		output(name, shape, start, dtype = start === undefined ? 'f32' : typeOf(start)) {
 			const view = place(shape, dtype, start);
 			outputs.set(name, view);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AttentionShape, Backend, View } from '../contract.ts';
 import { createReferenceBackend } from '../reference/reference-backend.ts';
-import { drawFrom, emptyTensor, integerTensor, relativeDistance, tensor } from '../testing/tensors.ts';
+import { drawFrom, emptyTensor, relativeDistance, segmentTensors, tensor } from '../testing/tensors.ts';
 import { createCpuBackend } from './cpu.ts';
 import { testableSets } from './testing.ts';
 
@@ -13,8 +13,7 @@ function attend(backend: Backend, length: number, shape: AttentionShape, arrays:
 	const narrow = [length, shape.keyValueHeads * shape.headDim];
 	const [q, dOut] = [tensor(backend, wide, arrays.q), tensor(backend, wide, arrays.dOut)];
 	const [k, v] = [tensor(backend, narrow, arrays.k), tensor(backend, narrow, arrays.v)];
-	const starts = integerTensor(backend, [2], [0, length]);
-	const segments = { starts, parents: undefined, longest: length };
+	const segments = segmentTensors(backend, [0, length]);
 	const out = emptyTensor(backend, wide);
 	const logSumExp = emptyTensor(backend, [length, shape.heads]);
 	backend.attention(out, logSumExp, q, k, v, segments, shape);
@@ -27,7 +26,7 @@ function attend(backend: Backend, length: number, shape: AttentionShape, arrays:
 	const { dq, dk, dv } = gradients;
 	const views: View[] = [out, logSumExp, dq, dk, dv];
 	const values = views.map((view) => backend.download(view));
-	for (const view of [...views, q, k, v, dOut, starts]) backend.free(view.buffer);
+	for (const view of [...views, q, k, v, dOut, segments.starts]) backend.free(view.buffer);
 	return values;
 }
 

@@ -1,8 +1,7 @@
 import type { AttentionShape, Backend, Segments } from '../contract.ts';
-import { checkSegments } from '../index-checks.ts';
 import { elements } from '../view.ts';
 import type { After } from './argument-lists.ts';
-import { type CpuDevice, integersOf, outOfMemoryGuard } from './device.ts';
+import { type CpuDevice, outOfMemoryGuard } from './device.ts';
 import type { Kernels } from './kernel-table.ts';
 import type { Address, EngineHandle } from './native.ts';
 
@@ -17,18 +16,18 @@ type SizeArguments = After<
 export function attentionGroup(device: CpuDevice): AttentionGroup {
 	const { address, kernels } = device;
 
-	function sizeArguments(segments: Segments, tokens: number, shape: AttentionShape): SizeArguments {
-		const { starts, parents, longest } = segments;
+	function sizeArguments({ starts, parents, count }: Segments, shape: AttentionShape): SizeArguments {
 		const { heads, keyValueHeads, headDim, causal, scale } = shape;
-		const numbers = {
-			starts: integersOf(device, starts),
-			parents: parents === undefined ? undefined : integersOf(device, parents),
-			longest,
-		};
-		checkSegments(numbers, tokens, causal);
-		const count = numbers.starts.length - 1;
-		const addresses = [address(starts), device.optionalAddress(parents)] as const;
-		return [...addresses, count, heads, keyValueHeads, headDim, causal, scale];
+		return [
+			address(starts),
+			device.optionalAddress(parents),
+			count,
+			heads,
+			keyValueHeads,
+			headDim,
+			causal,
+			scale,
+		];
 	}
 	const scratchOf = (segments: Segments) => () =>
 		`attention over segments of up to ${segments.longest} tokens`;
@@ -58,7 +57,7 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 					address(q),
 					address(k),
 					address(v),
-					...sizeArguments(segments, q.shape[0]!, shape),
+					...sizeArguments(segments, shape),
 				),
 			);
 		},
@@ -75,7 +74,7 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 					address(out),
 					address(logSumExp),
 					address(dOut),
-					...sizeArguments(segments, q.shape[0]!, shape),
+					...sizeArguments(segments, shape),
 				),
 			);
 		},

@@ -120,14 +120,6 @@ export function outOfMemoryGuard<T>(what: () => string, call: () => T): T {
 	}
 }
 
-/** What an i32 view holds, for the few numbers of a pack that kernels find memory by. */
-export function integersOf(device: CpuDevice, view: View): Int32Array {
-	expectType(view, 'i32', 'an index');
-	const integers = new Int32Array(elements(view.shape));
-	device.addon.download(device.engine, new Uint8Array(integers.buffer), device.address(view));
-	return integers;
-}
-
 /** Throws unless the view has the element type. */
 export function expectType(view: View, dtype: DataType, what: string): void {
 	if (view.dtype !== dtype) {

@@ -168,13 +168,6 @@ export interface Kernels {
 		x: Address,
 		length: number,
 	): void;
-	firstRowOutside(
-		engine: EngineHandle,
-		rows: Address,
-		count: number,
-		tableRows: number,
-		ignored: number,
-	): number;
 	gatherRowsF32(
 		engine: EngineHandle,
 		y: Address,
@@ -560,7 +553,6 @@ export const kernelSignatures: { readonly [Name in keyof Kernels]: string } = {
 	swigluBackward: 'pppppn',
 	activation: 'nppn',
 	activationBackward: 'npbppn',
-	firstRowOutside: 'pnnn',
 	gatherRowsF32: 'pppnn',
 	gatherRowsBf16: 'pppnn',
 	gatherRowsF16: 'pppnn',

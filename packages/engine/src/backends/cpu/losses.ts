@@ -1,7 +1,6 @@
 import type { Backend } from '../contract.ts';
-import { checkLabels } from '../index-checks.ts';
 import { elements } from '../view.ts';
-import { type CpuDevice, integersOf } from './device.ts';
+import type { CpuDevice } from './device.ts';
 
 export type FocalGroup = Pick<Backend, 'focalLoss' | 'focalOfNegLogP'>;
 
@@ -10,7 +9,6 @@ export function focalGroup(device: CpuDevice): FocalGroup {
 	return {
 		focalLoss({ losses, probabilities, dLogits }, logits, labels, weights, { gamma, gradient }) {
 			const [functions, classes] = logits.shape as readonly [number, number];
-			checkLabels(integersOf(device, labels), classes);
 			kernels.focalLoss(
 				device.engine,
 				address(losses),

@@ -1,5 +1,4 @@
 import type { AttentionShape, Segments, View } from '../contract.ts';
-import { checkSegments } from '../index-checks.ts';
 import { type FloatArray, floatsOf, integersOf } from './memory.ts';
 
 /** Σ_d a[aStart + d] × b[bStart + d]. */
@@ -29,11 +28,9 @@ interface Stretch {
 	readonly parentLength: number;
 }
 
-/** The segments of a pack; throws as `checkSegments` does. */
-function stretchesOf(segments: Segments, tokens: number, causal: boolean): Stretch[] {
+function stretchesOf(segments: Segments): Stretch[] {
 	const starts = integersOf(segments.starts); // [S + 1]
 	const parents = segments.parents === undefined ? undefined : integersOf(segments.parents); // [S]
-	checkSegments({ starts, parents, longest: segments.longest }, tokens, causal);
 	return Array.from({ length: starts.length - 1 }, (_, s) => {
 		const parent = parents?.[s] ?? -1;
 		const hasParent = parent !== -1;
@@ -74,7 +71,7 @@ export function attention(
 	const keyRow = keyValueHeads * headDim;
 	const scores = new Float64Array(segments.longest);
 	const row = new Float64Array(headDim);
-	for (const stretch of stretchesOf(segments, q.shape[0]!, causal)) {
+	for (const stretch of stretchesOf(segments)) {
 		for (let t = stretch.from; t < stretch.to; t++) {
 			const seen = tokensSeen(stretch, t, causal);
 			for (let head = 0; head < heads; head++) {
@@ -129,7 +126,7 @@ export function attentionBackward(
 	const dKeys = new Float64Array(keys.length); // [T, keyValueHeads × D]
 	const dValues = new Float64Array(values.length); // [T, keyValueHeads × D]
 	const keyRow = keyValueHeads * headDim;
-	for (const stretch of stretchesOf(saved.segments, saved.q.shape[0]!, causal)) {
+	for (const stretch of stretchesOf(saved.segments)) {
 		for (let t = stretch.from; t < stretch.to; t++) {
 			const seen = tokensSeen(stretch, t, causal);
 			for (let head = 0; head < heads; head++) {

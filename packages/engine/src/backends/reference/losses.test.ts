@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { needsShared } from '../../../../../tests/shared.ts';
 import type { FocalOptions, View } from '../contract.ts';
 import { expectGradients } from '../testing/finite-differences.ts';
-import { drawFrom, emptyTensor, integerTensor, numbersOf, tensor } from '../testing/tensors.ts';
+import { drawFrom, emptyTensor, indexTensor, numbersOf, targetTensor, tensor } from '../testing/tensors.ts';
 import { createReferenceBackend } from './reference-backend.ts';
 
 const backend = createReferenceBackend({ storage: 'f64' });
@@ -20,7 +20,7 @@ describe('linear and cross-entropy on the reference backend', () => {
 		const weight = float64Tensor([3, 1], [0, Math.log(2), Math.log(5)]); // probabilities 1/8, 2/8, 5/8
 		const losses = emptyTensor(backend, [3]);
 		const logSumExp = emptyTensor(backend, [3]);
-		const targets = integerTensor(backend, [3], [0, -100, 2]);
+		const targets = targetTensor(backend, [0, -100, 2]);
 		backend.linearCrossEntropy(losses, logSumExp, hidden, weight, targets, 'fp32');
 		const [first, ignored, last] = numbersOf(backend, losses);
 		expect(first).toBeCloseTo(Math.log(8), 14);
@@ -32,7 +32,7 @@ describe('linear and cross-entropy on the reference backend', () => {
 	it('does not overflow', () => {
 		const hidden = tensor(backend, [1, 1], [1e4]);
 		const losses = emptyTensor(backend, [1]);
-		const targets = integerTensor(backend, [1], [0]);
+		const targets = targetTensor(backend, [0]);
 		const weight = tensor(backend, [3, 1], [-1, 1, 0.5]);
 		backend.linearCrossEntropy(losses, emptyTensor(backend, [1]), hidden, weight, targets, 'fp32');
 		expect(numbersOf(backend, losses)).toEqual([2e4]);
@@ -42,7 +42,7 @@ describe('linear and cross-entropy on the reference backend', () => {
 		const hidden = tensor(backend, [1, 1], [1 + 2 ** -10]);
 		const weight = tensor(backend, [2, 1], [1, 3]);
 		const losses = emptyTensor(backend, [1]);
-		const targets = integerTensor(backend, [1], [0]);
+		const targets = targetTensor(backend, [0]);
 		backend.linearCrossEntropy(losses, emptyTensor(backend, [1]), hidden, weight, targets, 'bf16');
 		expect(numbersOf(backend, losses)[0]).toBeCloseTo(2 + Math.log1p(Math.exp(-2)), 12);
 	});
@@ -56,7 +56,7 @@ describe('linear and cross-entropy on the reference backend', () => {
 			{
 				hidden,
 				weight,
-				targets: integerTensor(backend, [1], [0]),
+				targets: targetTensor(backend, [0]),
 				logSumExp: float64Tensor([1], [Math.log(Math.E + 1)]),
 			},
 			tensor(backend, [1], [1]),
@@ -71,7 +71,7 @@ describe('linear and cross-entropy on the reference backend', () => {
 		const draw = drawFrom(1);
 		const hidden = tensor(backend, [rows, h], draw.normal(rows * h));
 		const weight = tensor(backend, [vocabulary, h], draw.normal(vocabulary * h));
-		const targets = integerTensor(backend, [rows], [6, -100, 0, 3, 3]);
+		const targets = targetTensor(backend, [6, -100, 0, 3, 3]);
 		const losses = emptyTensor(backend, [rows]);
 		const logSumExp = emptyTensor(backend, [rows]);
 		expectGradients(backend, {
@@ -110,7 +110,7 @@ function focal(
 		probabilities: emptyTensor(backend, logits.shape),
 		dLogits: emptyTensor(backend, logits.shape),
 	};
-	const labelsView = integerTensor(backend, [rows], labels);
+	const labelsView = indexTensor(backend, labels);
 	backend.focalLoss(outputs, logits, labelsView, float64Tensor([rows], weights), options);
 	return outputs;
 }

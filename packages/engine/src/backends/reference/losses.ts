@@ -1,12 +1,17 @@
-import type { Destination, FloatPrecision, FocalOptions, View, Weight } from '../contract.ts';
-import { checkLabels } from '../index-checks.ts';
+import type {
+	Destination,
+	FloatPrecision,
+	FocalOptions,
+	Indices,
+	Targets,
+	View,
+	Weight,
+} from '../contract.ts';
+import { IGNORED_TARGET } from '../indices.ts';
 import { type FloatArray, floatsOf, integersOf } from './memory.ts';
 import { operand, roundOperand, storeGradient } from './numbers.ts';
 import { addWeightedRows, multiplyRow } from './products.ts';
 import { rowReader } from './weights.ts';
-
-/** A target that counts for nothing. */
-const ignoredTarget = -100;
 
 /** One row of the vocabulary at a time, so that only R logits are ever held: a running log-sum-exp per row. */
 export function linearCrossEntropy(
@@ -14,7 +19,7 @@ export function linearCrossEntropy(
 	logSumExp: View,
 	hidden: View,
 	weight: Weight,
-	targets: View,
+	targets: Targets,
 	precision: FloatPrecision,
 ): void {
 	const [rows, h] = [hidden.shape[0]!, hidden.shape[1]!];
@@ -45,7 +50,7 @@ export function linearCrossEntropy(
 	for (let r = 0; r < rows; r++) {
 		const logSum = largest[r]! + Math.log(sums[r]!);
 		logSums[r] = logSum;
-		lossValues[r] = ids[r] === ignoredTarget ? 0 : logSum - targetLogits[r]!;
+		lossValues[r] = ids[r] === IGNORED_TARGET ? 0 : logSum - targetLogits[r]!;
 	}
 }
 
@@ -54,7 +59,7 @@ export function linearCrossEntropyBackward(
 	saved: {
 		readonly hidden: View;
 		readonly weight: Weight;
-		readonly targets: View;
+		readonly targets: Targets;
 		readonly logSumExp: View;
 	},
 	dLosses: View,
@@ -78,7 +83,7 @@ export function linearCrossEntropyBackward(
 			const probability = Math.exp(dLogits[r]! - logSums[r]!);
 			const target = ids[r]!;
 			dLogits[r] =
-				target === ignoredTarget ? 0 : upstream[r]! * (target === id ? probability - 1 : probability);
+				target === IGNORED_TARGET ? 0 : upstream[r]! * (target === id ? probability - 1 : probability);
 		}
 		roundOperand(dLogits, precision);
 		if (gradients.dHidden !== undefined) {
@@ -126,7 +131,7 @@ function focalFactors(negLogP: number, { gamma, gradient }: FocalOptions): [fact
 export function focalLoss(
 	outputs: { readonly losses: View; readonly probabilities: View; readonly dLogits: View },
 	logits: View,
-	labels: View,
+	labels: Indices,
 	weights: View,
 	options: FocalOptions,
 ): void {
@@ -137,7 +142,6 @@ export function focalLoss(
 	const classesOf = integersOf(labels); // [F]
 	const factors = floatsOf(weights); // [F]
 	const classes = logits.shape[1]!;
-	checkLabels(classesOf, classes);
 	for (let f = 0, start = 0; f < losses.length; f++, start += classes) {
 		const label = classesOf[f]!;
 		const negLogP = negativeLogProbability(values, start, classes, label);

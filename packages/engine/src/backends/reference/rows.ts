@@ -1,40 +1,25 @@
-import { VulntuneError } from '../../errors.ts';
-import type { View } from '../contract.ts';
-import { checkRanges } from '../index-checks.ts';
+import type { Indices, Ranges, View } from '../contract.ts';
 import { elements, rowsOf } from '../view.ts';
 import { type FloatArray, floatsOf, integersOf } from './memory.ts';
 import { valuesOf } from './numbers.ts';
 
-function checkRow(row: number, rows: number): void {
-	if (row >= 0 && row < rows) return;
-	throw new VulntuneError({
-		code: 'ROW_RANGE',
-		kind: 'runtime',
-		message: `row ${row} is asked for, but the table has ${rows} rows`,
-		remedy:
-			'Check that the tokenizer belongs to the model: its ids must be below the size of the vocabulary.',
-	});
-}
-
-export function gatherRows(y: View, table: View, rows: View): void {
+export function gatherRows(y: View, table: View, rows: Indices): void {
 	const out = floatsOf(y); // [R, H]
 	const indices = integersOf(rows); // [R]
 	const h = elements(table.shape.slice(1));
 	for (let i = 0; i < indices.length; i++) {
 		const row = indices[i]!;
-		checkRow(row, table.shape[0]!);
 		out.set(valuesOf(rowsOf(table, row, row + 1)), i * h);
 	}
 }
 
-export function scatterAddRows(table: View, y: View, rows: View): void {
+export function scatterAddRows(table: View, y: View, rows: Indices): void {
 	const out = floatsOf(table); // [·, H]
 	const values = floatsOf(y); // [R, H]
 	const indices = integersOf(rows); // [R]
 	const h = elements(table.shape.slice(1));
 	for (let i = 0; i < indices.length; i++) {
 		const row = indices[i]!;
-		checkRow(row, table.shape[0]!);
 		for (let j = 0; j < h; j++) out[row * h + j]! += values[i * h + j]!;
 	}
 }
@@ -44,13 +29,13 @@ export function poolRows(
 	y: View,
 	argmax: View | undefined,
 	x: View,
-	ranges: View,
+	ranges: Ranges,
 ): void {
 	const out = floatsOf(y); // [F, H]
 	const values = floatsOf(x); // [T, H]
 	const h = y.shape[1]!;
 	const largest = kind === 'max' ? integersOf(argmax!) : undefined; // [F, H]
-	for (const [f, rows] of pooledRows(ranges, x.shape[0]!).entries()) {
+	for (const [f, rows] of pooledRows(ranges).entries()) {
 		for (let j = 0; j < h; j++) {
 			if (largest === undefined) {
 				out[f * h + j] = columnMean(values, rows, h, j);
@@ -64,10 +49,9 @@ export function poolRows(
 }
 
 /** The rows of each function, [F] of [rows], from its ranges [F, 2R]. */
-function pooledRows(ranges: View, rows: number): number[][] {
+function pooledRows(ranges: Ranges): number[][] {
 	const bounds = integersOf(ranges);
 	const [functions, width] = ranges.shape as readonly [number, number];
-	checkRanges(bounds, rows, width / 2);
 	return Array.from({ length: functions }, (_, f) => {
 		const pooled: number[] = [];
 		for (let i = f * width; i < (f + 1) * width; i += 2) {
@@ -90,13 +74,13 @@ export function poolRowsBackward(
 	dx: View,
 	dy: View,
 	argmax: View | undefined,
-	ranges: View,
+	ranges: Ranges,
 ): void {
 	const out = floatsOf(dx); // [T, H]
 	const upstream = floatsOf(dy); // [F, H]
 	const h = dy.shape[1]!;
 	const largest = kind === 'max' ? integersOf(argmax!) : undefined; // [F, H]
-	for (const [f, rows] of pooledRows(ranges, dx.shape[0]!).entries()) {
+	for (const [f, rows] of pooledRows(ranges).entries()) {
 		for (let j = 0; j < h; j++) {
 			const gradient = upstream[f * h + j]!;
 			if (largest !== undefined) out[largest[f * h + j]! * h + j]! += gradient;

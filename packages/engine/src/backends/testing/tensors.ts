@@ -1,5 +1,6 @@
 import { normalArray, uniform, uniformArray } from '../../random/streams.ts';
-import type { Backend, DataType, View } from '../contract.ts';
+import type { Backend, DataType, Indices, Ranges, Segments, Targets, View } from '../contract.ts';
+import { indicesOf, rangesOf, segmentsOf, targetsOf } from '../indices.ts';
 import { elements, viewOf } from '../view.ts';
 
 /** Memory of this shape that nobody has written. */
@@ -19,6 +20,38 @@ export function integerTensor(backend: Backend, shape: readonly number[], values
 	const view = emptyTensor(backend, shape, 'i32');
 	backend.upload(view, Int32Array.from(values));
 	return view;
+}
+
+/** Rows or classes [R]. */
+export function indexTensor(backend: Backend, values: ArrayLike<number>): Indices {
+	return indicesOf(integerTensor(backend, [values.length], values), values);
+}
+
+/** Classes [R], −100 for none. */
+export function targetTensor(backend: Backend, values: ArrayLike<number>): Targets {
+	return targetsOf(integerTensor(backend, [values.length], values), values);
+}
+
+/** Ranges of rows [F, 2R]. */
+export function rangeTensor(
+	backend: Backend,
+	shape: readonly [number, number],
+	values: ArrayLike<number>,
+): Ranges {
+	return rangesOf(integerTensor(backend, shape, values), values);
+}
+
+/** Segments from their boundaries and parents. */
+export function segmentTensors(
+	backend: Backend,
+	starts: readonly number[],
+	parents?: readonly number[],
+): Segments {
+	const views = {
+		starts: integerTensor(backend, [starts.length], starts),
+		parents: parents && integerTensor(backend, [parents.length], parents),
+	};
+	return segmentsOf(views, starts, parents);
 }
 
 /** What a tensor holds, as numbers. */
