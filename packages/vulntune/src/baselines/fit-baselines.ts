@@ -1,12 +1,11 @@
-import { bestF1Threshold } from '../metrics/best-f1.ts';
-import { curveOf } from '../metrics/ranking.ts';
+import { validationThreshold } from '../metrics/best-f1.ts';
 import { lengthScores } from './length.ts';
 import type { NgramModel, NgramOptions, TextRow } from './ngram/model.ts';
 import { type NgramSelection, type NgramTrial, type Stoppable, selectNgram } from './ngram/select.ts';
 
 /** The trivial detectors that stand beside every model, with their thresholds from validation. */
 export interface Baselines {
-	/** Null where validation holds no vulnerable function. */
+	/** Null where validation has one class only; the n-grams' likewise. */
 	readonly lengthThreshold: number | null;
 	readonly ngram: {
 		readonly model: NgramModel;
@@ -42,16 +41,12 @@ export function fitBaselines(
 	{ ngram, ...options }: BaselineOptions & Partial<Stoppable> = {},
 ): Baselines | undefined {
 	const labels = validation.map((row) => row.label);
-	const thresholdOf = (scores: Float64Array): number | null => {
-		const best = bestF1Threshold(curveOf(labels, scores));
-		return best.status === 'ok' ? best.threshold : null;
-	};
 	const selection =
 		ngram ?? selectNgram(train, validation, { ...options, stop: options.stop ?? (() => false) });
 	if (selection === undefined) return undefined;
 	const { model, validationProbabilities, trials } = selection;
 	return {
-		lengthThreshold: thresholdOf(lengthScores(validation.map((row) => row.text))),
-		ngram: { model, threshold: thresholdOf(validationProbabilities), trials },
+		lengthThreshold: validationThreshold(labels, lengthScores(validation.map((row) => row.text))),
+		ngram: { model, threshold: validationThreshold(labels, validationProbabilities), trials },
 	};
 }

@@ -1,5 +1,6 @@
 import { precisionRecallCurve } from './curves.ts';
-import type { CountCurve } from './ranking.ts';
+import { missingClass } from './outcome.ts';
+import { type CountCurve, curveOf } from './ranking.ts';
 
 export type BestF1 =
 	| {
@@ -32,6 +33,20 @@ export function bestF1Threshold(curve: CountCurve): BestF1 {
 		}
 	}
 	return { status: 'ok', threshold: points.thresholds[index]!, f1, index };
+}
+
+/**
+ * The threshold that validation scores choose for a detector: the one of {@link bestF1Threshold}; null where validation has one class
+ * only, on which every threshold below or above all scores is as good as any.
+ *
+ * @param labels [rows] 0 or 1
+ * @param scores [rows]
+ */
+export function validationThreshold(labels: ArrayLike<number>, scores: ArrayLike<number>): number | null {
+	const curve = curveOf(labels, scores);
+	if (missingClass(curve) !== undefined) return null;
+	const best = bestF1Threshold(curve);
+	return best.status === 'ok' ? best.threshold : null;
 }
 
 /** The largest F1 that any threshold reaches on these very labels. 0 where there is no vulnerable function. */

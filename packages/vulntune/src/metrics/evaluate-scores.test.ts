@@ -2,7 +2,7 @@ import { VulntuneError } from '@vulntune/engine';
 import { uniform } from '@vulntune/engine/random/streams.ts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { largestF1 } from './best-f1.ts';
+import { largestF1, validationThreshold } from './best-f1.ts';
 import { brierScore, expectedCalibrationError } from './calibration.ts';
 import { evaluateScores } from './evaluate-scores.ts';
 import { averagePrecision, recallAtFalsePositiveRate, rocAuc } from './rank-metrics.ts';
@@ -177,4 +177,26 @@ test('a score that is no number names its function', () => {
 	expect(() => evaluateScores({ ...rowsOf(4), threshold: 0.5, seed: 1, pairs: [[0, 1]] })).toThrow(
 		/labels 0 and 1/,
 	);
+});
+
+test('without a function that is called vulnerable, precision and MCC are undefined; recall and F1 are 0', () => {
+	const rows = rowsOf(40);
+	const never = evaluateScores({ ...rows, threshold: 2, seed: 1, resamples: 20 });
+	const reason = 'no function is called vulnerable';
+	expect(never.precision).toEqual({ value: null, reason });
+	expect(never.mcc).toEqual({ value: null, reason });
+	expect(never.recall.value).toBe(0);
+	expect(never.f1.value).toBe(0);
+	expect(never.accuracy.value).toBeGreaterThan(0);
+	const always = evaluateScores({ ...rows, threshold: -1, seed: 1, resamples: 20 });
+	expect(always.precision.value).toBeGreaterThan(0);
+	expect(always.mcc).toEqual({ value: null, reason: 'every function is called vulnerable' });
+});
+
+test('validation of one class chooses no threshold', () => {
+	const scores = [0.2, 0.4, 0.6];
+	expect(validationThreshold([1, 1, 1], scores)).toBeNull();
+	expect(validationThreshold([0, 0, 0], scores)).toBeNull();
+	expect(validationThreshold([], [])).toBeNull();
+	expect(validationThreshold([0, 0, 1], scores)).toBe(0.6);
 });

@@ -42,8 +42,9 @@ export function evaluateScores(rows: ScoredRows): Evaluation {
 	const countPairs = pairCounter(rows);
 	const sample = (weights: Float64Array): Sample => {
 		const curve = countCurve(ranking, labels, weights);
-		const atThreshold = threshold === null ? undefined : thresholdMetrics(confusionAt(curve, threshold));
-		return { curve, atThreshold, pairs: countPairs(weights), weights };
+		const confusion = threshold === null ? undefined : confusionAt(curve, threshold);
+		const atThreshold = confusion === undefined ? undefined : thresholdMetrics(confusion);
+		return { curve, atThreshold, confusion, pairs: countPairs(weights), weights };
 	};
 	const definitions = [...commonMetrics(rows), ...pairMetrics(rows), ...weaknessMetrics(rows)];
 	const whole = sample(new Float64Array(labels.length).fill(1));
@@ -81,7 +82,7 @@ export function evaluateScores(rows: ScoredRows): Evaluation {
 			groups: groups.count,
 		},
 		threshold: threshold === null ? { value: null, reason: noThreshold } : { value: threshold },
-		confusion: threshold === null ? null : confusionAt(curve, threshold),
+		confusion: whole.confusion ?? null,
 		rocAuc: aucMetric(curve, labels, scores),
 		averagePrecision: metric('averagePrecision'),
 		f1: metric('f1'),

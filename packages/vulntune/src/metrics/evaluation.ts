@@ -25,13 +25,14 @@ export interface Evaluation {
 	/** Area under the ROC curve; DeLong interval clipped to [0, 1]. */
 	readonly rocAuc: Metric;
 	readonly averagePrecision: Metric;
-	/** F1, precision and recall of the vulnerable class at the threshold. */
+	/** F1 and recall of the vulnerable class at the threshold, 0 where no function is called vulnerable. */
 	readonly f1: Metric;
+	/** null where no function is called vulnerable. */
 	readonly precision: Metric;
 	readonly recall: Metric;
 	/** Mean F1 of both classes. */
 	readonly macroF1: Metric;
-	/** Matthews correlation coefficient. */
+	/** Matthews correlation coefficient; null where all functions get the same answer. */
 	readonly mcc: Metric;
 	readonly accuracy: Metric;
 	readonly brier: Metric;

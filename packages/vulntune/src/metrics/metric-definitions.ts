@@ -4,7 +4,7 @@ import { defined, missingClass, noPositives, noRows, type Outcome, undefinedBeca
 import { type PairCounts, pairCounts } from './pairs.ts';
 import { averagePrecision, recallAtFalsePositiveRate, vulnerabilityDetectionScore } from './rank-metrics.ts';
 import type { CountCurve } from './ranking.ts';
-import type { ThresholdMetrics } from './threshold-metrics.ts';
+import type { ConfusionCounts, ThresholdMetrics } from './threshold-metrics.ts';
 
 export interface ScoredRows {
 	/** [rows] 1 vulnerable, 0 not */
@@ -38,6 +38,8 @@ const noProbability = 'the score is not a probability';
 export interface Sample {
 	readonly curve: CountCurve;
 	readonly atThreshold: ThresholdMetrics | undefined;
+	/** The four counts at the threshold. */
+	readonly confusion: ConfusionCounts | undefined;
 	readonly pairs: PairCounts | undefined;
 	readonly weights: Float64Array; // [rows]
 }
@@ -47,20 +49,33 @@ export interface MetricDefinition {
 	readonly compute: (sample: Sample) => Outcome;
 }
 
+function missingPositives({ truePositives, falsePositives }: ConfusionCounts): string | undefined {
+	return truePositives + falsePositives === 0 ? 'no function is called vulnerable' : undefined;
+}
+
+function missingNegatives({ trueNegatives, falseNegatives }: ConfusionCounts): string | undefined {
+	return trueNegatives + falseNegatives === 0 ? 'every function is called vulnerable' : undefined;
+}
+
 /** Metrics of every set of scores, in no particular order. */
 export function commonMetrics(rows: ScoredRows): MetricDefinition[] {
 	const { labels, scores, probabilities = true } = rows;
-	/** A metric at the threshold that needs vulnerable functions, or both classes. */
-	const atThreshold = (name: keyof ThresholdMetrics, needs: 'positives' | 'both' | 'rows') => ({
+	/** A metric at the threshold that needs vulnerable functions, or both classes; and functions that are called so. */
+	const atThreshold = (
+		name: keyof ThresholdMetrics,
+		needs: 'positives' | 'both' | 'rows',
+		missingAnswer: (counts: ConfusionCounts) => string | undefined = () => undefined,
+	) => ({
 		name,
-		compute: ({ curve, atThreshold }: Sample): Outcome => {
-			if (atThreshold === undefined) return undefinedBecause(noThreshold);
+		compute: ({ curve, atThreshold, confusion }: Sample): Outcome => {
+			if (atThreshold === undefined || confusion === undefined) return undefinedBecause(noThreshold);
 			const missing = missingClass(curve);
 			if (missing !== undefined) {
 				if (needs === 'both' || missing === noRows) return undefinedBecause(missing);
 				if (needs === 'positives' && missing === noPositives) return undefinedBecause(missing);
 			}
-			return defined(atThreshold[name]);
+			const without = missingAnswer(confusion);
+			return without === undefined ? defined(atThreshold[name]) : undefinedBecause(without);
 		},
 	});
 	const calibration = (name: string, compute: (weights: Float64Array) => Outcome) => ({
@@ -70,10 +85,10 @@ export function commonMetrics(rows: ScoredRows): MetricDefinition[] {
 	return [
 		{ name: 'averagePrecision', compute: ({ curve }) => averagePrecision(curve) },
 		atThreshold('f1', 'positives'),
-		atThreshold('precision', 'positives'),
+		atThreshold('precision', 'positives', missingPositives),
 		atThreshold('recall', 'positives'),
 		atThreshold('macroF1', 'both'),
-		atThreshold('mcc', 'both'),
+		atThreshold('mcc', 'both', (counts) => missingPositives(counts) ?? missingNegatives(counts)),
 		atThreshold('accuracy', 'rows'),
 		calibration('brier', (weights) => brierScore(labels, scores, weights)),
 		calibration('ece', (weights) => expectedCalibrationError(labels, scores, { kind: 'positive' }, weights)),

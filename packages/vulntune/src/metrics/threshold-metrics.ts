@@ -47,7 +47,7 @@ export interface ThresholdMetrics {
 }
 
 /**
- * Metrics of the four counts. 0/0 is 0, as in scikit-learn; where a class is missing altogether
+ * Metrics of the four counts. 0/0 is 0, as in scikit-learn; where a class is missing altogether, or an answer that a metric needs,
  * {@link evaluateScores} says undefined instead.
  */
 export function thresholdMetrics(counts: ConfusionCounts): ThresholdMetrics {

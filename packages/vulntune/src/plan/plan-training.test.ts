@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { temporaryFolder } from '../../../../tests/tiny.ts';
+import { temporaryFolder, writeTinyDataset } from '../../../../tests/tiny.ts';
 import { resolveConfig } from '../config/load.ts';
 import { planTraining } from './plan-training.ts';
+import { renderPlan } from './render-plan.ts';
 
 /** A model that is known by its shape alone, and no data: what a plan needs least. */
 function plan(overrides: Readonly<Record<string, string>> = {}) {
@@ -42,4 +43,18 @@ it('estimates tokens of what the model will see: white space collapsed where the
 	expect((await plan({ 'data.path': folder })).data).toMatchObject({ ignored: 0, tokens: 'estimated' });
 	const kept = await plan({ 'data.path': folder, 'data.collapseWhitespace': 'false' });
 	expect(kept.data).toMatchObject({ ignored: 2 });
+});
+
+it('says what becomes of a warm-up that is as long as the run', async () => {
+	const data = writeTinyDataset(path.join(temporaryFolder(), 'data'), { train: 4, valid: 2, test: 2 });
+	const warmups = async (epochs: string) => {
+		const planned = await plan({ 'data.path': data, 'training.epochs': epochs });
+		const text = renderPlan(planned);
+		return 'missing' in planned.data ? undefined : { ...planned.data, text };
+	};
+	const note = 'training.warmupSteps 2 is shortened to 0: the run has 1 optimiser steps in all';
+	const short = await warmups('1');
+	expect(short).toMatchObject({ steps: 1, warmup: note });
+	expect(short?.text).toContain(note);
+	expect(await warmups('3')).toMatchObject({ steps: 3, warmup: null });
 });

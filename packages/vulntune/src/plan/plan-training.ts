@@ -18,6 +18,7 @@ import { textRows } from '../evaluation/evaluated-rows.ts';
 import { checkBaseModel } from '../model/base-model.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import { type PackPlan, packFunctions } from '../packing/pack-functions.ts';
+import { warmupNote } from '../training/schedule.ts';
 import { scoringPacking } from '../training/score-split.ts';
 import { checkPositions, methodOf, scoringOf } from '../training/session.ts';
 import { estimateBytes, estimateFlops } from './estimates.ts';
@@ -68,6 +69,8 @@ interface DataPlan {
 	readonly ignored: number;
 	readonly truncated: number;
 	readonly steps: number;
+	/** Where the warm-up is longer than the run lets it be: what becomes of it. */
+	readonly warmup: string | null;
 	readonly validationTokens: number;
 }
 
@@ -177,6 +180,8 @@ async function planData(config: Config): Promise<TrainingPlan['data']> {
 	const packing = tokenizer === undefined ? config.sequence : scoringOf(config, tokenizer).packing;
 	const train = await plan(splits.train, packing);
 	const valid = await plan(splits.valid, scoringPacking(packing));
+	const steps = Math.ceil(train.packs.length / config.training.accumulation) * config.training.epochs;
+	const { warmupSteps } = config.training;
 	return {
 		rows: { train: splits.train.length, valid: splits.valid.length, test: splits.test.length },
 		tokens: tokenizer === undefined ? 'estimated' : 'counted',
@@ -187,7 +192,8 @@ async function planData(config: Config): Promise<TrainingPlan['data']> {
 		largestPack: train.largestPack,
 		ignored: train.ignored.length,
 		truncated: train.truncated.length,
-		steps: Math.ceil(train.packs.length / config.training.accumulation) * config.training.epochs,
+		steps,
+		warmup: warmupNote({ warmupSteps, totalSteps: steps }) ?? null,
 		validationTokens: valid.tokens,
 	};
 }

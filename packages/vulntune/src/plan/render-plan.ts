@@ -36,6 +36,7 @@ export function renderPlan(plan: TrainingPlan): string {
 				: []),
 			['', `${data.ignored} functions left out as too long, ${data.truncated} cut`],
 			['steps', `${data.steps} optimiser steps`],
+			...(data.warmup === null ? [] : [['', data.warmup] as const]),
 		);
 	}
 	lines.push(

@@ -68,8 +68,16 @@ const training = section({
 		.enum(['cosine', 'linear', 'constant'])
 		.default('cosine')
 		.describe('how the learning rate falls after the warm-up'),
-	warmupSteps: wholeNumber(0).default(50).describe('optimiser steps in which the learning rate rises from 0'),
-	weightDecay: z.number().min(0).default(0.1).describe('decoupled weight decay of AdamW'),
+	warmupSteps: wholeNumber(0)
+		.default(50)
+		.describe(
+			'optimiser steps in which the learning rate rises from 0; a run of no more steps than that has a shorter one',
+		),
+	weightDecay: z
+		.number()
+		.min(0)
+		.default(0.1)
+		.describe('decoupled weight decay of AdamW; of matrices only, norms and biases do not decay'),
 	accumulation: wholeNumber(1).default(8).describe('sequences per optimiser step'),
 	clipNorm: z
 		.number()

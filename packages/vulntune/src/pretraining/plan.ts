@@ -1,5 +1,6 @@
 import { elements, expectedTensors } from '@vulntune/engine';
 import { formatBytes, formatNumber } from '../cli/format.ts';
+import { warmupNote } from '../training/schedule.ts';
 import type { PretrainConfig } from './config-schema.ts';
 import { countSteps } from './pretrain-loop.ts';
 import { preparePretraining } from './session.ts';
@@ -12,6 +13,8 @@ export interface PretrainPlan {
 	/** Tokens of the documents, end tokens included. */
 	readonly tokens: { readonly train: number; readonly valid: number };
 	readonly steps: number;
+	/** Where the warm-up is longer than the run lets it be: what becomes of it. */
+	readonly warmup: string | null;
 	/** Weights, gradients and the two moments of AdamW, in float32; activations come on top. */
 	readonly stateBytes: number;
 	readonly output: string;
@@ -23,15 +26,15 @@ export function planPretraining(config: PretrainConfig, note: (line: string) => 
 	const tensors = expectedTensors(modelConfig);
 	const parameters = tensors.reduce((sum, { shape }) => sum + elements(shape), 0);
 	const count = (documents: readonly Int32Array[]) => documents.reduce((sum, ids) => sum + ids.length + 1, 0);
+	const lengths = data.train.map((ids) => ids.length);
+	const steps = countSteps(lengths, settings);
 	return {
 		parameters,
 		vocabulary: tokenizer.tokenizer.vocabularySize,
 		documents: { train: data.train.length, valid: data.valid.length },
 		tokens: { train: count(data.train), valid: count(data.valid) },
-		steps: countSteps(
-			data.train.map((ids) => ids.length),
-			settings,
-		),
+		steps,
+		warmup: warmupNote({ ...settings.schedule, totalSteps: steps }) ?? null,
 		stateBytes: 4 * 4 * parameters,
 		output: config.output,
 	};
@@ -39,10 +42,11 @@ export function planPretraining(config: PretrainConfig, note: (line: string) => 
 
 /** The plan as lines for people. */
 export function renderPretrainPlan(plan: PretrainPlan): string {
-	const { parameters, vocabulary, documents, tokens, steps, stateBytes, output } = plan;
+	const { parameters, vocabulary, documents, tokens, steps, warmup, stateBytes, output } = plan;
 	return [
 		`model       ${formatNumber(parameters)} parameters, tokenizer of ${formatNumber(vocabulary)} tokens`,
 		`training    ${formatNumber(documents.train)} documents, ${formatNumber(tokens.train)} tokens, ${formatNumber(steps)} optimiser steps`,
+		...(warmup === null ? [] : [`            ${warmup}`]),
 		`validation  ${formatNumber(documents.valid)} documents, ${formatNumber(tokens.valid)} tokens`,
 		`memory      ${formatBytes(stateBytes)} for weights, gradients and moments; activations come on top`,
 		`output      ${output}`,

@@ -1,5 +1,5 @@
-import { VulntuneError } from '@vulntune/engine';
 import type { Piece } from '../packing/options.ts';
+import { requireFinite } from '../training/divergence.ts';
 import type { AdamWSettings, Optimizer } from '../training/optimizer.ts';
 import { learningRateAt, type ScheduleOptions } from '../training/schedule.ts';
 import { initialRunState, type RunState } from '../training/state.ts';
@@ -77,7 +77,7 @@ export function initialPretrainState(): PretrainState {
  * Trains from `state` to the last step, or until the listener interrupts. A step's loss is the mean over the tokens
  * of its sequences. Everything that happens is a function of the state, the data and the settings.
  *
- * Throws LOSS_NOT_FINITE.
+ * Throws LOSS_NOT_FINITE, where the loss of a sequence, a gradient or the validation loss is no number.
  */
 export function pretrain(
 	pass: PassSettings,
@@ -139,7 +139,7 @@ function trainOnNext(
 	const targets = group.reduce((sum, pieces) => sum + countTargets(pieces), 0);
 	const sequence = buildSequence(sequences[state.packs]!, data.train, data.separator);
 	const loss = trainOnSequence(sequence, 1 / targets, pass) / targets;
-	if (!Number.isFinite(loss)) throw notFinite(state);
+	requireFinite(loss, 'the loss is', { epoch: state.epoch, step: state.step + 1 });
 	state.groupLoss += loss;
 	state.groupTokens += sequence.pack.inputIds.length;
 	state.packs += 1;
@@ -156,6 +156,7 @@ function takeStep(
 	state.step += 1;
 	const learningRate = learningRateAt(state.step, { ...settings.schedule, totalSteps });
 	const gradNorm = optimizer.step(state.step, learningRate);
+	requireFinite(gradNorm, 'the gradient is', state);
 	const { step, epoch, groupLoss: loss, groupTokens: tokens } = state;
 	state.groupLoss = 0;
 	state.groupTokens = 0;
@@ -186,6 +187,7 @@ function validate(
 		listener.validating(index + 1, sequences.length);
 	}
 	const loss = sum / targets;
+	requireFinite(loss, 'the validation loss is', state);
 	state.validation = { loss, perplexity: Math.exp(loss) };
 	state.validatedStep = state.step;
 	const { step, epoch, validation } = state;
@@ -205,13 +207,4 @@ export function countSteps(
 		steps += Math.ceil(sequences.length / settings.accumulation);
 	}
 	return steps;
-}
-
-function notFinite(state: PretrainState): VulntuneError {
-	return new VulntuneError({
-		code: 'LOSS_NOT_FINITE',
-		kind: 'runtime',
-		message: `the loss is no longer a number in epoch ${state.epoch}, step ${state.step + 1}`,
-		remedy: 'Lower training.learningRate or set training.clipNorm, and start anew with --overwrite.',
-	});
 }

@@ -10,6 +10,7 @@ import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
 import { createOptimizer } from '../training/optimizer.ts';
 import { openRunProgress, type RunProgress, type RunTarget, resumeState } from '../training/run-progress.ts';
+import { warmupNote } from '../training/schedule.ts';
 import { createStopwatch } from '../training/stopwatch.ts';
 import type { PretrainConfig } from './config-schema.ts';
 import { modelCard } from './model-card.ts';
@@ -86,6 +87,12 @@ export async function runPretraining(
 			if (state.finished) {
 				return { status: 'alreadyFinished', output: folder.root, model: folder.model };
 			}
+			const totalSteps = countSteps(
+				session.data.train.map((ids) => ids.length),
+				session.settings,
+			);
+			const shortened = warmupNote({ ...session.settings.schedule, totalSteps });
+			if (shortened !== undefined) note(shortened);
 			writeRunHeader(folder, config, {
 				backend: `${backend.name} (${backend.description})`,
 				datasetHash: session.dataHash,

@@ -17,6 +17,7 @@ import { summarizeRun } from './finish-run.ts';
 import { savePredictions } from './predictions.ts';
 import type { RunMode, RunOutcome, RunSignals } from './run-training.ts';
 import { splitMetrics } from './train-loop.ts';
+import { oneClassValidationNote } from './training-rows.ts';
 
 /** The file of an n-gram model in a run's adapter folder. */
 export const NGRAM_FILE = 'ngram.json';
@@ -29,6 +30,8 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	if (mode.resume && hasEnded(folder)) return { status: 'alreadyFinished', output: folder.root };
 	const dataset = await loadDataset(config.data.path);
 	const { train, valid, test } = dataset.splits;
+	const oneClass = oneClassValidationNote(valid);
+	if (oneClass !== undefined) signals.emit({ type: 'note', line: oneClass });
 	const isCollapsed = config.data.collapseWhitespace;
 	signals.emit({ type: 'note', line: `fitting n-grams of ${train.length} functions` });
 	const selection = selectNgram(textRows(train, isCollapsed), textRows(valid, isCollapsed));

@@ -10,12 +10,13 @@ import type { RunSummary } from './finish-run.ts';
 import { createOptimizer } from './optimizer.ts';
 import { savePredictions } from './predictions.ts';
 import { openRunProgress, type RunProgress, resumeState } from './run-progress.ts';
+import { warmupNote } from './schedule.ts';
 import { scoreSplit } from './score-split.ts';
 import { createDetectorOf, fingerprintOf, methodOf, type PreparedData, prepareData } from './session.ts';
 import { initialState, type TrainingState } from './state.ts';
 import { createStopwatch } from './stopwatch.ts';
 import { countSteps, type TrainingRecord, type TrainingSettings, train } from './train-loop.ts';
-import { describeTrainingRows, trainingFunctions } from './training-rows.ts';
+import { describeTrainingRows, oneClassValidationNote, trainingFunctions } from './training-rows.ts';
 
 /** What a run tells the process that shows it. Plain data: it crosses threads. */
 export type TrainingEvent =
@@ -68,6 +69,8 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 	const backend = createBackend(config.backend, note);
 	try {
 		note(describeTrainingRows(data.splits.train, data.scoring.packing));
+		const oneClass = oneClassValidationNote(data.splits.valid.rows);
+		if (oneClass !== undefined) note(oneClass);
 		const fingerprint = fingerprintOf(config, data);
 		const detector = createDetectorOf(config, backend, data.folder);
 		try {
@@ -113,6 +116,9 @@ async function trainAndFinish(
 		if (mode.resume && resumed === undefined) warn(`no checkpoint in ${folder.root}: the run starts anew`);
 		const state = resumed ?? initialState();
 		if (state.finished) return { status: 'alreadyFinished', output: folder.root };
+		const totalSteps = countSteps(data.splits.train, settings, data.scoring);
+		const shortened = warmupNote({ ...settings.schedule, totalSteps });
+		if (shortened !== undefined) warn(shortened);
 		writeRunHeader(folder, config, {
 			backend: `${backend.name} (${backend.description})`,
 			datasetHash: data.dataset.hash,

@@ -1,3 +1,4 @@
+import { VulntuneError } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
 import { combineWindows, type WindowCombination } from '../packing/combine-windows.ts';
 import type { PackingOptions } from '../packing/options.ts';
@@ -32,6 +33,8 @@ export interface SplitScores {
  * Scores every function of a split by itself: packs are isolated whatever training does, and functions that training
  * ignores as too long are cut, so that no function is missing and no score depends on its neighbours. What functions
  * have in common at their beginning is computed once, which changes no score.
+ *
+ * Throws SCORE_NOT_FINITE: no file and no metric is made of such a score.
  */
 export function scoreSplit(
 	detector: Detector,
@@ -52,13 +55,28 @@ export function scoreSplit(
 		for (const value of losses) loss += value;
 		options.progress?.(index + 1, plan.packs.length);
 	}
+	const { windowCombination } = options;
+	const probabilities = combineWindows(scores, owners, data.rows.length, windowCombination);
+	requireScores(probabilities, data);
 	return {
-		probabilities: combineWindows(scores, owners, data.rows.length, options.windowCombination),
+		probabilities,
 		loss: loss / Math.max(1, scores.length),
 		truncated: plan.truncated.length,
 		tokens: plan.tokens,
 		sharedTokens: plan.sharedTokens,
 	};
+}
+
+function requireScores(probabilities: Float64Array, { rows }: SplitData): void {
+	const index = probabilities.findIndex((value) => !Number.isFinite(value));
+	if (index < 0) return;
+	throw new VulntuneError({
+		code: 'SCORE_NOT_FINITE',
+		kind: 'runtime',
+		message: `the score of function ${rows[index]!.id} is ${probabilities[index]}`,
+		remedy:
+			'The weights overflow or are none: train anew with a lower training.learningRate, or look at the base model.',
+	});
 }
 
 /** How a split is packed to be scored, whatever training does. */

@@ -11,6 +11,12 @@ export interface BestEpoch {
 	readonly threshold: number | null;
 }
 
+/**
+ * Counts the changes of what a step computes from equal settings. A checkpoint of other rules is not gone on from: the rest would
+ * be neither run. 2: norms and biases don't decay; dropout under `order: arrival` is never the same twice.
+ */
+const TRAINING_RULES = 2;
+
 /** What the state of every kind of run has. */
 export interface RunState {
 	/** Counted from 1. */
@@ -75,7 +81,10 @@ export function checkpointFiles(
 	fingerprint: string,
 ): CheckpointFiles {
 	const files = new Map<string, Uint8Array>();
-	files.set('state.json', new TextEncoder().encode(JSON.stringify({ fingerprint, state })));
+	files.set(
+		'state.json',
+		new TextEncoder().encode(JSON.stringify({ rules: TRAINING_RULES, fingerprint, state })),
+	);
 	for (const [name, view] of vectors(parameters, optimizer)) {
 		const values = backend.download(view);
 		files.set(name, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
@@ -85,7 +94,8 @@ export function checkpointFiles(
 
 /**
  * Restores a run from its checkpoint. Throws CHECKPOINT_OTHER_RUN where it belongs to another configuration, base
- * model or dataset: going on with it would be neither run.
+ * model or dataset, CHECKPOINT_OTHER_VERSION where an unfinished one is of a version that trains otherwise: going on with it
+ * would be neither run.
  */
 export function restoreCheckpoint<State extends RunState>(
 	backend: Backend,
@@ -94,7 +104,11 @@ export function restoreCheckpoint<State extends RunState>(
 	optimizer: Optimizer,
 	fingerprint: string,
 ): State {
-	const { fingerprint: found, state } = JSON.parse(checkpoint.files.get('state.json')!.toString('utf8'));
+	const {
+		rules = 1,
+		fingerprint: found,
+		state,
+	} = JSON.parse(checkpoint.files.get('state.json')!.toString('utf8'));
 	if (found !== fingerprint) {
 		throw inputError(
 			'CHECKPOINT_OTHER_RUN',
@@ -103,6 +117,16 @@ export function restoreCheckpoint<State extends RunState>(
 				place: checkpoint.name,
 				remedy:
 					'Resume with the config.yaml of the run folder and unchanged data, or start anew with --overwrite.',
+			},
+		);
+	}
+	if (rules !== TRAINING_RULES && !state.finished) {
+		throw inputError(
+			'CHECKPOINT_OTHER_VERSION',
+			'the checkpoint is of a version of vulntune that trains otherwise: the rest of the run would not fit its beginning',
+			{
+				place: checkpoint.name,
+				remedy: 'Finish the run with the version that began it, or start it anew with --overwrite.',
 			},
 		);
 	}

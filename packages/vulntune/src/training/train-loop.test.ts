@@ -1,9 +1,15 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
-import { runTraining, type TrainingEvent } from './run-training.ts';
+import type { PackingOptions } from '../packing/options.ts';
+import { createOptimizer } from './optimizer.ts';
+import { runTraining, settingsOf, type TrainingEvent } from './run-training.ts';
+import type { SplitData } from './split-data.ts';
+import { initialState } from './state.ts';
+import { functionsOf, type Script, scriptedDetector, scriptedScoring } from './testing/scripted-detector.ts';
+import { type TrainingRecord, type TrainingSettings, train } from './train-loop.ts';
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'vulntune-loop-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -43,18 +49,175 @@ it('announces the baselines at its end, where it can be interrupted and goes on'
 
 it.each([
 	// fresh adapters leave the loss as it is, but their gradients times their scale are beyond float32
-	['the gradient is', { 'method.alpha': '1e37', 'loss.classWeights': '[1e6, 1e6]' }],
-	['the validation loss is', { 'method.alpha': '1e38', 'training.warmupSteps': '0' }],
-])('stops where %s no longer a number', async (what, overrides) => {
-	const output = path.join(root, what.replaceAll(' ', '-'));
+	[
+		/the gradient is no longer a number in epoch 1, step 1/,
+		'LOSS_NOT_FINITE',
+		{ 'method.alpha': '1e37', 'loss.classWeights': '[1e6, 1e6]' },
+	],
+	[
+		/the score of function \S+ is NaN/,
+		'SCORE_NOT_FINITE',
+		{ 'method.alpha': '1e38', 'training.warmupSteps': '0' },
+	],
+])('stops where %s', async (message, code, overrides) => {
+	const output = path.join(root, code);
 	const config = tinyConfig({ model, data, output }, { 'training.accumulation': '9', ...overrides });
 	const run = runTraining(
 		config,
 		{ resume: false, overwrite: false },
 		{ emit: () => {}, interrupted: () => false },
 	);
-	await expect(run).rejects.toThrow(`${what} no longer a number in epoch 1, step 1`);
-	await expect(run).rejects.toMatchObject({ code: 'LOSS_NOT_FINITE', kind: 'runtime' });
+	await expect(run).rejects.toThrow(message);
+	await expect(run).rejects.toMatchObject({ code, kind: 'runtime' });
 	// parameters that a broken gradient went into are not kept
-	if (what === 'the gradient is') expect(existsSync(path.join(output, 'checkpoints'))).toBe(false);
+	expect(existsSync(path.join(output, 'checkpoints'))).toBe(code !== 'LOSS_NOT_FINITE');
+	expect(existsSync(path.join(output, 'adapter'))).toBe(false);
+});
+
+/** Trains a scripted detector; what it records. */
+function trainScripted(
+	data: { readonly train: SplitData; readonly valid: SplitData },
+	changes: Partial<TrainingSettings> = {},
+	{ script, packing }: { readonly script?: Script; readonly packing?: Partial<PackingOptions> } = {},
+) {
+	const { detector, objective, dropoutSeeds } = scriptedDetector(script);
+	const settings: TrainingSettings = {
+		epochs: 1,
+		accumulation: 1,
+		schedule: { schedule: 'constant', learningRate: 0.1, warmupSteps: 0 },
+		optimizer: { weightDecay: 0, clipNorm: null },
+		reduction: 'sum',
+		seed: 1,
+		earlyStopping: null,
+		checkpointEverySteps: null,
+		...changes,
+	};
+	const optimizer = createOptimizer(detector.backend, detector.parameters, settings.optimizer);
+	const records: TrainingRecord[] = [];
+	const best: number[] = [];
+	const state = initialState();
+	train(detector, optimizer, data, settings, scriptedScoring(objective, packing), state, {
+		progress: () => {},
+		record: (record) => void records.push(record),
+		validating: () => {},
+		bestEpoch: ({ epoch }) => void best.push(epoch),
+		checkpoint: () => {},
+		interrupted: () => false,
+	});
+	const steps = records.filter((record) => record.type === 'step');
+	return { records, steps, best, state, dropoutSeeds };
+}
+
+const both = functionsOf([1, 1, 1], [0, 1, 0]);
+
+it('never drops the same twice, though the number of packs differs by epoch', () => {
+	const lengths = Array.from({ length: 24 }, (_, i) => 1 + ((i * 5) % 8));
+	const train = functionsOf(
+		lengths,
+		lengths.map((_, i) => i % 2),
+	);
+	const { dropoutSeeds, steps } = trainScripted(
+		{ train, valid: both },
+		{ epochs: 6 },
+		{ packing: { order: 'arrival' } },
+	);
+	const packs = Array.from({ length: 6 }, (_, e) => steps.filter(({ epoch }) => epoch === e + 1).length);
+	expect(new Set(packs).size).toBeGreaterThan(1);
+	expect(new Set(dropoutSeeds).size).toBe(dropoutSeeds.length);
+	expect(dropoutSeeds).toHaveLength(steps.length);
+});
+
+it('takes the sum or the mean over the functions of a sequence', () => {
+	const train = functionsOf([1, 1, 1, 1], [1, 1, 0, 1]);
+	const [sum] = trainScripted({ train, valid: both }).steps;
+	const [mean] = trainScripted({ train, valid: both }, { reduction: 'mean' }).steps;
+	expect(sum!.loss).toBeCloseTo(4 * Math.LN2, 5);
+	expect(mean!.loss).toBeCloseTo(Math.LN2, 5);
+	expect(sum!.gradNorm).toBeCloseTo(Math.SQRT2, 5);
+	expect(mean!.gradNorm).toBeCloseTo(Math.SQRT2 / 4, 5);
+});
+
+it('takes the mean of the sequences of a step, fewer in the last one', () => {
+	const train = functionsOf([8, 8, 8], [1, 1, 1]);
+	const { steps } = trainScripted({ train, valid: both }, { accumulation: 2 });
+	expect(steps).toHaveLength(2);
+	expect(steps[0]).toMatchObject({ step: 1, tokens: 18 });
+	expect(steps[1]).toMatchObject({ step: 2, tokens: 9 });
+	expect(steps[0]!.loss).toBeCloseTo(Math.LN2, 5);
+	expect(steps[0]!.gradNorm).toBeCloseTo(Math.SQRT1_2, 5);
+});
+
+describe('the best epoch', () => {
+	/** Validation probabilities [functions] by epoch. */
+	const scripted = (epochs: readonly (readonly number[])[], changes: Partial<TrainingSettings> = {}) =>
+		trainScripted(
+			{ train: both, valid: both },
+			{ epochs: epochs.length, ...changes },
+			{ script: ({ functionIndex, pass }) => epochs[pass]![functionIndex]! },
+		);
+	const right = [0.25, 0.75, 0.5];
+	const half = [0.25, 0.5, 0.75];
+	const wrong = [0.75, 0.25, 0.5];
+
+	it('is the one with the largest ROC AUC on validation, the earlier of equals', () => {
+		const { best, state } = scripted([half, right, wrong, right]);
+		expect(best).toEqual([1, 2]);
+		expect(state.best).toMatchObject({ epoch: 2, rocAuc: 1, threshold: 0.75 });
+	});
+
+	it('is the one with the lowest loss where validation has one class', () => {
+		const valid = functionsOf([3, 3], [1, 1]);
+		// two logits learn that everything is vulnerable: the loss falls
+		const { best, state, records } = trainScripted(
+			{ train: functionsOf([3, 3], [1, 1]), valid },
+			{ epochs: 3 },
+		);
+		expect(best).toEqual([1, 2, 3]);
+		expect(state.best).toMatchObject({ epoch: 3, rocAuc: null, threshold: null });
+		expect(records.at(-1)).toMatchObject({ validation: { rocAuc: null, f1: null, threshold: null } });
+	});
+
+	it('ends the training once there was no better one for long enough', () => {
+		const { records } = scripted([right, half, wrong, right], { earlyStopping: 2 });
+		expect(records.filter(({ type }) => type === 'epoch')).toHaveLength(3);
+	});
+});
+
+it('passes on every setting of the config', () => {
+	const config = tinyConfig(
+		{ model, data, output: 'none' },
+		{
+			...{ 'training.epochs': '7', 'training.accumulation': '5', 'training.schedule': 'linear' },
+			...{ 'training.learningRate': '0.25', 'training.warmupSteps': '3', 'training.weightDecay': '0.125' },
+			...{ 'training.clipNorm': '0.75', 'loss.reduction': 'mean', 'training.seed': '11' },
+			...{ 'training.earlyStopping': '4', 'training.checkpointEverySteps': '9' },
+		},
+	);
+	expect(settingsOf(config)).toEqual({
+		epochs: 7,
+		accumulation: 5,
+		schedule: { schedule: 'linear', learningRate: 0.25, warmupSteps: 3 },
+		optimizer: { weightDecay: 0.125, clipNorm: 0.75 },
+		reduction: 'mean',
+		seed: 11,
+		earlyStopping: 4,
+		checkpointEverySteps: 9,
+	});
+});
+
+it('says so where the warm-up is as long as the run, and learns all the same', async () => {
+	const output = path.join(root, 'short');
+	const notes: string[] = [];
+	const rates: number[] = [];
+	const emit = (event: TrainingEvent) => {
+		if (event.type === 'note') notes.push(event.line);
+		if (event.type === 'record' && event.record.type === 'step') rates.push(event.record.learningRate);
+	};
+	const config = tinyConfig(
+		{ model, data, output },
+		{ 'training.epochs': '1', 'training.accumulation': '9', 'method.targets': '[q_proj]' },
+	);
+	await runTraining(config, { resume: false, overwrite: false }, { emit, interrupted: () => false });
+	expect(notes).toContain('training.warmupSteps 2 is shortened to 0: the run has 1 optimiser steps in all');
+	expect(rates).toEqual([0.01]);
 });

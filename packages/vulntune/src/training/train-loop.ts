@@ -1,9 +1,8 @@
-import { VulntuneError } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
-import { bestF1Threshold } from '../metrics/best-f1.ts';
+import { validationThreshold } from '../metrics/best-f1.ts';
 import { evaluateScores } from '../metrics/evaluate-scores.ts';
-import { countCurve, rankScores } from '../metrics/ranking.ts';
 import { packEpoch } from '../packing/epoch.ts';
+import { requireFinite } from './divergence.ts';
 import { trainOnPack } from './micro-batch.ts';
 import type { AdamWSettings, Optimizer } from './optimizer.ts';
 import { learningRateAt, type ScheduleOptions } from './schedule.ts';
@@ -44,6 +43,7 @@ export interface EpochMetrics {
 	readonly averagePrecision: number | null;
 	/** At `threshold`, which is the best one for these very labels: a figure for choosing, not a result. */
 	readonly f1: number | null;
+	/** null where validation has one class only: nothing could be chosen. */
 	readonly threshold: number | null;
 }
 
@@ -81,16 +81,18 @@ export function train(
 	state: TrainingState,
 	listener: TrainingListener,
 ): 'finished' | 'interrupted' {
-	const totalSteps = countSteps(data.train, settings, scoring);
+	const counts = packCounts(data.train, settings, scoring);
+	const totalSteps = stepsOf(counts, settings);
 	while (!isFinished(state, settings)) {
 		const { lengths, tokens } = data.train;
 		const { packs } = packEpoch(lengths, scoring.packing, settings.seed, state.epoch, tokens);
+		const packsBefore = sum(counts.slice(0, state.epoch - 1));
 		while (state.packs < packs.length) {
 			if (listener.interrupted()) {
 				listener.checkpoint(state);
 				return 'interrupted';
 			}
-			trainPack(detector, data.train, packs, settings, scoring, state);
+			trainPack(detector, data.train, packs, packsBefore, settings, scoring, state);
 			listener.progress({
 				epoch: state.epoch,
 				pack: state.packs,
@@ -115,6 +117,7 @@ function trainPack(
 	detector: Detector,
 	data: SplitData,
 	packs: ReturnType<typeof packEpoch>['packs'],
+	packsBefore: number,
 	settings: TrainingSettings,
 	scoring: ScoringOptions,
 	state: TrainingState,
@@ -126,10 +129,10 @@ function trainPack(
 	const { pack, targets } = assemblePack(data, packs[index]!, scoring.packing.packing, scoring.tokens);
 	const functions = targets.labels.length;
 	const factor = (settings.reduction === 'mean' ? 1 / functions : 1) / groupSize;
-	const dropoutSeed = dropoutSeedOf(settings.seed, (state.epoch - 1) * packs.length + index);
+	const dropoutSeed = dropoutSeedOf(settings.seed, packsBefore + index);
 	const { losses } = trainOnPack(detector, pack, targets, factor, dropoutSeed, scoring.pass);
-	const loss = losses.reduce((sum, value) => sum + value, 0) * factor;
-	if (!Number.isFinite(loss)) throw notFinite(data, pack.functionIndex, state);
+	const loss = losses.reduce((total, value) => total + value, 0) * factor;
+	requireFinite(loss, `the loss of functions ${idsOf(data, pack.functionIndex)} is`, stepInProgress(state));
 	state.groupLoss += loss;
 	state.groupTokens += pack.inputIds.length;
 	state.packs += 1;
@@ -150,8 +153,7 @@ function takeStep(
 	state.step += 1;
 	const learningRate = learningRateAt(state.step, { ...settings.schedule, totalSteps });
 	const gradNorm = optimizer.step(state.step, learningRate);
-	// before anything is written: a checkpoint of such parameters would be of no use
-	if (!Number.isFinite(gradNorm)) throw diverged('the gradient is', state.epoch, state.step);
+	requireFinite(gradNorm, 'the gradient is', state);
 	const { step, epoch, groupLoss: loss, groupTokens: tokens } = state;
 	state.groupLoss = 0;
 	state.groupTokens = 0;
@@ -172,7 +174,7 @@ function finishEpoch(
 		stop: () => listener.interrupted(),
 	});
 	if (scores === undefined) return false;
-	if (!Number.isFinite(scores.loss)) throw diverged('the validation loss is', state.epoch, state.step);
+	requireFinite(scores.loss, 'the validation loss is', state);
 	const labels = valid.rows.map((row) => row.label);
 	const validation = splitMetrics(labels, scores.probabilities, scores.loss);
 	const { epoch } = state;
@@ -196,8 +198,7 @@ export function splitMetrics(
 	probabilities: Float64Array,
 	loss: number,
 ): EpochMetrics {
-	const best = bestF1Threshold(countCurve(rankScores(probabilities), labels));
-	const threshold = best.status === 'ok' ? best.threshold : null;
+	const threshold = validationThreshold(labels, probabilities);
 	const evaluation = evaluateScores({ labels, scores: probabilities, threshold, seed: 0, resamples: 0 });
 	return {
 		loss,
@@ -222,28 +223,36 @@ function isFinished(state: TrainingState, settings: TrainingSettings): boolean {
 	);
 }
 
-/** Optimiser steps of the whole run: the packs of an epoch can differ in number where they come as they arrive. */
-export function countSteps(
+/** Optimiser steps of the whole run. */
+export function countSteps(data: SplitData, settings: TrainingSettings, scoring: ScoringOptions): number {
+	return stepsOf(packCounts(data, settings, scoring), settings);
+}
+
+/** [epochs] packs of each epoch: where they come as they arrive, their number differs. */
+function packCounts(
 	{ lengths, tokens }: SplitData,
-	{ epochs, seed, accumulation }: TrainingSettings,
+	{ epochs, seed }: TrainingSettings,
 	{ packing }: ScoringOptions,
-): number {
-	const stepsOf = (epoch: number) =>
-		Math.ceil(packEpoch(lengths, packing, seed, epoch, tokens).packs.length / accumulation);
-	if (packing.order !== 'arrival') return epochs * stepsOf(1);
-	return Array.from({ length: epochs }, (_, i) => stepsOf(i + 1)).reduce((sum, steps) => sum + steps, 0);
+): number[] {
+	const packsOf = (epoch: number) => packEpoch(lengths, packing, seed, epoch, tokens).packs.length;
+	if (packing.order !== 'arrival') return new Array(epochs).fill(packsOf(1));
+	return Array.from({ length: epochs }, (_, index) => packsOf(index + 1));
 }
 
-function notFinite(data: SplitData, functions: Int32Array, state: TrainingState): VulntuneError {
-	const ids = Array.from(functions, (index) => data.rows[index]!.id);
-	return diverged(`the loss of functions ${ids.slice(0, 10).join(', ')} is`, state.epoch, state.step + 1);
+function stepsOf(counts: readonly number[], { accumulation }: TrainingSettings): number {
+	return sum(counts.map((packs) => Math.ceil(packs / accumulation)));
 }
 
-function diverged(what: string, epoch: number, step: number): VulntuneError {
-	return new VulntuneError({
-		code: 'LOSS_NOT_FINITE',
-		kind: 'runtime',
-		message: `${what} no longer a number in epoch ${epoch}, step ${step}`,
-		remedy: 'Lower training.learningRate or set training.clipNorm, and start anew with --overwrite.',
-	});
+function sum(values: readonly number[]): number {
+	return values.reduce((total, value) => total + value, 0);
+}
+
+/** The first ten, so that the message stays readable. */
+function idsOf(data: SplitData, functions: Int32Array): string {
+	return Array.from(functions.subarray(0, 10), (index) => data.rows[index]!.id).join(', ');
+}
+
+/** The optimiser step that the packs since the last one go into. */
+function stepInProgress({ epoch, step }: TrainingState): { epoch: number; step: number } {
+	return { epoch, step: step + 1 };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PackingOptions } from '../packing/options.ts';
 import type { SplitData } from './split-data.ts';
-import { describeTrainingRows } from './training-rows.ts';
+import { describeTrainingRows, oneClassValidationNote } from './training-rows.ts';
 
 const packing: PackingOptions = {
 	length: 10,
@@ -44,4 +44,13 @@ describe('training rows', () => {
 			/^sequence\.length: all 2 training functions are longer than 10 tokens/,
 		);
 	});
+});
+
+it('says what a validation split of one class leaves open', () => {
+	const rowsOf = (...labels: (0 | 1)[]) => labels.map((label) => ({ label }));
+	expect(oneClassValidationNote(rowsOf(0, 1))).toBeUndefined();
+	expect(oneClassValidationNote(rowsOf(1, 1))).toMatch(
+		/^validation has vulnerable functions only: no threshold/,
+	);
+	expect(oneClassValidationNote(rowsOf(0))).toMatch(/^validation has no vulnerable function: no threshold/);
 });

@@ -1,4 +1,5 @@
 import { inputError } from '@vulntune/engine';
+import type { FunctionRow } from '../data/row.ts';
 import { describeShared } from '../packing/describe-shared.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import { packFunctions } from '../packing/pack-functions.ts';
@@ -36,6 +37,14 @@ export function describeTrainingRows({ rows, lengths, tokens }: SplitData, packi
 	if (ignored.length > 0) parts.push(`${ignored.length} left out as longer than ${packing.length} tokens`);
 	if (truncated.length > 0) parts.push(`${truncated.length} cut to ${packing.length} tokens`);
 	return parts.join('; ');
+}
+
+/** What a user must know of a validation split that has one class only; undefined where it has both. */
+export function oneClassValidationNote(rows: readonly Pick<FunctionRow, 'label'>[]): string | undefined {
+	const positives = rows.filter(({ label }) => label === 1).length;
+	if (positives > 0 && positives < rows.length) return undefined;
+	const found = positives === 0 ? 'no vulnerable function' : 'vulnerable functions only';
+	return `validation has ${found}: no threshold can be chosen, so there is no F1, and the lowest validation loss tells which epoch is the best`;
 }
 
 /** How many training functions are learned from, and how many not or not whole. */
