@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'vitest';
+import { vulntune } from './command-line.ts';
 import { createProject } from './project.ts';
 import { expectRefusal } from './refusal.ts';
 
@@ -70,6 +71,12 @@ describe('refuses a dataset with', () => {
 	it.each(cases)('%s', async (_name, data, code, says) => {
 		const argv = ['train', 'config.yaml', '--data.path', data, '--output', 'out'];
 		await expectRefusal(project, { argv, code, says });
+	});
+
+	it('a wrong row, on the thread and in the process that a user has', async () => {
+		const [, data, code, says] = cases.find(([name]) => name === 'a label as text')!;
+		const argv = ['train', 'config.yaml', '--data.path', data, '--output', 'out'];
+		await expectRefusal(project, { argv, code, says }, vulntune);
 	});
 
 	it('training functions of one class, before it trains', async () => {

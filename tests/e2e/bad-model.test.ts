@@ -1,9 +1,9 @@
 import { cpSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { vulntune } from './command-line.ts';
 import { createProject } from './project.ts';
 import { expectRefusal } from './refusal.ts';
+import { vulntuneHere } from './same-process.ts';
 
 const project = createProject({ train: 4, valid: 4, test: 4 });
 
@@ -117,7 +117,7 @@ describe('refuses a model folder', () => {
 describe('refuses', () => {
 	beforeAll(async () => {
 		const argv = ['train', 'config.yaml', '--training.epochs', '1', '--output', 'run'];
-		expect((await vulntune(argv, { cwd: project.root })).code).toBe(0);
+		expect((await vulntuneHere(argv, { cwd: project.root })).code).toBe(0);
 	});
 
 	it('an adapter that does not fit the method', async () => {

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'vitest';
+import { vulntune } from './command-line.ts';
 import { createProject } from './project.ts';
 import { expectRefusal, type Refusal } from './refusal.ts';
 
@@ -118,4 +119,6 @@ const cases: Record<string, Refusal> = {
 describe('refuses', () => {
 	mkdirSync(path.join(project.root, 'elsewhere'));
 	it.each(Object.entries(cases))('%s', async (_name, refusal) => expectRefusal(project, refusal));
+	it('several faults in a process of its own', async () =>
+		expectRefusal(project, cases['several faults at once']!, vulntune));
 });

@@ -8,7 +8,7 @@ export const projectRoot = path.resolve(path.dirname(fileURLToPath(import.meta.u
 const program = path.join(projectRoot, 'packages/vulntune/bin/vulntune.mjs');
 
 /** A home of its own, so that no test finds the tokens or models of the machine's user. */
-const home = mkdtempSync(path.join(os.tmpdir(), 'vulntune-home-'));
+export const home = mkdtempSync(path.join(os.tmpdir(), 'vulntune-home-'));
 process.on('exit', () => rmSync(home, { recursive: true, force: true }));
 
 /** How a command line ended. */

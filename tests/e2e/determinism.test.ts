@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { vulntune } from './command-line.ts';
 import { createProject } from './project.ts';
 import { resultsOf } from './run-results.ts';
+import { vulntuneHere } from './same-process.ts';
 
 const native = loadNative();
 if (native.addon === undefined) console.warn(`skipped: runs on the cpu backend (${native.reason})`);
@@ -13,17 +14,17 @@ const types = native.addon === undefined ? ['wasm'] : ['cpu', 'wasm'];
 describe.each(types)('the same run on the %s backend', (type) => {
 	const project = createProject();
 
-	async function run(output: string, threads: number): Promise<Record<string, string>> {
+	async function run(output: string, threads: number, start = vulntuneHere): Promise<Record<string, string>> {
 		const backend = ['--backend', type, '--backend.threads', String(threads)];
 		const method = ['--method.type', 'qlora', '--method.base', 'nf4', '--training.precision', 'bf16'];
 		const argv = ['train', 'config.yaml', '--output', output, ...backend, ...method];
-		const { code, stderr } = await vulntune(argv, { cwd: project.root });
+		const { code, stderr } = await start(argv, { cwd: project.root });
 		expect(code, stderr).toBe(0);
 		return resultsOf(project.inside(output));
 	}
 
-	it('has the same bytes a second time, and with two threads', async () => {
-		const first = await run('first', 1);
+	it('has the same bytes a second time, in another process, and with two threads', async () => {
+		const first = await run('first', 1, vulntune);
 		expect(await run('second', 1)).toEqual(first);
 		expect(await run('threads', 2)).toEqual(first);
 	});

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { hashStream, permutation } from '@vulntune/engine';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { vulntune } from './command-line.ts';
 import { createProject } from './project.ts';
+import { vulntuneHere } from './same-process.ts';
 
 const project = createProject({ train: 12, valid: 8, test: 10 });
 const { root: cwd, inside } = project;
@@ -23,7 +23,7 @@ interface Evaluated {
 }
 
 async function evaluate(...argv: string[]): Promise<Evaluated> {
-	const { code, stdout, stderr } = await vulntune(['evaluate', ...argv, '--json'], { cwd });
+	const { code, stdout, stderr } = await vulntuneHere(['evaluate', ...argv, '--json'], { cwd });
 	expect(code, stderr).toBe(0);
 	return JSON.parse(stdout);
 }
@@ -48,7 +48,7 @@ function runWith(name: string, sequence: object): string {
 }
 
 beforeAll(async () => {
-	const { code, stderr } = await vulntune(['train', 'config.yaml', '--output', 'run'], { cwd });
+	const { code, stderr } = await vulntuneHere(['train', 'config.yaml', '--output', 'run'], { cwd });
 	expect(code, stderr).toBe(0);
 });
 
@@ -97,7 +97,7 @@ describe('evaluate', () => {
 			expect(predictions.map(({ id }) => id)).toEqual(savedPredictions('test').map(({ id }) => id));
 			for (const { probability } of predictions) expect(probability).toBeGreaterThan(0);
 			expect(truncated).toBe(10);
-			const { stdout } = await vulntune(['evaluate', run], { cwd });
+			const { stdout } = await vulntuneHere(['evaluate', run], { cwd });
 			expect(stdout).toContain('10 functions were longer than a sequence and scored by');
 		},
 	);
@@ -112,7 +112,7 @@ describe('evaluate', () => {
 	it("measures a run's predictions file as the run did", async () => {
 		const { rows } = JSON.parse(readFileSync(inside('run/comparison.json'), 'utf8'));
 		const { evaluation } = rows[0];
-		const { code, stdout } = await vulntune(
+		const { code, stdout } = await vulntuneHere(
 			[
 				...['evaluate', '--predictions', 'run/predictions.test.jsonl', '--json'],
 				...['--threshold', String(evaluation.threshold.value)],
@@ -126,7 +126,7 @@ describe('evaluate', () => {
 	it('says that a run without an adapter is not finished', async () => {
 		cpSync(inside('run'), inside('begun'), { recursive: true });
 		rmSync(path.join(inside('begun'), 'adapter'), { recursive: true });
-		const { code, stderr } = await vulntune(['evaluate', 'begun'], { cwd });
+		const { code, stderr } = await vulntuneHere(['evaluate', 'begun'], { cwd });
 		expect(code).toBe(2);
 		expect(stderr).toContain('--resume');
 	});

@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
 import { filesOf } from '../files.ts';
-import { vulntune } from './command-line.ts';
+import type { Ended } from './command-line.ts';
 import type { Project } from './project.ts';
+import { vulntuneHere } from './same-process.ts';
 
 /** What an error must say. */
 export interface Refusal {
@@ -13,13 +14,20 @@ export interface Refusal {
 	readonly says: readonly (string | RegExp)[];
 }
 
+/** A way to run a command line: in this process or in one of its own. */
+type Run = (argv: readonly string[], options: { readonly cwd: string }) => Promise<Ended>;
+
 /**
  * Runs a command line that has to be refused and checks all that holds for every refusal: the exit code, an error on
  * stderr without a stack trace, the same error as the only thing on stdout, and a project folder left as it was.
  */
-export async function expectRefusal(project: Project, refusal: Refusal): Promise<void> {
+export async function expectRefusal(
+	project: Project,
+	refusal: Refusal,
+	run: Run = vulntuneHere,
+): Promise<void> {
 	const before = filesOf(project.root);
-	const { code, stdout, stderr } = await vulntune([...refusal.argv, '--json'], { cwd: project.root });
+	const { code, stdout, stderr } = await run([...refusal.argv, '--json'], { cwd: project.root });
 	for (const part of refusal.says) {
 		if (typeof part === 'string') expect(stderr).toContain(part);
 		else expect(stderr).toMatch(part);

@@ -1,8 +1,9 @@
 import { globSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { projectRoot, vulntune } from './command-line.ts';
+import { projectRoot } from './command-line.ts';
 import { createProject } from './project.ts';
+import { vulntuneHere } from './same-process.ts';
 
 const project = createProject();
 const configs = globSync('configs/**/*.yaml', { cwd: projectRoot }).toSorted();
@@ -13,7 +14,7 @@ describe('a dry run', () => {
 	it.each(ofTraining)('plans %s where weights and data are absent', async (file) => {
 		const absent = ['--data.path', project.inside('absent')];
 		const argv = ['train', file, ...absent, '--output', project.inside('out'), '--dry-run', '--json'];
-		const { code, stdout, stderr } = await vulntune(argv, options);
+		const { code, stdout, stderr } = await vulntuneHere(argv, options);
 		expect(code, stderr).toBe(0);
 		expect(JSON.parse(stdout)).toMatchObject({
 			model: { source: 'published' },
@@ -25,7 +26,7 @@ describe('a dry run', () => {
 	it.each(ofTraining.slice(-1))('plans %s with weights and data', async (file) => {
 		const folders = ['--model', project.model, '--data.path', project.data];
 		const argv = ['train', file, ...folders, '--output', project.inside('out'), '--dry-run'];
-		const { code, stdout } = await vulntune(argv, options);
+		const { code, stdout } = await vulntuneHere(argv, options);
 		expect(code).toBe(0);
 		for (const line of ['trainable', 'packs', 'steps', 'memory', 'time', 'output']) {
 			expect(stdout).toMatch(new RegExp(`^${line} +\\S`, 'm'));

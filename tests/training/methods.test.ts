@@ -18,7 +18,11 @@ type Overrides = Readonly<Record<string, string>>;
 function configOf(name: string, overrides: Overrides): Config {
 	const output = path.join(root, name.replaceAll(/\W+/g, '-'));
 	const backend = { 'backend.type': testBackend };
-	const common = { 'training.accumulation': '2', 'training.warmupSteps': '0', 'method.dropout': '0' };
+	const common = {
+		...{ 'training.accumulation': '2', 'training.warmupSteps': '0', 'method.dropout': '0' },
+		// what is saved at every step is a matter of resume.test.ts
+		'training.checkpointEverySteps': '50',
+	};
 	return tinyConfig({ model, data, output }, { ...backend, ...common, ...overrides });
 }
 
@@ -31,49 +35,51 @@ const nextToken: Overrides = {
 	'sequence.length': '128',
 };
 
+const detached = { 'loss.gamma': '2', 'loss.gradient': 'detached' };
+const crossEntropy = { 'loss.type': 'crossEntropy', 'loss.reduction': 'mean' };
+const alphas = { 'loss.alpha': '[0.5, 0.8]', 'loss.reduction': 'mean' };
+const statusWeights = { 'loss.statusWeights': '{VULNERABLE: 3, FIXED: 1}' };
+
+/** Options that don't touch each other share a run. */
 const variants: Record<string, Overrides> = {
 	'qlora nf4': qlora('nf4'),
 	'qlora nf4 without double quantisation': { ...qlora('nf4'), 'method.doubleQuantization': 'false' },
-	'qlora fp4': qlora('fp4'),
-	'qlora int8': qlora('int8'),
-	'qlora quantile3': qlora('quantile3'),
-	'lora on attention': { 'method.targets': 'attention' },
-	'lora on named layers': { 'method.targets': '[q_proj, down_proj]' },
-	'lora, rank-stabilised': { 'method.rsLora': 'true' },
-	'lora on a bf16 base': { 'method.base': 'bf16' },
+	'qlora fp4, focal detached': { ...qlora('fp4'), ...detached },
+	'qlora int8, weights per class': { ...qlora('int8'), 'loss.classWeights': '[1, 2]' },
+	'qlora quantile3, cross-entropy, mean': { ...qlora('quantile3'), ...crossEntropy },
+	'lora on attention, focal with alpha': {
+		...{ 'method.targets': 'attention', 'loss.gamma': '2', 'loss.alpha': '0.4' },
+	},
+	'lora on named layers, focal with an alpha per class, mean': {
+		...{ 'method.targets': '[q_proj, down_proj]', ...alphas },
+	},
+	'lora, rank-stabilised, weights per status': { 'method.rsLora': 'true', ...statusWeights },
+	'lora on a bf16 base, linear schedule without clipping': {
+		...{ 'method.base': 'bf16', 'training.schedule': 'linear', 'training.clipNorm': 'null' },
+	},
 	'full fine-tuning': { 'method.type': 'full', 'training.learningRate': '0.003' },
 	'head, last token': { 'method.type': 'head' },
 	'head, first token': { 'method.type': 'head', 'head.pool': 'first' },
-	'head, mean': { 'method.type': 'head', 'head.pool': 'mean' },
 	'head, maximum': { 'method.type': 'head', 'head.pool': 'max' },
-	'head with a hidden layer': { 'method.type': 'head', 'head.pool': 'mean', 'head.hidden': '8' },
+	'head with a hidden layer, mean': { 'method.type': 'head', 'head.pool': 'mean', 'head.hidden': '8' },
 	'lora under a head with a hidden layer': { 'head.hidden': '8' },
 	'next token, qlora': { ...nextToken, ...qlora('nf4') },
-	'next token, lora': nextToken,
 	'next token, full': { ...nextToken, 'method.type': 'full', 'training.learningRate': '0.003' },
-	'cross-entropy, mean': { 'loss.type': 'crossEntropy', 'loss.reduction': 'mean' },
-	'focal, detached': { 'loss.gamma': '2', 'loss.gradient': 'detached' },
-	'focal with alpha': { 'loss.gamma': '2', 'loss.alpha': '0.4' },
-	'focal with an alpha per class, mean': { 'loss.alpha': '[0.5, 0.8]', 'loss.reduction': 'mean' },
-	'weights per class': { 'loss.classWeights': '[1, 2]' },
-	'weights per status': { 'loss.statusWeights': '{VULNERABLE: 3, FIXED: 1}' },
 	'leaky packs as they arrive': { 'sequence.packing': 'leaky', 'sequence.order': 'arrival' },
 	'one function a sequence': { 'sequence.packing': 'none' },
 	'shared prefixes': { 'sequence.sharePrefixes': 'true', 'head.pool': 'mean' },
-	'shared prefixes as they arrive, next token': {
+	'shared prefixes as they arrive, next token, lora': {
 		...nextToken,
 		...{ 'sequence.sharePrefixes': 'true', 'sequence.order': 'arrival' },
 	},
 	windows: { 'sequence.length': '32', 'sequence.largeFunctions': 'window' },
 	'bf16 and checkpointing': { 'training.precision': 'bf16', 'training.checkpointing': 'true' },
-	'int8 on a dense base': { 'training.precision': 'int8' },
 	'int8 on a base in 4 bits, checkpointing': {
 		...qlora('nf4'),
 		'training.precision': 'int8',
 		'training.checkpointing': 'true',
 	},
-	'int8, next token': { ...nextToken, 'training.precision': 'int8' },
-	'linear schedule without clipping': { 'training.schedule': 'linear', 'training.clipNorm': 'null' },
+	'int8 on a dense base, next token': { ...nextToken, 'training.precision': 'int8' },
 };
 
 describe.each(Object.entries(variants))('%s', (name, overrides) => {
