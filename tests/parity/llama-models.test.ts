@@ -64,7 +64,7 @@ describe.skipIf(models.skip).each(backendsUnderTest())('llama models on $name', 
 			expect(relativeDifference(backend.download(hidden), golden.get('single.final')!.values)).toBeLessThan(
 				tolerance,
 			);
-			const logits = linear(context, hidden, { weight: model.languageHead });
+			const logits = linear(context, hidden, { weight: model.languageHead! });
 			expect(relativeDifference(backend.download(logits), golden.get('single.logits')!.values)).toBeLessThan(
 				tolerance,
 			);

@@ -120,7 +120,7 @@ describe.skipIf(shared.skip).each(backendsUnderTest())('training a llama on $nam
 		const losses = linearCrossEntropy(
 			context,
 			hidden,
-			detector.model.languageHead,
+			detector.model.languageHead!,
 			uploadTargets(context, targets),
 		);
 		const sum = Float64Array.from(backend.download(losses)).reduce((a, b) => a + b, 0);

@@ -218,7 +218,7 @@ function nextTokenSum(detector: Pick<Detector, 'backend'>, model: LlamaModel, fl
 	const lastTokens = new Set(Array.from(flat.functionStarts, (start) => start - 1));
 	const targets = Int32Array.from(flat.ids, (_, i) => (lastTokens.has(i) ? -100 : flat.ids[i + 1]!));
 	const losses = backend.download(
-		linearCrossEntropy(context, hidden, model.languageHead, uploadTargets(context, targets)),
+		linearCrossEntropy(context, hidden, model.languageHead!, uploadTargets(context, targets)),
 	);
 	arena.close();
 	return Float64Array.from(losses).reduce((a, b) => a + b, 0);

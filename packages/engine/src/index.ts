@@ -51,9 +51,11 @@ export {
 } from './layers/lora.ts';
 export { type BaseType, type FrozenWeights, frozenWeights } from './models/frozen-weights.ts';
 export {
+	checkLanguageHead,
 	createLlama,
 	type ForwardOptions,
 	type LlamaModel,
+	languageHeadOf,
 	llamaHidden,
 	llamaLinears,
 	type PackTensors,

@@ -37,7 +37,7 @@ function pass(early: boolean, checkpointing: boolean) {
 		: gatherRows(context, llamaHidden(context, model, pack, { checkpointing }), wanted);
 	const values = [...backend.download(states)];
 	const targets = uploadTargets(context, Int32Array.of(3, 1, 2));
-	const losses = linearCrossEntropy(context, states, model.languageHead, targets);
+	const losses = linearCrossEntropy(context, states, model.languageHead!, targets);
 	backend.fill(parameters.gradients, 0);
 	tape.backward(context, losses, upload(context, new Float32Array([0.5, 0.25, 1])));
 	const gradients = [...backend.download(parameters.gradients)];

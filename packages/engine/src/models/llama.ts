@@ -1,4 +1,5 @@
 import type { Backend, Indices, Segments, View, Weight } from '../backends/contract.ts';
+import { inputError } from '../errors.ts';
 import type { LlamaConfig } from '../formats/huggingface/llama.ts';
 import { type DecoderBlock, decoderBlock } from '../layers/decoder-block.ts';
 import type { LinearLayer } from '../layers/linear-layer.ts';
@@ -15,8 +16,8 @@ export interface LlamaModel {
 	readonly embedding: Tensor;
 	readonly blocks: readonly DecoderBlock[];
 	readonly finalNorm: Tensor;
-	/** [V, H]; the embedding itself where they are tied. */
-	readonly languageHead: Weight | Tensor;
+	/** [V, H]; the embedding itself where they are tied, undefined where the checkpoint has none (see `languageHeadOf`). */
+	readonly languageHead: Weight | Tensor | undefined;
 	readonly ropeTable: RopeTable;
 }
 
@@ -81,9 +82,28 @@ export function createLlama(
 		embedding,
 		blocks,
 		finalNorm: norm('model.norm'),
-		languageHead: config.tieWordEmbeddings ? embedding : place('lm_head.weight', 'languageHead'),
+		languageHead: {
+			own: () => place('lm_head.weight', 'languageHead'),
+			tied: () => embedding,
+			absent: () => undefined,
+		}[config.languageHead](),
 		ropeTable: createRopeTable(backend, frequencies, maxPositions),
 	};
+}
+
+/** Throws MODEL_HEAD_MISSING where the checkpoint has no output matrix, as that of a classifier. */
+export function checkLanguageHead(config: Pick<LlamaConfig, 'languageHead'>, place = 'model'): void {
+	if (config.languageHead !== 'absent') return;
+	throw inputError('MODEL_HEAD_MISSING', 'the model has no output matrix: its weights lack lm_head.weight', {
+		place,
+		remedy: 'Use objective: class, which needs none, or the checkpoint of a language model.',
+	});
+}
+
+/** The output matrix [V, H]; throws as `checkLanguageHead` does. */
+export function languageHeadOf(model: Pick<LlamaModel, 'config' | 'languageHead'>): Weight | Tensor {
+	checkLanguageHead(model.config);
+	return model.languageHead!;
 }
 
 /** Hidden states [T, H] after the final norm, or [R, H] of the wanted rows. */

@@ -47,7 +47,7 @@ test.skipIf(failure !== undefined)(
 				positions.map((position) => (position + 1) % 200),
 			);
 			const hidden = llamaHidden(context, model, pack, { checkpointing: step % 2 === 0 });
-			const losses = linearCrossEntropy(context, hidden, model.languageHead, targets);
+			const losses = linearCrossEntropy(context, hidden, model.languageHead!, targets);
 			release(context, hidden);
 			const sum = Array.from(backend.download(losses)).reduce((total, loss) => total + loss, 0);
 			const dLosses = upload(context, new Float32Array(tokens).fill(1 / tokens));

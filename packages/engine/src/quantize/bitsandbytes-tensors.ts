@@ -8,6 +8,7 @@ import {
 	type QuantState,
 	readExactly,
 	readFiniteFloats,
+	readPacked,
 	readQuantState,
 	stateEntry,
 	storedError,
@@ -18,7 +19,7 @@ import {
  *
  * | tensor | type | holds |
  * | --- | --- | --- |
- * | `<name>` | U8 [ceil(n / 2), 1] | two codes a byte |
+ * | `<name>` | U8 [ceil(n / 2), 1] | two codes a byte; read in any other type of as many bytes too |
  * | `<name>.absmax` | F32 [b], or U8 [b] | absmax, or its codes with double quantisation |
  * | `<name>.quant_map` | F32 [16] | the codebook |
  * | `<name>.nested_absmax` | F32 [ceil(b / 256)] | only with double quantisation, as the next |
@@ -57,7 +58,7 @@ export function readFourBit(source: WeightSource, name: string, type: FourBitTyp
 	state.oneOf('blocksize', [blockSize]);
 	const length = shape[0] * shape[1];
 	const blocks = blockCount(length);
-	const packed = readExactly(source, name, 'U8', Math.ceil(length / 2));
+	const packed = readPacked(source, name, Math.ceil(length / 2));
 	checkCodebook(source, `${name}.quant_map`, fourBitCodebook(type));
 	const matrix = { type, shape, blockSize, valueType, packed } as const;
 	if (!state.has('nested_blocksize')) {

@@ -1,3 +1,4 @@
+import { storedLayout } from '../formats/huggingface/stored-layouts.ts';
 import type { SafetensorsEntry } from '../formats/safetensors/writer.ts';
 import type { WeightSource } from '../formats/weight-source.ts';
 import { fourBitEntries, readFourBit } from './bitsandbytes-tensors.ts';
@@ -29,7 +30,8 @@ export function quantizedMatrixEntries(name: string, matrix: QuantizedMatrix): S
  */
 export function readQuantizedMatrix(source: WeightSource, name: string): QuantizedMatrix | undefined {
 	const dtype = source.info(name)?.dtype;
-	if (dtype !== 'U8' && dtype !== 'I8') return undefined;
+	const isCodes = dtype === 'U8' || dtype === 'I8' || storedLayout(source, name) !== undefined;
+	if (!isCodes) return undefined;
 	const type = storedType(source, name);
 	if (type === 'nf4' || type === 'fp4') return readFourBit(source, name, type);
 	if (type === 'int8') return readInt8(source, name);

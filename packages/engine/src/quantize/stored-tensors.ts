@@ -3,7 +3,7 @@ import { toFloat32 } from '../formats/floats.ts';
 import { describeJson, ownValue, parseJsonObject, quoteName } from '../formats/json.ts';
 import type { SafetensorsDtype } from '../formats/safetensors/dtypes.ts';
 import type { SafetensorsEntry } from '../formats/safetensors/writer.ts';
-import type { WeightSource } from '../formats/weight-source.ts';
+import type { WeightInfo, WeightSource } from '../formats/weight-source.ts';
 
 const remedy = 'The checkpoint is damaged: download it, or quantise the model, again.';
 /** A quant state has about 170 bytes. */
@@ -29,10 +29,7 @@ export function readExactly(
 	dtype: SafetensorsDtype,
 	count: number,
 ): Uint8Array<ArrayBuffer> {
-	const info = source.info(name);
-	if (info === undefined) {
-		throw storedError(source, name, 'QUANTIZED_TENSOR_MISSING', 'the quantised matrix lacks this tensor');
-	}
+	const info = infoOf(source, name);
 	const expectedBytes = dtype === 'F32' ? 4 * count : count;
 	if (info.dtype !== dtype || info.byteLength !== expectedBytes) {
 		const found = `${info.dtype} of shape [${info.shape.join(', ')}]`;
@@ -44,6 +41,20 @@ export function readExactly(
 		);
 	}
 	return source.read(name);
+}
+
+/** The bytes of packed codes, whatever type they are stored under; throws as `readExactly` does. */
+export function readPacked(source: WeightSource, name: string, bytes: number): Uint8Array<ArrayBuffer> {
+	const { byteLength, dtype } = infoOf(source, name);
+	if (byteLength === bytes) return source.read(name);
+	const message = `${bytes} bytes of codes are expected, found ${byteLength} (stored as ${dtype})`;
+	throw storedError(source, name, 'QUANTIZED_TENSOR_SIZE', message);
+}
+
+function infoOf(source: WeightSource, name: string): WeightInfo {
+	const info = source.info(name);
+	if (info !== undefined) return info;
+	throw storedError(source, name, 'QUANTIZED_TENSOR_MISSING', 'the quantised matrix lacks this tensor');
 }
 
 /** Float32 values, all finite; also throws `QUANTIZED_TENSOR_VALUE`. */

@@ -9,7 +9,7 @@ const parameters = expectedTensors(config).reduce(
 );
 
 test('the engine reads the configuration as it is meant', () => {
-	expect(config).toMatchObject({ architecture: 'llama', tieWordEmbeddings: true, eosTokenIds: [0] });
+	expect(config).toMatchObject({ architecture: 'llama', languageHead: 'tied', eosTokenIds: [0] });
 	expect(config.vocabularySize).toBe(demoVocabularySize);
 	expect(config.heads * config.headDim).toBe(config.hiddenSize);
 });

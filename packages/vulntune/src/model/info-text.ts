@@ -23,7 +23,11 @@ export function describeModel(info: ModelInfo): string {
 		part('attention', counts.attention),
 		part('feed-forward', counts.feedForward),
 		part('norms', counts.norms),
-		sizes.tieWordEmbeddings ? ['  output head', 'is the embedding'] : part('output head', counts.outputHead),
+		sizes.tieWordEmbeddings
+			? ['  output head', 'is the embedding']
+			: counts.outputHead === 0
+				? ['  output head', 'none']
+				: part('output head', counts.outputHead),
 	];
 	if (weights !== null) {
 		lines.push(['weights', `${formatBytes(weights.bytes)} in ${formatNumber(weights.tensors)} tensors`]);

@@ -99,6 +99,7 @@ export function readModelInfo(folder: string): ModelInfo {
 		}
 	};
 	const model = attempt(() => openModelFolder(folder));
+	const stored = model?.config ?? config;
 	const hasTokenizer = existsSync(path.join(folder, tokenizerFileName));
 	const tokenizer = hasTokenizer ? attempt(() => loadTokenizer(folder)) : undefined;
 	if (tokenizer !== undefined) attempt(() => checkTokenizer(tokenizer, config));
@@ -116,10 +117,10 @@ export function readModelInfo(folder: string): ModelInfo {
 				keyValueHeads,
 				headDim,
 				vocabularySize,
-				tieWordEmbeddings: config.tieWordEmbeddings,
+				tieWordEmbeddings: stored.languageHead === 'tied',
 			},
 			maxPositions: config.maxPositions,
-			parameters: countParameters(config),
+			parameters: countParameters(stored),
 			weights: model === undefined ? null : storedWeights(model.weights),
 			quantization: quantizationOf(config, model),
 			tokenizer: tokenizer === undefined ? null : describeTokenizer(tokenizer),

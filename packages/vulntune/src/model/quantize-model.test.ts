@@ -67,7 +67,7 @@ function logitsOf(folder: string, base: BaseType, doubleQuantization: boolean): 
 		),
 		segments: uploadSegments(context, Int32Array.of(0, 5, 12)),
 	}); // [T, H]
-	const logits = linear(context, hidden, { weight: model.languageHead }); // [T, V]
+	const logits = linear(context, hidden, { weight: model.languageHead! }); // [T, V]
 	const values = Float32Array.from(backend.download(logits));
 	context.arena.close();
 	free();

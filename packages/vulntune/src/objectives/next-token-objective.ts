@@ -6,6 +6,7 @@ import {
 	gatherRows,
 	inputError,
 	isQuantized,
+	languageHeadOf,
 	linear,
 	linearCrossEntropy,
 	release,
@@ -33,7 +34,7 @@ export function nextTokenObjective(answers: Answers): Objective {
 	return (context, detector, pack, targets, options) => {
 		const last = functionStates(context, detector, 'last', pack, options.checkpointing); // [F, H]
 		const tokens = targets.labels.map((label) => (label === 1 ? answers.yes : answers.no)); // [F]
-		const { languageHead } = detector.model;
+		const languageHead = languageHeadOf(detector.model);
 		const negLogP = linearCrossEntropy(context, last, languageHead, uploadTargets(context, tokens)); // [F]
 		const weights = upload(context, targets.weights);
 		const losses = focalOfNegLogP(context, negLogP, weights, options.focal); // [F]
@@ -44,7 +45,7 @@ export function nextTokenObjective(answers: Answers): Objective {
 }
 
 function answerProbabilities(context: Context, detector: Detector, last: Tensor, answers: Answers): View {
-	const { languageHead } = detector.model;
+	const languageHead = languageHeadOf(detector.model);
 	if (isQuantized(languageHead)) throw new TypeError('output matrices are never quantised');
 	const plain: Context = { ...context, tape: undefined, precision: 'fp32' };
 	const rows = uploadIndices(plain, Int32Array.of(answers.no, answers.yes));

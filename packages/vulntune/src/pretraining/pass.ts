@@ -2,6 +2,7 @@ import {
 	type Backend,
 	type Context,
 	type LlamaModel,
+	languageHeadOf,
 	linearCrossEntropy,
 	type Precision,
 	release,
@@ -46,7 +47,7 @@ export function measureSequence(sequence: Sequence, settings: PassSettings): num
 function tokenLosses(context: Context, { pack, targets }: Sequence, settings: PassSettings): Tensor {
 	const { model, checkpointing } = settings;
 	const hidden = hiddenStates(context, { model }, pack, checkpointing); // [T, H]
-	const losses = linearCrossEntropy(context, hidden, model.languageHead, uploadTargets(context, targets)); // [T]
+	const losses = linearCrossEntropy(context, hidden, languageHeadOf(model), uploadTargets(context, targets)); // [T]
 	release(context, hidden);
 	return losses;
 }

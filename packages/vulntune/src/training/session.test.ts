@@ -1,6 +1,9 @@
-import { expect, it } from 'vitest';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder, tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
 import { resolveConfig } from '../config/load.ts';
-import { fingerprintOf, type PreparedData } from './session.ts';
+import { fingerprintOf, type PreparedData, prepareData } from './session.ts';
 
 const data = {
 	dataset: { hash: 'rows' },
@@ -27,4 +30,30 @@ it('is the same wherever the model and the data lie, and whatever computes', () 
 	const moved = { model: '/n', 'data.path': '/e', output: '/p' };
 	const machine = { 'backend.threads': '1', 'training.checkpointEverySteps': '7' };
 	expect(fingerprint({ ...moved, ...machine })).toBe(fingerprint());
+});
+
+describe('a base without an output matrix', () => {
+	const root = temporaryFolder();
+	const model = writeTinyModel(path.join(root, 'model'));
+	const data = writeTinyDataset(path.join(root, 'data'), { train: 2, valid: 2, test: 2 });
+	const file = path.join(model, 'config.json');
+	writeFileSync(
+		file,
+		readFileSync(file, 'utf8').replace('"tie_word_embeddings":true', '"tie_word_embeddings":false'),
+	);
+	const prepare = (overrides: Readonly<Record<string, string>>) =>
+		prepareData(tinyConfig({ model, data, output: path.join(root, 'run') }, overrides));
+
+	it('is enough for a classifier', async () => {
+		const { folder } = await prepare({});
+		expect(folder.config.languageHead).toBe('absent');
+		folder.close();
+	});
+
+	it('is refused for the next-token objective before the rows are tokenised', async () => {
+		await expect(prepare({ objective: 'nextToken' })).rejects.toMatchObject({
+			code: 'MODEL_HEAD_MISSING',
+			place: model,
+		});
+	});
 });

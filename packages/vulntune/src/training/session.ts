@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
 	type Backend,
+	checkLanguageHead,
 	checkTokenizer,
 	inputError,
 	loadTokenizer,
@@ -44,6 +45,7 @@ export async function prepareData(config: Config, required?: readonly SplitName[
 		const dataset = await loadDataset(config.data.path, required === undefined ? {} : { required });
 		checkStatusWeights(config, dataset);
 		checkPositions(config, folder.config);
+		if (config.objective === 'nextToken') checkLanguageHead(folder.config, folder.path);
 		const tokenized = (split: SplitName) => tokenizedSplit(config, dataset.splits[split], tokenizer);
 		const splits = {
 			train: await tokenized('train'),

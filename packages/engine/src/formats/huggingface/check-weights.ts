@@ -96,8 +96,11 @@ function isSameShape(a: readonly number[], b: readonly number[]): boolean {
 	return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
-/** Buffers that old checkpoints carry, tied heads written anyway, classification heads: no part of the base. */
-const harmless = [/\.rotary_emb\.inv_freq$/, /^lm_head\.weight$/, /^score\./];
+/**
+ * No part of the base: buffers that old checkpoints carry and config.json determines, heads of classifiers, and an output
+ * matrix that is the embedding once more (see `openModelFolder`).
+ */
+const harmless = [/\.rotary_emb\.inv_freq$/, /^lm_head\.weight$/, /^(score|qa_outputs)\./];
 
 function unexpectedTensors(expected: readonly ExpectedTensor[], source: WeightSource): readonly string[] {
 	const known = new Set(expected.map(({ name }) => name));

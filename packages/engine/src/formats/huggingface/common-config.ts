@@ -11,8 +11,11 @@ export interface TransformerConfig {
 	readonly keyValueHeads: number;
 	readonly headDim: number;
 	readonly vocabularySize: number;
-	/** The output matrix is the embedding. */
-	readonly tieWordEmbeddings: boolean;
+	/**
+	 * The output matrix: one of its own, the embedding (`tied`), or none, as where a classifier was saved. config.json tells
+	 * the first two apart; beside weights, what they hold decides.
+	 */
+	readonly languageHead: 'own' | 'tied' | 'absent';
 	readonly bosTokenId: number | undefined;
 	/** More than one where generation may end with any of them; empty where none is named. */
 	readonly eosTokenIds: readonly number[];
@@ -53,7 +56,7 @@ export function parseCommon(
 		keyValueHeads,
 		headDim: fields.size('head_dim', { default: hiddenSize / heads }),
 		vocabularySize: fields.size('vocab_size'),
-		tieWordEmbeddings: fields.flag('tie_word_embeddings', false),
+		languageHead: fields.flag('tie_word_embeddings', false) ? 'tied' : 'own',
 		bosTokenId: parseTokenIds(fields, 'bos_token_id')[0],
 		eosTokenIds: parseTokenIds(fields, 'eos_token_id'),
 		padTokenId: parseTokenIds(fields, 'pad_token_id')[0],

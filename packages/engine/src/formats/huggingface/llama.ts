@@ -85,13 +85,13 @@ function checkLayerTypes(fields: Fields, layers: number): void {
 
 /** Every tensor of `LlamaForCausalLM` with this config, in the order in which a forward pass uses them. */
 export function llamaTensors(config: LlamaConfig): readonly ExpectedTensor[] {
-	const { hiddenSize, vocabularySize, layers, tieWordEmbeddings } = config;
+	const { hiddenSize, vocabularySize, layers, languageHead } = config;
 	const tensors: ExpectedTensor[] = [
 		{ name: 'model.embed_tokens.weight', shape: [vocabularySize, hiddenSize], kind: 'embedding' },
 	];
 	for (let layer = 0; layer < layers; layer++) tensors.push(...layerTensors(config, layer));
 	tensors.push({ name: 'model.norm.weight', shape: [hiddenSize], kind: 'norm' });
-	if (!tieWordEmbeddings) {
+	if (languageHead === 'own') {
 		tensors.push({ name: 'lm_head.weight', shape: [vocabularySize, hiddenSize], kind: 'head' });
 	}
 	return tensors;

@@ -44,7 +44,7 @@ describe('parseModelConfig', () => {
 			rmsNormEpsilon: 1e-5,
 			ropeTheta: 10_000,
 			ropeScaling: { type: 'none' },
-			tieWordEmbeddings: false,
+			languageHead: 'own',
 			maxPositions: 32,
 			attentionBias: false,
 			mlpBias: false,

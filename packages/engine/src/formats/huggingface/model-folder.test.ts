@@ -12,8 +12,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { needsShared } from '../../../../../tests/shared.ts';
+import type { QuantizedMatrix4 } from '../../quantize/four-bit.ts';
 import { quantizeMatrix } from '../../quantize/matrix.ts';
-import { quantizedMatrixEntries } from '../../quantize/stored-matrix.ts';
+import { quantizedMatrixEntries, readQuantizedMatrix } from '../../quantize/stored-matrix.ts';
 import { openSafetensors } from '../safetensors/reader.ts';
 import { smallConfig, smallTensors, writeSmallModel } from '../testing/small-model.ts';
 import { thrownBy } from '../testing/thrown-by.ts';
@@ -206,6 +207,59 @@ describe('a config that does not fit the weights', () => {
 	});
 });
 
+describe('the output matrix', () => {
+	const tied = { ...smallConfig, tie_word_embeddings: true };
+	const withoutHead = smallTensors().filter(({ name }) => name !== 'lm_head.weight');
+	const headOf = (config: object, tensors: Parameters<typeof writeSmallModel>[2]) => {
+		const model = openModelFolder(writeSmallModel(newFolder(), config, tensors));
+		model.close();
+		const isListed = expectedTensors(model.config).some(({ name }) => name === 'lm_head.weight');
+		expect(isListed).toBe(model.config.languageHead === 'own');
+		return model.config.languageHead;
+	};
+
+	test('is the one in the file, even where the config ties it, unless that is the embedding', () => {
+		const { data } = smallTensors().find(({ name }) => name === 'model.embed_tokens.weight')!;
+		const copied = smallTensors().map((tensor) =>
+			tensor.name === 'lm_head.weight' ? { ...tensor, data } : tensor,
+		);
+		expect(headOf(tied, smallTensors())).toBe('own');
+		expect(headOf(tied, copied)).toBe('tied');
+		expect(headOf(tied, withoutHead)).toBe('tied');
+		expect(headOf(smallConfig, copied)).toBe('own');
+	});
+
+	test('is absent from a classifier, whose own head is no part of the base', () => {
+		const score = { name: 'score.weight', dtype: 'F32', shape: [2], data: new Uint8Array(8) } as const;
+		expect(headOf(smallConfig, [...withoutHead, score])).toBe('absent');
+	});
+});
+
+describe('a base that was saved by itself', () => {
+	const saved = (prefix: string) =>
+		smallTensors().map((tensor) => ({ ...tensor, name: tensor.name.replace(/^model\./, prefix) }));
+
+	test.each(['', 'transformer.'])('under the prefix "%s" has the same tensors', (prefix) => {
+		const whole = openModelFolder(writeSmallModel(newFolder()));
+		const model = openModelFolder(writeSmallModel(newFolder(), smallConfig, saved(prefix)));
+		expect(model.config).toEqual(whole.config);
+		expect(new Set(model.weights.names)).toEqual(new Set(whole.weights.names));
+		for (const name of whole.weights.names) {
+			expect(model.weights.info(name)!.shape).toEqual(whole.weights.info(name)!.shape);
+			expect(model.weights.read(name)).toEqual(whole.weights.read(name));
+		}
+		model.close();
+		whole.close();
+	});
+
+	test('is refused where names with and without the prefix are mixed', () => {
+		const tensors = [...saved(''), ...smallTensors().slice(0, 2)];
+		const unique = [...new Map(tensors.map((tensor) => [tensor.name, tensor])).values()];
+		const folder = writeSmallModel(newFolder(), smallConfig, unique);
+		expect(thrownBy(() => openModelFolder(folder)).code).toBe('MODEL_WEIGHTS');
+	});
+});
+
 describe('linear layers in a layout of ours', () => {
 	const ownConfig = (type: string) => ({
 		...smallConfig,
@@ -278,6 +332,26 @@ describe('the quant state of a linear layer', () => {
 			const values = new Float32Array(shape[0] * shape[1]).fill(0.5);
 			return quantizedMatrixEntries(tensor.name, quantizeMatrix(values, shape, 'nf4'));
 		});
+
+	test.each(['I8', 'BF16', 'F16', 'F32'] as const)(
+		'may stand beside codes that are stored as %s',
+		(dtype) => {
+			const bytes = { I8: 1, BF16: 2, F16: 2, F32: 4 }[dtype];
+			const tensors = fourBitTensors([24, 16]).map((tensor) =>
+				/_proj\.weight$/.test(tensor.name)
+					? { ...tensor, dtype, shape: [(tensor.data as Uint8Array).length / bytes, 1] }
+					: tensor,
+			);
+			const model = openModelFolder(writeSmallModel(newFolder(), config, tensors));
+			expect(isFourBitWeight(model.weights, upName)).toBe(true);
+			const { packed, type } = readQuantizedMatrix(model.weights, upName) as QuantizedMatrix4;
+			expect({ packed, type }).toEqual({
+				packed: tensors.find(({ name }) => name === upName)!.data,
+				type: 'nf4',
+			});
+			model.close();
+		},
+	);
 
 	test('must have the shape that the config calls for', () => {
 		openModelFolder(writeSmallModel(newFolder(), config, fourBitTensors([24, 16]))).close();

@@ -5,7 +5,8 @@ import { readSmallFile } from '../files.ts';
 import { parseJsonObject } from '../json.ts';
 import type { WeightSource } from '../weight-source.ts';
 import { checkWeights } from './check-weights.ts';
-import { type ModelConfig, parseModelConfig } from './model-config.ts';
+import { expectedTensors, type ModelConfig, parseModelConfig } from './model-config.ts';
+import { withBasePrefix } from './weight-names.ts';
 import { openWeights } from './weights.ts';
 
 export const configFileName = 'config.json';
@@ -21,22 +22,36 @@ export interface ModelFolder {
 
 /**
  * Opens a model in Hugging Face layout: config.json and safetensors weights, in one file or sharded. Reads
- * the config and the headers only. Throws an error that names the file, the field or the tensor at fault.
+ * the config and the headers, and a tied output matrix that is stored nonetheless. Throws an error that names the file, the field or the tensor at fault.
  *
  *     const model = openModelFolder('models/smollm2-135m');
  *     const embedding = readFloat32(model.weights, 'model.embed_tokens.weight'); // [vocabulary, hidden]
  *     model.close();
  */
 export function openModelFolder(folder: string): ModelFolder {
-	const weights = openWeights(folder);
+	const stored = openWeights(folder);
 	try {
-		const config = readModelConfig(folder);
+		const described = readModelConfig(folder);
+		const weights = withBasePrefix(stored, expectedTensors(described));
+		const config = { ...described, languageHead: storedLanguageHead(described, weights) };
 		checkWeights(config, weights);
 		return { path: folder, config, weights, close: weights.close };
 	} catch (error) {
-		weights.close();
+		stored.close();
 		throw error;
 	}
+}
+
+/**
+ * A config that ties the output matrix to the embedding doesn't make another one in the file go away: transformers 5 uses
+ * that too. A checkpoint without any is one of a classifier or of the bare model, whose hidden states are all there.
+ */
+function storedLanguageHead(config: ModelConfig, weights: WeightSource): ModelConfig['languageHead'] {
+	const [head, embedding] = ['lm_head.weight', 'model.embed_tokens.weight'] as const;
+	const isStored = weights.info(head) !== undefined;
+	if (config.languageHead !== 'tied') return isStored ? 'own' : 'absent';
+	if (!isStored || weights.info(embedding) === undefined) return 'tied';
+	return Buffer.compare(weights.read(head), weights.read(embedding)) === 0 ? 'tied' : 'own';
 }
 
 /** Reads config.json of a model folder, for a plan that needs no weights. */

@@ -5,8 +5,8 @@ import type { WeightSource } from '../weight-source.ts';
 export interface StoredLayout {
 	/** The tensor `<name>.quant_state.<state>` tells the layout from the others. */
 	readonly states: readonly string[];
-	/** Type of the codes. */
-	readonly dtype: SafetensorsDtype;
+	/** Types in which the codes may lie. */
+	readonly dtypes: readonly SafetensorsDtype[];
 	/** Two codes a byte lie in the shape [elements / 2, 1], single ones in the shape of the matrix. */
 	readonly codesPerByte: 1 | 2;
 	/** What else must be there as `<name>.<suffix>`. */
@@ -19,21 +19,22 @@ export interface StoredLayout {
 const layouts: readonly StoredLayout[] = [
 	{
 		states: ['bitsandbytes__nf4', 'bitsandbytes__fp4'],
-		dtype: 'U8',
+		// bnb_4bit_quant_storage: the same bytes under another type, so that FSDP can shard them beside weights of that type
+		dtypes: ['U8', 'I8', 'BF16', 'F16', 'F32', 'F64'],
 		codesPerByte: 2,
 		companions: ['absmax', 'quant_map'],
 		optional: ['nested_absmax', 'nested_quant_map'],
 	},
 	{
 		states: ['vulntune__int8'],
-		dtype: 'I8',
+		dtypes: ['I8'],
 		codesPerByte: 1,
 		companions: ['scales'],
 		optional: [],
 	},
 	{
 		states: [2, 3, 4, 5, 6, 7, 8].map((bits) => `vulntune__quantile${bits}`),
-		dtype: 'U8',
+		dtypes: ['U8'],
 		codesPerByte: 1,
 		companions: ['absmax', 'quant_map'],
 		optional: [],
@@ -43,9 +44,10 @@ const layouts: readonly StoredLayout[] = [
 /** The layout of a quantised weight; undefined where the tensor is a plain one. */
 export function storedLayout(source: WeightSource, name: string): StoredLayout | undefined {
 	const dtype = source.info(name)?.dtype;
+	if (dtype === undefined) return undefined;
 	return layouts.find(
 		(layout) =>
-			layout.dtype === dtype &&
+			layout.dtypes.includes(dtype) &&
 			layout.states.some((state) => source.info(`${name}.quant_state.${state}`) !== undefined),
 	);
 }
