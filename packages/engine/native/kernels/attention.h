@@ -24,14 +24,14 @@ inline void attendTile(
 	float* scratch) {
 	constexpr int64_t lanes = Vectors * W;
 	const int64_t headDim = sizes.headDim;
-	const int64_t stride = sizes.keyStride();
+	const int64_t stride = sizes.keyStride;
 	float* queries = scratch;                     // [headDim, lanes], times scale · log2 e
 	float* outputs = queries + headDim * lanes;   // [headDim, lanes], not yet divided
 	float* scores = outputs + headDim * lanes;    // [keysPerTile, lanes], base-2 logarithms, then weights
 	for (int j = 0; j < Vectors; j++) {
-		const float* from = q + tile.positions[j] * sizes.queryStride() + tile.heads[j] * headDim;
+		const float* from = q + tile.positions[j] * sizes.queryStride + tile.heads[j] * headDim;
 		rowsToLanes(
-			queries + j * W, lanes, from, sizes.queryStride(), tile.lanes(j), headDim, sizes.scale * log2OfE);
+			queries + j * W, lanes, from, sizes.queryStride, tile.lanes(j), headDim, sizes.scale * log2OfE);
 	}
 	vf top[Vectors];
 	vf total[Vectors];
@@ -78,9 +78,9 @@ inline void attendTile(
 		});
 	}
 	for (int j = 0; j < Vectors; j++) {
-		float* to = out + tile.positions[j] * sizes.queryStride() + tile.heads[j] * headDim;
+		float* to = out + tile.positions[j] * sizes.outputStride() + tile.heads[j] * headDim;
 		const vf share = splat(1.0f) / total[j];
-		lanesToRows(to, sizes.queryStride(), outputs + j * W, lanes, tile.lanes(j), headDim, share);
+		lanesToRows(to, sizes.outputStride(), outputs + j * W, lanes, tile.lanes(j), headDim, share);
 		float logs[W];
 		store(logs, fma(top[j], splat(logOf2), logarithm(total[j])));
 		for (int lane = 0; lane < tile.lanes(j); lane++) {
@@ -102,9 +102,11 @@ static void attention(
 	int64_t heads,
 	int64_t keyValueHeads,
 	int64_t headDim,
+	int64_t queryStride,
+	int64_t keyStride,
 	bool causal,
 	float scale) {
-	const AttentionSizes sizes = {heads, keyValueHeads, headDim, causal, scale};
+	const AttentionSizes sizes = {heads, keyValueHeads, headDim, queryStride, keyStride, causal, scale};
 	const Segments segments = {segmentStarts, segmentParents, count};
 	pool.reserve((count + 1) * sizeof(int64_t), forwardScratch(sizes) * sizeof(float));
 	const auto tilesOf = [&](int64_t length) { return divideUp(sizes.queryVectors(length), sizes.vectorsPerTile()); };
@@ -122,9 +124,9 @@ static void attention(
 		const int64_t index = tiles - 1 - (task - tilesBefore[s]) % tiles;
 		const QueryTile tile = makeTile(
 			sizes, segment, keyValueHead, index * sizes.vectorsPerTile(), sizes.queryVectors(segment.length));
-		float* outputs = out + segment.start * sizes.queryStride();
+		float* outputs = out + segment.start * sizes.outputStride();
 		float* logs = logSumExp + segment.start * heads;
-		const float* queries = q + segment.start * sizes.queryStride();
+		const float* queries = q + segment.start * sizes.queryStride;
 		const float* keys = k + keyValueHead * headDim;
 		const float* values = v + keyValueHead * headDim;
 		float* scratch = static_cast<float*>(pool.local(thread));

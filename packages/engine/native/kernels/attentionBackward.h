@@ -157,7 +157,7 @@ inline void attendTileBackward(
 	constexpr int64_t lanes = Vectors * W;
 	const int64_t headDim = sizes.headDim;
 	const int64_t padded = sizes.paddedDim();
-	const int64_t stride = sizes.keyStride();
+	const int64_t stride = sizes.keyStride;
 	float* queries = scratch;                        // [headDim, lanes], times scale · log2 e
 	float* dOutputs = queries + headDim * lanes;     // [headDim, lanes]
 	float* dQueries = dOutputs + headDim * lanes;    // [headDim, lanes], not yet scaled; out at first
@@ -169,15 +169,17 @@ inline void attendTileBackward(
 	vf logs[Vectors];
 	for (int j = 0; j < Vectors; j++) {
 		const int64_t firstRow = tile.segment.start + tile.positions[j];
-		const int64_t offset = firstRow * sizes.queryStride() + tile.heads[j] * headDim;
-		const int64_t rowStride = sizes.queryStride();
+		const int64_t offset = tile.heads[j] * headDim;
+		const float* query = at.q + firstRow * sizes.queryStride + offset;
+		const float* dOutput = at.dOut + firstRow * sizes.outputStride() + offset;
+		const float* output = at.out + firstRow * sizes.outputStride() + offset;
 		const int live = tile.lanes(j);
-		rowsToLanes(queries + j * W, lanes, at.q + offset, rowStride, live, headDim, sizes.scale * log2OfE);
-		rowsToLanes(dOutputs + j * W, lanes, at.dOut + offset, rowStride, live, headDim, 1.0f);
-		copyRows(queryRows + j * W * padded, padded, at.q + offset, rowStride, live, headDim, sizes.scale);
-		copyRows(dOutputRows + j * W * padded, padded, at.dOut + offset, rowStride, live, headDim, 1.0f);
+		rowsToLanes(queries + j * W, lanes, query, sizes.queryStride, live, headDim, sizes.scale * log2OfE);
+		rowsToLanes(dOutputs + j * W, lanes, dOutput, sizes.outputStride(), live, headDim, 1.0f);
+		copyRows(queryRows + j * W * padded, padded, query, sizes.queryStride, live, headDim, sizes.scale);
+		copyRows(dOutputRows + j * W * padded, padded, dOutput, sizes.outputStride(), live, headDim, 1.0f);
 		float* outputs = dQueries;
-		rowsToLanes(outputs + j * W, lanes, at.out + offset, rowStride, live, headDim, 1.0f);
+		rowsToLanes(outputs + j * W, lanes, output, sizes.outputStride(), live, headDim, 1.0f);
 		delta[j] = deltaOf(dOutputs + j * W, outputs + j * W, lanes, headDim);
 		// Lanes without a query get weights of 0.
 		float logSumExp[W];
@@ -220,9 +222,9 @@ inline void attendTileBackward(
 	}
 	for (int j = 0; j < Vectors; j++) {
 		const int64_t firstRow = tile.segment.start + tile.positions[j];
-		float* to = at.dq + firstRow * sizes.queryStride() + tile.heads[j] * headDim;
+		float* to = at.dq + firstRow * sizes.queryStride + tile.heads[j] * headDim;
 		lanesToRows(
-			to, sizes.queryStride(), dQueries + j * W, lanes, tile.lanes(j), headDim, splat(sizes.scale));
+			to, sizes.queryStride, dQueries + j * W, lanes, tile.lanes(j), headDim, splat(sizes.scale));
 	}
 }
 
@@ -258,7 +260,7 @@ inline void addPartialSums(
 	const int64_t padded = sizes.paddedDim();
 	const Family& family = item.family;
 	for (int64_t key = begin; key < end; key++) {
-		const int64_t to = (family.start + key) * sizes.keyStride() + item.keyValueHead * sizes.headDim;
+		const int64_t to = (family.start + key) * sizes.keyStride + item.keyValueHead * sizes.headDim;
 		int64_t firstChunk = 0;
 		while (item.rowsSeen[firstChunk] <= key) firstChunk++;
 		forVectors(0, sizes.headDim, [&](int64_t d, auto n) {
@@ -338,9 +340,11 @@ static void attentionBackward(
 	int64_t heads,
 	int64_t keyValueHeads,
 	int64_t headDim,
+	int64_t queryStride,
+	int64_t keyStride,
 	bool causal,
 	float scale) {
-	const AttentionSizes sizes = {heads, keyValueHeads, headDim, causal, scale};
+	const AttentionSizes sizes = {heads, keyValueHeads, headDim, queryStride, keyStride, causal, scale};
 	const Segments segments = {segmentStarts, segmentParents, count};
 	const BackwardPointers all = {dq, dk, dv, q, k, v, out, logSumExp, dOut};
 	const auto forFamilies = [&](auto&& body) {

@@ -13,13 +13,15 @@ struct AttentionSizes {
 	int64_t heads;
 	int64_t keyValueHeads;
 	int64_t headDim;
+	// Floats from one token's row to the next: of q and dq, of k, v, dk and dv, which may lie in wider matrices.
+	int64_t queryStride;
+	int64_t keyStride;
 	bool causal;
 	float scale;
 
 	int64_t group() const { return heads / keyValueHeads; }
-	// Floats from one token's row to the next.
-	int64_t queryStride() const { return heads * headDim; }
-	int64_t keyStride() const { return keyValueHeads * headDim; }
+	// The same of out and dOut.
+	int64_t outputStride() const { return heads * headDim; }
 	// headDim in whole vectors.
 	int64_t paddedDim() const { return divideUp(headDim, W) * W; }
 	int vectorsPerTile() const { return group() % 3 == 0 ? 3 : 2; }

@@ -8,7 +8,7 @@
  * made (`indices.ts`).
  *
  * Conventions
- * - Matrices are row-major and contiguous. Letters in shapes: T tokens of a pack, H hidden size, M N K the
+ * - Matrices are row-major, and contiguous unless a kernel's sentence says more. Letters in shapes: T tokens of a pack, H hidden size, M N K the
  *   sizes of a matrix product, R rows, V vocabulary, F functions, C classes, D head dimension, r LoRA rank.
  * - Activations, gradients and trainable parameters are `f32`; frozen dense weights may also be `bf16` or
  *   `f16`; frozen weights of `matmul` kernels may be quantised; ids, positions and boundaries are `i32`.
@@ -37,13 +37,18 @@ export interface DeviceBuffer {
 	readonly length: number;
 }
 
-/** A contiguous row-major tensor inside a buffer. Plain data: making or dropping a view costs nothing. */
+/** A row-major tensor inside a buffer. Plain data: making or dropping a view costs nothing. */
 export interface View {
 	readonly buffer: DeviceBuffer;
 	/** Elements from the start of the buffer. */
 	readonly offset: number;
 	readonly dtype: DataType;
 	readonly shape: readonly number[];
+	/**
+	 * Elements from one row to the next, where a matrix is some columns of a wider one (the queries of a fused projection).
+	 * Only kernels that say so take such a view; all others take contiguous ones and refuse it.
+	 */
+	readonly rowStride?: number;
 }
 
 /**
@@ -358,7 +363,8 @@ export interface Backend {
 	/**
 	 * out [T, heads × D] = softmax(scale × q · kᵀ) · v, where a token sees what `Segments` says and, if causal, no later
 	 * token. q [T, heads × D], k, v [T, keyValueHeads × D], logSumExp [T, heads]. Never makes a T × T matrix. A token of a
-	 * child gets the bytes that it gets where parent and child are one segment.
+	 * child gets the bytes that it gets where parent and child are one segment. q, k and v may be columns of a wider matrix; k
+	 * and v have one row stride.
 	 */
 	attention(
 		out: View,
@@ -369,7 +375,7 @@ export interface Backend {
 		segments: Segments,
 		shape: AttentionShape,
 	): void;
-	/** All three gradients at once, written over what is there. */
+	/** All three gradients at once, written over what is there, with the row strides of q, k and v. */
 	attentionBackward(
 		gradients: { readonly dq: View; readonly dk: View; readonly dv: View },
 		saved: {

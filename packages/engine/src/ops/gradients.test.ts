@@ -15,6 +15,7 @@ import {
 	dropout,
 	focalLoss,
 	focalOfNegLogP,
+	fusedAttention,
 	gatherRows,
 	layerNorm,
 	linear,
@@ -163,6 +164,11 @@ const cases: Case[] = [
 				attention(c, q!, k!, v!, segments(c, starts), { ...qkv, causal }),
 		})),
 	),
+	{
+		name: 'fused attention',
+		inputs: [[T, 16]],
+		run: (c, [x]) => fusedAttention(c, x!, segments(c, [0, 2, T]), { ...qkv, causal: true }),
+	},
 	{
 		name: 'attention, two segments with a common parent',
 		inputs: [

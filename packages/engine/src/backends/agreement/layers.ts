@@ -1,5 +1,5 @@
-import type { Activation, AttentionShape } from '../contract.ts';
-import { elements, viewOf } from '../view.ts';
+import type { Activation, AttentionShape, View } from '../contract.ts';
+import { columnsOf, elements, viewOf } from '../view.ts';
 import { type AgreementCase, fp32Tolerance as tolerance, type Workbench } from './workbench.ts';
 
 /** [T, H]; at least three elements, since what is left of one or two after normalising them is rounding alone. */
@@ -197,6 +197,36 @@ const attentions: readonly AgreementCase[] = headLayouts.flatMap(([heads, keyVal
 	}),
 );
 
+/** q, k and v as columns of one matrix, and their gradients likewise. */
+const fusedAttentions: readonly AgreementCase[] = (
+	[
+		[4, 1, 24, true],
+		[3, 3, 16, false],
+		[2, 1, 10, true],
+	] as const
+).map(
+	([heads, keyValueHeads, headDim, causal]): AgreementCase => ({
+		name: `attention ${heads}/${keyValueHeads} × ${headDim} of one matrix`,
+		kernels: ['attention', 'attentionBackward'],
+		tolerance,
+		run({ backend, output, normal, segments: segmentsOf }) {
+			const tokens = 75;
+			const segments = segmentsOf([0, 40, tokens]);
+			const shape: AttentionShape = { heads, keyValueHeads, headDim, causal, scale: 0.3 };
+			const bounds = [0, heads, heads + keyValueHeads, heads + 2 * keyValueHeads].map((end) => end * headDim);
+			const split = (whole: View) =>
+				bounds.slice(1).map((end, part) => columnsOf(whole, bounds[part]!, end)) as [View, View, View];
+			const [q, k, v] = split(normal([tokens, bounds[3]!]));
+			const [dq, dk, dv] = split(output('dqkv', [tokens, bounds[3]!]));
+			const out = output('out', [tokens, bounds[1]!]);
+			const logSumExp = output('logSumExp', [tokens, heads]);
+			backend.attention(out, logSumExp, q, k, v, segments, shape);
+			const saved = { q, k, v, out, logSumExp, segments };
+			backend.attentionBackward({ dq, dk, dv }, saved, normal([tokens, bounds[1]!]), shape);
+		},
+	}),
+);
+
 const kinds: readonly Activation[] = ['gelu', 'geluTanh', 'tanh', 'silu'];
 const activations: readonly AgreementCase[] = [1, 15, 64, 1001, 70_001].flatMap((length): AgreementCase[] => [
 	...kinds.map(
@@ -247,6 +277,7 @@ export const layerCases: readonly AgreementCase[] = [
 	...norms,
 	...ropes,
 	...attentions,
+	...fusedAttentions,
 	...activations,
 	...saturated,
 ];

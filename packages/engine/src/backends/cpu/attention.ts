@@ -1,7 +1,7 @@
-import type { AttentionShape, Backend, Segments } from '../contract.ts';
-import { elements } from '../view.ts';
+import type { AttentionShape, Backend, Segments, View } from '../contract.ts';
+import { elements, rowStrideOf } from '../view.ts';
 import type { After } from './argument-lists.ts';
-import { type CpuDevice, outOfMemoryGuard } from './device.ts';
+import { type CpuDevice, outOfMemoryGuard, programError } from './device.ts';
 import type { Kernels } from './kernel-table.ts';
 import type { Address, EngineHandle } from './native.ts';
 
@@ -14,20 +14,17 @@ type SizeArguments = After<
 >;
 
 export function attentionGroup(device: CpuDevice): AttentionGroup {
-	const { address, kernels } = device;
+	const { address, columnsAddress, kernels } = device;
 
-	function sizeArguments({ starts, parents, count }: Segments, shape: AttentionShape): SizeArguments {
-		const { heads, keyValueHeads, headDim, causal, scale } = shape;
-		return [
-			address(starts),
-			device.optionalAddress(parents),
-			count,
-			heads,
-			keyValueHeads,
-			headDim,
-			causal,
-			scale,
-		];
+	function sizeArguments(
+		{ starts, parents, count }: Segments,
+		{ heads, keyValueHeads, headDim, causal, scale }: AttentionShape,
+		q: View,
+		k: View,
+	): SizeArguments {
+		const strides = [rowStrideOf(q), rowStrideOf(k)] as const;
+		const segments = [address(starts), device.optionalAddress(parents), count] as const;
+		return [...segments, heads, keyValueHeads, headDim, ...strides, causal, scale];
 	}
 	const scratchOf = (segments: Segments) => () =>
 		`attention over segments of up to ${segments.longest} tokens`;
@@ -49,34 +46,35 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 			);
 		},
 		attention(out, logSumExp, q, k, v, segments, shape) {
+			expectEqualStrides(k, v);
 			outOfMemoryGuard(scratchOf(segments), () =>
 				kernels.attention(
-					device.engine,
-					address(out),
-					address(logSumExp),
-					address(q),
-					address(k),
-					address(v),
-					...sizeArguments(segments, shape),
+					...([device.engine, address(out), address(logSumExp)] as const),
+					...([columnsAddress(q), columnsAddress(k), columnsAddress(v)] as const),
+					...sizeArguments(segments, shape, q, k),
 				),
 			);
 		},
 		attentionBackward({ dq, dk, dv }, { q, k, v, out, logSumExp, segments }, dOut, shape) {
+			expectEqualStrides(q, dq);
+			expectEqualStrides(k, v, dk, dv);
 			outOfMemoryGuard(scratchOf(segments), () =>
 				kernels.attentionBackward(
-					device.engine,
-					address(dq),
-					address(dk),
-					address(dv),
-					address(q),
-					address(k),
-					address(v),
-					address(out),
-					address(logSumExp),
-					address(dOut),
-					...sizeArguments(segments, shape),
+					...([device.engine, columnsAddress(dq), columnsAddress(dk), columnsAddress(dv)] as const),
+					...([columnsAddress(q), columnsAddress(k), columnsAddress(v)] as const),
+					...([address(out), address(logSumExp), address(dOut)] as const),
+					...sizeArguments(segments, shape, q, k),
 				),
 			);
 		},
 	};
+}
+
+function expectEqualStrides(first: View, ...others: readonly View[]): void {
+	const other = others.find((view) => rowStrideOf(view) !== rowStrideOf(first));
+	if (other === undefined) return;
+	throw programError(
+		'CPU_STRIDES',
+		`attention takes matrices of one row stride, but got ${rowStrideOf(first)} and ${rowStrideOf(other)}`,
+	);
 }

@@ -1,6 +1,6 @@
 import { VulntuneError } from '../../errors.ts';
 import { BYTES_PER_ELEMENT, type DataType, type DeviceBuffer, type View } from '../contract.ts';
-import { describe, elements } from '../view.ts';
+import { describe, extent, isStrided, stridedError } from '../view.ts';
 import type { Kernels } from './kernel-table.ts';
 import { type Address, type EngineHandle, type NativeAddon, NO_ADDRESS } from './native.ts';
 
@@ -23,6 +23,8 @@ export interface CpuDevice {
 	 * before the view does: kernels would read and write other memory.
 	 */
 	address(view: View): Address;
+	/** The same for a matrix that may be columns of a wider one: a kernel that takes it is given its row stride too. */
+	columnsAddress(view: View): Address;
 	/** The same, or NO_ADDRESS for a view that isn't there. */
 	optionalAddress(view: View | undefined): Address;
 }
@@ -42,6 +44,10 @@ export function createDevice(
 			return engine;
 		},
 		address(view) {
+			if (isStrided(view)) throw stridedError(view);
+			return device.columnsAddress(view);
+		},
+		columnsAddress(view) {
 			const buffer = view.buffer as CpuBuffer;
 			if (buffer.device !== device) {
 				throw programError('CPU_FOREIGN_BUFFER', 'a buffer of another backend was given to the CPU backend');
@@ -52,7 +58,7 @@ export function createDevice(
 					`a buffer of ${buffer.length} ${buffer.dtype} was used after it was freed`,
 				);
 			}
-			const end = view.offset + elements(view.shape);
+			const end = view.offset + extent(view);
 			// Written so that NaN fails too.
 			if (!(view.dtype === buffer.dtype && view.offset >= 0 && end <= buffer.length)) {
 				throw programError(

@@ -125,6 +125,8 @@ export interface Kernels {
 		heads: number,
 		keyValueHeads: number,
 		headDim: number,
+		queryStride: number,
+		keyStride: number,
 		causal: boolean,
 		scale: number,
 	): void;
@@ -145,6 +147,8 @@ export interface Kernels {
 		heads: number,
 		keyValueHeads: number,
 		headDim: number,
+		queryStride: number,
+		keyStride: number,
 		causal: boolean,
 		scale: number,
 	): void;
@@ -547,8 +551,8 @@ export const kernelSignatures: { readonly [Name in keyof Kernels]: string } = {
 	layerNormBackward: 'pbpppppnn',
 	layerNormWeightBackward: 'pbppppnn',
 	rope: 'ppppnnnb',
-	attention: 'pppppppnnnnbn',
-	attentionBackward: 'pppppppppppnnnnbn',
+	attention: 'pppppppnnnnnnbn',
+	attentionBackward: 'pppppppppppnnnnnnbn',
 	swiglu: 'pppn',
 	swigluBackward: 'pppppn',
 	activation: 'nppn',

@@ -1,5 +1,5 @@
 import type { AttentionShape, Segments, View } from '../contract.ts';
-import { type FloatArray, floatsOf, integersOf } from './memory.ts';
+import { copiedFloats, type FloatArray, floatsOf, integersOf, writeFloats } from './memory.ts';
 
 /** Σ_d a[aStart + d] × b[bStart + d]. */
 function dot(a: FloatArray, aStart: number, b: FloatArray, bStart: number, length: number): number {
@@ -65,9 +65,9 @@ export function attention(
 	const { heads, keyValueHeads, headDim, causal, scale } = shape;
 	const outputs = floatsOf(out); // [T, heads × D]
 	const logSums = floatsOf(logSumExp); // [T, heads]
-	const queries = floatsOf(q); // [T, heads × D]
-	const keys = floatsOf(k); // [T, keyValueHeads × D]
-	const values = floatsOf(v); // [T, keyValueHeads × D]
+	const queries = copiedFloats(q); // [T, heads × D]
+	const keys = copiedFloats(k); // [T, keyValueHeads × D]
+	const values = copiedFloats(v); // [T, keyValueHeads × D]
 	const keyRow = keyValueHeads * headDim;
 	const scores = new Float64Array(segments.longest);
 	const row = new Float64Array(headDim);
@@ -116,9 +116,9 @@ export function attentionBackward(
 	shape: AttentionShape,
 ): void {
 	const { heads, keyValueHeads, headDim, causal, scale } = shape;
-	const queries = floatsOf(saved.q); // [T, heads × D]
-	const keys = floatsOf(saved.k); // [T, keyValueHeads × D]
-	const values = floatsOf(saved.v); // [T, keyValueHeads × D]
+	const queries = copiedFloats(saved.q); // [T, heads × D]
+	const keys = copiedFloats(saved.k); // [T, keyValueHeads × D]
+	const values = copiedFloats(saved.v); // [T, keyValueHeads × D]
 	const outputs = floatsOf(saved.out); // [T, heads × D]
 	const logSums = floatsOf(saved.logSumExp); // [T, heads]
 	const upstream = floatsOf(dOut); // [T, heads × D]
@@ -145,7 +145,7 @@ export function attentionBackward(
 			}
 		}
 	}
-	floatsOf(gradients.dq).set(dQueries);
-	floatsOf(gradients.dk).set(dKeys);
-	floatsOf(gradients.dv).set(dValues);
+	writeFloats(gradients.dq, dQueries);
+	writeFloats(gradients.dk, dKeys);
+	writeFloats(gradients.dv, dValues);
 }

@@ -1,6 +1,6 @@
 import { VulntuneError } from '../../errors.ts';
 import type { Backend, DataType, DeviceBuffer, View } from '../contract.ts';
-import { describe, elements } from '../view.ts';
+import { describe, extent, isStrided, rowStrideOf, stridedError } from '../view.ts';
 
 export type FloatArray = Float32Array | Float64Array;
 export type HostArray = FloatArray | Uint16Array | Int32Array | Uint8Array | Int8Array;
@@ -17,8 +17,17 @@ function misuse(code: string, message: string, remedy: string): VulntuneError {
 	return new VulntuneError({ code, kind: 'runtime', message, remedy });
 }
 
-/** The elements of a view, not copied. Throws `BUFFER_FREED`, `BUFFER_FOREIGN`, `BUFFER_TYPE` or `BUFFER_RANGE`. */
+/**
+ * The elements of a view, not copied. Throws `BUFFER_FREED`, `BUFFER_FOREIGN`, `BUFFER_TYPE`, `BUFFER_RANGE`, or `VIEW_STRIDE`
+ * for columns of a wider matrix.
+ */
 export function dataOf(view: View): HostArray {
+	if (isStrided(view)) throw stridedError(view);
+	return stretchOf(view);
+}
+
+/** The elements of a view and what lies between its rows, not copied. */
+function stretchOf(view: View): HostArray {
 	const buffer = view.buffer as HostBuffer;
 	if (buffer.data === undefined) {
 		throw 'data' in buffer
@@ -40,7 +49,7 @@ export function dataOf(view: View): HostArray {
 			'Make the view with viewOf, which takes the type from the buffer.',
 		);
 	}
-	const end = view.offset + elements(view.shape);
+	const end = view.offset + extent(view);
 	if (view.offset < 0 || end > buffer.length) {
 		throw misuse(
 			'BUFFER_RANGE',
@@ -61,6 +70,28 @@ function ofType(view: View, dtype: DataType): HostArray {
 /** The elements of an `f32` view: float64 numbers with storage `f64`. */
 export function floatsOf(view: View): FloatArray {
 	return ofType(view, 'f32') as FloatArray;
+}
+
+/** The elements of an `f32` matrix that may be columns of a wider one: copied then. */
+export function copiedFloats(view: View): FloatArray {
+	if (!isStrided(view)) return floatsOf(view);
+	const source = stretchOf(view) as FloatArray;
+	const [rows, columns] = view.shape as readonly [number, number];
+	const copy = source.slice(0, rows * columns);
+	for (let row = 0; row < rows; row++) {
+		const from = row * rowStrideOf(view);
+		copy.set(source.subarray(from, from + columns), row * columns);
+	}
+	return copy;
+}
+
+/** Writes such a matrix. */
+export function writeFloats(view: View, values: ArrayLike<number> & FloatArray): void {
+	const target = stretchOf(view) as FloatArray;
+	const [rows, columns] = view.shape as readonly [number, number];
+	for (let row = 0; row < rows; row++) {
+		target.set(values.subarray(row * columns, (row + 1) * columns), row * rowStrideOf(view));
+	}
 }
 
 /** The elements of an `i32` view. */
