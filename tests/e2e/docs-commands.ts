@@ -15,6 +15,7 @@ export function shownCommands(): ShownCommand[] {
 	const files = [
 		...globSync('*.md', { cwd: projectRoot }),
 		...globSync('docs/**/*.md', { cwd: projectRoot }),
+		...globSync('packages/*/README.md', { cwd: projectRoot }),
 	];
 	return files
 		.toSorted()
@@ -73,7 +74,7 @@ export function commandsOf(text: string, file: string): ShownCommand[] {
 export function npmFault(words: readonly string[]): string | undefined {
 	const [, verb, script] = words;
 	const { scripts } = JSON.parse(readFileSync(path.join(projectRoot, 'package.json'), 'utf8'));
-	if (verb === 'ci' || verb === 'install') return undefined;
+	if (['ci', 'install', 'install-scripts', 'pack', 'rebuild'].includes(verb!)) return undefined;
 	const name = verb === 'run' ? script! : verb!;
 	return Object.hasOwn(scripts, name) ? undefined : `there is no script ${name}`;
 }

@@ -6,7 +6,10 @@ if (major >= oldest) {
 	// keeps compiled sources between runs: starting costs a third of the time
 	const { enableCompileCache } = await import('node:module');
 	enableCompileCache();
-	await import('../src/cli/start.ts');
+	// a clone runs its source, a package what was built from it
+	const { existsSync } = await import('node:fs');
+	const source = new URL('../src/cli/start.ts', import.meta.url);
+	await import((existsSync(source) ? source : new URL('../dist/cli/start.js', import.meta.url)).href);
 } else {
 	await startPinned();
 }

@@ -38,7 +38,7 @@ export function describeMachine(report: MachineReport): string {
 			'',
 			`No native kernels: ${failure.reason}. ${instead(report)}`,
 			...(failure.details === null ? [] : [failure.details]),
-			'Install g++ or clang++ (C++20) and run `npm install` again.',
+			'Install g++ or clang++ (C++20) and run `npm rebuild @vulntune/engine`.',
 		);
 	}
 	lines.push('', 'Would fit (estimates for adapters of rank 8, 512 tokens):');

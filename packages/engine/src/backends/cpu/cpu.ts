@@ -16,7 +16,7 @@ export function createCpuBackend(options: KernelBackendOptions = {}): Backend {
 			code: 'CPU_NATIVE_MISSING',
 			kind: 'runtime',
 			message: native.reason,
-			remedy: 'Install a C++20 compiler (g++ or clang++) and run `npm install` again.',
+			remedy: 'Install a C++20 compiler (g++ or clang++) and run `npm rebuild @vulntune/engine`.',
 			cause: native.details,
 		});
 	}

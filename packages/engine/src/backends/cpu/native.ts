@@ -88,7 +88,7 @@ function load(): NativeLoad {
 export function otherSignature(built: Readonly<Record<string, string>>): string | undefined {
 	for (const [name, signature] of Object.entries(kernelSignatures)) {
 		if (built[name] === signature) continue;
-		return `${name} takes ${built[name] ?? 'nothing'} where ${signature} is given; run \`npm install\` again`;
+		return `${name} takes ${built[name] ?? 'nothing'} where ${signature} is given; run \`npm rebuild @vulntune/engine\``;
 	}
 	return undefined;
 }
