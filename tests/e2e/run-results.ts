@@ -8,6 +8,7 @@ export function resultsOf(output: string): Record<string, string> {
 	const files = [
 		'metrics.jsonl',
 		'comparison.json',
+		'baselines.test.jsonl',
 		'predictions.valid.jsonl',
 		'predictions.test.jsonl',
 		...adapter.toSorted(),

@@ -25,7 +25,7 @@ const flags = z.strictObject({
 		.min(1)
 		.optional()
 		.describe(
-			'also write the predictions to this file, as JSONL: id, label, probability, commit, cwe, function_name',
+			'also write the predictions to this file, as JSONL: id, label, probability, commit, cwe, function_name, threshold',
 		),
 	threshold: z
 		.number()
@@ -33,7 +33,7 @@ const flags = z.strictObject({
 		.max(1)
 		.optional()
 		.describe(
-			'with --predictions: vulnerable from this probability on; without one, what needs it is undefined',
+			"with --predictions: vulnerable from this probability on; default: the file's own threshold, else what needs one is undefined",
 		),
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { fitBaselines } from '../baselines/fit-baselines.ts';
 import { compareWithBaselines, type EvaluatedRow } from './compare-with-baselines.ts';
 import { pairRows } from './pair-rows.ts';
-import { renderComparison } from './render-comparison.ts';
+import { renderComparison, withoutThreshold } from './render-comparison.ts';
 import { textTable } from './text-table.ts';
 import { verdict } from './verdict.ts';
 
@@ -108,6 +108,26 @@ describe('comparison', () => {
 	test('is plain JSON, and the same each time', () => {
 		expect(JSON.parse(JSON.stringify(good))).toEqual(good);
 		expect(compareWithBaselines(rowsOf(200, 0.4), options)).toEqual(good);
+	});
+
+	test('shows recall by weakness, the ten most frequent, and which metrics are better low', () => {
+		const rows = rowsOf(120, 0.4).map((row, index) => ({
+			...row,
+			weakness: index < 20 ? 'CWE-79' : `CWE-${index >> 1}`,
+		}));
+		const text = renderComparison(compareWithBaselines(rows, options));
+		expect(text).toMatch(/^recall by weakness +vulnerable +model +all-positive +length +ngram$/m);
+		expect(text).toMatch(/^CWE-79 +10 +\d\.\d{3} \[.*1\.000 \[1\.000, 1\.000\]/m);
+		expect(text).toContain('and 41 rarer; --json has all');
+		expect(text).toMatch(/^Brier score ↓ /m);
+		expect(text).toMatch(/^recall {2,}/m);
+		expect(renderComparison(good)).not.toContain('recall by weakness');
+	});
+
+	test('says that there is no threshold, and why', () => {
+		const found = compareWithBaselines(rowsOf(40, 0.4), { ...options, threshold: null });
+		expect(renderComparison(found)).toContain(withoutThreshold);
+		expect(renderComparison(good)).not.toContain(withoutThreshold);
 	});
 
 	test('is drawn in aligned columns', () => {

@@ -1,14 +1,12 @@
 import { inputError } from '@vulntune/engine';
-import { allPositive } from '../baselines/all-positive.ts';
 import type { Baselines } from '../baselines/fit-baselines.ts';
-import { lengthScores } from '../baselines/length.ts';
-import { predictNgram } from '../baselines/ngram/model.ts';
 import { defaultResamples, groupRows, pairedBootstrap, type RowGroups } from '../metrics/bootstrap.ts';
 import { pairedDelong } from '../metrics/delong.ts';
 import { evaluateScores } from '../metrics/evaluate-scores.ts';
 import type { Evaluation } from '../metrics/evaluation.ts';
 import { normal975, twoSidedNormal } from '../metrics/normal.ts';
 import { validateScores } from '../metrics/validate.ts';
+import { baselineDetectors, type Detector, type Ranking } from './baseline-detectors.ts';
 import { groupsOf } from './groups.ts';
 import { pairRows } from './pair-rows.ts';
 import { type Difference, verdict } from './verdict.ts';
@@ -127,28 +125,6 @@ export function compareWithBaselines(
 			table.flatMap(({ name: baseline, against }) => (against === null ? [] : [{ baseline, ...against }])),
 		),
 	};
-}
-
-/** The trivial detectors' scores of the same functions. */
-function baselineDetectors(texts: readonly string[], baselines: Baselines | undefined): Detector[] {
-	const always: Detector = { name: 'all-positive', scores: [...allPositive(texts.length)], threshold: 1 };
-	if (baselines === undefined) return [always];
-	const { lengthThreshold, ngram } = baselines;
-	return [
-		always,
-		{ name: 'length', scores: [...lengthScores(texts)], threshold: lengthThreshold, probabilities: false },
-		{ name: 'ngram', scores: [...predictNgram(ngram.model, texts)], threshold: ngram.threshold },
-	];
-}
-
-interface Detector extends Ranking {
-	readonly name: string;
-	readonly threshold: number | null;
-	readonly probabilities?: boolean;
-}
-
-interface Ranking {
-	readonly scores: readonly number[]; // [rows]
 }
 
 /** ROC AUC of one ranking of the rows minus that of another. */

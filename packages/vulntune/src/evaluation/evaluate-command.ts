@@ -29,7 +29,7 @@ export async function evaluateFromRequest(
 		progress.update({ task: `scoring ${request.split}`, done, total, unit: 'sequences' });
 	const result = await evaluateRun(request.run, request, onProgress, progress.note);
 	const { comparison, precisionChange, truncated, threshold, rows, probabilities } = result;
-	if (output !== undefined) savePredictions(output, rows, probabilities);
+	if (output !== undefined) savePredictions(output, rows, probabilities, threshold);
 	const predictions = rows.map(({ id, label }, i) => ({ id, label, probability: probabilities[i]! }));
 	const ofSplit = request.data === undefined ? splitCaution(request.split) : undefined;
 	const cautions = [...result.cautions, ...(ofSplit === undefined ? [] : [ofSplit])];

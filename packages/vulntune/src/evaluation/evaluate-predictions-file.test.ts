@@ -78,6 +78,26 @@ test('without commits the report says what was drawn', () => {
 	expect(renderPredictionsReport(report)).toContain('the file names no commits');
 });
 
+test("a file's own threshold counts where none is given, and is said to be its own", () => {
+	const own = predictions.map((row) => ({ ...row, threshold: 0.5 }));
+	const report = evaluatePredictions(own, 'p.jsonl');
+	expect(report.thresholdFrom).toBe('file');
+	const given = evaluatePredictions(predictions, 'p.jsonl', { threshold: 0.5 });
+	expect(report.evaluation).toEqual(given.evaluation);
+	expect(renderPredictionsReport(report)).toContain('the one that the file names');
+	expect(renderPredictionsReport(given)).not.toContain('the one that the file names');
+
+	const other = evaluatePredictions(own, 'p.jsonl', { threshold: 0.25 });
+	expect([other.thresholdFrom, other.evaluation.threshold.value]).toEqual(['option', 0.25]);
+	expect(evaluatePredictions(predictions, 'p.jsonl').thresholdFrom).toBeNull();
+});
+
+test('predictions of two thresholds are refused, unless one is given', () => {
+	const mixed = predictions.map((row, index) => ({ ...row, threshold: index < 20 ? 0.5 : 0.4 }));
+	expect(() => evaluatePredictions(mixed, 'p.jsonl')).toThrow(/p\.jsonl: .*2 thresholds: 0\.5, 0\.4/);
+	expect(evaluatePredictions(mixed, 'p.jsonl', { threshold: 0.5 }).thresholdFrom).toBe('option');
+});
+
 test('a threshold outside 0 to 1 is refused', () => {
 	for (const threshold of [-0.1, 1.1, Number.NaN]) {
 		expect(() => evaluatePredictions(predictions, 'p', { threshold })).toThrow(/--threshold: .*from 0 to 1/);

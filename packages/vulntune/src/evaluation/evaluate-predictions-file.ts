@@ -14,6 +14,8 @@ export interface PredictionsReport {
 	readonly file: string;
 	/** Functions without a probability; they are in no metric. */
 	readonly missing: { readonly count: number; readonly positives: number };
+	/** Where the threshold comes from; null where there is none. */
+	readonly thresholdFrom: 'option' | 'file' | null;
 	/** What was resampled together. */
 	readonly groupedBy: 'commit' | 'function';
 	readonly evaluation: Evaluation;
@@ -27,7 +29,7 @@ const absentBaselines =
 	"The length and n-gram baselines need the functions' text, which predictions have not: evaluate the run for them.";
 
 export interface PredictionsOptions {
-	/** Positive means probability >= threshold; without one the metrics that need it are null. */
+	/** Positive means probability >= threshold; default: the file's own. Without one the metrics that need it are null. */
 	readonly threshold?: number | undefined;
 	/** Default 1. */
 	readonly seed?: number | undefined;
@@ -50,14 +52,16 @@ export async function evaluatePredictionsFile(
 export function evaluatePredictions(
 	predictions: readonly Prediction[],
 	file: string,
-	{ threshold, seed = 1, resamples }: PredictionsOptions = {},
+	{ threshold: given, seed = 1, resamples }: PredictionsOptions = {},
 ): PredictionsReport {
-	if (threshold !== undefined && !(threshold >= 0 && threshold <= 1)) {
-		throw inputError('THRESHOLD_RANGE', `expected a threshold from 0 to 1, found ${threshold}`, {
+	if (given !== undefined && !(given >= 0 && given <= 1)) {
+		throw inputError('THRESHOLD_RANGE', `expected a threshold from 0 to 1, found ${given}`, {
 			place: '--threshold',
 			remedy: 'Give the threshold that was chosen on validation; a run folder stores it with its adapter.',
 		});
 	}
+	const own = given === undefined ? ownThreshold(predictions, file) : undefined;
+	const threshold = given ?? own ?? null;
 	const scored = predictions.filter((prediction) => prediction.probability !== null);
 	const unscored = predictions.filter((prediction) => prediction.probability === null);
 	const { groups, groupedBy } = groupsOf(scored.map((prediction) => prediction.commit));
@@ -76,7 +80,7 @@ export function evaluatePredictions(
 	const evaluation = evaluateScores({
 		...common,
 		scores: scored.map((prediction) => prediction.probability!),
-		threshold: threshold ?? null,
+		threshold,
 	});
 	const scores = [...allPositive(scored.length)];
 	const always = evaluateScores({ ...common, scores, threshold: 1 });
@@ -85,6 +89,7 @@ export function evaluatePredictions(
 		schema: 'vulntune.predictions-report/1',
 		file,
 		missing: { count: unscored.length, positives },
+		thresholdFrom: given !== undefined ? 'option' : own !== undefined ? 'file' : null,
 		groupedBy,
 		evaluation,
 		baselines: [{ name: 'all-positive', evaluation: always }],
@@ -92,18 +97,31 @@ export function evaluatePredictions(
 	};
 }
 
+/** The threshold that the lines of a run's own predictions name. */
+function ownThreshold(predictions: readonly Prediction[], file: string): number | undefined {
+	const named = [...new Set(predictions.flatMap(({ threshold }) => threshold ?? []))];
+	if (named.length <= 1) return named[0];
+	throw inputError('PREDICTIONS_INVALID', `its lines name ${named.length} thresholds: ${named.join(', ')}`, {
+		place: file,
+		remedy: 'Measure the predictions of one run at a time, or give the --threshold that all are measured at.',
+	});
+}
+
+const fromFile =
+	'The threshold is the one that the file names, which its run took from validation: on validation itself it is no result.';
+
 /** The report as a table for terminals. */
 export function renderPredictionsReport(report: PredictionsReport): string {
 	const { evaluation, baselines, missing, groupedBy, file } = report;
 	const measured = [{ name: 'value (95 %)', evaluation }, ...baselines];
 	const columns = measured.map((column): MetricColumn => ({ ...column, missing: missing.count }));
-	const { table, notes } = metricTable(columns);
+	const { tables, notes } = metricTable(columns);
 	const unit = groupedBy === 'commit' ? 'fix commits' : 'functions (the file names no commits)';
 	return [
 		`${file}: ${evaluation.counts.functions} functions, ${evaluation.counts.positives} vulnerable, ` +
 			`bootstrap over ${evaluation.counts.groups} ${unit}`,
 		'',
-		table,
-		...['', ...notes, report.absentBaselines],
+		tables,
+		...['', ...notes, ...(report.thresholdFrom === 'file' ? [fromFile] : []), report.absentBaselines],
 	].join('\n');
 }

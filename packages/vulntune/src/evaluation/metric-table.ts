@@ -1,4 +1,5 @@
 import type { Evaluation, Metric } from '../metrics/evaluation.ts';
+import { type MeasuredLine, measuredLines, weaknessLines } from './metric-lines.ts';
 import { textTable } from './text-table.ts';
 
 /** One detector of a table. */
@@ -9,37 +10,11 @@ export interface MetricColumn {
 	readonly missing: number;
 }
 
-/** The metrics of a table, in order. */
-export const metricLines: readonly (readonly [label: string, of: (evaluation: Evaluation) => Metric])[] = [
-	['ROC AUC', (evaluation) => evaluation.rocAuc],
-	['average precision', (evaluation) => evaluation.averagePrecision],
-	['F1', (evaluation) => evaluation.f1],
-	['precision', (evaluation) => evaluation.precision],
-	['recall', (evaluation) => evaluation.recall],
-	['macro F1', (evaluation) => evaluation.macroF1],
-	['MCC', (evaluation) => evaluation.mcc],
-	['accuracy', (evaluation) => evaluation.accuracy],
-	['Brier score', (evaluation) => evaluation.brier],
-	['calibration error', (evaluation) => evaluation.ece],
-	['recall at FPR 1 %', (evaluation) => evaluation.recallAtFalsePositiveRate['0.01']!],
-	['VD-S', (evaluation) => evaluation.vdS],
-	['f1_oracle', (evaluation) => evaluation.f1_oracle],
-];
+/** Weaknesses of a table for terminals; `--json` and the report have all. */
+const SHOWN_WEAKNESSES = 10;
 
-/** Those of pairs of a function and its fix. */
-export const pairMetricLines: readonly (readonly [
-	label: string,
-	of: (pairs: NonNullable<Evaluation['pairs']>) => Metric,
-])[] = [
-	['pairs correct (P-C)', (pairs) => pairs.correct],
-	['pairs both vulnerable (P-V)', (pairs) => pairs.bothVulnerable],
-	['pairs both benign (P-B)', (pairs) => pairs.bothBenign],
-	['pairs reversed (P-R)', (pairs) => pairs.reversed],
-	['pairs ranked right', (pairs) => pairs.ranking],
-];
-
-/** A row per metric, a column per detector; every undefined value points at a note with its reason. */
-export function metricTable(columns: readonly MetricColumn[]): { table: string; notes: string[] } {
+/** A row per metric and per weakness, a column per detector; every undefined value points at a note with its reason. */
+export function metricTable(columns: readonly MetricColumn[]): { tables: string; notes: string[] } {
 	const reasons: string[] = [];
 	const cell = (metric: Metric): string => {
 		if (metric.value === null) return `- ${mark(metric.reason)}`;
@@ -50,26 +25,40 @@ export function metricTable(columns: readonly MetricColumn[]): { table: string; 
 		if (!reasons.includes(reason)) reasons.push(reason);
 		return `(${reasons.indexOf(reason) + 1})`;
 	};
-	const rows = [
-		['', ...columns.map((column) => column.name)],
-		...metricLines.map(([label, of]) => [label, ...columns.map(({ evaluation }) => cell(of(evaluation)))]),
-	];
-	if (columns.every(({ evaluation }) => evaluation.pairs !== null)) {
-		for (const [label, of] of pairMetricLines) {
-			rows.push([label, ...columns.map(({ evaluation }) => cell(of(evaluation.pairs!)))]);
-		}
-	}
-	rows.push(
-		['threshold', ...columns.map(({ evaluation: { threshold } }) => thresholdCell(threshold, mark))],
-		['functions', ...columns.map(({ evaluation }) => String(evaluation.counts.functions))],
+	const names = columns.map(({ name }) => name);
+	const evaluations = columns.map(({ evaluation }) => evaluation);
+	const metrics = textTable([
+		['', ...names],
+		...measuredLines(evaluations).map((line) => [markedLabel(line), ...line.metrics.map(cell)]),
+		['threshold', ...evaluations.map(({ threshold }) => thresholdCell(threshold, mark))],
+		['functions', ...evaluations.map(({ counts }) => String(counts.functions))],
 		['missing', ...columns.map(({ missing }) => String(missing))],
-	);
-	const notes = reasons.map((reason, index) => `(${index + 1}) ${reason}`);
-	notes.push(
-		'f1_oracle takes its threshold from these very labels: an upper bound, not a result.',
-		'VD-S is the share of vulnerable functions missed at a false-positive rate of at most 0.5 %.',
-	);
-	return { table: textTable(rows), notes };
+	]);
+	const weaknesses = weaknessLines(evaluations);
+	const shown = weaknesses.slice(0, SHOWN_WEAKNESSES);
+	const recalls = textTable([
+		['recall by weakness', 'vulnerable', ...names],
+		...shown.map(({ weakness, positives, recalls }) => [weakness, String(positives), ...recalls.map(cell)]),
+	]);
+	const rarer = weaknesses.length - shown.length;
+	return {
+		tables: [
+			metrics,
+			...(shown.length === 0 ? [] : ['', recalls]),
+			...(rarer === 0 ? [] : [`and ${rarer} rarer; --json has all`]),
+		].join('\n'),
+		notes: [
+			...reasons.map((reason, index) => `(${index + 1}) ${reason}`),
+			'↓ lower is better; of all other metrics higher.',
+			'f1_oracle takes its threshold from these very labels: an upper bound, not a result.',
+			'VD-S is the share of vulnerable functions missed at a false-positive rate of at most 0.5 %.',
+		],
+	};
+}
+
+/** The label of a metric of which less is better, so marked. */
+export function markedLabel({ label, better }: Pick<MeasuredLine, 'label' | 'better'>): string {
+	return better === 'lower' ? `${label} ↓` : label;
 }
 
 function thresholdCell(threshold: Evaluation['threshold'], mark: (reason: string) => string): string {

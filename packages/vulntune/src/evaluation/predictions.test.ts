@@ -62,7 +62,7 @@ test('what is written is read again, missing functions included', async () => {
 	try {
 		const file = path.join(folder, 'predictions.test.jsonl');
 		const predictions: Prediction[] = [
-			{ id: 7, label: 1, probability: 0.1 + 0.2, commit: 'abc', cwe: 'CWE-79' },
+			{ id: 7, label: 1, probability: 0.1 + 0.2, commit: 'abc', cwe: 'CWE-79', threshold: 0.3 },
 			{ id: 'x', label: 0, probability: null, missing: 'longer than the sequence' },
 		];
 		await writePredictions(file, predictions);

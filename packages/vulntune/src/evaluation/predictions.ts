@@ -15,6 +15,8 @@ export interface Prediction {
 	readonly cwe?: string | undefined;
 	/** With the commit, what tells which vulnerable function a fixed one was. */
 	readonly functionName?: string | undefined;
+	/** Of the run that made it, from its validation split: vulnerable means probability >= threshold. */
+	readonly threshold?: number | undefined;
 }
 
 const example = '{"id": "42", "label": 1, "probability": 0.73}';
@@ -68,7 +70,7 @@ function parsePrediction(line: string, refuse: (message: string) => Error): Pred
 	for (const key of ['id', 'label', 'probability']) {
 		if (!Object.hasOwn(fields, key)) throw refuse(`the key "${key}" is missing`);
 	}
-	const { id, label, probability, missing, commit, cwe, function_name: functionName } = fields;
+	const { id, label, probability, missing, commit, cwe, function_name: functionName, threshold } = fields;
 	if (!(typeof id === 'string' && id !== '') && !(typeof id === 'number' && Number.isFinite(id))) {
 		throw refuse(`id: expected a text or a number, found ${JSON.stringify(id)}`);
 	}
@@ -82,8 +84,11 @@ function parsePrediction(line: string, refuse: (message: string) => Error): Pred
 		if (typeof missing !== 'string' || missing === '') {
 			throw refuse('probability: null needs "missing" with the reason why the function was not scored');
 		}
-	} else if (typeof probability !== 'number' || !(probability >= 0 && probability <= 1)) {
+	} else if (!isShare(probability)) {
 		throw refuse(`probability: expected a number from 0 to 1, found ${JSON.stringify(probability)}`);
+	}
+	if (threshold !== undefined && threshold !== null && !isShare(threshold)) {
+		throw refuse(`threshold: expected a number from 0 to 1, found ${JSON.stringify(threshold)}`);
 	}
 	return {
 		id,
@@ -93,20 +98,25 @@ function parsePrediction(line: string, refuse: (message: string) => Error): Pred
 		...(typeof commit === 'string' ? { commit } : {}),
 		...(typeof cwe === 'string' ? { cwe } : {}),
 		...(typeof functionName === 'string' ? { functionName } : {}),
+		...(typeof threshold === 'number' ? { threshold } : {}),
 	};
+}
+
+function isShare(value: unknown): value is number {
+	return typeof value === 'number' && value >= 0 && value <= 1;
 }
 
 /** One JSON object per line: id, label, probability, then what else is known. */
 export function formatPredictions(predictions: readonly Prediction[]): string {
 	return predictions
-		.map(({ id, label, probability, missing, commit, cwe, functionName }) => {
-			if (probability !== null && !(probability >= 0 && probability <= 1)) {
+		.map(({ id, label, probability, missing, commit, cwe, functionName, threshold }) => {
+			if (probability !== null && !isShare(probability)) {
 				throw inputError('PREDICTIONS_INVALID', `expected a probability from 0 to 1, found ${probability}`, {
 					place: `function ${id}`,
 					remedy: 'Scoring went wrong: look at that function and at the loss.',
 				});
 			}
-			const line = { id, label, probability, missing, commit, cwe, function_name: functionName };
+			const line = { id, label, probability, missing, commit, cwe, function_name: functionName, threshold };
 			return `${JSON.stringify(line)}\n`;
 		})
 		.join('');

@@ -7,7 +7,7 @@ import type { Difference } from './verdict.ts';
 export function renderComparison(comparison: Comparison): string {
 	const { rows, missing, groupedBy } = comparison;
 	const { counts, bootstrap } = rows[0]!.evaluation;
-	const { table, notes } = metricTable(rows);
+	const { tables, notes } = metricTable(rows);
 	const unit = groupedBy === 'commit' ? 'fix commits' : 'functions';
 	const differences = [
 		[`${rows[0]!.name} minus`, 'ROC AUC', 'p', 'F1', 'p'],
@@ -28,8 +28,9 @@ export function renderComparison(comparison: Comparison): string {
 		`${counts.functions} functions, ${counts.positives} vulnerable; 95 % intervals: DeLong for ROC AUC, else ` +
 			`bootstrap of ${bootstrap.resamples} over ${counts.groups} ${unit}`,
 		...missingLine,
+		...(rows[0]!.evaluation.threshold.value === null ? [withoutThreshold] : []),
 		'',
-		table,
+		tables,
 		'',
 		textTable(differences),
 		'',
@@ -38,6 +39,11 @@ export function renderComparison(comparison: Comparison): string {
 		comparison.verdict,
 	].join('\n');
 }
+
+/** Said wherever a run without a threshold is measured: its validation split is the only thing that may choose one. */
+export const withoutThreshold =
+	'There is no threshold, because all validation functions are of one class: the model calls nothing vulnerable, and every ' +
+	'metric of such calls is undefined.';
 
 /** Said below scores of which some saw a part of their function only; no lines where none did. */
 export function truncationNote(functions: number): string[] {

@@ -1,9 +1,9 @@
-import type { Comparison } from '../evaluation/compare-with-baselines.ts';
 import type { Prediction } from '../evaluation/predictions.ts';
 import { precisionRecallCurve, rocCurve } from '../metrics/curves.ts';
-import { curveOf } from '../metrics/ranking.ts';
+import { type CountCurve, curveOf } from '../metrics/ranking.ts';
+import type { ConfusionCounts } from '../metrics/threshold-metrics.ts';
 import { calibrationBins } from './calibration-bins.ts';
-import { dashes, draw, type Figure, first, muted, second, width } from './figure-parts.ts';
+import { dashes, draw, type Figure, first, fourth, muted, paper, second, width } from './figure-parts.ts';
 import type { ReportData } from './report-data.ts';
 import { thin } from './thin.ts';
 
@@ -13,110 +13,177 @@ function scored(predictions: readonly Prediction[]): { labels: number[]; probabi
 	return { labels: rows.map(({ label }) => label), probabilities: rows.map((row) => row.probability!) };
 }
 
-const share = (title: string) => ({
-	type: 'quantitative',
-	axis: { title, tickCount: 5 },
-	scale: { domain: [0, 1] },
-});
+interface Point {
+	readonly x: number;
+	readonly y: number;
+}
 
-const diagonal = {
-	data: { values: [0, 1].map((at) => ({ x: at, y: at })) },
-	mark: { type: 'line', color: muted, strokeDash: dashes, strokeWidth: 1.5 },
-	encoding: { x: { field: 'x', type: 'quantitative' }, y: { field: 'y', type: 'quantitative' } },
-};
+/** A line of a figure: the model's, or a baseline's. */
+interface Series {
+	readonly name: string;
+	readonly points: readonly Point[];
+}
 
-/** The point at which the model is run: its threshold from validation. */
-const operatingPoint = (point: { x: number; y: number } | undefined) =>
-	point === undefined
-		? []
-		: [
-				{
-					data: { values: [point] },
-					mark: { type: 'point', filled: true, size: 90, color: second, opacity: 1 },
-					encoding: { x: { field: 'x', type: 'quantitative' }, y: { field: 'y', type: 'quantitative' } },
-				},
-			];
+/** Baselines that rank, each in its colour; all-positive is a straight line. */
+const rankingBaselines = [
+	['length', fourth],
+	['ngram', second],
+] as const;
+const always = 'all-positive';
 
-const pointNote = 'The dot is the threshold from validation.';
+/** The model's curve, then those of the baselines that the run wrote down, of the functions that the model scored. */
+function seriesOf(data: ReportData, pointsOf: (curve: CountCurve) => readonly Point[]): Series[] {
+	const { test, baselines } = data;
+	const { labels, probabilities } = scored(test);
+	const isScored = test.map(({ probability }) => probability !== null);
+	const model = { name: modelName(data), points: pointsOf(curveOf(labels, probabilities)) };
+	const others = rankingBaselines.flatMap(([name]) => {
+		const scores = (baselines ?? []).flatMap((row, index) =>
+			isScored[index] ? (row.scores[name] ?? []) : [],
+		);
+		return scores.length === labels.length && name !== model.name
+			? [{ name, points: pointsOf(curveOf(labels, scores)) }]
+			: [];
+	});
+	return [model, ...others];
+}
 
-export async function rocFigure(data: ReportData): Promise<Figure> {
-	const title = 'ROC curve (test)';
-	const { labels, probabilities } = scored(data.test);
-	const curve = rocCurve(curveOf(labels, probabilities));
-	if (curve.status !== 'ok') return { title, caption: `Undefined: ${curve.reason}.`, drawing: undefined };
-	const values = curve.falsePositiveRate.map((x, index) => ({ x, y: curve.truePositiveRate[index]!, index }));
-	const confusion = confusionOf(data.comparison);
-	const specification = {
+function modelName({ comparison }: ReportData): string {
+	return comparison.rows[0]!.name;
+}
+
+/** Curves over two shares, and the dot at which the model is run. */
+function curvesSpecification(
+	series: readonly Series[],
+	{ axes, interpolate }: CurveKind,
+	point: Point | undefined,
+) {
+	const colours = new Map<string, string>(rankingBaselines);
+	const names = series.map(({ name }) => name);
+	const [model, ...baselines] = series;
+	const bySeries = <Value>(of: (name: string) => Value) => ({
+		field: 'series',
+		type: 'nominal',
+		scale: { domain: names, range: names.map(of) },
+		legend: { columns: 2 },
+	});
+	const lines = (drawn: readonly Series[], strokeWidth: number) => ({
+		data: {
+			values: drawn.flatMap(({ name, points }) =>
+				thin(points).map((at, index) => ({ ...at, series: name, index })),
+			),
+		},
+		mark: { type: 'line', interpolate, strokeWidth },
+		encoding: {
+			x: { field: 'x', ...share(axes.x) },
+			y: { field: 'y', ...share(axes.y) },
+			order: { field: 'index', type: 'quantitative' },
+			color: bySeries((name) => (name === model!.name ? first : (colours.get(name) ?? muted))),
+			strokeDash: bySeries((name) => (name === always ? dashes : [1, 0])),
+		},
+	});
+	return {
 		width,
 		height: width,
 		layer: [
-			diagonal,
-			{
-				data: { values: thin(values) },
-				mark: { type: 'line', color: first, strokeWidth: 2.5 },
-				encoding: {
-					x: { field: 'x', ...share('false-positive rate') },
-					y: { field: 'y', ...share('recall') },
-					order: { field: 'index', type: 'quantitative' },
-				},
-			},
-			...operatingPoint(
-				confusion && {
-					x: confusion.falsePositives / (confusion.falsePositives + confusion.trueNegatives),
-					y: confusion.truePositives / (confusion.truePositives + confusion.falseNegatives),
-				},
-			),
+			// the model's curve lies above
+			lines(baselines, 1.5),
+			lines([model!], 3),
+			...(point === undefined
+				? []
+				: [
+						{
+							data: { values: [point] },
+							mark: {
+								...{ type: 'point', filled: true, size: 110, opacity: 1 },
+								...{ color: first, stroke: paper, strokeWidth: 1.5 },
+							},
+							encoding: { x: { field: 'x', type: 'quantitative' }, y: { field: 'y', type: 'quantitative' } },
+						},
+					]),
 		],
-	};
-	return {
-		title,
-		caption: `The dashed line is chance. ${confusion === undefined ? '' : pointNote}`,
-		drawing: await draw(specification, 'ROC curve on the test split'),
 	};
 }
 
-export async function precisionRecallFigure(data: ReportData): Promise<Figure> {
-	const title = 'Precision and recall (test)';
+const share = (title: string) => ({
+	type: 'quantitative',
+	axis: { title, tickCount: 5, labelFlush: false },
+	scale: { domain: [0, 1] },
+});
+
+/** A kind of curve over the thresholds of a ranking. */
+interface CurveKind {
+	readonly title: string;
+	/** For screen readers. */
+	readonly label: string;
+	readonly axes: { readonly x: string; readonly y: string };
+	readonly interpolate: 'linear' | 'step-after';
+	readonly pointsOf: (counts: CountCurve) => readonly Point[];
+	/** What calling everything vulnerable reaches, at both ends. */
+	readonly always: (prevalence: number) => readonly [y0: number, y1: number];
+	/** Where a model with these right and wrong calls stands; undefined where it calls nothing vulnerable. */
+	readonly standing: (confusion: ConfusionCounts) => Point | undefined;
+	readonly caption: (prevalence: number) => string;
+}
+
+async function curvesFigure(data: ReportData, kind: CurveKind): Promise<Figure> {
+	const { title, pointsOf, caption } = kind;
 	const { labels, probabilities } = scored(data.test);
-	const curve = precisionRecallCurve(curveOf(labels, probabilities));
-	if (curve.status !== 'ok') return { title, caption: `Undefined: ${curve.reason}.`, drawing: undefined };
-	const values = curve.recall.map((x, index) => ({ x, y: curve.precision[index]!, index }));
+	const roc = rocCurve(curveOf(labels, probabilities));
+	if (roc.status !== 'ok') return { title, caption: `Undefined: ${roc.reason}.`, drawing: undefined };
 	const prevalence = labels.reduce((sum, label) => sum + label, 0) / labels.length;
-	const confusion = confusionOf(data.comparison);
-	const called = confusion === undefined ? 0 : confusion.truePositives + confusion.falsePositives;
-	const specification = {
-		width,
-		height: width,
-		layer: [
-			{
-				data: { values: [0, 1].map((x) => ({ x, y: prevalence })) },
-				mark: { type: 'line', color: muted, strokeDash: dashes, strokeWidth: 1.5 },
-				encoding: { x: { field: 'x', type: 'quantitative' }, y: { field: 'y', type: 'quantitative' } },
-			},
-			{
-				data: { values: thin(values) },
-				mark: { type: 'line', color: first, strokeWidth: 2.5, interpolate: 'step-after' },
-				encoding: {
-					x: { field: 'x', ...share('recall') },
-					y: { field: 'y', ...share('precision') },
-					order: { field: 'index', type: 'quantitative' },
-				},
-			},
-			...operatingPoint(
-				confusion === undefined || called === 0
-					? undefined
-					: {
-							x: confusion.truePositives / (confusion.truePositives + confusion.falseNegatives),
-							y: confusion.truePositives / called,
-						},
-			),
-		],
-	};
+	const ends = kind.always(prevalence).map((y, x) => ({ x, y }));
+	const series = [...seriesOf(data, pointsOf), { name: always, points: ends }];
+	const confusion = data.comparison.rows[0]?.evaluation.confusion;
+	const point = confusion == null ? undefined : kind.standing(confusion);
+	const note = point === undefined ? '' : ' The dot is the threshold from validation.';
 	return {
 		title,
-		caption: `The dashed line is the share of vulnerable functions, ${prevalence.toFixed(3)}: the precision of calling everything vulnerable. ${called === 0 ? '' : pointNote}`,
-		drawing: await draw(specification, 'Precision by recall on the test split'),
+		caption: `${caption(prevalence)}${note}`,
+		drawing: await draw(curvesSpecification(series, kind, point), kind.label),
 	};
+}
+
+export function rocFigure(data: ReportData): Promise<Figure> {
+	return curvesFigure(data, {
+		title: 'ROC curve (test)',
+		label: 'ROC curves of the model and the baselines on the test split',
+		axes: { x: 'false-positive rate', y: 'recall' },
+		interpolate: 'linear',
+		pointsOf(counts) {
+			const curve = rocCurve(counts);
+			if (curve.status !== 'ok') return [];
+			return curve.falsePositiveRate.map((x, index) => ({ x, y: curve.truePositiveRate[index]! }));
+		},
+		always: () => [0, 1],
+		standing: ({ truePositives, falseNegatives, falsePositives, trueNegatives }) => ({
+			x: falsePositives / (falsePositives + trueNegatives),
+			y: truePositives / (truePositives + falseNegatives),
+		}),
+		caption: () => 'Towards the upper left is better; the dashed line is chance.',
+	});
+}
+
+export function precisionRecallFigure(data: ReportData): Promise<Figure> {
+	return curvesFigure(data, {
+		title: 'Precision and recall (test)',
+		label: 'Precision by recall of the model and the baselines on the test split',
+		axes: { x: 'recall', y: 'precision' },
+		interpolate: 'step-after',
+		pointsOf(counts) {
+			const curve = precisionRecallCurve(counts);
+			if (curve.status !== 'ok') return [];
+			return curve.recall.map((x, index) => ({ x, y: curve.precision[index]! }));
+		},
+		always: (prevalence) => [prevalence, prevalence],
+		standing({ truePositives, falseNegatives, falsePositives }) {
+			const called = truePositives + falsePositives;
+			if (called === 0) return undefined;
+			return { x: truePositives / (truePositives + falseNegatives), y: truePositives / called };
+		},
+		caption: (prevalence) =>
+			`Higher is better; the dashed line is the share of vulnerable functions, ${prevalence.toFixed(3)}: the precision of calling everything vulnerable.`,
+	});
 }
 
 export async function calibrationFigure(data: ReportData): Promise<Figure> {
@@ -129,7 +196,11 @@ export async function calibrationFigure(data: ReportData): Promise<Figure> {
 		width,
 		height: width,
 		layer: [
-			diagonal,
+			{
+				data: { values: [0, 1].map((at) => ({ x: at, y: at })) },
+				mark: { type: 'line', color: muted, strokeDash: dashes, strokeWidth: 1.5 },
+				encoding: { x: { field: 'x', type: 'quantitative' }, y: { field: 'y', type: 'quantitative' } },
+			},
 			{
 				data: { values: bins },
 				mark: { type: 'rule', color: first, strokeWidth: 1.5 },
@@ -160,8 +231,4 @@ export async function calibrationFigure(data: ReportData): Promise<Figure> {
 		caption: `Probabilities in 15 bins; larger dots hold more functions (at most ${largest}). Bars are 95 % intervals of the share. On the dashed line, probabilities mean what they say.`,
 		drawing: await draw(specification, 'Share of vulnerable functions by probability on the test split'),
 	};
-}
-
-function confusionOf(comparison: Comparison) {
-	return comparison.rows[0]?.evaluation.confusion ?? undefined;
 }

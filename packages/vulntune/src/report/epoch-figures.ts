@@ -6,7 +6,7 @@ import { average, thin } from './thin.ts';
 const counted = (field: string, title: string, last: number) => ({
 	field,
 	type: 'quantitative',
-	axis: { title, format: 'd', tickMinStep: 1, tickCount: Math.min(last, 8) },
+	axis: { title, format: 'd', tickMinStep: 1, tickCount: Math.min(last, 8), labelFlush: false },
 	// a single one stands in the middle
 	scale: last === 1 ? { domain: [0, 2] } : { domain: [1, last], nice: false },
 });
@@ -50,8 +50,10 @@ export async function epochScores(data: ReportData): Promise<Figure> {
 }
 
 /** A dot per epoch, as long as they can be told apart. */
-function epochPoint({ epochs }: ReportData) {
-	return epochs.length <= 60 && { size: 45, filled: true };
+function epochPoint({ epochs }: ReportData, colour?: string) {
+	return (
+		epochs.length <= 60 && { size: 45, filled: true, ...(colour === undefined ? {} : { color: colour }) }
+	);
 }
 
 function lastEpoch({ epochs }: ReportData): number {
@@ -69,7 +71,7 @@ export async function epochLoss(data: ReportData): Promise<Figure> {
 			bestEpochRule(data),
 			{
 				data: { values },
-				mark: { type: 'line', strokeWidth: 2.5, color: first, point: epochPoint(data) },
+				mark: { type: 'line', strokeWidth: 2.5, color: first, point: epochPoint(data, first) },
 				encoding: {
 					x: counted('epoch', 'epoch', lastEpoch(data)),
 					y: { field: 'loss', type: 'quantitative', axis: { title: 'loss' }, scale: { zero: false } },

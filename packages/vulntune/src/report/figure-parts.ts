@@ -14,6 +14,8 @@ export const width = 330;
 export const height = 230;
 export const first = colour('series-1');
 export const second = colour('series-2');
+export const fourth = colour('series-4');
+export const paper = colour('paper');
 export const muted = colour('muted');
 export const dashes = [4, 3];
 

@@ -4,16 +4,15 @@ import type { Figure } from './figure-parts.ts';
 import type { ReportData } from './report-data.ts';
 
 /** All figures of a report, in the order of the page. */
-export async function drawFigures(data: ReportData): Promise<Figure[]> {
-	const figures = [
-		epochScores(data),
-		epochLoss(data),
-		trainingLoss(data),
-		rocFigure(data),
-		precisionRecallFigure(data),
-		calibrationFigure(data),
-	];
-	const drawn: Figure[] = [];
-	for (const figure of figures) drawn.push(await figure);
-	return drawn;
+export interface Figures {
+	/** Of the test split. */
+	readonly test: readonly Figure[];
+	readonly training: readonly Figure[];
+}
+
+export async function drawFigures(data: ReportData): Promise<Figures> {
+	return {
+		test: [await rocFigure(data), await precisionRecallFigure(data), await calibrationFigure(data)],
+		training: [await epochScores(data), await epochLoss(data), await trainingLoss(data)],
+	};
 }

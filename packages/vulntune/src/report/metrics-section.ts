@@ -1,8 +1,16 @@
 import type { Comparison, ComparisonRow } from '../evaluation/compare-with-baselines.ts';
-import { metricLines, pairMetricLines } from '../evaluation/metric-table.ts';
+import { measuredLines } from '../evaluation/metric-lines.ts';
 import type { Difference } from '../evaluation/verdict.ts';
-import type { Metric } from '../metrics/evaluation.ts';
 import { html, type Markup } from './html.ts';
+import {
+	betterMark,
+	createNotes,
+	detectorHead,
+	metricCell,
+	type Notes,
+	tableRow,
+	undefinedCell,
+} from './metric-parts.ts';
 
 /** All metrics of the model and the baselines with their intervals, the paired differences, and what both mean. */
 export function metricsSection(comparison: Comparison, truncated: number): Markup {
@@ -11,16 +19,13 @@ export function metricsSection(comparison: Comparison, truncated: number): Marku
 	const unit = groupedBy === 'commit' ? 'fix commits' : 'functions';
 	const notes = createNotes();
 	const table = metricsTable(rows, truncated, notes);
-	return html`<section>
-<h2>On the test split</h2>
-<p>${counts.functions} functions, ${counts.positives} of them vulnerable. In brackets: 95 % intervals, DeLong for ROC AUC, for the rest a bootstrap of ${bootstrap.resamples} samples over ${counts.groups} ${unit}.${missingSentence(missing)}${truncated > 0 ? ` ${truncated} functions are longer than a sequence and were cut to it before they were scored.` : ''}</p>
+	return html`<p>${counts.functions} functions, ${counts.positives} of them vulnerable. In brackets: 95 % intervals, DeLong for ROC AUC, for the rest a bootstrap of ${bootstrap.resamples} samples over ${counts.groups} ${unit}.${missingSentence(missing)}${truncated > 0 ? ` ${truncated} functions are longer than a sequence and were cut to it before they were scored.` : ''}</p>
 ${table}
-<p class="note">F1, precision, recall and the like are at the threshold from validation. f1_oracle takes its threshold from these very labels: an upper bound, not a result. VD-S is the share of vulnerable functions missed at a false-positive rate of at most 0.5 %. The baselines see nothing of the model: <em>all-positive</em> calls every function vulnerable, <em>length</em> the shorter ones, <em>ngram</em> is a logistic regression on character n-grams of the same training rows.</p>
 ${notes.list()}
+<p class="note">↑ higher is better, ↓ lower is better. F1, precision, recall and the like are at the threshold from validation. f1_oracle takes its threshold from these very labels: an upper bound, not a result. VD-S is the share of vulnerable functions missed at a false-positive rate of at most 0.5 %. The baselines see nothing of the model: <em>all-positive</em> calls every function vulnerable, <em>length</em> the shorter ones, <em>ngram</em> is a logistic regression on character n-grams of the same training rows.</p>
 <h3>The model minus each baseline</h3>
 ${differencesTable(rows)}
-<p class="note">Paired on the same functions; p is two-sided and not corrected for the number of baselines.</p>
-</section>`;
+<p class="note">Above 0 the model is better. Paired on the same functions; p is two-sided and not corrected for the number of baselines.</p>`;
 }
 
 function missingSentence({ count, positives }: Comparison['missing']): string {
@@ -28,53 +33,21 @@ function missingSentence({ count, positives }: Comparison['missing']): string {
 	return ` ${count} functions (${positives} vulnerable) were not scored: no row counts them.`;
 }
 
-/** Reasons why values are undefined, numbered. */
-function createNotes() {
-	const reasons: string[] = [];
-	return {
-		mark(reason: string): Markup {
-			if (!reasons.includes(reason)) reasons.push(reason);
-			return html`<sup>${reasons.indexOf(reason) + 1}</sup>`;
-		},
-		list(): Markup | undefined {
-			if (reasons.length === 0) return undefined;
-			return html`<ol class="note">${reasons.map((reason) => html`<li>${reason}</li>`)}</ol>`;
-		},
-	};
-}
-
-type Notes = ReturnType<typeof createNotes>;
-
 function metricsTable(rows: readonly ComparisonRow[], truncated: number, notes: Notes): Markup {
-	const metrics = metricLines.map(([label, of]) =>
+	const evaluations = rows.map(({ evaluation }) => evaluation);
+	const metrics = measuredLines(evaluations).map(({ label, better, metrics }) =>
 		tableRow(
-			label,
-			rows.map(({ evaluation }) => metricCell(of(evaluation), notes)),
+			html`${label}\u00a0${betterMark(better)}`,
+			metrics.map((metric) => metricCell(metric, notes)),
 		),
 	);
-	const hasPairs = rows.every(({ evaluation }) => evaluation.pairs !== null);
-	const pairs = hasPairs
-		? pairMetricLines.map(([label, of]) =>
-				tableRow(
-					label,
-					rows.map(({ evaluation }) => metricCell(of(evaluation.pairs!), notes)),
-				),
-			)
-		: [];
-	const thresholds = rows.map(({ evaluation: { threshold } }) =>
-		threshold.value === null
-			? html`–${notes.mark(threshold.reason)}`
-			: html`${threshold.value.toPrecision(4)}`,
+	const thresholds = evaluations.map(({ threshold }) =>
+		threshold.value === null ? undefinedCell(threshold.reason, notes) : threshold.value.toPrecision(4),
 	);
-	const counts = functionCounts(rows, truncated).map(([label, ...values]) =>
-		tableRow(
-			label,
-			values.map((value) => html`${value}`),
-		),
-	);
+	const counts = functionCounts(rows, truncated).map(([label, ...values]) => tableRow(label, values));
 	return html`<div class="scroll"><table>
-<thead><tr><td></td>${rows.map(({ name, kind }) => html`<th scope="col" class="${kind}">${name}</th>`)}</tr></thead>
-<tbody>${metrics}${pairs}${tableRow('threshold', thresholds)}${counts}</tbody>
+${detectorHead(rows)}
+<tbody>${metrics}${tableRow('threshold', thresholds)}${counts}</tbody>
 </table></div>`;
 }
 
@@ -89,18 +62,6 @@ export function functionCounts(
 		// the baselines read whole functions
 		['functions truncated', ...rows.map(({ kind }) => String(kind === 'model' ? truncated : 0))],
 	];
-}
-
-function tableRow(label: string, cells: readonly Markup[]): Markup {
-	return html`<tr><th scope="row">${label}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>
-`;
-}
-
-function metricCell(metric: Metric, notes: Notes): Markup {
-	if (metric.value === null) return html`–${notes.mark(metric.reason)}`;
-	const value = metric.value.toFixed(3);
-	if (metric.low === null) return html`${value}${notes.mark(metric.reason)}`;
-	return html`${value}<small>[${metric.low.toFixed(3)}, ${metric.high.toFixed(3)}]</small>`;
 }
 
 function differencesTable(rows: readonly ComparisonRow[]): Markup {
@@ -127,9 +88,9 @@ function differenceCell(difference: Difference): Markup {
 	return html`${signed(difference.value)}<small>[${signed(difference.low)}, ${signed(difference.high)}]</small>`;
 }
 
-function pCell(difference: Difference): Markup {
-	if (difference.value === null || difference.p === null) return html`–`;
-	return html`${difference.p < 0.001 ? '<0.001' : difference.p.toFixed(3)}`;
+function pCell(difference: Difference): string {
+	if (difference.value === null || difference.p === null) return '–';
+	return difference.p < 0.001 ? '<0.001' : difference.p.toFixed(3);
 }
 
 function signed(value: number): string {

@@ -1,9 +1,12 @@
 import { stringify } from 'yaml';
-import { metricLines } from '../evaluation/metric-table.ts';
+import { measuredLines } from '../evaluation/metric-lines.ts';
+import { markedLabel } from '../evaluation/metric-table.ts';
+import { withoutThreshold } from '../evaluation/render-comparison.ts';
 import type { Evaluation, Metric } from '../metrics/evaluation.ts';
 import { functionCounts } from './metrics-section.ts';
 import { syntheticWarning } from './page.ts';
-import { choice, lastPart, leftOut, type ReportData } from './report-data.ts';
+import { lastPart, type ReportData } from './report-data.ts';
+import { trainingFacts } from './training-facts.ts';
 
 /** The metrics of the front matter, by the names that Hugging Face's hub knows. */
 const hubMetrics: readonly (readonly [type: string, name: string, of: (evaluation: Evaluation) => Metric])[] =
@@ -74,17 +77,17 @@ function body(data: ReportData): string {
 		`## Does it work?\n\n${escapeMarkdown(comparison.verdict)}`,
 		`Test split: ${counts.functions} functions, ${counts.positives} vulnerable. In brackets: 95 % intervals. The columns after the first are trivial baselines fitted on the same training rows.${missing.count > 0 ? ` ${missing.count} functions were not scored and are not counted.` : ''}${data.truncated > 0 ? ` ${data.truncated} functions were cut to the length of a sequence.` : ''}`,
 		metricsTable(data),
-		'f1_oracle takes its threshold from the test labels: an upper bound, not a result.',
+		'↓ lower is better; of all other metrics higher. f1_oracle takes its threshold from the test labels: an upper bound, not a result.',
 		`## How to use it
 
     vulntune evaluate ${escapeCode(data.run)} --data DATASET
 
-${threshold.value === null ? 'No threshold is known: validation had functions of one class only.' : `A function counts as vulnerable from a probability of ${threshold.value} on. The threshold comes from the validation split and is stored beside the adapter.`}`,
+${threshold.value === null ? withoutThreshold : `A function counts as vulnerable from a probability of ${threshold.value} on. The threshold comes from the validation split and is stored beside the adapter.`}`,
 		`## How it was trained
 
-${data.model === null ? '' : `- base model: ${escapeMarkdown(lastPart(data.model))}, held as ${escapeMarkdown(data.base)}\n`}- method: ${escapeMarkdown(data.method)}
-- data: ${escapeMarkdown(lastPart(data.dataset))}${isSynthetic ? ' (synthetic)' : ''}
-${trainingLines(data)}
+${trainingFacts(data)
+	.map(([name, text]) => `- ${name}: ${escapeMarkdown(text)}`)
+	.join('\n')}
 
 Every option is in config.yaml, versions and hashes are in environment.json, curves are in report.html.`,
 		`## Limits
@@ -97,19 +100,10 @@ Every option is in config.yaml, versions and hashes are in environment.json, cur
 	return `${paragraphs.filter((text) => text !== '').join('\n\n')}\n`;
 }
 
-/** What validation chose and what was left out, as list items. */
-function trainingLines(data: ReportData): string {
-	const epochs = data.method === 'ngram' ? '' : `epochs: ${data.epochs.length}`;
-	return [[epochs, choice(data)].filter((part) => part !== '').join('; '), leftOut(data)]
-		.filter((line) => line !== '')
-		.map((line) => `- ${line}`)
-		.join('\n');
-}
-
 function metricsTable({ comparison: { rows }, truncated }: ReportData): string {
 	const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-	const values = metricLines.map(([label, of]) =>
-		line([label, ...rows.map(({ evaluation }) => metricText(of(evaluation)))]),
+	const values = measuredLines(rows.map(({ evaluation }) => evaluation)).map((measured) =>
+		line([markedLabel(measured), ...measured.metrics.map(metricText)]),
 	);
 	return [
 		line(['', ...rows.map(({ name }) => escapeMarkdown(name))]),
@@ -125,9 +119,9 @@ function metricText(metric: Metric): string {
 	return metric.low === null ? value : `${value} [${metric.low.toFixed(3)}, ${metric.high.toFixed(3)}]`;
 }
 
-/** Foreign text as one line without markup. */
+/** Foreign text as one line without markup; never at the start of a line, where more characters would mean something. */
 function escapeMarkdown(text: string): string {
-	return oneLine(text).replace(/[\\`*_{}[\]()#+!|<>~&]/g, '\\$&');
+	return oneLine(text).replace(/[\\`*_{}[\]|<>~&]/g, '\\$&');
 }
 
 function escapeCode(text: string): string {

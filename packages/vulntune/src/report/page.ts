@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto';
 import { formatBytes, formatDuration, formatNumber } from '../cli/format.ts';
+import { withoutThreshold } from '../evaluation/render-comparison.ts';
 import { errorsSection } from './errors-section.ts';
 import type { Figure } from './figure-parts.ts';
 import { drawFigures } from './figures.ts';
+import { headlineSection } from './headline-section.ts';
 import { html, type Markup, trusted } from './html.ts';
 import { metricsSection } from './metrics-section.ts';
-import { choice, leftOut, type ReportData, type RunTimings } from './report-data.ts';
+import type { ReportData, RunTimings } from './report-data.ts';
 import { style } from './style.ts';
+import { type TrainingFact, trainingFacts } from './training-facts.ts';
+import { weaknessSection } from './weakness-section.ts';
 
 /** Said before anything else where the data were generated. */
 export const syntheticWarning =
@@ -18,6 +22,8 @@ export const syntheticWarning =
  */
 export async function renderPage(data: ReportData): Promise<string> {
 	const figures = await drawFigures(data);
+	const figure = (drawn: Figure) => figureMarkup(drawn, data.isSynthetic);
+	const { rows } = data.comparison;
 	const styleHash = createHash('sha256').update(style).digest('base64');
 	const policy = `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'`;
 	return html`<!DOCTYPE html>
@@ -35,15 +41,27 @@ export async function renderPage(data: ReportData): Promise<string> {
 ${data.isSynthetic ? html`<p class="synthetic">${syntheticWarning}</p>` : undefined}
 <h1>${data.title}</h1>
 <p class="verdict">${data.comparison.verdict}</p>
+${rows[0]!.evaluation.threshold.value === null ? html`<p class="missing">${withoutThreshold}</p>` : undefined}
 <p class="note">${summary(data)}</p>
 </header>
 <main>
-${metricsSection(data.comparison, data.truncated)}
+${headlineSection(rows)}
 <section>
-<h2>Training and curves</h2>
-<div class="figures">${figures.map((figure) => figureMarkup(figure, data.isSynthetic))}</div>
+<h2>On the test split</h2>
+<div class="beside">
+<div>
+${metricsSection(data.comparison, data.truncated)}
+</div>
+<div>${figures.test.map(figure)}</div>
+</div>
 </section>
 ${errorsSection(data)}
+${weaknessSection(rows)}
+<section>
+<h2>How it was trained</h2>
+<dl class="facts">${trainingFacts(data).map(factMarkup)}</dl>
+<div class="figures">${figures.training.map(figure)}</div>
+</section>
 ${settingsSection(data)}
 </main>
 </body>
@@ -51,13 +69,13 @@ ${settingsSection(data)}
 `.markup;
 }
 
-function summary(data: ReportData): string {
-	const { epochs, method, timings, run } = data;
-	const parts = [`Run ${run}`];
-	if (method !== 'ngram') parts.push(`${epochs.length} ${epochs.length === 1 ? 'epoch' : 'epochs'}`);
-	parts.push(...[choice(data), leftOut(data)].filter((part) => part !== ''));
-	if (timings !== null) parts.push(...timingParts(timings));
-	return `${parts.join(' · ')}.`;
+function summary({ timings, run }: ReportData): string {
+	return `${[`Run ${run}`, ...(timings === null ? [] : timingParts(timings))].join(' · ')}.`;
+}
+
+function factMarkup([name, text]: TrainingFact): Markup {
+	return html`<div><dt>${name}</dt><dd>${text}</dd></div>
+`;
 }
 
 function timingParts({ seconds, tokensPerSecond, peakResidentBytes }: RunTimings): string[] {
@@ -83,7 +101,7 @@ function settingsSection({ config, environment }: ReportData): Markup {
 	);
 	return html`<section>
 <h2>How it was made</h2>
-<details open><summary>Environment</summary><div class="scroll"><table class="facts"><tbody>${facts}</tbody></table></div></details>
+<details open><summary>Environment</summary><div class="scroll"><table class="environment"><tbody>${facts}</tbody></table></div></details>
 <details><summary>Config, every option spelled out</summary><pre>${config}</pre></details>
 </section>`;
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, readSmallFile } from '@vulntune/engine';
 import { loadConfig } from '../config/load.ts';
+import type { BaselineScores } from '../evaluation/baseline-detectors.ts';
 import type { Comparison } from '../evaluation/compare-with-baselines.ts';
 import { type Prediction, parsePredictions } from '../evaluation/predictions.ts';
 import { type RunFolder, runFolder } from '../run/run-folder.ts';
@@ -11,6 +12,8 @@ import { lastPart, type ReportData, type RunTimings, type StepPoint } from './re
 
 /** Far above any run; what is larger is not a file of ours. */
 const maxFileBytes = 2 ** 30;
+
+const damaged = 'Train again: the file is not as a run wrote it.';
 
 type MetricsRecord = TrainingRecord | EndRecord;
 
@@ -30,6 +33,7 @@ export function readRun(root: string, isSynthetic = false): ReportData {
 	const environment = readJson<Record<string, unknown>>(folder.environment);
 	const steps = records.filter((record) => record.type === 'step');
 	const epochs = records.filter((record) => record.type === 'epoch');
+	const test = readPredictions(folder.predictions('test'));
 	const model = config.method.type === 'ngram' ? null : config.model;
 	const base = model === null ? '' : ` on ${lastPart(model)}`;
 	return {
@@ -40,6 +44,7 @@ export function readRun(root: string, isSynthetic = false): ReportData {
 		dataset: config.data.path,
 		method: config.method.type,
 		base: config.method.base,
+		settings: config,
 		config: readText(folder.config),
 		environment,
 		epochs: epochs.map(({ epoch, validation }) => ({ epoch, ...validation })),
@@ -49,7 +54,8 @@ export function readRun(root: string, isSynthetic = false): ReportData {
 		truncated: end.truncated,
 		training: end.training ?? null,
 		validation: readPredictions(folder.predictions('valid')),
-		test: readPredictions(folder.predictions('test')),
+		test,
+		baselines: readBaselines(folder.baselines, test),
 		timings: readTimings(folder.timings, steps),
 	};
 }
@@ -82,6 +88,18 @@ function readPredictions(file: string): Prediction[] {
 	return parsePredictions(readText(file), file);
 }
 
+/** Runs of the first versions have none. */
+function readBaselines(file: string, test: readonly Prediction[]): readonly BaselineScores[] | null {
+	if (!existsSync(file)) return null;
+	const baselines = readLines<BaselineScores>(file);
+	const fits = baselines.length === test.length && baselines.every(({ id }, row) => id === test[row]!.id);
+	if (fits) return baselines;
+	throw inputError('RUN_FILE', 'its functions are not those of predictions.test.jsonl', {
+		place: file,
+		remedy: damaged,
+	});
+}
+
 function readJson<Value>(file: string): Value {
 	return parseJson(readText(file), file);
 }
@@ -98,7 +116,7 @@ function parseJson<Value>(text: string, place: string): Value {
 	} catch (cause) {
 		throw inputError('RUN_FILE', `broken JSON: ${(cause as Error).message}`, {
 			place,
-			remedy: 'Train again: the file is not as a run wrote it.',
+			remedy: damaged,
 			cause,
 		});
 	}

@@ -1,3 +1,5 @@
+import type { Config } from '../config/schema.ts';
+import type { BaselineScores } from '../evaluation/baseline-detectors.ts';
 import type { Comparison } from '../evaluation/compare-with-baselines.ts';
 import type { Prediction } from '../evaluation/predictions.ts';
 import type { TrainingFunctions } from '../training/finish-run.ts';
@@ -18,6 +20,7 @@ export interface ReportData {
 	readonly method: string;
 	/** How the base model was held. */
 	readonly base: string;
+	readonly settings: Config;
 	/** The config as it was resolved, YAML. */
 	readonly config: string;
 	/** environment.json. */
@@ -34,6 +37,8 @@ export interface ReportData {
 	readonly training: TrainingFunctions | null;
 	readonly validation: readonly Prediction[];
 	readonly test: readonly Prediction[];
+	/** What the baselines make of the test functions, in the same order; null where the run didn't write it down. */
+	readonly baselines: readonly BaselineScores[] | null;
 	/** null where the run measured none. */
 	readonly timings: RunTimings | null;
 }

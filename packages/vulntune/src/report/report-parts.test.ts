@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { compareWithBaselines } from '../evaluation/compare-with-baselines.ts';
 import type { Prediction } from '../evaluation/predictions.ts';
 import { expectedCalibrationError } from '../metrics/calibration.ts';
 import { calibrationBins } from './calibration-bins.ts';
 import { mostConfident } from './errors-section.ts';
 import { html, trusted } from './html.ts';
 import { average, thin } from './thin.ts';
+import { weaknessSection } from './weakness-section.ts';
 
 describe('html', () => {
 	test('escapes text and attributes, takes markup and lists of it', () => {
@@ -93,4 +95,38 @@ test('the surest mistakes come first, right and unscored answers not at all', ()
 	];
 	expect(mostConfident(rows, 0.5, 1).map(({ id }) => id)).toEqual(['a2', 'b', 'a']);
 	expect(mostConfident(rows, 0.5, 0).map(({ id }) => id)).toEqual(['e', 'd']);
+});
+
+describe('recall by weakness', () => {
+	/** A vulnerable function of each given weakness, every other one found, and one that is not vulnerable. */
+	const sectionOf = (weaknesses: readonly (string | undefined)[], threshold: number | null = 0.5) => {
+		const vulnerable = weaknesses.map((weakness, id) => ({
+			...{ id, label: 1 as const, text: 'f', probability: id % 2 === 0 ? 0.9 : 0.1, weakness },
+		}));
+		const rows = [...vulnerable, { id: 'fixed', label: 0 as const, text: 'g', probability: 0.2 }];
+		return weaknessSection(
+			compareWithBaselines(rows, { threshold, baselines: undefined, resamples: 20 }).rows,
+		)?.markup;
+	};
+
+	test('counts the functions, the most frequent weakness first', () => {
+		const section = sectionOf(['CWE-22', 'CWE-79', 'CWE-79', 'CWE-79', 'CWE-79'])!;
+		const cells = [...section.matchAll(/<th scope="row">([\w-]+)<\/th><td>(\d+)<\/td><td>([\d.]+)/g)];
+		expect(cells.map(([, ...row]) => row)).toEqual([
+			['CWE-79', '4', '0.500'],
+			['CWE-22', '1', '1.000'],
+		]);
+		expect(section).not.toContain('rarer weaknesses');
+	});
+
+	test('can be opened beyond the most frequent', () => {
+		const section = sectionOf(Array.from({ length: 30 }, (_, id) => `CWE-${id}`))!;
+		expect(section).toContain('<summary>6 rarer weaknesses</summary>');
+		expect(section.match(/<th scope="row">/g)).toHaveLength(30);
+	});
+
+	test('is left out where no weakness is named, or there is no threshold', () => {
+		expect(sectionOf([undefined, undefined])).toBeUndefined();
+		expect(sectionOf(['CWE-79'], null)).toBeUndefined();
+	});
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { withoutThreshold } from '../evaluation/render-comparison.ts';
 import { type SampleRun, writeSampleRun } from './testing/sample-run.ts';
 import { writeReport } from './write-report.ts';
 
@@ -24,7 +25,7 @@ const tagsOf = (page: string) => [...page.matchAll(/<([a-zA-Z!][\w-]*)([^>]*)>/g
 function expectInert(page: string): void {
 	const elements = new Set(tagsOf(page).map(([, name]) => name!.toLowerCase()));
 	const structure =
-		'!doctype html head meta title style body header main section h1 h2 h3 p em strong sup ol li';
+		'!doctype html head meta title style body header main section h1 h2 h3 p em strong sup ol li span dl dt dd';
 	const tables = 'div table thead tbody tr th td small details summary pre figure figcaption';
 	const drawings = 'svg g path rect line text defs clippath';
 	const allowed = new Set(`${structure} ${tables} ${drawings}`.split(' '));
@@ -62,6 +63,82 @@ describe('report.html', () => {
 		expect(page).toContain('1.0 GiB of memory at most');
 		expect(page).toContain('type: lora');
 		expect(page).not.toContain('Synthetic');
+	});
+
+	test('begins with three numbers, each beside the baselines', async () => {
+		const { page } = await write();
+		const headline = page.slice(page.indexOf('<section class="headline"'), page.indexOf('On the test split'));
+		const text = headline.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+		expect(text).toMatch(/ROC AUC ↑ .*F1 ↑ .*average precision ↑ /);
+		expect(text).toMatch(/F1 ↑ \(higher is better\) 0\.500 95 %: \S+ to \S+ all-positive 0\.667 length/);
+	});
+
+	test('says of every metric which way is better, for screen readers too', async () => {
+		const { page, card } = await write();
+		const marks = new Map(
+			[...page.matchAll(/<th scope="row">([^<]+)\u00a0<span[^>]*>(.)<\/span><span[^>]*> \((\w+) is/g)].map(
+				([, label, arrow, better]) => [label!, `${arrow} ${better}`],
+			),
+		);
+		const lower = ['Brier score', 'calibration error', 'VD-S'];
+		const lowerPairs = ['pairs both vulnerable (P-V)', 'pairs both benign (P-B)', 'pairs reversed (P-R)'];
+		expect(marks.size).toBe(18);
+		for (const [label, mark] of marks) {
+			expect(mark, label).toBe([...lower, ...lowerPairs].includes(label) ? '↓ lower' : '↑ higher');
+			const marked = card.includes(`| ${label} ↓ |`);
+			expect(marked, label).toBe(mark === '↓ lower');
+		}
+	});
+
+	test('has the numbers of metrics.jsonl', async () => {
+		const run = newRun();
+		const page = readFileSync((await writeReport(run)).report, 'utf8');
+		const lines = readFileSync(path.join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
+		const { test: evaluation } = JSON.parse(lines.at(-1)!);
+		const { rocAuc, f1, averagePrecision, precision, recall, macroF1, mcc, accuracy, brier, ece } =
+			evaluation;
+		const { recallAtFalsePositiveRate, vdS, f1_oracle, pairs } = evaluation;
+		const expected = [
+			...[rocAuc, f1, averagePrecision, precision, recall, macroF1, mcc, accuracy, brier, ece],
+			...[recallAtFalsePositiveRate['0.01'], vdS, f1_oracle, pairs.correct, pairs.bothVulnerable],
+			...[pairs.bothBenign, pairs.reversed, pairs.ranking],
+		].map(({ value, low, high }) => [value, low, high].map((number) => number.toFixed(3)).join(' '));
+		const shown = page.matchAll(/is better\)<\/span><\/th><td>([\d.-]+)<small>\[([\d.-]+), ([\d.-]+)\]/g);
+		expect([...shown].map(([, value, low, high]) => [value, low, high].join(' '))).toEqual(expected);
+	});
+
+	test("draws the baselines' curves, where the run wrote their scores down", async () => {
+		const { page } = await write();
+		const drawings = page.match(/<svg .*?<\/svg>/gs)!;
+		const [roc, precisionRecall] = drawings;
+		for (const drawing of [roc!, precisionRecall!]) {
+			expect(drawing).toContain('baselines on the test split');
+			for (const name of ['lora', 'length', 'ngram', 'all-positive'])
+				expect(drawing).toContain(`>${name}</text>`);
+			expect(drawing).toContain('stroke="var(--series-4)"');
+		}
+		const { page: without } = await write({ keepsBaselines: false });
+		expect(without).not.toContain('stroke="var(--series-4)"');
+		expect(without.match(/<svg /g)).toHaveLength(6);
+	});
+
+	test('says what it was trained on', async () => {
+		const { page, card } = await write({ environment: { base: { weights: '0123456789abcdef'.repeat(4) } } });
+		const facts = new Map(
+			[...page.split('class="facts"')[1]!.matchAll(/<dt>([\w ]+)<\/dt><dd>([^<]+)<\/dd>/g)].map(
+				([, name, text]) => [name, text],
+			),
+		);
+		expect(facts.get('data')).toBe(
+			'rows: 90 functions for training, 40 for validation (20 vulnerable), 40 for the test (20 vulnerable)',
+		);
+		expect(facts.get('base model')).toBe('base, held as bf16; fingerprint of its weights 0123456789abcdef');
+		expect(facts.get('method')).toBe('lora, rank 8, alpha 32, dropout 0.05, on all-linear');
+		expect(facts.get('sequences')).toMatch(/^512 tokens, isolated packing .*longer functions are left out$/);
+		expect(facts.get('tokens')).toBe('4,000 in an epoch; 2 epochs');
+		expect(facts.get('loss')).toBe('focal, gamma 1, sum over functions');
+		expect(facts.get('optimiser')).toContain('learning rate 0.0001 (cosine, 2 warm-up steps)');
+		for (const [name] of facts) expect(card, name).toContain(`\n- ${name}: `);
 	});
 
 	test('counts the functions that were scored, missing and truncated, and those left out of training', async () => {
@@ -132,8 +209,10 @@ describe('report.html', () => {
 	});
 
 	test('says why something is undefined', async () => {
-		const { page } = await write({ label: () => 0, threshold: null, epochs: 1 });
+		const { page, card } = await write({ label: () => 0, threshold: null, epochs: 1 });
 		expect(page).toContain('no validation threshold is known');
+		for (const text of [page, card]) expect(text).toContain(withoutThreshold);
+		expect(page).not.toContain('Recall by weakness');
 		expect(page).toContain('There is no threshold from validation');
 		expect(page).toMatch(/Undefined: [a-z ]+\./);
 		expect(page.match(/<svg /g)).toHaveLength(4);

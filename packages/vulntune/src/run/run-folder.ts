@@ -15,6 +15,8 @@ export interface RunFolder {
 	readonly model: string;
 	/** The model beside the baselines on the test split. */
 	readonly comparison: string;
+	/** What the baselines make of every test function. */
+	readonly baselines: string;
 	readonly report: string;
 	readonly readme: string;
 	predictions(split: string): string;
@@ -32,6 +34,7 @@ export function runFolder(root: string): RunFolder {
 		adapter: inside('adapter'),
 		model: inside('model'),
 		comparison: inside('comparison.json'),
+		baselines: inside('baselines.test.jsonl'),
 		report: inside('report.html'),
 		readme: inside('README.md'),
 		predictions: (split) => inside(`predictions.${split}.jsonl`),
@@ -40,7 +43,14 @@ export function runFolder(root: string): RunFolder {
 
 /** What a run writes, config.yaml last: overwriting removes them in this order. */
 function filesOf(folder: RunFolder): string[] {
-	const results = [folder.adapter, folder.model, folder.comparison, folder.report, folder.readme];
+	const results = [
+		folder.adapter,
+		folder.model,
+		folder.comparison,
+		folder.baselines,
+		folder.report,
+		folder.readme,
+	];
 	const predictions = ['train', 'valid', 'test'].map((split) => folder.predictions(split));
 	const logs = [folder.metrics, folder.timings, folder.checkpoints];
 	return [...results, ...predictions, ...logs, folder.environment, folder.config];

@@ -3,6 +3,7 @@ import { fitBaselines } from '../baselines/fit-baselines.ts';
 import type { NgramSelection } from '../baselines/ngram/select.ts';
 import type { Config } from '../config/schema.ts';
 import type { FunctionRow } from '../data/row.ts';
+import { baselineDetectors, formatBaselineScores } from '../evaluation/baseline-detectors.ts';
 import { type Comparison, compareWithBaselines } from '../evaluation/compare-with-baselines.ts';
 import { evaluatedRows, textRows } from '../evaluation/evaluated-rows.ts';
 import type { Evaluation } from '../metrics/evaluation.ts';
@@ -64,7 +65,8 @@ export function summarizeRun(
 	{ rows, test, best, training, ngram }: RunResults,
 	signals: RunSignals,
 ): RunSummary | undefined {
-	savePredictions(folder.predictions('test'), rows.test, test.probabilities);
+	const threshold = best?.threshold ?? null;
+	savePredictions(folder.predictions('test'), rows.test, test.probabilities, threshold);
 	const isCollapsed = config.data.collapseWhitespace;
 	const line =
 		ngram === undefined ? 'fitting the baselines: text length, n-grams' : 'comparing with baselines';
@@ -75,15 +77,25 @@ export function summarizeRun(
 		ngram,
 	});
 	if (baselines === undefined) return undefined;
-	const comparison = compareWithBaselines(evaluatedRows(rows.test, test.probabilities, isCollapsed), {
+	const evaluated = evaluatedRows(rows.test, test.probabilities, isCollapsed);
+	const comparison = compareWithBaselines(evaluated, {
 		name: config.method.type,
-		threshold: best?.threshold ?? null,
+		threshold,
 		baselines,
 		without: config.method.type === 'ngram' ? 'ngram' : undefined,
 		seed: config.training.seed,
 	});
-	const text = new TextEncoder().encode(`${JSON.stringify(comparison, null, '\t')}\n`);
-	writeFileAtomically(folder.comparison, (append) => append(text));
+	const detectors = baselineDetectors(
+		evaluated.map(({ text }) => text),
+		baselines,
+	);
+	const ids = evaluated.map(({ id }) => id);
+	for (const [file, text] of [
+		[folder.comparison, `${JSON.stringify(comparison, null, '\t')}\n`],
+		[folder.baselines, formatBaselineScores(ids, detectors)],
+	] as const) {
+		writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+	}
 	const record: EndRecord = {
 		type: 'end',
 		bestEpoch: best?.epoch ?? 0,

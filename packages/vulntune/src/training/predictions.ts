@@ -2,11 +2,15 @@ import { writeFileAtomically } from '@vulntune/engine';
 import type { FunctionRow } from '../data/row.ts';
 import { formatPredictions } from '../evaluation/predictions.ts';
 
-/** Writes `predictions.<split>.jsonl`, in the order of the rows. */
+/**
+ * Writes `predictions.<split>.jsonl`, in the order of the rows.
+ * @param threshold the run's, from its validation split; it stands in every line, so that a copy of the file has it too
+ */
 export function savePredictions(
 	file: string,
 	rows: readonly FunctionRow[],
 	probabilities: ArrayLike<number>,
+	threshold: number | null,
 ): void {
 	const text = formatPredictions(
 		rows.map(({ id, label, commit, cwe, functionName }, index) => ({
@@ -16,6 +20,7 @@ export function savePredictions(
 			commit,
 			cwe,
 			functionName,
+			threshold: threshold ?? undefined,
 		})),
 	);
 	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));

@@ -57,7 +57,7 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	});
 	makeFolder(folder.adapter);
 	writeText(path.join(folder.adapter, NGRAM_FILE), serializeNgram(model, threshold));
-	savePredictions(folder.predictions('valid'), valid, validationProbabilities);
+	savePredictions(folder.predictions('valid'), valid, validationProbabilities, threshold);
 	const results = {
 		rows: dataset.splits,
 		test: { probabilities, truncated: 0 },

@@ -193,7 +193,7 @@ function trainWithEvents(
 		validating: (done, total) => signals.emit({ type: 'scoring', split: 'valid', done, total }),
 		bestEpoch(best, probabilities) {
 			saveDetector(folder.adapter, detector, methodOf(config), describeDetector(config, data, best));
-			savePredictions(folder.predictions('valid'), data.splits.valid.rows, probabilities);
+			savePredictions(folder.predictions('valid'), data.splits.valid.rows, probabilities, best.threshold);
 		},
 		checkpoint: logs.save,
 		interrupted: signals.interrupted,

@@ -1,7 +1,8 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { makeFolder } from '@vulntune/engine';
 import { fitBaselines } from '../../baselines/fit-baselines.ts';
 import { resolveConfig } from '../../config/load.ts';
+import { baselineDetectors, formatBaselineScores } from '../../evaluation/baseline-detectors.ts';
 import { compareWithBaselines } from '../../evaluation/compare-with-baselines.ts';
 import { formatPredictions, type Prediction } from '../../evaluation/predictions.ts';
 import { runFolder } from '../../run/run-folder.ts';
@@ -17,6 +18,10 @@ export interface SampleRun {
 	readonly label?: (index: number) => 0 | 1;
 	readonly threshold?: number | null;
 	readonly weakness?: string;
+	/** environment.json beyond what every run has. */
+	readonly environment?: object;
+	/** Whether the run wrote down what the baselines make of the test functions; runs of the first versions didn't. */
+	readonly keepsBaselines?: boolean;
 	readonly epochs?: number;
 	/** `lora` unless given. */
 	readonly method?: string;
@@ -27,6 +32,7 @@ export interface SampleRun {
 /** Test helper: the folder of a finished run, with made-up scores. */
 export function writeSampleRun(root: string, sample: SampleRun = {}): string {
 	const { ids = (index) => index, label = (index) => (index % 2) as 0 | 1, threshold = 0.5 } = sample;
+	const { environment } = sample;
 	const folder = runFolder(root);
 	makeFolder(root);
 	const value = {
@@ -41,6 +47,10 @@ export function writeSampleRun(root: string, sample: SampleRun = {}): string {
 		tokenizerHash: 't',
 		fingerprint: 'f',
 	});
+	if (environment !== undefined) {
+		const written = JSON.parse(readFileSync(folder.environment, 'utf8'));
+		writeFileSync(folder.environment, JSON.stringify({ ...written, ...environment }));
+	}
 	const rows = Array.from({ length: 40 }, (_, index) => ({
 		id: ids(index),
 		label: label(index),
@@ -48,19 +58,29 @@ export function writeSampleRun(root: string, sample: SampleRun = {}): string {
 		probability: ((index * 7) % 20) / 20 + 0.04 * label(index),
 		group: `commit ${index >> 1}`,
 		weakness: sample.weakness ?? 'CWE-20',
+		functionName: 'f',
 		text: `void f${index}() { use(${label(index)}); }`,
 	}));
 	const training = Array.from({ length: 12 }, (_, index) => ({
 		text: `int g${index}(int x) { return x + ${index % 2}; }`,
 		label: (index % 2) as 0 | 1,
 	}));
+	const baselines = fitBaselines(training, training);
 	const comparison = compareWithBaselines(rows, {
 		name: sample.name ?? 'lora',
 		threshold,
-		baselines: fitBaselines(training, training),
+		baselines,
 		resamples: 20,
 	});
 	writeFileSync(folder.comparison, JSON.stringify(comparison));
+	if (sample.keepsBaselines !== false) {
+		const texts = rows.map(({ text }) => text);
+		const scores = formatBaselineScores(
+			rows.map(({ id }) => id),
+			baselineDetectors(texts, baselines),
+		);
+		writeFileSync(folder.baselines, scores);
+	}
 	const predictions: Prediction[] = rows.map(({ id, label, probability, group, weakness }) => {
 		return { id, label, probability, commit: group, cwe: weakness };
 	});
@@ -83,7 +103,7 @@ export function writeSampleRun(root: string, sample: SampleRun = {}): string {
 			bestEpoch: 1,
 			test: comparison.rows[0]!.evaluation,
 			truncated: 3,
-			training: { functions: 90, ignored: 7, truncated: 0 },
+			training: { functions: 90, ignored: 7, truncated: 0, tokens: 4000 },
 		},
 	];
 	writeFileSync(folder.metrics, records.map((record) => `${JSON.stringify(record)}\n`).join(''));

@@ -1,0 +1,120 @@
+import { formatNumber } from '../cli/format.ts';
+import type { Prediction } from '../evaluation/predictions.ts';
+import { choice, lastPart, leftOut, type ReportData } from './report-data.ts';
+
+/** What a run was trained on and how: a name and a sentence each. */
+export type TrainingFact = readonly [name: string, text: string];
+
+/** What a reader needs to tell one run from another; every option is in config.yaml. */
+export function trainingFacts(data: ReportData): TrainingFact[] {
+	const facts = [...dataFacts(data), ...(data.model === null ? [] : modelFacts(data)), chosen(data)];
+	return facts.filter(([, text]) => text !== '');
+}
+
+function dataFacts(data: ReportData): TrainingFact[] {
+	const { training, validation, test, isSynthetic } = data;
+	const splits = [
+		...(training === null ? [] : [`${formatNumber(training.functions)} functions for training`]),
+		splitText(validation, 'for validation'),
+		splitText(test, 'for the test'),
+	];
+	const name = `${lastPart(data.dataset)}${isSynthetic ? ' (synthetic)' : ''}`;
+	return [
+		['data', `${name}: ${splits.join(', ')}`],
+		['left out', leftOut(data)],
+	];
+}
+
+function splitText(predictions: readonly Prediction[], purpose: string): string {
+	const vulnerable = predictions.filter(({ label }) => label === 1).length;
+	return `${formatNumber(predictions.length)} ${purpose} (${formatNumber(vulnerable)} vulnerable)`;
+}
+
+function modelFacts(data: ReportData): TrainingFact[] {
+	return [
+		['base model', baseText(data)],
+		['method', methodText(data)],
+		['answer', answerText(data)],
+		['sequences', sequenceText(data)],
+		['tokens', tokenText(data)],
+		['loss', lossText(data)],
+		['optimiser', optimizerText(data)],
+	];
+}
+
+function baseText({ model, base, settings, environment }: ReportData): string {
+	const twice = settings.method.type === 'qlora' && settings.method.doubleQuantization;
+	const held = `${lastPart(model!)}, held as ${base}${twice && base !== 'int8' ? ' with double quantisation' : ''}`;
+	const { weights } = (environment.base ?? {}) as { readonly weights?: unknown };
+	return typeof weights === 'string' ? `${held}; fingerprint of its weights ${weights.slice(0, 16)}` : held;
+}
+
+function methodText({ settings: { method } }: ReportData): string {
+	if (method.type !== 'lora' && method.type !== 'qlora') return method.type;
+	const { type, rank, alpha, dropout, targets, rsLora, from } = method;
+	const layers = typeof targets === 'string' ? targets : targets.join(', ');
+	const start = from === null ? '' : `, from ${lastPart(from)}`;
+	return `${type}, rank ${rank}, alpha ${alpha}${rsLora ? ' (rsLoRA)' : ''}, dropout ${dropout}, on ${layers}${start}`;
+}
+
+function answerText({ settings: { objective, head, nextToken } }: ReportData): string {
+	if (objective === 'nextToken') {
+		return `the next token: ${JSON.stringify(nextToken.positive)} against ${JSON.stringify(nextToken.negative)}`;
+	}
+	const hidden = head.hidden === null ? '' : `, hidden layer of ${head.hidden}`;
+	return `a classification head on ${pooled[head.pool]} of a function's tokens${hidden}`;
+}
+
+const pooled = {
+	last: 'the last state',
+	first: 'the first state',
+	mean: 'the mean of the states',
+	max: 'the maximum of the states',
+} as const;
+
+function sequenceText({ settings: { sequence } }: ReportData): string {
+	const { length, packing, order, maxFunctions, largeFunctions, sharePrefixes } = sequence;
+	const packed =
+		packing === 'none'
+			? 'one function each'
+			: `${packing} packing (${order}, at most ${maxFunctions} functions)`;
+	const shared = sharePrefixes ? ', common prefixes computed once' : '';
+	return `${length} tokens, ${packed}; longer functions are ${treatment[largeFunctions]}${shared}`;
+}
+
+const treatment = { ignore: 'left out', truncate: 'cut', window: 'split into windows' } as const;
+
+function tokenText({ training, epochs }: ReportData): string {
+	if (training?.tokens === undefined) return '';
+	const shared = training.sharedTokens ? `, ${formatNumber(training.sharedTokens)} more shared` : '';
+	return `${formatNumber(training.tokens)} in an epoch${shared}; ${epochs.length} ${epochs.length === 1 ? 'epoch' : 'epochs'}`;
+}
+
+function lossText({ settings: { loss } }: ReportData): string {
+	const { type, gamma, alpha, gradient, reduction, classWeights, statusWeights } = loss;
+	return [
+		type === 'focal' ? `focal, gamma ${gamma}` : 'cross-entropy',
+		...(type === 'focal' && alpha !== null ? [`alpha ${[alpha].flat().join(' / ')}`] : []),
+		...(type === 'focal' && gradient === 'detached' ? ['detached gradient'] : []),
+		`${reduction} over functions`,
+		...(classWeights === null ? [] : [`class weights ${classWeights.join(' / ')}`]),
+		...(statusWeights === null ? [] : [`status weights ${JSON.stringify(statusWeights)}`]),
+	].join(', ');
+}
+
+function optimizerText({ settings: { training } }: ReportData): string {
+	const { learningRate, schedule, warmupSteps, weightDecay, accumulation, clipNorm, precision, seed } =
+		training;
+	return [
+		`AdamW, learning rate ${learningRate} (${schedule}, ${warmupSteps} warm-up steps)`,
+		`weight decay ${weightDecay}`,
+		`${accumulation} sequences a step`,
+		clipNorm === null ? 'no clipping' : `gradients clipped to ${clipNorm}`,
+		`${precision} arithmetic`,
+		`seed ${seed}`,
+	].join(', ');
+}
+
+function chosen(data: ReportData): TrainingFact {
+	return ['chosen', choice(data)];
+}
