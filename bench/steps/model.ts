@@ -47,6 +47,7 @@ export function openModel(name: ModelName, folder: string | undefined): ModelFol
 /** Drawn tensor by tensor when one is read, in the type that such models are published in: none is held twice. */
 function randomWeights(tensors: ReturnType<typeof expectedTensors>): WeightSource {
 	const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]));
+	const read = (name: string) => new Uint8Array(randomBfloat16(elements(shapes.get(name)!)).buffer);
 	return {
 		place: 'random weights',
 		names: [...shapes.keys()],
@@ -54,7 +55,8 @@ function randomWeights(tensors: ReturnType<typeof expectedTensors>): WeightSourc
 			const shape = shapes.get(name);
 			return shape && { dtype: 'BF16', shape, byteLength: 2 * elements(shape) };
 		},
-		read: (name) => new Uint8Array(randomBfloat16(elements(shapes.get(name)!)).buffer),
+		read,
+		readPart: (name, byteOffset, byteLength) => read(name).slice(byteOffset, byteOffset + byteLength),
 		close: () => {},
 	};
 }

@@ -16,7 +16,7 @@ export interface Project {
 const config = `# a tiny run
 model: model
 data: { path: data }
-method: { type: lora, base: fp32, rank: 2, alpha: 4, dropout: 0.1 }
+method: { type: lora, rank: 2, alpha: 4, dropout: 0.1 }
 sequence: { length: 96, largeFunctions: truncate }
 training:
   epochs: 2

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type RunningCommand, startVulntune, vulntune } from './command-line.ts';
@@ -56,6 +56,16 @@ describe('a training that gets a signal', () => {
 		hangUp(goingOn);
 		expect(await goingOn.ended).toMatchObject({ code: 0, signal: null });
 		expect(resultsOf(inside('closed'))).toEqual(resultsOf(inside('whole')));
+	});
+
+	it('goes on where its folder was moved to', async () => {
+		const argv = ['train', 'config.yaml', '--output', 'first-place'];
+		expect((await interrupt(startVulntune(argv, { cwd }), 'SIGINT')).code).toBe(130);
+		renameSync(inside('first-place'), inside('moved'));
+		const resumed = await vulntune(['train', 'moved/config.yaml', '--resume'], { cwd });
+		expect(resumed.code, resumed.stderr).toBe(0);
+		expect(resultsOf(inside('moved'))).toEqual(resultsOf(inside('whole')));
+		expect(existsSync(inside('first-place'))).toBe(false);
 	});
 
 	it('says so and changes nothing where the run was finished already', async () => {

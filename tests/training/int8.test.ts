@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { runTraining } from 'vulntune';
-import { readDescription } from '../../packages/vulntune/src/methods/saved-detector.ts';
+import { readDescription } from '../../packages/vulntune/src/methods/description.ts';
 import { temporaryFolder, testBackend, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';
 
 const root = temporaryFolder();

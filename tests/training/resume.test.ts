@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { runTraining } from 'vulntune';
+import { learningRateAt, runTraining } from 'vulntune';
 import { temporaryFolder, testBackend, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';
 
 const root = temporaryFolder();
@@ -17,6 +17,11 @@ const results = [
 	'predictions.test.jsonl',
 ];
 
+/** On the kernels of the machine: what is tested happens above them. */
+function configOf(output: string, overrides: Readonly<Record<string, string>> = {}) {
+	return tinyConfig({ model, data, output }, { 'backend.type': testBackend, ...overrides });
+}
+
 function bytesOf(output: string): string[] {
 	return results.map((file) => readFileSync(path.join(output, file), 'base64'));
 }
@@ -29,7 +34,7 @@ async function runFor(
 	overrides: Readonly<Record<string, string>> = {},
 ) {
 	let seen = 0;
-	return runTraining(tinyConfig({ model, data, output }, overrides), mode, {
+	return runTraining(configOf(output, overrides), mode, {
 		emit: (event) => {
 			if (event.type === 'training') seen += 1;
 		},
@@ -53,7 +58,7 @@ describe('a training run', () => {
 
 	it('gives other bytes with another seed', async () => {
 		const output = path.join(root, 'seed');
-		await runTraining(tinyConfig({ model, data, output }, { 'training.seed': '2' }), fresh, {
+		await runTraining(configOf(output, { 'training.seed': '2' }), fresh, {
 			emit: () => {},
 			interrupted: () => false,
 		});
@@ -75,7 +80,7 @@ describe('a training run', () => {
 	it('does so with shared prefixes, as they arrive', async () => {
 		const sharing = {
 			...{ 'sequence.sharePrefixes': 'true', 'sequence.order': 'arrival' },
-			...{ 'backend.type': testBackend, 'training.epochs': '1' },
+			'training.epochs': '1',
 		};
 		const [once, output] = [path.join(root, 'shared'), path.join(root, 'shared-interrupted')];
 		const outcome = await runFor(once, Number.POSITIVE_INFINITY, fresh, sharing);
@@ -103,7 +108,7 @@ describe('a training run', () => {
 			cpSync(output, copy, { recursive: true });
 			damage(path.join(copy, 'checkpoints', newest, file));
 			const notes: string[] = [];
-			const outcome = await runTraining(tinyConfig({ model, data, output: copy }), again, {
+			const outcome = await runTraining(configOf(copy), again, {
 				emit: (event) => {
 					if (event.type === 'note') notes.push(event.line);
 				},
@@ -124,13 +129,86 @@ describe('a training run', () => {
 	it('refuses a folder that holds a run, and a checkpoint of another one', async () => {
 		const signals = { emit: () => {}, interrupted: () => false };
 		const neither = { resume: false, overwrite: false };
-		await expect(runTraining(tinyConfig({ model, data, output: whole }), neither, signals)).rejects.toThrow(
-			/--resume/,
-		);
+		await expect(runTraining(configOf(whole), neither, signals)).rejects.toThrow(/--resume/);
 		const output = path.join(root, 'other');
 		await runFor(output, 2, fresh);
-		const other = tinyConfig({ model, data, output }, { 'training.learningRate': '0.02' });
-		await expect(runTraining(other, again, signals)).rejects.toThrow(/another configuration/);
+		const other = configOf(output, { 'training.learningRate': '0.02' });
+		await expect(runTraining(other, again, signals)).rejects.toThrow(
+			/training\.learningRate: 0\.01, not 0\.02/,
+		);
+	});
+
+	describe('that is finished and asked for more epochs', () => {
+		const longer = { 'training.epochs': '4' };
+		const extended = path.join(root, 'extended');
+		const copyTo = (name: string) => {
+			const output = path.join(root, name);
+			cpSync(whole, output, { recursive: true });
+			return output;
+		};
+		const recordsOf = (output: string) =>
+			readFileSync(path.join(output, 'metrics.jsonl'), 'utf8')
+				.trimEnd()
+				.split('\n')
+				.map((line) => JSON.parse(line));
+
+		beforeAll(async () => {
+			copyTo('extended');
+			expect((await runFor(extended, Number.POSITIVE_INFINITY, again, longer)).status).toBe('finished');
+		});
+
+		it('keeps what it has, and adds epochs with the schedule from its start', () => {
+			const [before, after] = [recordsOf(whole).slice(0, -1), recordsOf(extended)];
+			expect(after.slice(0, before.length)).toEqual(before);
+			const [line, ...added] = after.slice(before.length);
+			const step = before.findLast(({ type }) => type === 'step').step;
+			expect(line).toEqual({ type: 'extension', epoch: 3, epochs: 4, step, schedule: 'cosine' });
+			expect(added.filter(({ type }) => type === 'epoch').map(({ epoch }) => epoch)).toEqual([3, 4]);
+			expect(added.at(-1).type).toBe('end');
+			expect(after.filter(({ type }) => type === 'end')).toHaveLength(1);
+			const steps = added.filter(({ type }) => type === 'step');
+			expect(steps[0].step).toBe(step + 1);
+			const options = {
+				schedule: 'cosine',
+				learningRate: 0.01,
+				warmupSteps: 2,
+				totalSteps: steps.length,
+			} as const;
+			for (const [i, { learningRate }] of steps.entries()) {
+				expect(learningRate).toBe(learningRateAt(i + 1, options));
+			}
+			expect(readFileSync(path.join(extended, 'config.yaml'), 'utf8')).toContain('epochs: 4');
+		});
+
+		it('comes to the same bytes from wherever it was interrupted, or killed before its first checkpoint', async () => {
+			const output = copyTo('extended-interrupted');
+			// as a kill after the config was written leaves it
+			const config = path.join(output, 'config.yaml');
+			writeFileSync(config, readFileSync(config, 'utf8').replace('epochs: 2', 'epochs: 4'));
+			let outcome = await runFor(output, 0, again, longer);
+			for (let turns = 0; outcome.status === 'interrupted'; turns++) {
+				expect(turns).toBeLessThan(100);
+				outcome = await runFor(output, 1 + (turns % 3), again, longer);
+			}
+			expect(bytesOf(output)).toEqual(bytesOf(extended));
+			expect((await runFor(output, 99, again, longer)).status).toBe('alreadyFinished');
+		});
+
+		it('goes on from its last epoch, not from the best', async () => {
+			const [last, finished] = readdirSync(path.join(extended, 'checkpoints')).sort();
+			const parameters = (name: string) =>
+				readFileSync(path.join(extended, 'checkpoints', name, 'parameters.f32'), 'base64');
+			expect(recordsOf(extended).at(-1).bestEpoch).toBeLessThan(4);
+			expect(parameters(finished!)).toBe(parameters(last!));
+		});
+
+		it('is refused with fewer epochs, and where it is not finished', async () => {
+			const fewer = runFor(extended, 99, again, { 'training.epochs': '3' });
+			await expect(fewer).rejects.toMatchObject({ code: 'CHECKPOINT_OTHER_RUN' });
+			const output = path.join(root, 'unfinished');
+			await runFor(output, 2, fresh);
+			await expect(runFor(output, 99, again, longer)).rejects.toThrow(/not finished/);
+		});
 	});
 
 	it('learns what can be told from the text', () => {

@@ -20,13 +20,20 @@ export {
 } from './formats/floats.ts';
 export { checkWeights, isFourBitWeight } from './formats/huggingface/check-weights.ts';
 export type { ExpectedTensor } from './formats/huggingface/expected-tensor.ts';
+export {
+	type FingerprintPart,
+	fingerprintDifferences,
+	fingerprintModel,
+	fingerprintParts,
+	type ModelFingerprint,
+} from './formats/huggingface/fingerprint.ts';
 export type { LlamaConfig } from './formats/huggingface/llama.ts';
 export { expectedTensors, type ModelConfig, parseModelConfig } from './formats/huggingface/model-config.ts';
 export { type ModelFolder, openModelFolder, readModelConfig } from './formats/huggingface/model-folder.ts';
 export type { QuantizationConfig } from './formats/huggingface/quantization-config.ts';
 export type { RopeScaling } from './formats/huggingface/rope-scaling.ts';
 export { openWeights } from './formats/huggingface/weights.ts';
-export { parseJsonObject } from './formats/json.ts';
+export { canonicalJson, parseJsonObject } from './formats/json.ts';
 export type { SafetensorsDtype } from './formats/safetensors/dtypes.ts';
 export type { SafetensorsTensor } from './formats/safetensors/header.ts';
 export { openSafetensors, type SafetensorsFile } from './formats/safetensors/reader.ts';

@@ -27,6 +27,18 @@ export function parseJsonObject(bytes: Uint8Array, where: JsonPlace): object {
 	return value;
 }
 
+/**
+ * A JSON value as text that does not depend on the order of keys or on white space: equal values give equal texts.
+ * Keys without a value (`undefined`) are left out, as JSON has none.
+ */
+export function canonicalJson(value: unknown): string {
+	return JSON.stringify(value, (_key, part: unknown) =>
+		isJsonObject(part)
+			? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+			: part,
+	);
+}
+
 export function isJsonObject(value: unknown): value is object {
 	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -16,6 +16,8 @@ export interface WeightSource {
 	info(name: string): WeightInfo | undefined;
 	/** The tensor's bytes (little-endian, row-major) in a buffer of their own; throws where there is none. */
 	read(name: string): Uint8Array<ArrayBuffer>;
+	/** `byteLength` of the tensor's bytes from `byteOffset` on; throws where there is none or it is shorter. */
+	readPart(name: string, byteOffset: number, byteLength: number): Uint8Array<ArrayBuffer>;
 	close(): void;
 }
 

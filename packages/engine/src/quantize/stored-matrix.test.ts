@@ -24,6 +24,7 @@ function sourceOf(entries: readonly SafetensorsEntry[]): WeightSource {
 			return entry && { dtype: entry.dtype, shape: entry.shape, byteLength: bytesOf(tensor).byteLength };
 		},
 		read: bytesOf,
+		readPart: (tensor, from, length) => bytesOf(tensor).slice(from, from + length),
 		close() {},
 	};
 }

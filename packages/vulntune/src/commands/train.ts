@@ -10,6 +10,12 @@ import type { Config } from '../config/schema.ts';
 const flags = z.strictObject({
 	resume: z.boolean().default(false).describe('go on from the newest whole checkpoint of the output folder'),
 	overwrite: z.boolean().default(false).describe('replace the run in the output folder'),
+	allowOtherBase: z
+		.boolean()
+		.default(false)
+		.describe(
+			'go on with a run, or start from an adapter, though the base is another than it was made on; kept in the run folder',
+		),
 	dryRun: z
 		.boolean()
 		.default(false)
@@ -21,6 +27,7 @@ export interface TrainRequest {
 	readonly config: Config;
 	readonly resume: boolean;
 	readonly overwrite: boolean;
+	readonly allowOtherBase: boolean;
 	readonly dryRun: boolean;
 }
 
@@ -42,6 +49,7 @@ Examples:
   vulntune train configs/smollm2-x1.yaml --training.epochs 3 --backend cpu --output runs/three
   vulntune train configs/smollm2-x1.yaml --dry-run
   vulntune train configs/smollm2-x1.yaml --output runs/three --resume
+  vulntune train runs/three/config.yaml --resume --training.epochs 6
   vulntune train --print-schema > config.schema.json`,
 			);
 		addFlags(command, flags);

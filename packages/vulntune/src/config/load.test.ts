@@ -163,6 +163,17 @@ describe('values', () => {
 });
 
 describe('paths', () => {
+	it('of a run folder make that folder the output, wherever it was made', () => {
+		const text = `${required}output: /where/it/was\n`;
+		const moved = path.join(folder, 'moved');
+		mkdirSync(moved);
+		expect(load(text, {}, 'moved/config.yaml').output).toBe('/where/it/was');
+		writeFileSync(path.join(moved, 'environment.json'), '{}');
+		expect(load(text, {}, 'moved/config.yaml').output).toBe(moved);
+		expect(load(text, {}, 'moved/other.yaml').output).toBe('/where/it/was');
+		expect(load(text, { output: 'o' }, 'moved/config.yaml').output).toBe(path.join(folder, 'o'));
+	});
+
 	it('are relative to the config file, output to the working folder, ~ is the home folder', () => {
 		const text = 'model: ./base\ndata: {path: ../rows}\nmethod: {type: lora, from: ~/old}\noutput: out\n';
 		const config = load(text, {}, 'nested/config.yaml');

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { inputError, type VulntuneError } from '@vulntune/engine/errors.ts';
@@ -128,8 +128,18 @@ export function configPaths(context: ValueContext) {
 		home,
 		baseOf,
 		resolve: (option: string, text: string) => resolvePath(text, baseOf(option), home),
-		output: (text: string | undefined) => resolvePath(text ?? defaultOutput(context), working, home),
+		output: (text: string | undefined) =>
+			runOfConfig(context) ?? resolvePath(text ?? defaultOutput(context), working, home),
 	};
+}
+
+/**
+ * The run that a config lies in, which is then its output wherever it was made: a run that was moved goes on in its new place.
+ * undefined for any other config, and where the command line names the output.
+ */
+function runOfConfig({ folder, place, overrides = {} }: ValueContext): string | undefined {
+	if (path.basename(place) !== 'config.yaml' || Object.hasOwn(overrides, 'output')) return undefined;
+	return existsSync(path.join(folder, 'environment.json')) ? folder : undefined;
 }
 
 /** Full fine-tuning keeps the weights it moves in fp32; a frozen base is as precise as the arithmetic on it. */

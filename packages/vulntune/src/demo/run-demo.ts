@@ -33,7 +33,7 @@ export async function runDemo(request: DemoRequest, context: CommandContext): Pr
 		`generated ${dataset.train.length + dataset.valid.length + dataset.test.length} Java functions (synthetic: nothing measured on them tells about real code)`,
 	);
 	const config = demoConfig(data, output, request.seed);
-	const mode = { resume: false, overwrite: true, dryRun: false };
+	const mode = { resume: false, overwrite: true, dryRun: false, allowOtherBase: false };
 	const { data: result, text } = await trainFromConfig({ config, ...mode }, context);
 	const seconds = (performance.now() - start) / 1000;
 	const shown = [

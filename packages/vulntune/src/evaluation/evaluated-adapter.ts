@@ -3,7 +3,7 @@ import path from 'node:path';
 import { inputError, readPeftAdapter } from '@vulntune/engine';
 import { loadConfig, resolveConfig } from '../config/load.ts';
 import type { Config, ConfigInput } from '../config/schema.ts';
-import { DESCRIPTION, type DetectorDescription, readDescription } from '../methods/saved-detector.ts';
+import { DESCRIPTION, type DetectorDescription, readDescription } from '../methods/description.ts';
 import { holdsRun, type RunFolder, runFolder } from '../run/run-folder.ts';
 import { NGRAM_FILE } from '../training/run-ngram.ts';
 

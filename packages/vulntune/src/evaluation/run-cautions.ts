@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { parseJsonObject, readSmallFile } from '@vulntune/engine';
-import { readDescription } from '../methods/saved-detector.ts';
+import { readDescription } from '../methods/description.ts';
 import { hasEnded } from '../run/end-record.ts';
 import type { RunFolder } from '../run/run-folder.ts';
 

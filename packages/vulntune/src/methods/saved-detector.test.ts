@@ -11,8 +11,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { writePeftAdapter } from '@vulntune/engine';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { DESCRIPTION, type DetectorDescription } from './description.ts';
 import type { Detector } from './detector.ts';
-import { DESCRIPTION, type DetectorDescription, restoreDetector, saveDetector } from './saved-detector.ts';
+import { restoreDetector, saveDetector } from './saved-detector.ts';
 
 it('scores nothing with a head of random numbers where the adapter has none', () => {
 	const folder = mkdtempSync(path.join(os.tmpdir(), 'vulntune-detector-'));

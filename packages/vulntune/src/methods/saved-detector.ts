@@ -10,42 +10,16 @@ import {
 	openSafetensors,
 	type Parameters,
 	type PeftAdapter,
-	type Precision,
-	parseJsonObject,
 	readPeftAdapter,
-	readSmallFile,
 	toFloat32,
 	writeFileAtomically,
 	writePeftAdapter,
 	writeSafetensors,
 } from '@vulntune/engine';
-import type { WindowCombination } from '../packing/combine-windows.ts';
-import type { PackingOptions } from '../packing/options.ts';
+import { DESCRIPTION, type DetectorDescription } from './description.ts';
 import { type Detector, type MethodOptions, uploadAdapter } from './detector.ts';
-import { type HeadOptions, SCORE } from './head.ts';
+import { SCORE } from './head.ts';
 
-/** What a saved detector must be run with to give the numbers that were measured. */
-export interface DetectorDescription {
-	readonly format: 1;
-	/** Folder of the base model. */
-	readonly model: string;
-	readonly method: MethodOptions['type'];
-	readonly base: string;
-	readonly doubleQuantization: boolean;
-	readonly objective: 'class' | 'nextToken';
-	readonly nextToken: { readonly prompt: string; readonly positive: string; readonly negative: string };
-	readonly head: HeadOptions;
-	readonly collapseWhitespace: boolean;
-	readonly sequence: PackingOptions & { readonly windowCombination: WindowCombination };
-	readonly precision: Precision;
-	/** From validation; null where that had one class only. */
-	readonly threshold: number | null;
-	readonly epoch: number;
-	readonly seed: number;
-}
-
-/** Lies beside what was trained. */
-export const DESCRIPTION = 'vulntune.json';
 const HEAD = 'head.safetensors';
 const MODEL = 'model.safetensors';
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
@@ -135,24 +109,6 @@ function missingTensor(place: string, name: string): Error {
 		place,
 		remedy: 'Use the method, head and base model that it was made with.',
 	});
-}
-
-/** undefined where the folder is an adapter that another tool saved. */
-export function readDescription(folder: string): DetectorDescription | undefined {
-	const file = path.join(folder, DESCRIPTION);
-	if (!existsSync(file)) return undefined;
-	const json = parseJsonObject(readSmallFile(file, 1_000_000), {
-		code: 'DETECTOR_DESCRIPTION',
-		place: file,
-		remedy: 'Train again, or copy the file from the run that made the adapter.',
-	}) as unknown as DetectorDescription;
-	if (json.format !== 1) {
-		throw inputError('DETECTOR_DESCRIPTION', `format 1 is expected, found ${String(json.format)}`, {
-			place: file,
-			remedy: 'Use the version of vulntune that wrote it.',
-		});
-	}
-	return json;
 }
 
 function downloadParameters(backend: Backend, parameters: Parameters): Map<string, HostMatrix> {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, loraScale, openSafetensors, readPeftAdapter } from '@vulntune/engine';
-import { type DetectorDescription, readDescription } from '../methods/saved-detector.ts';
+import { type DetectorDescription, readDescription } from '../methods/description.ts';
 
 /** What `vulntune model info ADAPTER --json` prints; others script against the names. */
 export interface AdapterInfo {

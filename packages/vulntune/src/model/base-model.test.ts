@@ -3,8 +3,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { resolveConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
 import { planTraining } from '../plan/plan-training.ts';
-import { prepareData } from '../training/session.ts';
+import { openBase } from './open-base.ts';
 
 function temporaryFolder(): string {
 	const folder = mkdtempSync(path.join(os.tmpdir(), 'vulntune-base-'));
@@ -21,7 +22,8 @@ it('refuses a GGUF file and the name of a model, and says what to give instead',
 	const file = path.join(temporaryFolder(), 'model.Q4_K_M.gguf');
 	writeFileSync(file, 'GGUF');
 	const remedy = expect.stringContaining('Hugging Face layout');
-	for (const plan of [prepareData, planTraining]) {
+	const open = async (config: Config) => openBase(config);
+	for (const plan of [open, planTraining]) {
 		await expect(plan(configOf(file))).rejects.toMatchObject({ code: 'MODEL_GGUF', place: file, remedy });
 		await expect(plan(configOf('nobody/unheard-of'))).rejects.toMatchObject({
 			code: 'MODEL_NOT_FOUND',
@@ -32,7 +34,7 @@ it('refuses a GGUF file and the name of a model, and says what to give instead',
 	}
 });
 
-it('leaves what is no name to whoever opens the folder', async () => {
+it('leaves what is no name to whoever opens the folder', () => {
 	const refusal = { code: 'MODEL_NOT_FOUND', remedy: expect.stringContaining('path of a folder') };
-	await expect(prepareData(configOf('./nobody/unheard-of'))).rejects.toMatchObject(refusal);
+	expect(() => openBase(configOf('./nobody/unheard-of'))).toThrow(expect.objectContaining(refusal));
 });

@@ -14,7 +14,7 @@ import {
 } from '@vulntune/engine';
 import { tokenizerFileName } from '@vulntune/engine/formats/tokenizer/load-tokenizer.ts';
 import { estimateAdapterBytes } from '../doctor/what-fits.ts';
-import { type DetectorDescription, readDescription } from '../methods/saved-detector.ts';
+import { type DetectorDescription, readDescription } from '../methods/description.ts';
 import { configFileName } from './model-files.ts';
 
 /** What `vulntune model info MODEL --json` prints of a model folder; others script against the names. */

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { CommandResult } from '../cli/context.ts';
 import { exitCodes } from '../cli/exit-code.ts';
 import type { ModelCommands } from '../commands/model.ts';
-import { adapterFolder } from '../run/run-folder.ts';
+import { adapterFolder } from '../run/adapter-folder.ts';
 import { readAdapterInfo } from './adapter-info.ts';
 import { describeAdapter, describeModel } from './info-text.ts';
 import { configFileName } from './model-files.ts';

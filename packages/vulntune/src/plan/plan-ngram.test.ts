@@ -9,7 +9,7 @@ import { trainFromConfig } from '../training/train-command.ts';
 async function dryRun(dataPath: string) {
 	const value = { model: 'nowhere', data: { path: dataPath }, method: { type: 'ngram' }, output: '/o' };
 	const config = resolveConfig(value, { place: 'test', folder: '/' });
-	const request = { config, resume: false, overwrite: false, dryRun: true };
+	const request = { config, resume: false, overwrite: false, dryRun: true, allowOtherBase: false };
 	const progress = { update: () => {}, note: () => {}, finish: () => {} };
 	return trainFromConfig(request, { progress, interruption: () => new AbortController().signal });
 }

@@ -4,11 +4,9 @@ import {
 	createBackend,
 	elements,
 	inputError,
-	loadTokenizer,
 	loraSpecs,
-	type ModelConfig,
 	type Precision,
-	readModelConfig,
+	type Tokenizer,
 } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
@@ -16,11 +14,13 @@ import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
 import { checkBaseModel } from '../model/base-model.ts';
+import { checkPositions } from '../model/open-base.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import { type PackPlan, packFunctions } from '../packing/pack-functions.ts';
 import { warmupNote } from '../training/schedule.ts';
 import { scoringPacking } from '../training/score-split.ts';
-import { checkPositions, methodOf, scoringOf } from '../training/session.ts';
+import { methodOf, scoringOf } from '../training/session.ts';
+import { openTrainingBase } from '../training/start-adapter.ts';
 import { estimateBytes, estimateFlops } from './estimates.ts';
 import { measureFlops } from './measure-speed.ts';
 import { type DecoderShape, knownModel, shapeOf } from './model-shape.ts';
@@ -74,6 +74,12 @@ interface DataPlan {
 	readonly validationTokens: number;
 }
 
+/** As a run has them. */
+export interface PlanOptions {
+	readonly allowOtherBase: boolean;
+	readonly note: (line: string) => void;
+}
+
 /** Characters of Java a token stands for in a code tokenizer, where there is none to ask. */
 const CHARACTERS_PER_TOKEN = 3.6;
 
@@ -81,11 +87,14 @@ const CHARACTERS_PER_TOKEN = 3.6;
  * Plans a run without training: counts parameters and packs, estimates memory and time. A model that isn't at hand is
  * planned by its published shape; throws MODEL_NOT_FOUND where there is none, and whatever a run would refuse in the config.
  */
-export async function planTraining(config: Config): Promise<TrainingPlan> {
-	const { shape, source, name } = modelOf(config);
+export async function planTraining(
+	config: Config,
+	options: PlanOptions = { allowOtherBase: false, note: () => {} },
+): Promise<TrainingPlan> {
+	const { shape, source, name, tokenizer } = modelOf(config, options);
 	const { precision } = config.training;
 	const trainable = countTrainable(config, shape);
-	const data = await planData(config);
+	const data = await planData(config, tokenizer);
 	const memory = estimateBytes(shape, {
 		base: config.method.base as BaseType,
 		trainable,
@@ -121,17 +130,26 @@ export async function planTraining(config: Config): Promise<TrainingPlan> {
 	}
 }
 
-function modelOf(config: Config): { shape: DecoderShape; source: 'folder' | 'published'; name: string } {
+/** The model that a plan is made for. */
+interface PlannedModel {
+	readonly shape: DecoderShape;
+	readonly source: 'folder' | 'published';
+	readonly name: string;
+	/** undefined where the model isn't at hand. */
+	readonly tokenizer: Tokenizer | undefined;
+}
+
+function modelOf(config: Config, { allowOtherBase, note }: PlanOptions): PlannedModel {
 	if (existsSync(config.model)) {
-		checkBaseModel(config.model);
-		const modelConfig: ModelConfig = readModelConfig(config.model);
-		checkPositions(config, modelConfig);
-		return { shape: shapeOf(modelConfig), source: 'folder', name: config.model };
+		const { base } = openTrainingBase(config, allowOtherBase, note);
+		const { tokenizer, folder } = base;
+		base.close();
+		return { shape: shapeOf(folder.config), source: 'folder', name: config.model, tokenizer };
 	}
 	const known = knownModel(config.model);
 	if (known !== undefined) {
-		checkPositions(config, known);
-		return { shape: shapeOf(known), source: 'published', name: config.model };
+		checkPositions(config.sequence.length, known);
+		return { shape: shapeOf(known), source: 'published', name: config.model, tokenizer: undefined };
 	}
 	checkBaseModel(config.model);
 	throw inputError('MODEL_NOT_FOUND', 'there is no such model folder, and its shape is not known', {
@@ -154,10 +172,9 @@ function countTrainable(config: Config, shape: DecoderShape): number {
 	return head + loraSpecs(layers, method.lora).reduce((sum, spec) => sum + elements(spec.shape), 0);
 }
 
-async function planData(config: Config): Promise<TrainingPlan['data']> {
+async function planData(config: Config, tokenizer: Tokenizer | undefined): Promise<TrainingPlan['data']> {
 	if (!existsSync(config.data.path)) return { missing: config.data.path };
 	const { splits } = await loadDataset(config.data.path);
-	const tokenizer = existsSync(config.model) ? loadTokenizer(config.model) : undefined;
 	const plan = async (rows: (typeof splits)['train'], packing: PackingOptions): Promise<PackPlan> => {
 		if (tokenizer === undefined) {
 			// what functions have in common can't be guessed

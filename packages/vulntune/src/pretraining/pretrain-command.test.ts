@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { CommandContext } from '../cli/context.ts';
-import { resolvePretrainConfig } from './load-config.ts';
+import { loadPretrainConfig, resolvePretrainConfig } from './load-config.ts';
 import { pretrainFromConfig } from './pretrain-command.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'vulntune-pretrain-command-'));
@@ -53,10 +53,11 @@ test('an interrupted run says how to go on, and goes on', async () => {
 	await expect(pretrainFromConfig(fresh, contextOf(stopped).context)).rejects.toMatchObject({
 		code: 'INTERRUPTED',
 		kind: 'interrupted',
-		remedy: expect.stringContaining('--resume'),
+		remedy: `Go on with: vulntune pretrain ${path.join(output, 'config.yaml')} --resume`,
 	});
 	const { context, notes, details } = contextOf(never);
-	const { data, text } = await pretrainFromConfig({ ...fresh, resume: true }, context);
+	const kept = loadPretrainConfig(path.join(output, 'config.yaml'));
+	const { data, text } = await pretrainFromConfig({ ...fresh, config: kept, resume: true }, context);
 	expect(data).toMatchObject({ status: 'finished', steps: 3, model: path.join(output, 'model') });
 	expect(text).toContain('3 steps; validation loss');
 	expect(notes.at(-1)).toMatch(/^step 3: validation loss \d\.\d+, perplexity/);

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import { formatBytes } from '../cli/format.ts';
@@ -59,7 +60,7 @@ function describeOutcome(outcome: PretrainOutcome): CommandResult {
 			kind: 'interrupted',
 			message: 'stopped; everything up to the last sequence is saved',
 			place: outcome.output,
-			remedy: 'Run the same command with --resume to go on.',
+			remedy: `Go on with: vulntune pretrain ${path.join(outcome.output, 'config.yaml')} --resume`,
 		});
 	}
 	if (outcome.status === 'alreadyFinished') {

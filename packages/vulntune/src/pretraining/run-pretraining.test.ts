@@ -10,6 +10,7 @@ import {
 	openModelFolder,
 } from '@vulntune/engine';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { filesOf } from '../../../../tests/files.ts';
 import { readDocuments } from './documents.ts';
 import { resolvePretrainConfig } from './load-config.ts';
 import { measureSequence } from './pass.ts';
@@ -144,6 +145,20 @@ describe('a pretraining run', () => {
 		const other = { training: { learningRate: 0.01 } };
 		cpSync(path.join(folder, 'whole'), path.join(folder, 'other'), { recursive: true });
 		await expect(run('other', { resume: true }, 9, other)).rejects.toThrow(/another configuration/);
+	});
+
+	test('never begins anew over the run of another command', async () => {
+		const output = path.join(folder, 'of-train');
+		cpSync(path.join(folder, 'whole'), output, { recursive: true });
+		rmSync(path.join(output, 'checkpoints'), { recursive: true });
+		const training = 'model: m\ndata: { path: d }\nmethod: { type: lora }\n';
+		writeFileSync(path.join(output, 'config.yaml'), training);
+		const before = filesOf(output);
+		await expect(run('of-train', { resume: true })).rejects.toMatchObject({
+			code: 'CHECKPOINT_OTHER_RUN',
+			summary: expect.stringContaining('another command'),
+		});
+		expect(filesOf(output)).toEqual(before);
 	});
 });
 

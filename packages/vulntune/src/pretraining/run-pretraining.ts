@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { createBackend, createTrainableLlama, type LlamaModel } from '@vulntune/engine';
+import { identityHash } from '../run/identity.ts';
 import {
 	type ClaimMode,
 	claimRunFolder,
@@ -8,11 +10,13 @@ import {
 } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
+import { otherRun, readAs } from '../training/earlier-run.ts';
 import { createOptimizer } from '../training/optimizer.ts';
 import { openRunProgress, type RunProgress, type RunTarget, resumeState } from '../training/run-progress.ts';
 import { warmupNote } from '../training/schedule.ts';
 import { createStopwatch } from '../training/stopwatch.ts';
 import type { PretrainConfig } from './config-schema.ts';
+import { loadPretrainConfig } from './load-config.ts';
 import { modelCard } from './model-card.ts';
 import {
 	countSteps,
@@ -70,6 +74,7 @@ export async function runPretraining(
 ): Promise<PretrainOutcome> {
 	const folder = runFolder(config.output);
 	refuseExistingRun(folder, mode);
+	if (mode.resume) refuseOtherCommand(folder);
 	const note = (line: string) => signals.emit({ type: 'note', line });
 	const session = preparePretraining(config, note);
 	const backend = createBackend(config.backend, note);
@@ -79,11 +84,11 @@ export async function runPretraining(
 		const { model, parameters } = llama;
 		const optimizer = createOptimizer(backend, parameters, session.settings.optimizer);
 		try {
-			const { fingerprint } = session;
+			const { identity } = session;
 			claimRunFolder(folder, mode);
-			const target: PretrainTarget = { backend, model, parameters, optimizer, fingerprint };
+			const target: PretrainTarget = { backend, model, parameters, optimizer, identity };
 			const resumed = mode.resume ? resumeState<PretrainState>(folder, target, note) : undefined;
-			const state = resumed ?? initialPretrainState();
+			const state = resumed?.state ?? initialPretrainState();
 			if (state.finished) {
 				return { status: 'alreadyFinished', output: folder.root, model: folder.model };
 			}
@@ -97,7 +102,7 @@ export async function runPretraining(
 				backend: `${backend.name} (${backend.description})`,
 				datasetHash: session.dataHash,
 				tokenizerHash: session.tokenizer.tokenizer.hash,
-				fingerprint,
+				fingerprint: identityHash(identity),
 			});
 			const progress = openRunProgress(folder, state, target);
 			try {
@@ -112,6 +117,12 @@ export async function runPretraining(
 	} finally {
 		backend.close();
 	}
+}
+
+/** Throws CHECKPOINT_OTHER_RUN where the folder holds the run of another command, which going on would lose. */
+function refuseOtherCommand(folder: RunFolder): void {
+	if (!existsSync(folder.config) || readAs(() => loadPretrainConfig(folder.config)) !== undefined) return;
+	throw otherRun(folder, 'the folder holds a run of another command, not of pretrain');
 }
 
 function pretrainAndSave(

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { ModelConfig } from '@vulntune/engine';
+import { canonicalJson, type ModelConfig } from '@vulntune/engine';
+import type { RunIdentity } from '../run/identity.ts';
 import type { PretrainConfig } from './config-schema.ts';
 import { readDocuments } from './documents.ts';
 import { modelConfigJson, toModelConfig } from './model-config.ts';
@@ -14,8 +15,7 @@ export interface PretrainSession {
 	readonly data: PretrainData;
 	readonly dataHash: string;
 	readonly settings: PretrainSettings;
-	/** What two runs must have in common for one to go on with the other's checkpoint. */
-	readonly fingerprint: string;
+	readonly identity: RunIdentity;
 }
 
 /** Reads the documents of a config, makes its tokenizer and turns the documents into tokens. */
@@ -33,7 +33,7 @@ export function preparePretraining(config: PretrainConfig, note: (line: string) 
 		data: { train: train.map(encode), valid: valid.map(encode), separator: tokenizer.separator },
 		dataHash: hash,
 		settings: settingsOf(config),
-		fingerprint: fingerprintOf(config, hash, tokenizer.tokenizer.hash),
+		identity: identityOf(config, hash, tokenizer.tokenizer.hash),
 	};
 }
 
@@ -54,9 +54,8 @@ function settingsOf({ training, sequence }: PretrainConfig): PretrainSettings {
 }
 
 /** The settings that change results, the documents and the tokenizer; paths and devices are left out. */
-function fingerprintOf(config: PretrainConfig, dataHash: string, tokenizerHash: string): string {
+function identityOf(config: PretrainConfig, dataset: string, tokenizer: string): RunIdentity {
 	const { checkpointEverySteps: _every, ...training } = config.training;
-	const settings = { model: config.model, sequence: config.sequence, training };
-	const hash = createHash('sha256').update(JSON.stringify(settings));
-	return hash.update(dataHash).update(tokenizerHash).digest('hex');
+	const settings = canonicalJson({ model: config.model, sequence: config.sequence, training });
+	return { settings: createHash('sha256').update(settings).digest('hex'), dataset, tokenizer };
 }

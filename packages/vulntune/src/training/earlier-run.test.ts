@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -53,6 +53,33 @@ describe('--resume on a finished run', () => {
 		await expect(runTraining(longer, again, signals)).rejects.toMatchObject({ code: 'CHECKPOINT_OTHER_RUN' });
 		expect(filesOf(output)).toEqual(before);
 	});
+});
+
+it('is refused where another base of the same shape lies in its place, unless that is taken by name', async () => {
+	const output = path.join(root, 'exchanged');
+	const interrupted = { emit: () => {}, interrupted: () => true };
+	await runTraining(tinyConfig({ model, data, output }, short), fresh, interrupted);
+	const other = path.join(root, 'other-model');
+	cpSync(model, other, { recursive: true });
+	const weights = path.join(other, 'model.safetensors');
+	const bytes = readFileSync(weights);
+	bytes[bytes.length - 3]! ^= 1; // not a norm's
+	writeFileSync(weights, bytes);
+	const config = tinyConfig({ model: other, data, output }, short);
+	await expect(runTraining(config, again, signals)).rejects.toMatchObject({
+		code: 'CHECKPOINT_OTHER_RUN',
+		summary: expect.stringContaining('other weights of the base model'),
+		remedy: expect.stringContaining('--allow-other-base'),
+	});
+	expect((await runTraining(config, { ...again, allowOtherBase: true }, signals)).status).toBe('finished');
+	const read = (file: string) => JSON.parse(readFileSync(path.join(output, file), 'utf8'));
+	const [{ baseFingerprint: first }] = [
+		JSON.parse(readFileSync(path.join(finished, 'adapter/vulntune.json'), 'utf8')),
+	];
+	for (const kept of [read('environment.json'), read('adapter/vulntune.json')]) {
+		expect(kept.earlierBases).toEqual([first]);
+		expect((kept.base.weights ? kept.base : kept.baseFingerprint).weights).not.toBe(first.weights);
+	}
 });
 
 it('is refused over the run of another method', async () => {

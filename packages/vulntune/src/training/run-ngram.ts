@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { inputError, makeFolder, writeFileAtomically } from '@vulntune/engine';
+import { makeFolder, writeFileAtomically } from '@vulntune/engine';
 import { serializeNgram } from '../baselines/ngram/file.ts';
 import { predictNgram } from '../baselines/ngram/model.ts';
 import { selectNgram } from '../baselines/ngram/select.ts';
@@ -12,7 +12,7 @@ import { hasEnded } from '../run/end-record.ts';
 import { openJsonlLog } from '../run/jsonl-log.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
-import { refuseOtherMethod } from './earlier-run.ts';
+import { otherRun, requireOwnMethod } from './earlier-run.ts';
 import { summarizeRun } from './finish-run.ts';
 import { savePredictions } from './predictions.ts';
 import type { RunMode, RunOutcome, RunSignals } from './run-training.ts';
@@ -83,12 +83,9 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 
 /** An n-gram run has no checkpoints: a run that has some is another method's, and would be lost. */
 function refuseOtherRun(folder: RunFolder, config: Config): void {
-	refuseOtherMethod(folder, config);
+	requireOwnMethod(folder, config);
 	if (!existsSync(folder.checkpoints)) return;
-	throw inputError('CHECKPOINT_OTHER_RUN', 'the folder holds a run of another method', {
-		place: folder.root,
-		remedy: 'Resume with its own config.yaml, choose another --output, or replace it with --overwrite.',
-	});
+	throw otherRun(folder, 'the folder holds a run of another method');
 }
 
 function meanLogLoss(labels: readonly number[], probabilities: ArrayLike<number>): number {

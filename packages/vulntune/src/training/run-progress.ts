@@ -1,5 +1,6 @@
 import type { Backend, Parameters } from '@vulntune/engine';
 import { loadNewestCheckpoint, saveCheckpoint } from '../run/checkpoint-store.ts';
+import type { RunIdentity } from '../run/identity.ts';
 import { type JsonlLog, openJsonlLog } from '../run/jsonl-log.ts';
 import type { RunFolder } from '../run/run-folder.ts';
 import type { Optimizer } from './optimizer.ts';
@@ -10,18 +11,29 @@ export interface RunTarget {
 	readonly backend: Backend;
 	readonly parameters: Parameters;
 	readonly optimizer: Optimizer;
-	readonly fingerprint: string;
+	readonly identity: RunIdentity;
 }
 
-/** The state of the newest whole checkpoint, its tensors restored; undefined where there is none. */
+/**
+ * The state of the newest whole checkpoint and the identity of the run that made it, its tensors restored; undefined where
+ * there is none. Throws CHECKPOINT_OTHER_RUN where parts of the identity are others that may not be.
+ */
 export function resumeState<State extends RunState>(
 	folder: RunFolder,
-	{ backend, parameters, optimizer, fingerprint }: RunTarget,
+	{ backend, parameters, optimizer, identity }: RunTarget,
 	warn: (line: string) => void,
-): State | undefined {
+	mayDiffer: readonly string[] = [],
+): { readonly state: State; readonly identity: RunIdentity } | undefined {
 	const checkpoint = loadNewestCheckpoint(folder.checkpoints, warn);
 	if (checkpoint === undefined) return undefined;
-	return restoreCheckpoint<State>(backend, checkpoint, parameters, optimizer, fingerprint);
+	return restoreCheckpoint<State>(backend, checkpoint, parameters, optimizer, identity, mayDiffer);
+}
+
+/** Writes a checkpoint of a state whose log lengths are right already. */
+export function saveState(folder: RunFolder, state: RunState, target: RunTarget): void {
+	const { backend, parameters, optimizer, identity } = target;
+	const files = checkpointFiles(backend, state, parameters, optimizer, identity);
+	saveCheckpoint(folder.checkpoints, checkpointName(state), files);
 }
 
 /** The logs of a run, cut to where its state stands, and what makes both durable together. */
@@ -34,7 +46,6 @@ export interface RunProgress {
 }
 
 export function openRunProgress(folder: RunFolder, state: RunState, target: RunTarget): RunProgress {
-	const { backend, parameters, optimizer, fingerprint } = target;
 	const metrics = openJsonlLog(folder.metrics, state.metricsBytes);
 	const timings = openJsonlLog(folder.timings, state.timingsBytes);
 	return {
@@ -43,8 +54,7 @@ export function openRunProgress(folder: RunFolder, state: RunState, target: RunT
 		save() {
 			state.metricsBytes = metrics.flush();
 			state.timingsBytes = timings.flush();
-			const files = checkpointFiles(backend, state, parameters, optimizer, fingerprint);
-			saveCheckpoint(folder.checkpoints, checkpointName(state), files);
+			saveState(folder, state, target);
 		},
 		close() {
 			metrics.close();

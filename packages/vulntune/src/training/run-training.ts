@@ -1,18 +1,23 @@
 import { existsSync } from 'node:fs';
-import { createBackend } from '@vulntune/engine';
+import { createBackend, fingerprintDifferences, type ModelFingerprint } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
+import type { DetectorDescription } from '../methods/description.ts';
 import type { Detector } from '../methods/detector.ts';
-import { type DetectorDescription, restoreDetector, saveDetector } from '../methods/saved-detector.ts';
+import { restoreDetector, saveDetector } from '../methods/saved-detector.ts';
+import type { Base } from '../model/open-base.ts';
+import { basePartNames, identityHash, type RunIdentity, trainingIdentity } from '../run/identity.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
+import { describeExtension, extendRun, extensionRecord } from './extend-run.ts';
 import type { RunSummary } from './finish-run.ts';
 import { createOptimizer } from './optimizer.ts';
 import { savePredictions } from './predictions.ts';
-import { openRunProgress, type RunProgress, resumeState } from './run-progress.ts';
+import { openRunProgress, type RunProgress, resumeState, saveState } from './run-progress.ts';
 import { warmupNote } from './schedule.ts';
 import { scoreSplit } from './score-split.ts';
-import { createDetectorOf, fingerprintOf, methodOf, type PreparedData, prepareData } from './session.ts';
+import { createDetectorOf, methodOf, type PreparedData, prepareData } from './session.ts';
+import { openTrainingBase, type StartAdapter } from './start-adapter.ts';
 import { initialState, type TrainingState } from './state.ts';
 import { createStopwatch } from './stopwatch.ts';
 import { countSteps, type TrainingRecord, type TrainingSettings, train } from './train-loop.ts';
@@ -42,6 +47,8 @@ export type TrainingEvent =
 export interface RunMode {
 	readonly resume: boolean;
 	readonly overwrite: boolean;
+	/** Go on, or start from an adapter, with another base than it was made on; default false. */
+	readonly allowOtherBase?: boolean;
 }
 
 export type RunOutcome =
@@ -64,28 +71,42 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 		if (!existsSync(folder.report)) await writeReport(folder.root);
 		return { status: 'alreadyFinished', output: folder.root };
 	}
-	const data = await prepareData(config);
 	const note = (line: string) => signals.emit({ type: 'note', line });
-	const backend = createBackend(config.backend, note);
+	const { base, start } = openTrainingBase(config, mode.allowOtherBase === true, note);
 	try {
-		note(describeTrainingRows(data.splits.train, data.scoring.packing));
-		const oneClass = oneClassValidationNote(data.splits.valid.rows);
-		if (oneClass !== undefined) note(oneClass);
-		const fingerprint = fingerprintOf(config, data);
-		const detector = createDetectorOf(config, backend, data.folder);
+		const data = await prepareData(config, base);
+		const backend = createBackend(config.backend, note);
 		try {
-			claimRunFolder(folder, mode);
-			const outcome = await trainAndFinish(config, folder, data, detector, fingerprint, mode, signals);
-			const lacksReport = outcome.status === 'alreadyFinished' && !existsSync(folder.report);
-			if (outcome.status === 'finished' || lacksReport) await writeReport(folder.root);
-			return outcome;
+			note(describeTrainingRows(data.splits.train, data.scoring.packing));
+			const oneClass = oneClassValidationNote(data.splits.valid.rows);
+			if (oneClass !== undefined) note(oneClass);
+			const detector = createDetectorOf(config, backend, base.folder, start?.adapter);
+			try {
+				claimRunFolder(folder, mode);
+				const run = { config, folder, base, data, detector, start };
+				const outcome = await trainAndFinish(run, mode, signals);
+				const lacksReport = outcome.status === 'alreadyFinished' && !existsSync(folder.report);
+				if (outcome.status === 'finished' || lacksReport) await writeReport(folder.root);
+				return outcome;
+			} finally {
+				detector.free();
+			}
 		} finally {
-			detector.free();
+			backend.close();
 		}
 	} finally {
-		backend.close();
-		data.folder.close();
+		base.close();
 	}
+}
+
+/** All that a run works with once it is loaded. */
+interface LoadedRun {
+	readonly config: Config;
+	readonly folder: RunFolder;
+	readonly base: Base;
+	readonly data: PreparedData;
+	readonly detector: Detector;
+	readonly start: StartAdapter | undefined;
 }
 
 // What only the end of a run or its resumption needs is loaded then: the first step waits for everything else.
@@ -97,39 +118,47 @@ async function isFinished(folder: RunFolder, config: Config): Promise<boolean> {
 	return (await import('./earlier-run.ts')).isFinishedRun(folder, config);
 }
 
-async function trainAndFinish(
-	config: Config,
-	folder: RunFolder,
-	data: PreparedData,
-	detector: Detector,
-	fingerprint: string,
-	mode: RunMode,
-	signals: RunSignals,
-): Promise<RunOutcome> {
+async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals): Promise<RunOutcome> {
+	const { config, folder, base, data, detector, start } = run;
 	const { backend } = detector;
 	const settings = settingsOf(config);
 	const optimizer = createOptimizer(backend, detector.parameters, settings.optimizer);
 	const warn = (line: string) => signals.emit({ type: 'note', line });
 	try {
-		const target = { backend, parameters: detector.parameters, optimizer, fingerprint };
-		const resumed = mode.resume ? resumeState<TrainingState>(folder, target, warn) : undefined;
+		const inputs = { datasetHash: data.dataset.hash, base: base.fingerprint, start: start?.hash };
+		const identity = trainingIdentity(config, inputs);
+		const target = { backend, parameters: detector.parameters, optimizer, identity };
+		const mayDiffer = ['epochs', ...(mode.allowOtherBase === true ? basePartNames : [])];
+		const resumed = mode.resume ? resumeState<TrainingState>(folder, target, warn, mayDiffer) : undefined;
 		if (mode.resume && resumed === undefined) warn(`no checkpoint in ${folder.root}: the run starts anew`);
-		const state = resumed ?? initialState();
+		const state = resumed?.state ?? initialState();
+		const ran = resumed === undefined ? config.training.epochs : Number(resumed.identity.epochs);
+		if (ran !== config.training.epochs) {
+			extendRun(folder, state, ran, config);
+			// before the logs are cut: a kill in between finds the one or the other run whole
+			saveState(folder, state, target);
+		}
 		if (state.finished) return { status: 'alreadyFinished', output: folder.root };
-		const totalSteps = countSteps(data.splits.train, settings, data.scoring);
+		const totalSteps = countSteps(data.splits.train, settings, data.scoring, state.extension?.firstEpoch);
 		const shortened = warmupNote({ ...settings.schedule, totalSteps });
 		if (shortened !== undefined) warn(shortened);
+		noteEarlierBase(state, resumed?.identity ?? start?.base.fingerprint, base);
 		writeRunHeader(folder, config, {
 			backend: `${backend.name} (${backend.description})`,
 			datasetHash: data.dataset.hash,
 			tokenizerHash: data.tokenizer.hash,
-			fingerprint,
+			fingerprint: identityHash(identity),
+			base: base.fingerprint,
+			...(state.earlierBases === undefined ? {} : { earlierBases: state.earlierBases }),
 			synthetic: data.dataset.splits.test.some((row) => row.synthetic === true),
 		});
 		const progress = openRunProgress(folder, state, target);
 		try {
-			const outcome = trainWithEvents(config, folder, data, detector, state, progress, signals, optimizer);
+			logExtension(state, config, progress, signals);
+			const outcome = trainWithEvents(run, state, progress, signals, optimizer);
 			if (outcome === 'interrupted') return { status: 'interrupted', output: folder.root };
+			// the best epoch is scored, but what the run would go on with is the last
+			const last = Float32Array.from(backend.download(detector.parameters.values));
 			restoreDetector(folder.adapter, detector, config.method.type as 'qlora');
 			const scores = scoreTest(data, detector, signals);
 			if (scores === undefined) return { status: 'interrupted', output: folder.root };
@@ -140,6 +169,7 @@ async function trainAndFinish(
 			if (summary === undefined) return { status: 'interrupted', output: folder.root };
 			progress.metrics.append(summary.record);
 			state.finished = true;
+			backend.upload(detector.parameters.values, last);
 			progress.save();
 			return { status: 'finished', summary };
 		} finally {
@@ -150,18 +180,42 @@ async function trainAndFinish(
 	}
 }
 
-function trainWithEvents(
+function logExtension(
+	state: TrainingState,
 	config: Config,
-	folder: RunFolder,
-	data: PreparedData,
-	detector: Detector,
+	{ metrics }: RunProgress,
+	signals: RunSignals,
+): void {
+	const record = extensionRecord(state, config);
+	if (record === undefined) return;
+	metrics.append(record);
+	state.extension!.isLogged = true;
+	signals.emit({ type: 'note', line: describeExtension(record) });
+}
+
+/** Remembers the base that was left by --allow-other-base, the oldest first. */
+function noteEarlierBase(
+	state: TrainingState,
+	earlier: RunIdentity | ModelFingerprint | undefined,
+	{ fingerprint }: Base,
+): void {
+	if (earlier === undefined) return;
+	const { weights, config, tokenizer } = earlier as ModelFingerprint;
+	if (fingerprintDifferences(earlier as ModelFingerprint, fingerprint).length === 0) return;
+	state.earlierBases = [...(state.earlierBases ?? []), { weights, config, tokenizer }];
+}
+
+function trainWithEvents(
+	run: LoadedRun,
 	state: TrainingState,
 	logs: RunProgress,
 	signals: RunSignals,
 	optimizer: ReturnType<typeof createOptimizer>,
 ): 'finished' | 'interrupted' {
+	const { config, folder, data, detector } = run;
 	const settings = settingsOf(config);
-	const steps = countSteps(data.splits.train, settings, data.scoring);
+	const { firstEpoch = 1, stepsBefore = 0 } = state.extension ?? {};
+	const steps = stepsBefore + countSteps(data.splits.train, settings, data.scoring, firstEpoch);
 	const stopwatch = createStopwatch();
 	let loss: number | null = null;
 	// this thread's clock starts with the process
@@ -192,7 +246,7 @@ function trainWithEvents(
 		},
 		validating: (done, total) => signals.emit({ type: 'scoring', split: 'valid', done, total }),
 		bestEpoch(best, probabilities) {
-			saveDetector(folder.adapter, detector, methodOf(config), describeDetector(config, data, best));
+			saveDetector(folder.adapter, detector, methodOf(config), describeDetector(run, state, best));
 			savePredictions(folder.predictions('valid'), data.splits.valid.rows, probabilities, best.threshold);
 		},
 		checkpoint: logs.save,
@@ -226,13 +280,15 @@ export function settingsOf(config: Config): TrainingSettings {
 }
 
 function describeDetector(
-	config: Config,
-	data: PreparedData,
+	{ config, data, base }: LoadedRun,
+	{ earlierBases }: TrainingState,
 	best: { readonly epoch: number; readonly threshold: number | null },
 ): DetectorDescription {
 	return {
 		format: 1,
 		model: config.model,
+		baseFingerprint: base.fingerprint,
+		...(earlierBases === undefined ? {} : { earlierBases }),
 		method: methodOf(config).type,
 		base: config.method.base,
 		doubleQuantization: config.method.doubleQuantization,

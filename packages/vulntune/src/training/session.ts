@@ -1,14 +1,8 @@
-import { createHash } from 'node:crypto';
 import {
 	type Backend,
-	checkLanguageHead,
-	checkTokenizer,
 	inputError,
-	loadTokenizer,
-	type ModelConfig,
 	type ModelFolder,
-	openModelFolder,
-	readPeftAdapter,
+	type PeftAdapter,
 	type Tokenizer,
 } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
@@ -17,12 +11,11 @@ import type { FunctionRow } from '../data/row.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
 import { createDetector, type Detector, type MethodOptions } from '../methods/detector.ts';
-import { checkBaseModel } from '../model/base-model.ts';
+import type { Base } from '../model/open-base.ts';
 import { classObjective } from '../objectives/class-objective.ts';
 import { answerTokens, nextTokenObjective } from '../objectives/next-token-objective.ts';
 import type { Objective } from '../objectives/objective.ts';
 import type { PackingOptions } from '../packing/options.ts';
-import { adapterFolder } from '../run/run-folder.ts';
 import type { ScoringOptions } from './score-split.ts';
 import { type PackTokens, type SplitData, splitData } from './split-data.ts';
 
@@ -31,32 +24,23 @@ export interface PreparedData {
 	readonly dataset: Dataset;
 	readonly splits: Readonly<Record<SplitName, SplitData>>;
 	readonly tokenizer: Tokenizer;
-	readonly folder: ModelFolder;
 	readonly scoring: ScoringOptions;
 }
 
-/** Opens the model folder and the dataset of a config and tokenises the rows. Weights are not read. */
-export async function prepareData(config: Config, required?: readonly SplitName[]): Promise<PreparedData> {
-	checkBaseModel(config.model);
-	const folder = openModelFolder(config.model);
-	try {
-		const tokenizer = loadTokenizer(config.model, { cacheFolder: defaultTokenCacheFolder() });
-		checkTokenizer(tokenizer, folder.config);
-		const dataset = await loadDataset(config.data.path, required === undefined ? {} : { required });
-		checkStatusWeights(config, dataset);
-		checkPositions(config, folder.config);
-		if (config.objective === 'nextToken') checkLanguageHead(folder.config, folder.path);
-		const tokenized = (split: SplitName) => tokenizedSplit(config, dataset.splits[split], tokenizer);
-		const splits = {
-			train: await tokenized('train'),
-			valid: await tokenized('valid'),
-			test: await tokenized('test'),
-		};
-		return { dataset, splits, tokenizer, folder, scoring: scoringOf(config, tokenizer) };
-	} catch (error) {
-		folder.close();
-		throw error;
-	}
+/** Reads the dataset of a config and tokenises its rows. */
+export async function prepareData(
+	config: Config,
+	{ tokenizer }: Pick<Base, 'tokenizer'>,
+): Promise<PreparedData> {
+	const dataset = await loadDataset(config.data.path);
+	checkStatusWeights(config, dataset);
+	const tokenized = (split: SplitName) => tokenizedSplit(config, dataset.splits[split], tokenizer);
+	const splits = {
+		train: await tokenized('train'),
+		valid: await tokenized('valid'),
+		test: await tokenized('test'),
+	};
+	return { dataset, splits, tokenizer, scoring: scoringOf(config, tokenizer) };
 }
 
 /** Rows with their tokens (kept between runs) and loss weights. */
@@ -68,16 +52,6 @@ export async function tokenizedSplit(
 	const { collapseWhitespace } = config.data;
 	const options = { collapseWhitespace, cacheFolder: defaultTokenCacheFolder() };
 	return splitData(rows, await tokenizeRows(rows, tokenizer, options), config.loss);
-}
-
-/** Beyond its longest position a model has never seen an angle. */
-export function checkPositions(config: Config, { maxPositions }: ModelConfig): void {
-	const { length } = config.sequence;
-	if (length <= maxPositions) return;
-	throw inputError('SEQUENCE_TOO_LONG', `the model reads at most ${maxPositions} tokens, not ${length}`, {
-		place: 'sequence.length',
-		remedy: 'Use shorter sequences; sequence.largeFunctions: window scores long functions in parts.',
-	});
 }
 
 /** A weight for a status that no training row has would have no effect: a misspelling. */
@@ -155,9 +129,17 @@ export function methodOf(config: Config): MethodOptions {
 	});
 }
 
-/** Loads the base model of a config and what is trained on it. */
-export function createDetectorOf(config: Config, backend: Backend, folder: ModelFolder): Detector {
-	const { from } = config.method;
+/**
+ * Loads the base model of a config and what is trained on it.
+ *
+ * @param start the adapter whose matrices it begins with, instead of fresh ones
+ */
+export function createDetectorOf(
+	config: Config,
+	backend: Backend,
+	folder: ModelFolder,
+	start?: PeftAdapter,
+): Detector {
 	return createDetector(backend, folder, {
 		method: methodOf(config),
 		base: config.method.base,
@@ -165,31 +147,6 @@ export function createDetectorOf(config: Config, backend: Backend, folder: Model
 		head: config.objective === 'class' ? config.head : undefined,
 		maxPositions: config.sequence.length,
 		seed: config.training.seed,
-		start: from === null ? undefined : readPeftAdapter(adapterFolder(from)),
+		start,
 	});
-}
-
-/**
- * What two runs must have in common for one to go on with the other's checkpoint: the settings that change results,
- * the data, the tokenizer and the base model.
- */
-export function fingerprintOf(config: Config, data: PreparedData): string {
-	const hash = createHash('sha256');
-	hash.update(resultSettings(config));
-	hash.update(data.dataset.hash).update(data.tokenizer.hash);
-	hash.update(JSON.stringify(data.folder.config));
-	// the norms tell one model's weights from another's without reading all of them
-	for (const name of data.folder.weights.names.filter((name) => name.endsWith('norm.weight')).sort()) {
-		hash.update(name).update(data.folder.weights.read(name));
-	}
-	return hash.digest('hex');
-}
-
-/** The settings of a config that change results, as text to compare. */
-export function resultSettings(config: Config): string {
-	const { output: _output, backend: _backend, training, ...settings } = config;
-	const { checkpointEverySteps: _every, ...trained } = training;
-	// where model and data lie does not matter, what is in them does
-	const { path: _path, ...reading } = config.data;
-	return JSON.stringify({ settings: { ...settings, model: '', data: reading }, trained });
 }

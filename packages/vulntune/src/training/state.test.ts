@@ -10,12 +10,16 @@ const optimizer = createOptimizer(backend, parameters, { weightDecay: 0, clipNor
 /** Saves a state and restores it, its description as an earlier version wrote it. */
 function restore(state: RunState, rewrite: (text: string) => string = (text) => text): RunState {
 	const files = new Map(
-		[...checkpointFiles(backend, state, parameters, optimizer, 'this run')].map(([name, bytes]) => [
-			name,
-			Buffer.from(name === 'state.json' ? rewrite(Buffer.from(bytes).toString('utf8')) : bytes),
-		]),
+		[...checkpointFiles(backend, state, parameters, optimizer, { settings: 'these' })].map(
+			([name, bytes]) => [
+				name,
+				Buffer.from(name === 'state.json' ? rewrite(Buffer.from(bytes).toString('utf8')) : bytes),
+			],
+		),
 	);
-	return restoreCheckpoint(backend, { name: 'step-1', files }, parameters, optimizer, 'this run');
+	return restoreCheckpoint<RunState>(backend, { name: 'step-1', files }, parameters, optimizer, {
+		settings: 'these',
+	}).state;
 }
 
 const withoutRules = (text: string) => text.replace(/"rules":\d+,/, '');

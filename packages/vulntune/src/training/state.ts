@@ -1,5 +1,12 @@
-import { type Backend, inputError, type Parameters, type View } from '@vulntune/engine';
+import {
+	type Backend,
+	inputError,
+	type ModelFingerprint,
+	type Parameters,
+	type View,
+} from '@vulntune/engine';
 import type { CheckpointFiles, LoadedCheckpoint } from '../run/checkpoint-store.ts';
+import { checkIdentity, type RunIdentity } from '../run/identity.ts';
 import type { Optimizer } from './optimizer.ts';
 
 /** The best epoch so far. */
@@ -38,6 +45,17 @@ export interface RunState {
 export interface TrainingState extends RunState {
 	best: BestEpoch | null;
 	epochsWithoutBest: number;
+	/** Where a finished run went on to more epochs the last time; absent where it never did. */
+	extension?: {
+		/** The first epoch that was added. */
+		readonly firstEpoch: number;
+		/** Optimiser steps before it: its schedule counts from there. */
+		readonly stepsBefore: number;
+		/** Whether its line is in metrics.jsonl. */
+		isLogged: boolean;
+	};
+	/** Bases that what is trained was on before, by --allow-other-base; absent where it never changed. */
+	earlierBases?: readonly ModelFingerprint[];
 }
 
 export function initialState(): TrainingState {
@@ -78,12 +96,12 @@ export function checkpointFiles(
 	state: RunState,
 	parameters: Parameters,
 	optimizer: Optimizer,
-	fingerprint: string,
+	identity: RunIdentity,
 ): CheckpointFiles {
 	const files = new Map<string, Uint8Array>();
 	files.set(
 		'state.json',
-		new TextEncoder().encode(JSON.stringify({ rules: TRAINING_RULES, fingerprint, state })),
+		new TextEncoder().encode(JSON.stringify({ rules: TRAINING_RULES, identity, state })),
 	);
 	for (const [name, view] of vectors(parameters, optimizer)) {
 		const values = backend.download(view);
@@ -92,35 +110,40 @@ export function checkpointFiles(
 	return files;
 }
 
+/** What a checkpoint says of its run, before any tensor is restored. */
+export interface CheckpointHead<State> {
+	/** `TRAINING_RULES` of the version that made it. */
+	readonly rules: number;
+	/** One text in checkpoints of earlier versions. */
+	readonly identity: RunIdentity | string;
+	readonly state: State;
+}
+
+export function readCheckpointHead<State extends RunState>(
+	checkpoint: LoadedCheckpoint,
+): CheckpointHead<State> {
+	const head = JSON.parse(checkpoint.files.get('state.json')!.toString('utf8'));
+	return { rules: head.rules ?? 1, identity: head.identity ?? head.fingerprint, state: head.state };
+}
+
 /**
  * Restores a run from its checkpoint. Throws CHECKPOINT_OTHER_RUN where it belongs to another configuration, base
- * model or dataset, CHECKPOINT_OTHER_VERSION where an unfinished one is of a version that trains otherwise: going on with it
+ * model or dataset, CHECKPOINT_OTHER_VERSION where it is to go on and is of a version that trains otherwise: going on with it
  * would be neither run.
+ *
+ * @param mayDiffer parts of the identity that may be others
  */
 export function restoreCheckpoint<State extends RunState>(
 	backend: Backend,
 	checkpoint: LoadedCheckpoint,
 	parameters: Parameters,
 	optimizer: Optimizer,
-	fingerprint: string,
-): State {
-	const {
-		rules = 1,
-		fingerprint: found,
-		state,
-	} = JSON.parse(checkpoint.files.get('state.json')!.toString('utf8'));
-	if (found !== fingerprint) {
-		throw inputError(
-			'CHECKPOINT_OTHER_RUN',
-			'the checkpoint was made with another configuration, base model or dataset',
-			{
-				place: checkpoint.name,
-				remedy:
-					'Resume with the config.yaml of the run folder and unchanged data, or start anew with --overwrite.',
-			},
-		);
-	}
-	if (rules !== TRAINING_RULES && !state.finished) {
+	identity: RunIdentity,
+	mayDiffer: readonly string[] = [],
+): { readonly state: State; readonly identity: RunIdentity } {
+	const { rules, identity: found, state } = readCheckpointHead<State>(checkpoint);
+	const isDone = state.finished && (typeof found === 'string' || found.epochs === identity.epochs);
+	if (rules !== TRAINING_RULES && !isDone) {
 		throw inputError(
 			'CHECKPOINT_OTHER_VERSION',
 			'the checkpoint is of a version of vulntune that trains otherwise: the rest of the run would not fit its beginning',
@@ -130,10 +153,11 @@ export function restoreCheckpoint<State extends RunState>(
 			},
 		);
 	}
+	checkIdentity(found, identity, checkpoint.name, mayDiffer);
 	for (const [name, view] of vectors(parameters, optimizer)) {
 		const bytes = checkpoint.files.get(name)!;
 		const copy = new Uint8Array(bytes); // aligned
 		backend.upload(view, new Float32Array(copy.buffer));
 	}
-	return state;
+	return { state, identity: found };
 }

@@ -3,7 +3,6 @@ import { VulntuneError } from '@vulntune/engine/errors.ts';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import { formatBytes } from '../cli/format.ts';
 import type { TrainRequest } from '../commands/train.ts';
-import type { Config } from '../config/schema.ts';
 import { renderComparison, truncationNote } from '../evaluation/render-comparison.ts';
 import { dropPreparedThread } from '../run/prepared-thread.ts';
 import type { RunOutcome, TrainingEvent } from './run-training.ts';
@@ -16,7 +15,7 @@ export async function trainFromConfig(
 ): Promise<CommandResult> {
 	const { config, dryRun, ...mode } = request;
 	if (dryRun || config.method.type === 'ngram') await dropPreparedThread();
-	if (dryRun) return describePlan(config);
+	if (dryRun) return describePlan(request, context.progress.note);
 	const onEvent = (event: TrainingEvent) => showEvent(event, context);
 	if (config.method.type !== 'ngram') {
 		return describeOutcome(await startTraining(config, mode, onEvent, context.interruption()));
@@ -26,7 +25,10 @@ export async function trainFromConfig(
 }
 
 // The rooms of a plan hold the engine, which a run loads on its own thread: a run starts without them.
-async function describePlan(config: Config): Promise<CommandResult> {
+async function describePlan(
+	{ config, allowOtherBase }: TrainRequest,
+	note: (line: string) => void,
+): Promise<CommandResult> {
 	if (config.method.type === 'ngram') {
 		const { planNgram, renderNgramPlan } = await import('../plan/plan-ngram.ts');
 		const plan = await planNgram(config);
@@ -36,7 +38,7 @@ async function describePlan(config: Config): Promise<CommandResult> {
 		import('../plan/plan-training.ts'),
 		import('../plan/render-plan.ts'),
 	]);
-	const plan = await planTraining(config);
+	const plan = await planTraining(config, { allowOtherBase, note });
 	return { data: plan, text: renderPlan(plan) };
 }
 

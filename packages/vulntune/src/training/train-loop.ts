@@ -82,7 +82,8 @@ export function train(
 	listener: TrainingListener,
 ): 'finished' | 'interrupted' {
 	const counts = packCounts(data.train, settings, scoring);
-	const totalSteps = stepsOf(counts, settings);
+	const firstEpoch = state.extension?.firstEpoch ?? 1;
+	const totalSteps = stepsOf(counts.slice(firstEpoch - 1), settings);
 	while (!isFinished(state, settings)) {
 		const { lengths, tokens } = data.train;
 		const { packs } = packEpoch(lengths, scoring.packing, settings.seed, state.epoch, tokens);
@@ -151,7 +152,9 @@ function takeStep(
 	listener: TrainingListener,
 ): void {
 	state.step += 1;
-	const learningRate = learningRateAt(state.step, { ...settings.schedule, totalSteps });
+	// the steps of an extension have a schedule of their own
+	const scheduleStep = state.step - (state.extension?.stepsBefore ?? 0);
+	const learningRate = learningRateAt(scheduleStep, { ...settings.schedule, totalSteps });
 	const gradNorm = optimizer.step(state.step, learningRate);
 	requireFinite(gradNorm, 'the gradient is', state);
 	const { step, epoch, groupLoss: loss, groupTokens: tokens } = state;
@@ -223,9 +226,14 @@ function isFinished(state: TrainingState, settings: TrainingSettings): boolean {
 	);
 }
 
-/** Optimiser steps of the whole run. */
-export function countSteps(data: SplitData, settings: TrainingSettings, scoring: ScoringOptions): number {
-	return stepsOf(packCounts(data, settings, scoring), settings);
+/** Optimiser steps from an epoch, counted from 1, to the end of the run. */
+export function countSteps(
+	data: SplitData,
+	settings: TrainingSettings,
+	scoring: ScoringOptions,
+	firstEpoch = 1,
+): number {
+	return stepsOf(packCounts(data, settings, scoring).slice(firstEpoch - 1), settings);
 }
 
 /** [epochs] packs of each epoch: where they come as they arrive, their number differs. */

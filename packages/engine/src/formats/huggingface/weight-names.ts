@@ -29,5 +29,6 @@ export function withBasePrefix(source: WeightSource, expected: readonly Expected
 		names: [...renamed.keys()],
 		info: (name) => source.info(storedName(name)),
 		read: (name) => source.read(storedName(name)),
+		readPart: (name, offset, length) => source.readPart(storedName(name), offset, length),
 	};
 }

@@ -29,6 +29,7 @@ function openSingle(file: string, folder: string): WeightSource {
 		names: [...open.tensors.keys()],
 		info: (name) => open.tensors.get(name),
 		read: open.read,
+		readPart: open.readPart,
 		close: open.close,
 	};
 }
@@ -59,17 +60,17 @@ function openSharded(folder: string, filesInFolder: readonly string[]): WeightSo
 		throw error;
 	}
 	const shardOf = (name: string) => shards.get(shardOfTensor.get(name) ?? '');
+	const holding = (name: string): SafetensorsFile => {
+		const shard = shardOf(name);
+		if (shard !== undefined) return shard;
+		throw inputError('SAFETENSORS_NAME', `there is no tensor ${quoteName(name)}`, { place: folder });
+	};
 	return {
 		place: folder,
 		names: [...shardOfTensor.keys()],
 		info: (name) => shardOf(name)?.tensors.get(name),
-		read(name) {
-			const shard = shardOf(name);
-			if (shard === undefined) {
-				throw inputError('SAFETENSORS_NAME', `there is no tensor ${quoteName(name)}`, { place: folder });
-			}
-			return shard.read(name);
-		},
+		read: (name) => holding(name).read(name),
+		readPart: (name, byteOffset, byteLength) => holding(name).readPart(name, byteOffset, byteLength),
 		close,
 	};
 }

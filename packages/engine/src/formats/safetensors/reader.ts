@@ -7,6 +7,7 @@ import {
 	lengthFieldBytes,
 	parseHeader,
 	type SafetensorsHeader,
+	type SafetensorsTensor,
 	truncatedError,
 } from './header.ts';
 
@@ -18,6 +19,8 @@ export interface SafetensorsFile extends SafetensorsHeader {
 	 * call, so that no more than the tensors in use are ever in memory.
 	 */
 	read(name: string): Uint8Array<ArrayBuffer>;
+	/** A part of a tensor's bytes; throws a RangeError where it reaches beyond the tensor. */
+	readPart(name: string, byteOffset: number, byteLength: number): Uint8Array<ArrayBuffer>;
 	/** May be called more than once; `read` throws afterwards. */
 	close(): void;
 }
@@ -40,23 +43,36 @@ export function openSafetensors(path: string): SafetensorsFile {
 		throw error;
 	}
 	let isOpen = true;
+	const find = (name: string): SafetensorsTensor => {
+		const tensor = header.tensors.get(name);
+		if (tensor === undefined) {
+			throw inputError('SAFETENSORS_NAME', `there is no tensor ${quoteName(name)}`, { place: path });
+		}
+		if (!isOpen) {
+			throw new VulntuneError({
+				code: 'SAFETENSORS_CLOSED',
+				kind: 'runtime',
+				message: `tensor ${quoteName(name)} was asked for after the file had been closed`,
+				place: path,
+			});
+		}
+		return tensor;
+	};
 	return {
 		path,
 		...header,
 		read(name) {
-			const tensor = header.tensors.get(name);
-			if (tensor === undefined) {
-				throw inputError('SAFETENSORS_NAME', `there is no tensor ${quoteName(name)}`, { place: path });
-			}
-			if (!isOpen) {
-				throw new VulntuneError({
-					code: 'SAFETENSORS_CLOSED',
-					kind: 'runtime',
-					message: `tensor ${quoteName(name)} was asked for after the file had been closed`,
-					place: path,
-				});
-			}
+			const tensor = find(name);
 			return readBytes(descriptor, tensor.byteOffset, tensor.byteLength, path);
+		},
+		readPart(name, byteOffset, byteLength) {
+			const tensor = find(name);
+			if (byteOffset < 0 || byteLength < 0 || byteOffset + byteLength > tensor.byteLength) {
+				throw new RangeError(
+					`bytes ${byteOffset} to ${byteOffset + byteLength} are not in ${quoteName(name)}`,
+				);
+			}
+			return readBytes(descriptor, tensor.byteOffset + byteOffset, byteLength, path);
 		},
 		close() {
 			if (isOpen) closeSync(descriptor);

@@ -1,0 +1,83 @@
+import { createHash, type Hash } from 'node:crypto';
+import path from 'node:path';
+import { readSmallFile } from '../files.ts';
+import { canonicalJson, parseJsonObject } from '../json.ts';
+import { tokenizerFileName } from '../tokenizer/load-tokenizer.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import type { WeightSource } from '../weight-source.ts';
+import { configFileName, type ModelFolder } from './model-folder.ts';
+
+/** What tells one base model from another, part by part: SHA-256 sums in hex. */
+export interface ModelFingerprint {
+	readonly weights: string;
+	readonly config: string;
+	readonly tokenizer: string;
+}
+
+/** The parts of a fingerprint, in the order in which they are told. */
+export const fingerprintParts = ['weights', 'config', 'tokenizer'] as const;
+export type FingerprintPart = (typeof fingerprintParts)[number];
+
+/** Weights of at most this size are read whole. */
+const wholeBytes = 2 ** 24;
+const blockBytes = 4096;
+const blocksPerTensor = 16;
+
+/** Keys of config.json that say who wrote it and where, not what the model computes. */
+const neutralConfigKeys = ['_name_or_path', 'name_or_path', 'transformers_version'];
+
+/**
+ * The fingerprint of a model folder. It depends on contents alone: not on the folder's place, the files' times, the order
+ * of keys or how tensors are spread over shards.
+ *
+ * Weights: name, type and shape of every tensor, and of its bytes 16 blocks of 4 KiB, evenly spread from its first byte to
+ * its last; all bytes of tensors up to 64 KiB, and of models whose tensors have 16 MiB or less together. So a model of
+ * 135 million parameters takes some 15 MB of reading and one of 13 billion some 20 MB; what is changed between
+ * two blocks of a large tensor alone is not seen.
+ *
+ * Config: config.json without the keys that name its writer. Tokenizer: tokenizer.json, and the ids that begin and close a text.
+ */
+export function fingerprintModel(folder: ModelFolder, tokenizer: Tokenizer): ModelFingerprint {
+	return {
+		weights: hashWeights(folder.weights),
+		config: hashConfig(path.join(folder.path, configFileName)),
+		tokenizer: hashTokenizer(path.join(folder.path, tokenizerFileName), tokenizer),
+	};
+}
+
+/** The parts in which two fingerprints differ; empty where they are of one model. */
+export function fingerprintDifferences(a: ModelFingerprint, b: ModelFingerprint): FingerprintPart[] {
+	return fingerprintParts.filter((part) => a[part] !== b[part]);
+}
+
+function hashWeights(weights: WeightSource): string {
+	const tensors = weights.names.toSorted().map((name) => ({ name, ...weights.info(name)! }));
+	const isSmall = tensors.reduce((sum, { byteLength }) => sum + byteLength, 0) <= wholeBytes;
+	const hash = createHash('sha256');
+	for (const { name, dtype, shape, byteLength } of tensors) {
+		hash.update(`${JSON.stringify([name, dtype, shape])}\n`);
+		if (isSmall || byteLength <= blockBytes * blocksPerTensor) hash.update(weights.read(name));
+		else hashBlocks(hash, weights, name, byteLength);
+	}
+	return hash.digest('hex');
+}
+
+function hashBlocks(hash: Hash, weights: WeightSource, name: string, byteLength: number): void {
+	for (let block = 0; block < blocksPerTensor; block++) {
+		const offset = Math.floor((block * (byteLength - blockBytes)) / (blocksPerTensor - 1));
+		hash.update(weights.readPart(name, offset, blockBytes));
+	}
+}
+
+function hashConfig(file: string): string {
+	const json = parseJsonObject(readSmallFile(file, 16_000_000), { code: 'MODEL_CONFIG', place: file });
+	const entries = Object.entries(json).filter(([key]) => !neutralConfigKeys.includes(key));
+	return createHash('sha256')
+		.update(canonicalJson(Object.fromEntries(entries)))
+		.digest('hex');
+}
+
+function hashTokenizer(file: string, { bosTokenId, separatorId }: Tokenizer): string {
+	const hash = createHash('sha256').update(canonicalJson({ bosTokenId, separatorId }));
+	return hash.update(readSmallFile(file, 256_000_000)).digest('hex');
+}

@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import {
+	expectedTensors,
+	inputError,
+	loraScale,
+	loraSpecs,
+	type ModelConfig,
+	type PeftAdapter,
+	readPeftAdapter,
+} from '@vulntune/engine';
+import type { Config } from '../config/schema.ts';
+import { readDescription } from '../methods/description.ts';
+import { type Base, checkBase, openBase, type RecordedBase } from '../model/open-base.ts';
+import { adapterFolder } from '../run/adapter-folder.ts';
+import { methodOf } from './session.ts';
+
+/** The adapter of `method.from`. */
+export interface StartAdapter {
+	readonly adapter: PeftAdapter;
+	/** SHA-256 of its matrices, in hex. */
+	readonly hash: string;
+	readonly base: RecordedBase;
+}
+
+/** The base of a training, open, with the adapter that it starts from. */
+export interface TrainingBase {
+	readonly base: Base;
+	readonly start: StartAdapter | undefined;
+}
+
+/**
+ * Opens what a config trains on and from, and checks that base, adapter and method belong together: all that can be wrong with
+ * them is found before the data is read.
+ *
+ * Throws what `openBase`, `readStartAdapter`, `checkBase` and `checkMethod` throw.
+ *
+ * @param note told what to be wary of
+ */
+export function openTrainingBase(
+	config: Config,
+	allowOtherBase: boolean,
+	note: (line: string) => void,
+): TrainingBase {
+	const base = openBase(config);
+	try {
+		const start = readStartAdapter(config);
+		const caution = start && checkBase(start.base, base, allowOtherBase);
+		if (caution !== undefined) note(caution);
+		checkMethod(config, base.folder.config, start);
+		return { base, start };
+	} catch (error) {
+		base.close();
+		throw error;
+	}
+}
+
+/** undefined where a config starts from nothing. Throws what `readPeftAdapter` throws. */
+export function readStartAdapter({ method: { from } }: Config): StartAdapter | undefined {
+	if (from === null) return undefined;
+	const folder = adapterFolder(from);
+	const adapter = readPeftAdapter(folder);
+	const description = readDescription(folder);
+	const model = description?.model ?? adapter.baseModel;
+	return {
+		adapter,
+		hash: hashMatrices(adapter),
+		base: { adapter: folder, model, fingerprint: description?.baseFingerprint },
+	};
+}
+
+function hashMatrices({ matrices, head }: PeftAdapter): string {
+	const hash = createHash('sha256');
+	for (const [name, { shape, values }] of [...matrices, ...head].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+		hash.update(JSON.stringify([name, shape]));
+		hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+	}
+	return hash.digest('hex');
+}
+
+/**
+ * Looks whether a method can be put on a model, and whether it is that of the adapter it starts from, before anything is
+ * loaded or tokenised.
+ *
+ * Throws METHOD_UNAVAILABLE, NO_LORA_TARGET, ADAPTER_MISMATCH.
+ */
+function checkMethod(config: Config, model: ModelConfig, start: StartAdapter | undefined): void {
+	const method = methodOf(config);
+	if (method.type !== 'lora' && method.type !== 'qlora') return;
+	const layers = expectedTensors(model)
+		.filter(({ kind }) => kind === 'linear')
+		.map(({ name, shape }) => ({ name: name.replace(/\.weight$/, ''), weight: { shape } }));
+	const specs = new Map(loraSpecs(layers, method.lora).map(({ name, shape }) => [name, shape.join(', ')]));
+	if (start === undefined) return;
+	const { config: own, matrices } = start.adapter;
+	if (loraScale(own) !== loraScale(method.lora)) {
+		throw mismatch(
+			start,
+			`counts ${loraScale(own)} times (alpha ${own.alpha}, rank ${own.rank}, rsLora ${own.rsLora}), not ${loraScale(method.lora)} times (alpha ${method.lora.alpha}, rank ${method.lora.rank}, rsLora ${method.lora.rsLora})`,
+		);
+	}
+	for (const [name, { shape }] of matrices) {
+		const found = shape.join(', ');
+		if (specs.get(name) === found) continue;
+		throw mismatch(
+			start,
+			`has ${name} [${found}] where the method has ${specs.get(name) ?? 'no such matrix'}`,
+		);
+	}
+	const missing = [...specs.keys()].find((name) => !matrices.has(name));
+	if (missing !== undefined) throw mismatch(start, `has no ${missing}, which method.targets name`);
+}
+
+function mismatch({ base }: StartAdapter, message: string): Error {
+	return inputError('ADAPTER_MISMATCH', `the adapter in ${base.adapter} ${message}`, {
+		place: 'method.from',
+		remedy:
+			'Leave out method.rank, alpha, rsLora and targets, which the adapter brings, and take its base model.',
+	});
+}
