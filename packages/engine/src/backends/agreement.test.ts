@@ -3,10 +3,12 @@
  * threads, and row by row. A new backend joins by a line in testing/backends-under-test.ts.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isNightly, seedsFor } from '../../../../tests/nightly/nightly.ts';
 import { elementwiseCases } from './agreement/elementwise.ts';
 import { independenceCases } from './agreement/independence.ts';
 import { layerCases } from './agreement/layers.ts';
 import { productCases } from './agreement/products.ts';
+import { randomCases } from './agreement/random.ts';
 import { rowAndLossCases } from './agreement/rows-and-losses.ts';
 import { type AgreementCase, type Outputs, runOn } from './agreement/workbench.ts';
 import type { Backend } from './contract.ts';
@@ -19,6 +21,7 @@ const agreementCases: readonly AgreementCase[] = [
 	...productCases,
 	...layerCases,
 	...rowAndLossCases,
+	...seedsFor('agreement', { suite: 2, nightly: 200 }).flatMap(randomCases),
 ];
 
 const reference = createReferenceBackend();
@@ -78,33 +81,52 @@ it('covers every kernel of the contract', () => {
 });
 
 const underTest = backendsUnderTest();
+const widest = underTest.findIndex(({ name }) => /^cpu (?!.*emulated)/.test(name));
 
-describe.each(underTest)('$name agrees with the reference', ({ create }) => {
-	let one: Backend;
-	let two: Backend;
-	beforeAll(() => {
-		one = create(1);
-		two = create(2);
-	});
-	afterAll(() => {
-		one.close();
-		two.close();
-	});
+/** Values that a case compares: what it takes is proportional to them. */
+function valuesOf(testCase: AgreementCase): number {
+	return [...expectedOf(testCase)[0]!.values()].reduce((sum, { length }) => sum + length, 0);
+}
 
-	it.for(agreementCases)('$name', (testCase, context) => {
-		const missing = missingKernel(two, testCase.kernels);
-		context.skip(missing !== undefined, `${two.name} has no ${missing}`);
-		const seed = seedOf(testCase.name);
-		const found = runOn(two, seed, testCase.run);
-		const single = runOn(one, seed, testCase.run);
-		expectAgreement(testCase, found);
-		for (const [name, values] of found) {
-			const sameBytes = bytesOf(values).equals(bytesOf(single.get(name)!));
-			expect(sameBytes, `${name} is the same with 1 and 2 threads`).toBe(true);
-		}
-		expect(two.memory().liveBuffers).toBe(0);
-	});
-});
+/**
+ * What a backend is tested on: the widest instruction set and WebAssembly on everything, each of the others on every small
+ * case (all edges of vectors and tiles are small) and on its share of the large ones, which take most of the time.
+ */
+function casesOf(index: number): readonly AgreementCase[] {
+	const isWhole = isNightly || index === widest || underTest[index]!.name === 'wasm';
+	if (isWhole) return agreementCases;
+	return agreementCases.filter((testCase, i) => valuesOf(testCase) <= 4000 || i % underTest.length === index);
+}
+
+describe.each(underTest.map((backend, index) => ({ ...backend, cases: casesOf(index) })))(
+	'$name agrees with the reference',
+	({ create, cases }) => {
+		let one: Backend;
+		let two: Backend;
+		beforeAll(() => {
+			one = create(1);
+			two = create(2);
+		});
+		afterAll(() => {
+			one.close();
+			two.close();
+		});
+
+		it.for(cases)('$name', (testCase, context) => {
+			const missing = missingKernel(two, testCase.kernels);
+			context.skip(missing !== undefined, `${two.name} has no ${missing}`);
+			const seed = seedOf(testCase.name);
+			const found = runOn(two, seed, testCase.run);
+			const single = runOn(one, seed, testCase.run);
+			expectAgreement(testCase, found);
+			for (const [name, values] of found) {
+				const sameBytes = bytesOf(values).equals(bytesOf(single.get(name)!));
+				expect(sameBytes, `${name} is the same with 1 and 2 threads`).toBe(true);
+			}
+			expect(two.memory().liveBuffers).toBe(0);
+		});
+	},
+);
 
 const referenceUnderTest: BackendUnderTest = { name: 'reference', create: () => createReferenceBackend() };
 

@@ -20,7 +20,7 @@ function destinations({ output, draw }: Workbench, name: string, shape: readonly
 	] as const;
 }
 
-const norms: readonly AgreementCase[] = shapes.flatMap(([t, h]): AgreementCase[] => [
+export const normCasesOf = ([t, h]: readonly [number, number]): readonly AgreementCase[] => [
 	{
 		name: `rmsNorm [${t}, ${h}]`,
 		kernels: ['rmsNorm', 'rmsNormBackward'],
@@ -57,9 +57,10 @@ const norms: readonly AgreementCase[] = shapes.flatMap(([t, h]): AgreementCase[]
 			backend.layerNormBackward({ dx: undefined, dWeight, dBias: dBiasAdded }, saved, dy);
 		},
 	},
-]);
+];
 
-const ropes: readonly AgreementCase[] = [
+/** [T, heads, head dimension] */
+const ropeShapes = [
 	[1, 1, 2],
 	[3, 2, 8],
 	[5, 3, 10],
@@ -67,28 +68,28 @@ const ropes: readonly AgreementCase[] = [
 	[70, 9, 64],
 	[4, 1, 80],
 	[6, 5, 128],
-].map(([t, heads, d]) => ({
-	name: `rope [${t}, ${heads} × ${d}]`,
+] as const;
+export const ropeCaseOf = ([tokens, heads, headDim]: readonly [number, number, number]): AgreementCase => ({
+	name: `rope [${tokens}, ${heads} × ${headDim}]`,
 	kernels: ['rope'],
 	tolerance,
 	run({ backend, output, normal, draw, input }) {
-		const [tokens, headDim] = [t!, d!];
 		const half = headDim / 2;
 		const angles = draw.normal(tokens * half, 3);
 		const [cos, sin] = [Math.cos, Math.sin].map((f) => input([tokens, half], angles.map(f)));
-		const shape = [tokens, heads! * headDim];
+		const shape = [tokens, heads * headDim];
 		backend.rope(output('y', shape), normal(shape), cos!, sin!, headDim, false);
-		const inPlace = output('in place', shape, draw.normal(tokens * heads! * headDim));
+		const inPlace = output('in place', shape, draw.normal(tokens * heads * headDim));
 		backend.rope(inPlace, inPlace, cos!, sin!, headDim, true);
 	},
-}));
+});
 
 /** Query heads, key/value heads, head dimension. */
 const headLayouts = [
 	[1, 1, 8],
 	[3, 3, 10],
 	[4, 2, 24],
-	[9, 3, 64],
+	[6, 2, 64],
 	[5, 1, 80],
 	[2, 1, 128],
 ] as const;
@@ -146,7 +147,7 @@ function attentionGradients(
 }
 
 /** What a case of attention is about besides its heads. */
-interface Arrangement {
+export interface Arrangement {
 	readonly lengths: readonly number[];
 	readonly parents?: readonly number[];
 	readonly causal: boolean;
@@ -159,43 +160,44 @@ const arrangements: readonly Arrangement[] = [
 	...families.map(([lengths, parents]) => ({ lengths, parents, causal: true })),
 ];
 
-const attentions: readonly AgreementCase[] = headLayouts.flatMap(([heads, keyValueHeads, headDim]) =>
-	arrangements.map(({ lengths, parents, causal }): AgreementCase => {
-		const under = parents === undefined ? '' : ` under ${parents.join(' ')}`;
-		const direction = causal ? 'causal' : 'both ways';
-		return {
-			name: `attention ${heads}/${keyValueHeads} × ${headDim} ${direction}, segments ${lengths.join(' ')}${under}`,
-			kernels: ['attention', 'attentionBackward'],
-			tolerance,
-			run({ backend, output, normal, segments: segmentsOf }) {
-				const starts = [0];
-				for (const length of lengths) starts.push(starts.at(-1)! + length);
-				const tokens = starts.at(-1)!;
-				const segments = segmentsOf(starts, parents);
-				const shape: AttentionShape = {
-					heads,
-					keyValueHeads,
-					headDim,
-					causal,
-					scale: 1 / Math.sqrt(headDim),
-				};
-				const [wide, narrow] = [
-					[tokens, heads * headDim],
-					[tokens, keyValueHeads * headDim],
-				];
-				const [q, k, v] = [normal(wide!, 2), normal(narrow!), normal(narrow!)];
-				const [out, logSumExp] = [output('out', wide!), output('logSumExp', [tokens, heads])];
-				backend.attention(out, logSumExp, q, k, v, segments, shape);
-				backend.attentionBackward(
-					attentionGradients(output, wide!, narrow!, parents !== undefined || Math.max(...lengths) > 1),
-					{ q, k, v, out, logSumExp, segments },
-					normal(wide!),
-					shape,
-				);
-			},
-		};
-	}),
-);
+export function attentionCaseOf(
+	[heads, keyValueHeads, headDim]: readonly [number, number, number],
+	{ lengths, parents, causal }: Arrangement,
+): AgreementCase {
+	const under = parents === undefined ? '' : ` under ${parents.join(' ')}`;
+	const direction = causal ? 'causal' : 'both ways';
+	return {
+		name: `attention ${heads}/${keyValueHeads} × ${headDim} ${direction}, segments ${lengths.join(' ')}${under}`,
+		kernels: ['attention', 'attentionBackward'],
+		tolerance,
+		run({ backend, output, normal, segments: segmentsOf }) {
+			const starts = [0];
+			for (const length of lengths) starts.push(starts.at(-1)! + length);
+			const tokens = starts.at(-1)!;
+			const segments = segmentsOf(starts, parents);
+			const shape: AttentionShape = {
+				heads,
+				keyValueHeads,
+				headDim,
+				causal,
+				scale: 1 / Math.sqrt(headDim),
+			};
+			const [wide, narrow] = [
+				[tokens, heads * headDim],
+				[tokens, keyValueHeads * headDim],
+			];
+			const [q, k, v] = [normal(wide!, 2), normal(narrow!), normal(narrow!)];
+			const [out, logSumExp] = [output('out', wide!), output('logSumExp', [tokens, heads])];
+			backend.attention(out, logSumExp, q, k, v, segments, shape);
+			backend.attentionBackward(
+				attentionGradients(output, wide!, narrow!, parents !== undefined || Math.max(...lengths) > 1),
+				{ q, k, v, out, logSumExp, segments },
+				normal(wide!),
+				shape,
+			);
+		},
+	};
+}
 
 /** q, k and v as columns of one matrix, and their gradients likewise. */
 const fusedAttentions: readonly AgreementCase[] = (
@@ -228,7 +230,7 @@ const fusedAttentions: readonly AgreementCase[] = (
 );
 
 const kinds: readonly Activation[] = ['gelu', 'geluTanh', 'tanh', 'silu'];
-const activations: readonly AgreementCase[] = [1, 15, 64, 1001, 70_001].flatMap((length): AgreementCase[] => [
+export const activationCasesOf = (length: number): readonly AgreementCase[] => [
 	...kinds.map(
 		(kind): AgreementCase => ({
 			name: `${kind} ${length}`,
@@ -259,7 +261,7 @@ const activations: readonly AgreementCase[] = [1, 15, 64, 1001, 70_001].flatMap(
 			backend.swigluBackward(gateInPlace, upInPlace, dy, gateInPlace, upInPlace);
 		},
 	},
-]);
+];
 
 const saturated: readonly AgreementCase[] = kinds.map((kind) => ({
 	name: `${kind} far out`,
@@ -274,10 +276,10 @@ const saturated: readonly AgreementCase[] = kinds.map((kind) => ({
 }));
 
 export const layerCases: readonly AgreementCase[] = [
-	...norms,
-	...ropes,
-	...attentions,
+	...shapes.flatMap(normCasesOf),
+	...ropeShapes.map(ropeCaseOf),
+	...headLayouts.flatMap((layout) => arrangements.map((one) => attentionCaseOf(layout, one))),
 	...fusedAttentions,
-	...activations,
+	...[1, 15, 64, 1001, 33_001].flatMap(activationCasesOf),
 	...saturated,
 ];

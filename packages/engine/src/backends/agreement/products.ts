@@ -1,5 +1,6 @@
 import { roundToBfloat16, roundToFloat16 } from '../../formats/floats.ts';
 import {
+	type Dropout,
 	type FloatPrecision,
 	isQuantized,
 	type LinearOptions,
@@ -44,16 +45,12 @@ function runFrozen(bench: Workbench, kind: WeightKind, precision: Precision, [m,
 	backend.matmulNN(output('dx added', [m, k], draw.normal(m * k)), dy, weight, added);
 }
 
-const frozen: readonly AgreementCase[] = weightKinds.flatMap((kind) =>
-	precisions.flatMap((precision) =>
-		shapes.map((shape) => ({
-			name: `matmulNT, matmulNN ${kind} ${precision} [${shape.join(', ')}]`,
-			kernels: ['matmulNT', 'matmulNN'],
-			tolerance: fp32Tolerance,
-			...inPrecision(precision, (bench, used) => runFrozen(bench, kind, used, shape)),
-		})),
-	),
-);
+export const frozenCaseOf = (kind: WeightKind, precision: Precision, shape: Size): AgreementCase => ({
+	name: `matmulNT, matmulNN ${kind} ${precision} [${shape.join(', ')}]`,
+	kernels: ['matmulNT', 'matmulNN'],
+	tolerance: fp32Tolerance,
+	...inPrecision(precision, (bench, used) => runFrozen(bench, kind, used, shape)),
+});
 
 const dequantized: readonly AgreementCase[] = weightKinds.flatMap((kind) =>
 	shapes.map(([, n, k]) => ({
@@ -116,14 +113,12 @@ function runTrained(
 	backend.matmulTN(output('dW added', [n, k], draw.normal(n * k)), dy, x, added);
 }
 
-const trained: readonly AgreementCase[] = floatPrecisions.flatMap((precision) =>
-	shapes.map((shape) => ({
-		name: `matmulTN ${precision} [${shape.join(', ')}]`,
-		kernels: ['matmulTN'],
-		tolerance: fp32Tolerance,
-		...inPrecision(precision, (bench, used) => runTrained(bench, used, shape)),
-	})),
-);
+export const trainedCaseOf = (precision: FloatPrecision, shape: Size): AgreementCase => ({
+	name: `matmulTN ${precision} [${shape.join(', ')}]`,
+	kernels: ['matmulTN'],
+	tolerance: fp32Tolerance,
+	...inPrecision(precision, (bench, used) => runTrained(bench, used, shape)),
+});
 
 const ranks = [1, 3, 8, 16, 33];
 
@@ -151,24 +146,26 @@ function runLora(
 	backend.loraBackward({ dx: undefined, dA: without, dB: other }, saved, dy, options);
 }
 
-const lora: readonly AgreementCase[] = floatPrecisions.flatMap((precision) =>
-	shapes.flatMap((shape, i) =>
-		[undefined, { seed: 5, stream: 77, probability: 0.25 }].map((dropout): AgreementCase => {
-			const rank = ranks[i % ranks.length]!;
-			const kind = dropout === undefined ? '' : ', dropout';
-			return {
-				name: `lora ${precision} [${shape.join(', ')}] rank ${rank}${kind}`,
-				kernels: ['loraForward', 'loraBackward'],
-				tolerance: precision === 'fp32' ? fp32Tolerance : bf16Tolerance,
-				...inPrecision(precision, (bench, used) =>
-					runLora(bench, shape, rank, { scale: 1.5, precision: used, dropout }),
-				),
-			};
-		}),
-	),
-);
+const someDropout: Dropout = { seed: 5, stream: 77, probability: 0.25 };
+const dropouts = [undefined, someDropout];
 
-/** Which layers share an input: outputs, kind of the weight, rank of the adapter (0: none). */
+export const loraCaseOf = (
+	precision: FloatPrecision,
+	shape: Size,
+	rank: number,
+	dropout: Dropout | undefined,
+): AgreementCase => ({
+	name: `lora ${precision} [${shape.join(', ')}] rank ${rank}${dropout === undefined ? '' : ', dropout'}`,
+	kernels: ['loraForward', 'loraBackward'],
+	tolerance: precision === 'fp32' ? fp32Tolerance : bf16Tolerance,
+	...inPrecision(precision, (bench, used) =>
+		runLora(bench, shape, rank, { scale: 1.5, precision: used, dropout }),
+	),
+});
+
+/** Layers that share an input: outputs, kind of the weight, rank of the adapter (0: none). */
+type LayerGroup = readonly (readonly [outputs: number, kind: WeightKind, rank: number])[];
+
 const groups = [
 	[[20, 'f32', 4]],
 	[
@@ -183,11 +180,11 @@ const groups = [
 		[1, 'f32', 12],
 		[70, 'table4', 16],
 	],
-] as const satisfies readonly (readonly (readonly [number, WeightKind, number])[])[];
+] as const satisfies readonly LayerGroup[];
 
 function runLinear(
 	bench: Workbench,
-	group: (typeof groups)[number],
+	group: LayerGroup,
 	[m, , k]: Size,
 	options: Omit<LinearOptions, 'scale'>,
 ): void {
@@ -240,30 +237,44 @@ function runLinear(
 	}
 }
 
+export const linearCaseOf = (
+	precision: Precision,
+	[m, , k]: Size,
+	group: LayerGroup,
+	dropout: Dropout | undefined,
+): AgreementCase => ({
+	name: `linear ${precision} [${m}, ${k}], ${group.length} layers${dropout === undefined ? '' : ', dropout'}`,
+	kernels: ['linearForward', 'linearBackward'],
+	tolerance: precision === 'fp32' ? fp32Tolerance : bf16Tolerance,
+	...inPrecision(precision, (bench, used) =>
+		runLinear(bench, group, [m, 0, k], { precision: used, dropout }),
+	),
+});
+
+/** Every second shape; of the largest, which takes as long as all others, each group in one of two kinds. */
 const linear: readonly AgreementCase[] = precisions.flatMap((precision) =>
-	groups.flatMap((group) =>
+	groups.flatMap((group, g) =>
 		shapes
 			.filter(([m], i) => i % 2 === 1 && (precision !== 'int8' || m > 50))
 			.flatMap((shape) =>
-				[undefined, { seed: 5, stream: 77, probability: 0.25 }].map(
-					(dropout): AgreementCase => ({
-						name: `linear ${precision} [${shape.join(', ')}], ${group.length} layers${dropout === undefined ? '' : ', dropout'}`,
-						kernels: ['linearForward', 'linearBackward'],
-						tolerance: precision === 'fp32' ? fp32Tolerance : bf16Tolerance,
-						...inPrecision(precision, (bench, used) =>
-							runLinear(bench, group, shape, { precision: used, dropout }),
-						),
-					}),
-				),
+				dropouts
+					.filter((_, i) => shape[0] < 50 || i === g % 2)
+					.map((dropout) => linearCaseOf(precision, shape, group, dropout)),
 			),
 	),
 );
 
 export const productCases: readonly AgreementCase[] = [
-	...frozen,
+	...weightKinds.flatMap((kind) =>
+		precisions.flatMap((precision) => shapes.map((shape) => frozenCaseOf(kind, precision, shape))),
+	),
 	...dequantized.filter(({ name }) => !/ (f32|bf16|f16) /.test(name)),
 	...quantized,
-	...trained,
-	...lora,
+	...floatPrecisions.flatMap((precision) => shapes.map((shape) => trainedCaseOf(precision, shape))),
+	...floatPrecisions.flatMap((precision) =>
+		shapes.flatMap((shape, i) =>
+			dropouts.map((dropout) => loraCaseOf(precision, shape, ranks[i % ranks.length]!, dropout)),
+		),
+	),
 	...linear,
 ];

@@ -18,7 +18,9 @@ const gathers = [
 	[9, 1, 577],
 ] as const;
 
-const rows: readonly AgreementCase[] = gathers.flatMap(([tableRows, taken, h]): AgreementCase[] => [
+type Gather = readonly [tableRows: number, taken: number, h: number];
+
+export const rowCasesOf = ([tableRows, taken, h]: Gather): readonly AgreementCase[] => [
 	...(['f32', 'bf16', 'f16'] as const).map(
 		(kind): AgreementCase => ({
 			name: `gatherRows ${kind} ${taken} of [${tableRows}, ${h}]`,
@@ -41,7 +43,7 @@ const rows: readonly AgreementCase[] = gathers.flatMap(([tableRows, taken, h]): 
 			backend.scatterAddRows(table, normal([taken, h]), indices(draw.integers(taken, tableRows)));
 		},
 	},
-]);
+];
 
 /** Lengths of functions with a token between them, and H. */
 const pools = [
@@ -51,7 +53,7 @@ const pools = [
 	[[200], 576],
 ] as const;
 
-const pooling: readonly AgreementCase[] = pools.flatMap(([lengths, h]) =>
+export const poolingCasesOf = (lengths: readonly number[], h: number): readonly AgreementCase[] =>
 	(['mean', 'max'] as const).map(
 		(kind): AgreementCase => ({
 			name: `poolRows ${kind} ${lengths.join(' ')} × ${h}`,
@@ -74,8 +76,7 @@ const pooling: readonly AgreementCase[] = pools.flatMap(([lengths, h]) =>
 				backend.poolRowsBackward(kind, dx, normal([functions, h]), argmax, ranges);
 			},
 		}),
-	),
-);
+	);
 
 /** [R, H, V]; at least two classes, since of one the gradient is 0 and what is left of it is rounding alone. */
 const vocabularies = [
@@ -126,18 +127,23 @@ const commonPooling: readonly AgreementCase[] = commonRows.flatMap(([ranges, h])
 	),
 );
 
-const linearCrossEntropies: readonly AgreementCase[] = (['fp32', 'bf16'] as FloatPrecision[]).flatMap(
-	(precision) =>
-		(['f32', 'bf16', 'table4'] as const).flatMap((kind) =>
-			vocabularies.map(
-				(size): AgreementCase => ({
-					name: `linearCrossEntropy ${kind} ${precision} [${size.join(', ')}]`,
-					kernels: ['linearCrossEntropy', 'linearCrossEntropyBackward'],
-					tolerance: precision === 'fp32' ? fp32Tolerance : bf16Tolerance,
-					...inPrecision(precision, (bench, used) => forwardAndBackward(bench, kind, size, used)),
-				}),
-			),
-		),
+type Vocabulary = readonly [rows: number, width: number, vocabulary: number];
+
+export const crossEntropyCaseOf = (
+	kind: WeightKind,
+	precision: FloatPrecision,
+	size: Vocabulary,
+): AgreementCase => ({
+	name: `linearCrossEntropy ${kind} ${precision} [${size.join(', ')}]`,
+	kernels: ['linearCrossEntropy', 'linearCrossEntropyBackward'],
+	tolerance: precision === 'fp32' ? fp32Tolerance : bf16Tolerance,
+	...inPrecision(precision, (bench, used) => forwardAndBackward(bench, kind, size, used)),
+});
+
+const linearCrossEntropies: readonly AgreementCase[] = (['fp32', 'bf16'] as const).flatMap((precision) =>
+	(['f32', 'bf16', 'table4'] as const).flatMap((kind) =>
+		vocabularies.map((size) => crossEntropyCaseOf(kind, precision, size)),
+	),
 );
 
 function forwardAndBackward(
@@ -250,8 +256,8 @@ const focalOfNegLogP: readonly AgreementCase[] = focalOptions.map((options) => (
 }));
 
 export const rowAndLossCases: readonly AgreementCase[] = [
-	...rows,
-	...pooling,
+	...gathers.flatMap(rowCasesOf),
+	...pools.flatMap(([lengths, h]) => poolingCasesOf(lengths, h)),
 	...commonPooling,
 	...linearCrossEntropies,
 	...focal,

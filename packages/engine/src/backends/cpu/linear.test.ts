@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { composedLinear } from '../composed-linear.ts';
 import type { Backend, Dropout } from '../contract.ts';
-import { relativeDistance } from '../testing/tensors.ts';
+import { drawFromPool, relativeDistance } from '../testing/tensors.ts';
+import { elements } from '../view.ts';
 import { createCpuBackend } from './cpu.ts';
-import { randomValues, tensor, testableSets } from './testing.ts';
+import { tensor, testableSets } from './testing.ts';
 
 /** What the agreement tests have no room for: [tokens, inputs] and each layer's outputs, rank and dropout. */
 const cases = [
@@ -44,16 +45,8 @@ describe.each(testableSets)('layers with adapters on %s', (isa) => {
 		...cases.slice(0, 2).map((one) => ['int8', ...one] as const),
 	])('agree with their products one by one in %s: %s', (precision, _, [tokens, inputs], shapes) => {
 		const run = ({ linearForward, linearBackward }: ReturnType<typeof composedLinear>) => {
-			let seed = 1;
-			const random = (...shape: number[]) =>
-				tensor(
-					backend,
-					shape,
-					randomValues(
-						shape.reduce((a, b) => a * b, 1),
-						seed++,
-					),
-				);
+			const draw = drawFromPool(1);
+			const random = (...shape: number[]) => tensor(backend, shape, draw.normal(elements(shape)));
 			const x = random(tokens, inputs);
 			const layers = shapes.map(([outputs, rank, probability], stream) => ({
 				y: random(tokens, outputs),

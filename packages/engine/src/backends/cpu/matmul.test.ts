@@ -65,6 +65,17 @@ function product(rows: number, columns: number, depth: number, left: Strided, ri
 	return { values, norms };
 }
 
+type Product = ReturnType<typeof product>;
+
+const products = new Map<string, Product>();
+
+/** A product that several instruction sets are compared with, computed once. */
+function once(key: string, compute: () => Product): Product {
+	const known = products.get(key) ?? compute();
+	products.set(key, known);
+	return known;
+}
+
 /** The largest error in units of the norm. */
 function largestError(
 	found: ArrayLike<number>,
@@ -83,8 +94,9 @@ describe.each(testableSets)('matrix products on %s', (isa) => {
 	});
 	afterAll(() => backend.close());
 
+	const isRounded = (precision: Precision) => precision === 'bf16' && roundsToBf16(isa);
 	const rounding = (precision: Precision) => (values: Float32Array) =>
-		precision === 'bf16' && roundsToBf16(isa) ? values.map(toBf16) : values;
+		isRounded(precision) ? values.map(toBf16) : values;
 
 	describe.each(['fp32', 'bf16'] as const)('in %s', (precision) => {
 		const round = rounding(precision);
@@ -99,15 +111,14 @@ describe.each(testableSets)('matrix products on %s', (isa) => {
 				backend.matmulNT(y, tensor(backend, [tokens, inputs], x), weight, { ...options, precision });
 				backend.matmulNN(dx, tensor(backend, [tokens, outputs], dy), weight, { ...options, precision });
 				const rounded = round(w);
-				const forward = product(
-					tokens,
-					outputs,
-					inputs,
-					plain(round(x), inputs),
-					transposed(rounded, inputs),
-				);
-				const backward = product(tokens, inputs, outputs, plain(round(dy), outputs), plain(rounded, inputs));
 				const shape = `${tokens} × ${outputs} × ${inputs}`;
+				const key = `${shape} ${storage} ${isRounded(precision)}`;
+				const forward = once(`NT ${key}`, () =>
+					product(tokens, outputs, inputs, plain(round(x), inputs), transposed(rounded, inputs)),
+				);
+				const backward = once(`NN ${key}`, () =>
+					product(tokens, inputs, outputs, plain(round(dy), outputs), plain(rounded, inputs)),
+				);
 				expect(largestError(backend.download(y), forward), `matmulNT ${shape}`).toBeLessThan(1e-5);
 				expect(largestError(backend.download(dx), backward), `matmulNN ${shape}`).toBeLessThan(1e-5);
 			}
@@ -131,12 +142,8 @@ describe.each(testableSets)('matrix products on %s', (isa) => {
 						precision,
 					},
 				);
-				const expected = product(
-					outputs,
-					inputs,
-					tokens,
-					transposed(round(dy), outputs),
-					plain(round(x), inputs),
+				const expected = once(`TN ${outputs} × ${tokens} × ${inputs} ${isRounded(precision)}`, () =>
+					product(outputs, inputs, tokens, transposed(round(dy), outputs), plain(round(x), inputs)),
 				);
 				expect(largestError(backend.download(dWeight), expected)).toBeLessThan(1e-5);
 			}
@@ -146,6 +153,10 @@ describe.each(testableSets)('matrix products on %s', (isa) => {
 			const [outputs, inputs] = [45, 1000];
 			const single = createCpuBackend({ isa, threads: 1 });
 			const row = randomValues(inputs, 9);
+			const others = randomValues(100 * inputs, 10);
+			const weights = new Map(
+				[single, backend].map((on) => [on, randomWeight(on, 'table4', outputs, inputs, 11).weight]),
+			);
 			const alone = rowResult(single, row, 1, 0);
 			for (const tokens of [2, 13, 14, 15, 100]) {
 				for (const position of [0, tokens >> 1, tokens - 1]) {
@@ -155,11 +166,10 @@ describe.each(testableSets)('matrix products on %s', (isa) => {
 			single.close();
 
 			function rowResult(on: Backend, values: Float32Array, tokens: number, position: number) {
-				const x = randomValues(tokens * inputs, 10 + tokens);
+				const x = others.slice(0, tokens * inputs);
 				x.set(values, position * inputs);
-				const { weight } = randomWeight(on, 'table4', outputs, inputs, 11);
 				const y = tensor(on, [tokens, outputs], new Float32Array(tokens * outputs));
-				on.matmulNT(y, tensor(on, [tokens, inputs], x), weight, { ...options, precision });
+				on.matmulNT(y, tensor(on, [tokens, inputs], x), weights.get(on)!, { ...options, precision });
 				return on.download(rowsOf(y, position, position + 1));
 			}
 		});
