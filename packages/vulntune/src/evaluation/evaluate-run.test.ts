@@ -5,10 +5,16 @@ import type { Precision } from '@vulntune/engine';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
 import type { CommandContext } from '../cli/context.ts';
+import { rocAuc } from '../metrics/rank-metrics.ts';
+import { curveOf } from '../metrics/ranking.ts';
 import { runNgram } from '../training/run-ngram.ts';
 import { runTraining } from '../training/run-training.ts';
+import type { BaselineScores } from './baseline-detectors.ts';
 import type { PrecisionChange } from './compare-precisions.ts';
+import type { Comparison } from './compare-with-baselines.ts';
 import { evaluateFromRequest } from './evaluate-command.ts';
+import { evaluatePredictionsFile } from './evaluate-predictions-file.ts';
+import { parsePredictions } from './predictions.ts';
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'vulntune-evaluate-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -115,6 +121,35 @@ it('says where the base model of an adapter should be', async () => {
 	writeFileSync(file, readFileSync(file, 'utf8').replaceAll(model, inside('gone')));
 	const refusal = { code: 'MODEL_NOT_FOUND', place: inside('gone'), remedy: expect.stringContaining(file) };
 	await expect(evaluate(adapter, { data })).rejects.toMatchObject(refusal);
+});
+
+describe.each(Object.entries(runs))('a %s run', (type, run) => {
+	const read = (name: string) => readFileSync(path.join(run, name), 'utf8');
+	const compared = () => (JSON.parse(read('comparison.json')) as Comparison).rows;
+
+	it("keeps the baselines' scores that it was compared with", () => {
+		const lines = read('baselines.test.jsonl').trim().split('\n');
+		const baselines = lines.map((line): BaselineScores => JSON.parse(line));
+		const predictions = parsePredictions(read('predictions.test.jsonl'), 'predictions');
+		expect(baselines.map(({ id }) => id)).toEqual(predictions.map(({ id }) => id));
+		const labels = predictions.map(({ label }) => label);
+		for (const { name, kind, evaluation } of compared()) {
+			if (kind === 'model') continue;
+			const scores = baselines.map(({ scores }) => scores[name]!);
+			expect(rocAuc(curveOf(labels, scores)), name).toMatchObject({ value: evaluation.rocAuc.value });
+		}
+	});
+
+	it('names its threshold in every line of its predictions, at which they are measured', async () => {
+		const { threshold, f1, counts } = compared()[0]!.evaluation;
+		for (const split of ['valid', 'test']) {
+			const predictions = parsePredictions(read(`predictions.${split}.jsonl`), split);
+			expect(new Set(predictions.map((line) => line.threshold)), type).toEqual(new Set([threshold.value]));
+		}
+		const measured = await evaluatePredictionsFile(path.join(run, 'predictions.test.jsonl'));
+		expect(measured.thresholdFrom).toBe('file');
+		expect(measured.evaluation).toMatchObject({ threshold, f1: { value: f1.value }, counts });
+	});
 });
 
 describe('--output', () => {

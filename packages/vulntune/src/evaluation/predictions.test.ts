@@ -28,6 +28,10 @@ test.each([
 	['{"id":null,"label":1,"probability":0.5}', /id: expected a text or a number, found null/],
 	['{"id":"a","label":0,"probability":0.5}', /the id "a" is already on line 1/],
 	['{"id":"b","label":1,"probability":0.5,"commit":7}', /commit: expected a text, found 7/],
+	[
+		'{"id":"b","label":1,"probability":0.5,"threshold":2}',
+		/threshold: expected a number from 0 to 1, found 2/,
+	],
 	['[1]', /expected an object/],
 	['null', /expected an object/],
 	['{"id":', /broken JSON/],

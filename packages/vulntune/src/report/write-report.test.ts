@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -266,6 +266,13 @@ describe('a run that is not whole', () => {
 			});
 		},
 	);
+
+	test("is refused where the baselines' scores are of other functions", async () => {
+		const run = newRun();
+		const file = path.join(run, 'baselines.test.jsonl');
+		writeFileSync(file, readFileSync(file, 'utf8').split('\n').slice(1).join('\n'));
+		await expect(writeReport(run)).rejects.toMatchObject({ code: 'RUN_FILE', place: file });
+	});
 
 	test('names the line that is broken', async () => {
 		const run = newRun();
