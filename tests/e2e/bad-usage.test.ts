@@ -77,10 +77,10 @@ const cases: Record<string, Refusal> = {
 		code: 'CONFIG_INVALID',
 		says: ['method.base: expected one of nf4'],
 	},
-	'answers that begin with the same token': {
-		argv: ['train', 'config.yaml', '--objective', 'nextToken', '--output', 'out'],
+	'an answer that begins with the other': {
+		argv: [...nextToken, '--nextToken.negative', 'YES, it is', '--output', 'out'],
 		code: 'ANSWER_TOKENS',
-		says: ['nextToken: ', 'Choose answers whose first tokens differ.'],
+		says: ['nextToken: ', 'Choose answers of which neither begins with the other.'],
 	},
 	'a sequence too short for the question': {
 		argv: [...nextToken, '--sequence.length', '8', '--output', 'out'],

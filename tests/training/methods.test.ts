@@ -70,6 +70,8 @@ const variants: Record<string, Overrides> = {
 	'shared prefixes': { 'sequence.sharePrefixes': 'true', 'head.pool': 'mean' },
 	'shared prefixes as they arrive, next token, lora': {
 		...nextToken,
+		// one token each: an answer of several stands behind its function alone
+		...{ 'nextToken.positive': 'Y', 'nextToken.negative': 'N' },
 		...{ 'sequence.sharePrefixes': 'true', 'sequence.order': 'arrival' },
 	},
 	windows: { 'sequence.length': '32', 'sequence.largeFunctions': 'window' },

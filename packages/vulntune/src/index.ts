@@ -62,8 +62,9 @@ export {
 	readAdapterInfo,
 	readModelInfo,
 } from './model/index.ts';
+export { type Answers, type AnswerTexts, answerBranches, encodeAnswers } from './objectives/answers.ts';
 export { classObjective } from './objectives/class-objective.ts';
-export { answerTokens, nextTokenObjective } from './objectives/next-token-objective.ts';
+export { nextTokenObjective } from './objectives/next-token-objective.ts';
 export type { Objective, ObjectiveOptions, PackLabels } from './objectives/objective.ts';
 export { combineWindows, type WindowCombination } from './packing/combine-windows.ts';
 export { packEpoch, packsOfRank } from './packing/epoch.ts';

@@ -69,8 +69,8 @@ const nextToken = section({
 		.string()
 		.min(1)
 		.default(' YES')
-		.describe('the answer for vulnerable; its first token is scored'),
-	negative: z.string().min(1).default(' NO').describe('the answer for not vulnerable'),
+		.describe('the answer for vulnerable, in tokens as it follows the prompt; all of them are scored'),
+	negative: z.string().min(1).default(' NO').describe('the answer for not vulnerable, likewise'),
 });
 
 const head = section({

@@ -225,3 +225,15 @@ describe('a caution says', () => {
 		}
 	});
 });
+
+it('refuses an adapter that learnt the first token of its answers alone', async () => {
+	const adapter = copyOf(path.join(runs.qlora, 'adapter'), 'first-version');
+	const file = path.join(adapter, 'vulntune.json');
+	const { answers, ...description } = JSON.parse(readFileSync(file, 'utf8'));
+	expect(answers.yes.length).toBeGreaterThan(1);
+	writeFileSync(file, JSON.stringify(description));
+	await expect(evaluate(adapter, { data })).rejects.toMatchObject({
+		code: 'ADAPTER_OTHER_ANSWERS',
+		place: adapter,
+	});
+});

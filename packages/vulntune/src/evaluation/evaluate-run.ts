@@ -10,10 +10,11 @@ import type { FunctionRow } from '../data/row.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { readDescription } from '../methods/description.ts';
 import { restoreDetector } from '../methods/saved-detector.ts';
+import { requireLearnt } from '../objectives/answers.ts';
 import { describeShared } from '../packing/describe-shared.ts';
 import { NGRAM_FILE } from '../training/run-ngram.ts';
 import { scoreSplit } from '../training/score-split.ts';
-import { createDetectorOf, scoringOf, tokenizedSplit } from '../training/session.ts';
+import { answersOf, createDetectorOf, scoringOf, tokenizedSplit } from '../training/session.ts';
 import { comparePrecisions, type PrecisionChange, storedScores } from './compare-precisions.ts';
 import { type Comparison, compareWithBaselines } from './compare-with-baselines.ts';
 import { findAdapter } from './evaluated-adapter.ts';
@@ -142,6 +143,8 @@ async function scoreRows(
 	const backend = createBackend(config.backend, note);
 	try {
 		const tokenizer = loadTokenizer(config.model, { cacheFolder: defaultTokenCacheFolder() });
+		const asked = answersOf(config, tokenizer);
+		if (asked !== undefined) requireLearnt(description.answers, asked, adapter);
 		const data = await tokenizedSplit(config, rows, tokenizer);
 		const detector = createDetectorOf(
 			{ ...config, method: { ...config.method, from: null } },

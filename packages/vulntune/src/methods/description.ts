@@ -4,6 +4,7 @@ import type { ModelFingerprint, Precision } from '@vulntune/engine';
 import { inputError } from '@vulntune/engine/errors.ts';
 import { readSmallFile } from '@vulntune/engine/formats/files.ts';
 import { parseJsonObject } from '@vulntune/engine/formats/json.ts';
+import type { Answers } from '../objectives/answers.ts';
 import type { WindowCombination } from '../packing/combine-windows.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import type { MethodOptions } from './detector.ts';
@@ -23,6 +24,8 @@ export interface DetectorDescription {
 	readonly doubleQuantization: boolean;
 	readonly objective: 'class' | 'nextToken';
 	readonly nextToken: { readonly prompt: string; readonly positive: string; readonly negative: string };
+	/** What nextToken asks in tokens; undefined for the class objective. The first versions don't have it. */
+	readonly answers?: Answers | undefined;
 	readonly head: HeadOptions;
 	readonly collapseWhitespace: boolean;
 	readonly sequence: PackingOptions & { readonly windowCombination: WindowCombination };

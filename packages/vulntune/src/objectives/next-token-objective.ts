@@ -1,10 +1,10 @@
 import {
+	add,
 	type Context,
 	constant,
 	focalLoss,
 	focalOfNegLogP,
 	gatherRows,
-	inputError,
 	isQuantized,
 	languageHeadOf,
 	linear,
@@ -17,55 +17,122 @@ import {
 	type View,
 } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
-import { functionStates } from './hidden-states.ts';
+import type { Pack } from '../packing/pack.ts';
+import { type Answers, answerBranches } from './answers.ts';
+import { hiddenStates } from './hidden-states.ts';
 import type { Objective } from './objective.ts';
 
-/** The tokens of the answers: what the model should say after a function. */
-export interface Answers {
-	readonly no: number;
-	readonly yes: number;
-}
+/** A target that counts for nothing. */
+const NONE = -100;
 
 /**
- * The next-token objective: after the function and the question, the model's next token is YES or NO. The loss is
- * over the whole vocabulary; the score is the probability of YES against NO alone.
+ * The next-token objective: after the function and the question, the model says YES or NO. The loss is −log p of the whole right
+ * answer, the sum over its tokens of −log p over the whole vocabulary; the score is the probability of YES against NO alone.
+ *
+ * Where an answer has several tokens, the pack holds {@link answerBranches} behind each question.
  */
 export function nextTokenObjective(answers: Answers): Objective {
+	const branches = answerBranches(answers).reduce((sum, branch) => sum + branch.length, 0);
 	return (context, detector, pack, targets, options) => {
-		const last = functionStates(context, detector, 'last', pack, options.checkpointing); // [F, H]
-		const tokens = targets.labels.map((label) => (label === 1 ? answers.yes : answers.no)); // [F]
-		const languageHead = languageHeadOf(detector.model);
-		const negLogP = linearCrossEntropy(context, last, languageHead, uploadTargets(context, tokens)); // [F]
+		const rows = answerRows(pack, branches);
+		const states = hiddenStates(context, detector, pack, options.checkpointing, rows); // [F × (1 + branches), H]
+		const negLogP = answerNegLogP(context, detector, states, answers, targets.labels); // [F]
 		const weights = upload(context, targets.weights);
 		const losses = focalOfNegLogP(context, negLogP, weights, options.focal); // [F]
-		const probabilities = answerProbabilities(context, detector, last, answers); // [F, 2]
-		release(context, last, negLogP);
+		const score = branches === 0 ? oneTokenProbabilities : answerProbabilities;
+		const probabilities = score(context, detector, states, answers, targets.labels.length); // [F, 2]
+		release(context, states, negLogP);
 		return { losses, probabilities };
 	};
 }
 
-function answerProbabilities(context: Context, detector: Detector, last: Tensor, answers: Answers): View {
-	const languageHead = languageHeadOf(detector.model);
+/** Of each function the last token of the question, and those of the branches behind it. */
+function answerRows({ poolPositions }: Pack, branches: number): Int32Array {
+	const each = 1 + branches;
+	return Int32Array.from({ length: each * poolPositions.length }, (_, i) => {
+		return poolPositions[Math.floor(i / each)]! + (i % each);
+	});
+}
+
+/**
+ * −log p [F] of one answer per function, YES where the label is 1.
+ *
+ * @param states [F × (1 + branches), H]
+ */
+function answerNegLogP(
+	context: Context,
+	{ model }: Detector,
+	states: Tensor,
+	answers: Answers,
+	labels: ArrayLike<number>,
+): Tensor {
+	const languageHead = languageHeadOf(model); // [V, H]
+	const functions = labels.length;
+	const each = states.shape[0]! / functions;
+	const answerOf = (f: number) => (labels[f] === 1 ? answers.yes : answers.no);
+	// NO's tokens lie before YES's
+	const branchOf = (f: number) => (labels[f] === 1 ? answers.no.length - 1 : 0);
+	const longest = Math.max(answers.yes.length, answers.no.length);
+	let sum: Tensor | undefined;
+	for (let place = 0; place < longest; place++) {
+		const isThere = (f: number) => place < answerOf(f).length;
+		const targets = Int32Array.from(labels, (_, f) => (isThere(f) ? answerOf(f)[place]! : NONE)); // [F]
+		// what follows the question is said by its last token, what follows a token of the answer by that
+		const rows = Int32Array.from(labels, (_, f) => {
+			return f * each + (place > 0 && isThere(f) ? branchOf(f) + place : 0);
+		}); // [F]
+		const said = each === 1 ? states : gatherRows(context, states, uploadIndices(context, rows)); // [F, H]
+		const negLogP = linearCrossEntropy(context, said, languageHead, uploadTargets(context, targets)); // [F]
+		if (said !== states) release(context, said);
+		if (sum === undefined) {
+			sum = negLogP;
+			continue;
+		}
+		const next = add(context, sum, negLogP); // [F]
+		release(context, sum, negLogP);
+		sum = next;
+	}
+	return sum!;
+}
+
+/** [F, 2] probabilities of NO and YES against each other, from those of the whole answers. */
+function answerProbabilities(
+	context: Context,
+	detector: Detector,
+	states: Tensor,
+	answers: Answers,
+	functions: number,
+): View {
+	const plain: Context = { ...context, tape: undefined, precision: 'fp32' };
+	const negLogPOf = (label: 0 | 1) => {
+		const labels = new Int32Array(functions).fill(label);
+		return context.backend.download(answerNegLogP(plain, detector, constant(states), answers, labels)); // [F]
+	};
+	const [no, yes] = [negLogPOf(0), negLogPOf(1)];
+	const pairs = new Float32Array(2 * functions); // [F, 2]
+	for (let f = 0; f < functions; f++) {
+		const probability = 1 / (1 + Math.exp(yes[f]! - no[f]!));
+		pairs.set([1 - probability, probability], 2 * f);
+	}
+	return upload(plain, pairs, [functions, 2]);
+}
+
+/** The same for answers of one token each, whose two logits are all that is needed of the vocabulary. */
+function oneTokenProbabilities(
+	context: Context,
+	{ model }: Detector,
+	states: Tensor,
+	{ no, yes }: Answers,
+	functions: number,
+): View {
+	const languageHead = languageHeadOf(model); // [V, H]
 	if (isQuantized(languageHead)) throw new TypeError('output matrices are never quantised');
 	const plain: Context = { ...context, tape: undefined, precision: 'fp32' };
-	const rows = uploadIndices(plain, Int32Array.of(answers.no, answers.yes));
+	const rows = uploadIndices(plain, Int32Array.of(no[0]!, yes[0]!));
 	const pair = gatherRows(plain, constant(languageHead), rows); // [2, H]
-	const logits = linear(plain, constant(last), { weight: pair }); // [F, 2]
-	const functions = last.shape[0]!;
+	const logits = linear(plain, constant(states), { weight: pair }); // [F, 2]
 	const labels = uploadIndices(plain, new Int32Array(functions));
 	const weights = upload(plain, new Float32Array(functions));
 	const { probabilities } = focalLoss(plain, logits, labels, weights, { gamma: 0, gradient: 'full' });
 	return probabilities;
-}
-
-/** The token that an answer begins with. Throws ANSWER_TOKENS where YES and NO begin alike. */
-export function answerTokens(encode: (text: string) => ArrayLike<number>, yes: string, no: string): Answers {
-	const [yesToken, noToken] = [encode(yes)[0], encode(no)[0]];
-	if (yesToken === undefined || noToken === undefined || yesToken === noToken) {
-		throw inputError('ANSWER_TOKENS', `the answers ${yes} and ${no} begin with the same token`, {
-			place: 'nextToken',
-			remedy: 'Choose answers whose first tokens differ.',
-		});
-	}
-	return { no: noToken, yes: yesToken };
 }

@@ -44,6 +44,32 @@ describe('a pack', () => {
 		expect(Array.from(buildPack(empty, [[], [7]], separator, 'isolated').poolPositions)).toEqual([0, 1]);
 	});
 
+	it('puts branches behind a function, each of which sees that and itself alone', () => {
+		const planned = packFunctions([3, 1], {
+			length: 32,
+			packing: 'isolated',
+			order: 'arrival',
+			maxFunctions: 200,
+			largeFunctions: 'ignore',
+			suffixLength: 4,
+		}).packs[0]!;
+		const pack = buildPack(planned, tokens, separator, 'isolated', [7], [[50], [60, 61]]);
+		expect(Array.from(pack.inputIds)).toEqual([10, 11, 12, 7, 50, 60, 61, 2, 20, 7, 50, 60, 61, 2]);
+		expect(Array.from(pack.positionIds).slice(0, 7)).toEqual([0, 1, 2, 3, 4, 4, 5]);
+		expect(Array.from(pack.positionIds).slice(8, 13)).toEqual([0, 1, 2, 2, 3]);
+		expect(Array.from(pack.segmentStarts)).toEqual([0, 8, 14]);
+		expect(Array.from(pack.poolPositions)).toEqual([3, 9]);
+		expect(Array.from(pack.attentionStarts)).toEqual([0, 4, 5, 8, 10, 11, 14]);
+		expect(Array.from(pack.attentionParents)).toEqual([-1, 0, 0, -1, 3, 3]);
+		const one = buildPack(planned, tokens, separator, 'isolated', [7], [[], [60, 61, 62]]);
+		expect(Array.from(one.attentionStarts)).toEqual([0, 4, 8, 10, 14]);
+		expect(Array.from(one.attentionParents)).toEqual([-1, 0, -1, 2]);
+		const build = (...call: [pieces: typeof planned, packing: 'leaky' | 'isolated']) =>
+			buildPack(call[0], tokens, separator, call[1], [7], [[50], [60, 61]]);
+		expect(() => build(planned, 'leaky')).toThrow(TypeError);
+		expect(() => build([planned[0]!, { ...planned[1]!, shared: 1 }], 'isolated')).toThrow(TypeError);
+	});
+
 	it('holds a common prefix once, in the first of the functions that share it', () => {
 		const piece = { start: 0, windowIndex: 0, windowCount: 1, suffixLength: 0 };
 		const shared = [

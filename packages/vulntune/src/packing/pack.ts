@@ -10,18 +10,19 @@ export interface Pack {
 	readonly inputIds: Int32Array;
 	/** [T]; restarts at 0 in each segment or goes on after its prefix, save in a leaky pack */
 	readonly positionIds: Int32Array;
-	/** [F + 1]; segment f is tokens [segmentStarts[f], segmentStarts[f + 1]) and ends with its separator */
+	/** [F + 1]; segment f is tokens [segmentStarts[f], segmentStarts[f + 1]) and ends with its branches, if any, and its separator */
 	readonly segmentStarts: Int32Array;
 	/** [F, 2]; tokens [from, to) of the segment before it that a function begins with; empty where it shares none */
 	readonly prefixRanges: Int32Array;
 	/**
 	 * [A + 1]; a token attends within its own stretch, and to all of the stretch's parent: stretches are the segments,
-	 * one that others share a prefix with being two; or in a leaky pack the whole sequence
+	 * one that others share a prefix with being two, and one with branches that and its branches; or in a leaky pack the whole
+	 * sequence
 	 */
 	readonly attentionStarts: Int32Array;
 	/** [A]; the stretch that is each one's parent, −1 for none */
 	readonly attentionParents: Int32Array;
-	/** [F]; the last token before each separator, where a decoder's state stands for the function */
+	/** [F]; the last token before each separator, and before its branches, where a decoder's state stands for the function */
 	readonly poolPositions: Int32Array;
 	/** [F]; index of the function among the lengths that were packed */
 	readonly functionIndex: Int32Array;
@@ -35,8 +36,10 @@ export interface Pack {
  *
  * @param pieces one entry of `PackPlan.packs`
  * @param tokens ids per function, [functions] of [tokens]
- * @param suffix ids put after every function, as many as the plan was made for
  * @param separator id of the token that closes each function: the model's EOS
+ * @param suffix ids put after every function
+ * @param branches ids put after that, each as if it followed the suffix alone: what the model might go on with. The plan was made for
+ *   as many tokens as suffix and branches have; nothing is shared, and the pack isn't leaky
  */
 export function buildPack(
 	pieces: readonly Piece[],
@@ -44,7 +47,10 @@ export function buildPack(
 	separator: number,
 	packing: PackingOptions['packing'],
 	suffix: readonly number[] = [],
+	branches: readonly (readonly number[])[] = [],
 ): Pack {
+	const branchTokens = branches.reduce((sum, branch) => sum + branch.length, 0);
+	if (branchTokens > 0) refuseBranches(pieces, packing);
 	const total = packSize(pieces);
 	const inputIds = new Int32Array(total); // [T]
 	const positionIds = new Int32Array(total); // [T]
@@ -60,21 +66,31 @@ export function buildPack(
 		const ids = tokens[piece.functionIndex]!;
 		for (let index = piece.start + shared; index < piece.end; index++) inputIds[position++] = ids[index]!;
 		for (const id of suffix) inputIds[position++] = id;
+		const trunkEnd = position;
+		for (const branch of branches) for (const id of branch) inputIds[position++] = id;
 		inputIds[position++] = separator;
 		prefixRanges.set(shared === 0 ? [start, start] : [owner, owner + shared], 2 * segment);
 		// A function that is a prefix of another has no token of its own but the separator, nor has one without tokens.
 		const lastOfPrefix = shared === 0 ? start : owner + shared - 1;
-		poolPositions[segment] = position - 2 < start ? lastOfPrefix : position - 2;
+		poolPositions[segment] = trunkEnd - 1 < start ? lastOfPrefix : trunkEnd - 1;
 		segmentStarts[segment + 1] = position;
 		const first = packing === 'leaky' ? 0 : start - shared;
 		for (let index = start; index < position; index++) positionIds[index] = index - first;
+		let index = trunkEnd;
+		for (const branch of branches) {
+			for (let i = 0; i < branch.length; i++) positionIds[index++] = trunkEnd - first + i;
+		}
 	}
 	return {
 		inputIds,
 		positionIds,
 		segmentStarts,
 		prefixRanges,
-		...(packing === 'leaky' ? oneStretch(total) : stretchesOf(segmentStarts, pieces)),
+		...(packing === 'leaky'
+			? oneStretch(total)
+			: branchTokens > 0
+				? branchedStretches(segmentStarts, branches)
+				: stretchesOf(segmentStarts, pieces)),
 		poolPositions,
 		functionIndex: Int32Array.from(pieces, (piece) => piece.functionIndex),
 		windowIndex: Int32Array.from(pieces, (piece) => piece.windowIndex),
@@ -108,4 +124,32 @@ function stretchesOf(segmentStarts: Int32Array, pieces: readonly Piece[]): Stret
 	}
 	starts.push(segmentStarts[pieces.length]!);
 	return { attentionStarts: Int32Array.from(starts), attentionParents: Int32Array.from(parents) };
+}
+
+/** Each segment as a stretch of attention, and behind it its branches, each of which sees that and itself. */
+function branchedStretches(segmentStarts: Int32Array, branches: readonly (readonly number[])[]): Stretches {
+	const starts: number[] = [];
+	const parents: number[] = [];
+	const lengths = branches.map((branch) => branch.length).filter((length) => length > 0);
+	const branchTokens = lengths.reduce((sum, length) => sum + length, 0);
+	for (const [segment, start] of segmentStarts.subarray(0, -1).entries()) {
+		const trunk = starts.length;
+		starts.push(start);
+		parents.push(-1);
+		// the separator belongs to the last branch
+		let next = segmentStarts[segment + 1]! - 1 - branchTokens;
+		for (const length of lengths) {
+			starts.push(next);
+			parents.push(trunk);
+			next += length;
+		}
+	}
+	starts.push(segmentStarts.at(-1)!);
+	return { attentionStarts: Int32Array.from(starts), attentionParents: Int32Array.from(parents) };
+}
+
+/** A branch's parent is its function: there is no second one for a shared prefix, and none in a leaky pack. */
+function refuseBranches(pieces: readonly Piece[], packing: PackingOptions['packing']): void {
+	if (packing !== 'leaky' && pieces.every(({ shared = 0 }) => shared === 0)) return;
+	throw new TypeError('branches go with neither leaky packs nor shared prefixes');
 }

@@ -194,9 +194,12 @@ async function planData(config: Config, tokenizer: Tokenizer | undefined): Promi
 			{ tokens },
 		);
 	};
-	const packing = tokenizer === undefined ? config.sequence : scoringOf(config, tokenizer).packing;
+	const { packing, tokens } =
+		tokenizer === undefined
+			? { packing: config.sequence, tokens: { separator: 0, suffix: [] } }
+			: scoringOf(config, tokenizer);
 	const train = await plan(splits.train, packing);
-	const valid = await plan(splits.valid, scoringPacking(packing));
+	const valid = await plan(splits.valid, scoringPacking(packing, tokens));
 	const steps = Math.ceil(train.packs.length / config.training.accumulation) * config.training.epochs;
 	const { warmupSteps } = config.training;
 	return {

@@ -16,7 +16,7 @@ import { savePredictions } from './predictions.ts';
 import { openRunProgress, type RunProgress, resumeState, saveState } from './run-progress.ts';
 import { warmupNote } from './schedule.ts';
 import { scoreSplit } from './score-split.ts';
-import { createDetectorOf, methodOf, type PreparedData, prepareData } from './session.ts';
+import { answersOf, createDetectorOf, methodOf, type PreparedData, prepareData } from './session.ts';
 import { openTrainingBase, type StartAdapter } from './start-adapter.ts';
 import { initialState, type TrainingState } from './state.ts';
 import { createStopwatch } from './stopwatch.ts';
@@ -294,6 +294,7 @@ function describeDetector(
 		doubleQuantization: config.method.doubleQuantization,
 		objective: config.objective,
 		nextToken: config.nextToken,
+		answers: answersOf(config, data.tokenizer),
 		head: config.head,
 		collapseWhitespace: config.data.collapseWhitespace,
 		sequence: { ...data.scoring.packing, windowCombination: config.sequence.windowCombination },

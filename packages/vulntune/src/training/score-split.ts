@@ -4,7 +4,7 @@ import { combineWindows, type WindowCombination } from '../packing/combine-windo
 import type { PackingOptions } from '../packing/options.ts';
 import { packFunctions } from '../packing/pack-functions.ts';
 import { type PassOptions, scorePack } from './micro-batch.ts';
-import { assemblePack, type PackTokens, type SplitData } from './split-data.ts';
+import { assemblePack, branchTokens, type PackTokens, type SplitData } from './split-data.ts';
 
 export interface ScoringOptions {
 	readonly pass: PassOptions;
@@ -42,7 +42,7 @@ export function scoreSplit(
 	options: ScoringOptions,
 ): SplitScores | undefined {
 	const { packing } = options;
-	const plan = packFunctions(data.lengths, scoringPacking(packing), data);
+	const plan = packFunctions(data.lengths, scoringPacking(packing, options.tokens), data);
 	const scores: number[] = [];
 	const owners: number[] = [];
 	let loss = 0;
@@ -80,12 +80,13 @@ function requireScores(probabilities: Float64Array, { rows }: SplitData): void {
 }
 
 /** How a split is packed to be scored, whatever training does. */
-export function scoringPacking(packing: PackingOptions): PackingOptions {
+export function scoringPacking(packing: PackingOptions, tokens: PackTokens): PackingOptions {
 	return {
 		...packing,
 		packing: packing.packing === 'none' ? 'none' : 'isolated',
 		order: 'bestFit',
 		largeFunctions: packing.largeFunctions === 'window' ? 'window' : 'truncate',
-		sharePrefixes: true,
+		// an answer behind a function has no second parent for what that shares
+		sharePrefixes: branchTokens(tokens) === 0,
 	};
 }

@@ -12,12 +12,12 @@ import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
 import { createDetector, type Detector, type MethodOptions } from '../methods/detector.ts';
 import type { Base } from '../model/open-base.ts';
+import { type Answers, answerBranches, encodeAnswers } from '../objectives/answers.ts';
 import { classObjective } from '../objectives/class-objective.ts';
-import { answerTokens, nextTokenObjective } from '../objectives/next-token-objective.ts';
-import type { Objective } from '../objectives/objective.ts';
+import { nextTokenObjective } from '../objectives/next-token-objective.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import type { ScoringOptions } from './score-split.ts';
-import { type PackTokens, type SplitData, splitData } from './split-data.ts';
+import { branchTokens, type PackTokens, type SplitData, splitData } from './split-data.ts';
 
 /** A config's data, tokenised: all of a run that needs no kernel. */
 export interface PreparedData {
@@ -68,10 +68,11 @@ function checkStatusWeights(config: Config, dataset: Dataset): void {
 
 /** How packs are made and scored under a config. */
 export function scoringOf(config: Config, tokenizer: Tokenizer): ScoringOptions {
-	const tokens = packTokens(config, tokenizer);
+	const answers = answersOf(config, tokenizer);
+	const tokens = packTokens(tokenizer, answers);
 	return {
 		pass: {
-			objective: objectiveOf(config, tokenizer),
+			objective: answers === undefined ? classObjective : nextTokenObjective(answers),
 			precision: config.training.precision,
 			focal: {
 				gamma: config.loss.type === 'focal' ? config.loss.gamma : 0,
@@ -85,13 +86,15 @@ export function scoringOf(config: Config, tokenizer: Tokenizer): ScoringOptions 
 	};
 }
 
-function objectiveOf(config: Config, tokenizer: Tokenizer): Objective {
-	if (config.objective === 'class') return classObjective;
-	const { positive, negative } = config.nextToken;
-	return nextTokenObjective(answerTokens((text) => tokenizer.encode(text), positive, negative));
+/** What the next-token objective of a config asks, in a tokenizer's tokens; undefined for the class objective. */
+export function answersOf(
+	{ objective, nextToken }: Pick<Config, 'objective' | 'nextToken'>,
+	tokenizer: Pick<Tokenizer, 'encode'>,
+): Answers | undefined {
+	return objective === 'class' ? undefined : encodeAnswers((text) => tokenizer.encode(text), nextToken);
 }
 
-function packTokens(config: Config, tokenizer: Tokenizer): PackTokens {
+function packTokens(tokenizer: Tokenizer, answers: Answers | undefined): PackTokens {
 	const separator = tokenizer.separatorId;
 	if (separator === undefined) {
 		throw inputError('TOKENIZER_SEPARATOR', 'the tokenizer has no end token to close a function with', {
@@ -99,14 +102,15 @@ function packTokens(config: Config, tokenizer: Tokenizer): PackTokens {
 			remedy: 'Name an eos_token in tokenizer_config.json.',
 		});
 	}
-	const suffix = config.objective === 'class' ? [] : [...tokenizer.encode(config.nextToken.prompt)];
-	return { separator, suffix };
+	if (answers === undefined) return { separator, suffix: [] };
+	return { separator, suffix: answers.question, branches: answerBranches(answers) };
 }
 
 function packingOf(config: Config, tokens: PackTokens): PackingOptions {
 	const { length, packing, order, maxFunctions, largeFunctions, windowStride, sharePrefixes } =
 		config.sequence;
-	const suffixLength = tokens.suffix.length;
+	const suffixLength = tokens.suffix.length + branchTokens(tokens);
+	if (branchTokens(tokens) > 0) refuseBranches(config);
 	if (length < suffixLength + 2) {
 		throw inputError('SEQUENCE_TOO_SHORT', `the question alone takes ${suffixLength} of ${length} tokens`, {
 			place: 'sequence.length',
@@ -114,6 +118,19 @@ function packingOf(config: Config, tokens: PackTokens): PackingOptions {
 		});
 	}
 	return { length, packing, order, maxFunctions, largeFunctions, windowStride, suffixLength, sharePrefixes };
+}
+
+/** An answer of several tokens stands behind its function alone, and sees one stretch before it. */
+function refuseBranches({ sequence: { sharePrefixes, packing } }: Config): void {
+	if (!sharePrefixes && packing !== 'leaky') return;
+	const place = sharePrefixes ? 'sequence.sharePrefixes' : 'sequence.packing';
+	const message = sharePrefixes
+		? 'prefixes can be shared only where both answers of nextToken are one token'
+		: 'a leaky pack can be asked only for answers of nextToken that are one token each';
+	throw inputError('ANSWER_TOKENS', message, {
+		place,
+		remedy: `Choose nextToken.positive and nextToken.negative of one token each, or ${sharePrefixes ? 'leave sharePrefixes out' : 'isolated packing'}.`,
+	});
 }
 
 /** The method of a config. Throws METHOD_UNAVAILABLE for those that train no transformer here. */

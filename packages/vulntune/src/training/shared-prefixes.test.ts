@@ -88,7 +88,7 @@ const pools: readonly Pool[] = ['last', 'first', 'mean', 'max'];
 const variants: readonly (readonly [string, Pool | undefined, Partial<PassOptions>])[] = [
 	...pools.map((pool) => [`a head on ${pool}`, pool, {}] as const),
 	['a head on mean, checkpointing', 'mean', { checkpointing: true }],
-	['the next token', undefined, { objective: nextTokenObjective({ no: 4, yes: 9 }) }],
+	['the next token', undefined, { objective: nextTokenObjective({ question: suffix, no: [4], yes: [9] }) }],
 ];
 
 describe.each(backendsUnderTest())('prefixes computed once, on $name', ({ create }) => {

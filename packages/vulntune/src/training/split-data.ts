@@ -32,6 +32,13 @@ export interface PackTokens {
 	readonly separator: number;
 	/** Ids between a function and its separator: the question of the next-token objective. */
 	readonly suffix: readonly number[];
+	/** Ids behind the suffix, each of which sees that and itself alone: its answers of several tokens. */
+	readonly branches?: readonly (readonly number[])[];
+}
+
+/** Tokens behind the suffix. */
+export function branchTokens({ branches = [] }: PackTokens): number {
+	return branches.reduce((sum, branch) => sum + branch.length, 0);
 }
 
 /** A planned pack with its labels and weights. */
@@ -41,7 +48,8 @@ export function assemblePack(
 	packing: PackingOptions['packing'],
 	tokens: PackTokens,
 ): { pack: Pack; targets: PackLabels } {
-	const pack = buildPack(pieces, data.tokens, tokens.separator, packing, tokens.suffix);
+	const { separator, suffix, branches } = tokens;
+	const pack = buildPack(pieces, data.tokens, separator, packing, suffix, branches);
 	return {
 		pack,
 		targets: {

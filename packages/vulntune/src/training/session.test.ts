@@ -1,0 +1,53 @@
+import path from 'node:path';
+import { loadTokenizer } from '@vulntune/engine';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder, tinyConfig, writeTinyModel } from '../../../../tests/tiny.ts';
+import { scoringPacking } from './score-split.ts';
+import { scoringOf } from './session.ts';
+
+const root = temporaryFolder();
+const model = writeTinyModel(path.join(root, 'model'));
+
+describe('how functions are scored', () => {
+	const tokenizer = loadTokenizer(model);
+	const scoring = (overrides: Readonly<Record<string, string>>) =>
+		scoringOf(tinyConfig({ model, data: root, output: root }, overrides), tokenizer);
+
+	it('is what the config says of loss, precision and windows', () => {
+		const { pass, windowCombination } = scoring({
+			...{ 'loss.gamma': '3', 'loss.gradient': 'detached', 'sequence.windowCombination': 'max' },
+			...{ 'training.precision': 'bf16', 'training.checkpointing': 'true' },
+		});
+		expect(windowCombination).toBe('max');
+		expect(pass).toMatchObject({
+			focal: { gamma: 3, gradient: 'detached' },
+			precision: 'bf16',
+			checkpointing: true,
+		});
+		expect(scoring({ 'loss.type': 'crossEntropy' }).pass.focal.gamma).toBe(0);
+	});
+
+	it('asks for whole answers behind each function, which no prefix is shared with', () => {
+		const { tokens, packing } = scoring({ objective: 'nextToken' });
+		expect(tokens.branches?.flat().length).toBeGreaterThan(0);
+		expect(packing.suffixLength).toBe(tokens.suffix.length + tokens.branches!.flat().length);
+		expect(scoringPacking(packing, tokens).sharePrefixes).toBe(false);
+		const short = scoring({
+			objective: 'nextToken',
+			'nextToken.positive': 'Y',
+			'nextToken.negative': 'N',
+			'sequence.sharePrefixes': 'true',
+		});
+		expect(short.tokens.branches).toEqual([[], []]);
+		expect(scoringPacking(short.packing, short.tokens).sharePrefixes).toBe(true);
+		expect(scoring({}).packing.suffixLength).toBe(0);
+	});
+
+	it.each([
+		['sequence.sharePrefixes', 'true'],
+		['sequence.packing', 'leaky'],
+	])('refuses %s: %s with answers of several tokens', (place, value) => {
+		const ask = () => scoring({ objective: 'nextToken', [place]: value });
+		expect(ask).toThrow(expect.objectContaining({ code: 'ANSWER_TOKENS', place }));
+	});
+});
