@@ -59,13 +59,13 @@ const cases: Record<string, Refusal> = {
 	},
 	'a method of a later version': {
 		argv: ['train', 'config.yaml', '--method.type', 'prefix', '--output', 'out'],
-		code: 'METHOD_UNAVAILABLE',
-		says: ['method.type: ', 'Use qlora, lora, full, head or ngram.'],
+		code: 'CONFIG_INVALID',
+		says: ['--method.type: prefix is not in this version', 'use qlora or lora'],
 	},
 	'a backend of a later version': {
 		argv: ['train', 'config.yaml', '--backend', 'cuda', '--output', 'out'],
-		code: 'BACKEND_UNAVAILABLE',
-		says: ['backend.type: ', 'Use auto, cpu, wasm or reference.'],
+		code: 'CONFIG_INVALID',
+		says: ['backend', 'cuda is not in this version: use auto, cpu, wasm or reference'],
 	},
 	'an instruction set that is not there': {
 		argv: ['train', 'config.yaml', '--backend', 'cpu', '--backend.isa', 'neon', '--output', 'out'],
@@ -73,9 +73,9 @@ const cases: Record<string, Refusal> = {
 		says: ['--backend.isa: expected one of'],
 	},
 	'a base that does not go with the method': {
-		argv: ['train', 'config.yaml', '--method.type', 'qlora', '--output', 'out'],
+		argv: ['train', 'config.yaml', '--method.type', 'qlora', '--method.base', 'fp32', '--output', 'out'],
 		code: 'CONFIG_INVALID',
-		says: ['method.base: expected one of nf4'],
+		says: ['--method.base: expected one of nf4'],
 	},
 	'an answer that begins with the other': {
 		argv: [...nextToken, '--nextToken.negative', 'YES, it is', '--output', 'out'],

@@ -40,6 +40,8 @@ export function startVulntune(argv: readonly string[], { cwd, prepare }: Command
 	const env = {
 		...process.env,
 		HOME: home,
+		// hints name commands as npx calls them, whatever runs the tests
+		npm_command: 'exec',
 		// compiled modules are kept between the commands of a test file: starting is most of what they do
 		NODE_COMPILE_CACHE: path.join(projectRoot, 'node_modules/.cache/compiled'),
 	};

@@ -115,7 +115,8 @@ describe('method.from', () => {
 });
 
 it('n-grams give their predictions again', async () => {
-	const config = configOf('ngram', { 'method.type': 'ngram' });
+	const output = path.join(root, 'ngram');
+	const config = tinyConfig({ model, data, output }, { 'method.type': 'ngram' });
 	expect((await runNgram(config, fresh, silent)).status).toBe('finished');
 	await expectSamePredictions(config.output);
 });

@@ -14,7 +14,7 @@ const fresh: RunMode = { resume: false, overwrite: false };
 
 const kinds = [
 	{ type: 'lora', run: runTraining, overrides: { 'training.epochs': '1' } },
-	{ type: 'ngram', run: runNgram, overrides: { 'method.type': 'ngram', 'method.base': 'fp32' } },
+	{ type: 'ngram', run: runNgram, overrides: { 'method.type': 'ngram' } },
 ] as const;
 
 describe.each(kinds)('the output folder of a $type run', ({ type, run, overrides }) => {

@@ -5,8 +5,9 @@ export { lengthScores } from './baselines/length.ts';
 export { readNgram, writeNgram } from './baselines/ngram/file.ts';
 export { fitNgram, type NgramModel, type NgramOptions, predictNgram } from './baselines/ngram/model.ts';
 export { type NgramSelection, selectNgram } from './baselines/ngram/select.ts';
-export { configJsonSchema, type JsonSchema } from './config/json-schema.ts';
+export type { JsonSchema } from './config/json-schema.ts';
 export { type ConfigContext, loadConfig, resolveConfig } from './config/load.ts';
+export { configJsonSchema } from './config/printed-schema.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
 export { configToYaml } from './config/yaml-text.ts';
 export {

@@ -6,6 +6,7 @@ import { modelCommand } from '../commands/model.ts';
 import { pretrainCommand } from '../commands/pretrain.ts';
 import { trainCommand } from '../commands/train.ts';
 import { runCommandLine } from './program.ts';
+import { spelledCommand } from './spelled-command.ts';
 import { processTerminal } from './terminal.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -30,6 +31,7 @@ const commands = [
 	doctorCommand,
 ];
 
-const exitCode = await runCommandLine(process.argv.slice(2), commands, processTerminal(), version);
+const command = spelledCommand({ env: process.env, file: process.argv[1]!, workingFolder: process.cwd() });
+const exitCode = await runCommandLine(process.argv.slice(2), commands, processTerminal(), version, command);
 // a result that couldn't be written may have set it already
 process.exitCode = exitCode || process.exitCode || 0;

@@ -5,7 +5,11 @@ import { describe, expect, it } from 'vitest';
 import type { CommandResult } from './context.ts';
 import { type CommandDefinition, runCommandLine } from './program.ts';
 
-async function run(argv: string[], result: CommandResult | Error = { data: { value: 1 }, text: 'value 1' }) {
+async function run(
+	argv: string[],
+	result: CommandResult | Error = { data: { value: 1 }, text: 'value 1' },
+	command?: string,
+) {
 	const seen = { stdout: '', stderr: '' };
 	const terminal = {
 		stdout: (text: string) => void (seen.stdout += text),
@@ -17,6 +21,13 @@ async function run(argv: string[], result: CommandResult | Error = { data: { val
 		program
 			.command('train')
 			.option('--epochs <n>', 'passes')
+			.option(
+				'--training.learningRate <n>',
+				'highest learning rate of all that are taken, which is a long description',
+			)
+			.option('--some.seed <n>')
+			.option('--other.seed <n>')
+			.addHelpText('after', '\nExamples:\n  vulntune train a.yaml')
 			.action(() =>
 				runCommand(async ({ progress }) => {
 					progress.note('at work');
@@ -25,7 +36,7 @@ async function run(argv: string[], result: CommandResult | Error = { data: { val
 				}),
 			);
 	};
-	const exitCode = await runCommandLine(argv, [definition], terminal, '1.2.3');
+	const exitCode = await runCommandLine(argv, [definition], terminal, '1.2.3', command);
 	return { exitCode, ...seen };
 }
 
@@ -92,6 +103,8 @@ describe('the command line', () => {
 	it.each([
 		[['tran'], "unknown command 'tran'", 'Did you mean train?'],
 		[['train', '--epoch', '3'], "unknown option '--epoch'", 'Did you mean --epochs?'],
+		[['train', '--learning-rate=3'], 'unknown option', 'Did you mean --training.learningRate?'],
+		[['train', '--seed', '3'], 'unknown option', 'Did you mean --some.seed or --other.seed?'],
 		[['train', '--epochs'], 'argument missing', 'vulntune --help'],
 		[['train', 'surplus'], 'too many arguments', 'vulntune --help'],
 	])('ends with 2 and the nearest name for %j', async (argv, message, hint) => {
@@ -114,11 +127,54 @@ describe('the command line', () => {
 		expect((await run(['train', '--help'])).stdout).toContain('--json');
 		expect((await run(['--version'])).stdout).toBe('1.2.3\n');
 	});
+
+	it('prints help as JSON and nothing else with --json', async () => {
+		for (const argv of [['--help'], [], ['help']]) {
+			const { exitCode, stdout, stderr } = await run([...argv, '--json']);
+			expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+			const { command, commands } = JSON.parse(stdout);
+			expect(command).toBe('vulntune');
+			expect(commands).toContainEqual({ name: 'train', description: '' });
+		}
+		const ofCommand = JSON.parse((await run(['train', '--help', '--json'])).stdout);
+		expect(ofCommand).toMatchObject({ command: 'vulntune train' });
+		expect(ofCommand.options).toContainEqual({ flags: '--epochs <n>', description: 'passes' });
+		expect(JSON.parse((await run(['--version', '--json'])).stdout)).toEqual({ version: '1.2.3' });
+	});
+
+	it('wraps help to the terminal, long flags on a line of their own', async () => {
+		const { stdout } = await run(['train', '--help']);
+		expect(stdout).toMatch(/\n {2}--training\.learningRate <n>\n {30}highest learning rate .+\n {30}\S/);
+		for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
+	});
+
+	it('names commands as they are called, in help, hints, notes and results', async () => {
+		const npx = 'npx vulntune';
+		const help = (await run(['train', '--help'], undefined, npx)).stdout;
+		expect(help).toContain('Usage: npx vulntune train');
+		expect(help).toContain('  npx vulntune train a.yaml');
+		expect((await run(['train'], { data: {}, text: 'Then vulntune doctor.' }, npx)).stdout).toBe(
+			'Then npx vulntune doctor.\n',
+		);
+		const error = new VulntuneError({
+			code: 'SOME',
+			kind: 'input',
+			message: 'what',
+			remedy: 'vulntune train x',
+		});
+		const failed = await run(['train', '--json'], error, npx);
+		expect(failed.stderr).toContain('error: what\n  npx vulntune train x\n');
+		expect(JSON.parse(failed.stdout).error.remedy).toBe('npx vulntune train x');
+	});
 });
 
 it('starts as a program', () => {
 	const file = fileURLToPath(new URL('../../bin/vulntune.mjs', import.meta.url));
 	expect(execFileSync(process.execPath, [file, '--version'], { encoding: 'utf8' })).toMatch(
 		/^\d+\.\d+\.\d+\n$/,
+	);
+	const env = { ...process.env, npm_command: 'exec' };
+	expect(execFileSync(process.execPath, [file, '--help'], { encoding: 'utf8', env })).toContain(
+		'Usage: npx vulntune',
 	);
 });

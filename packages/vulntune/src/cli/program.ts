@@ -1,10 +1,12 @@
 import { inputError, type VulntuneError } from '@vulntune/engine/errors.ts';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, type Help } from 'commander';
 import type { CommandContext, CommandResult } from './context.ts';
 import { exitCodes, toVulntuneError } from './exit-code.ts';
+import { describeCommand, helpLayout } from './help.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { createProgressRenderer } from './progress.ts';
-import { spellOutBooleans } from './schema-flags.ts';
+import { nearestFlags, spellOutBooleans } from './schema-flags.ts';
+import { spellCommands } from './spelled-command.ts';
 import { printable, type Terminal } from './terminal.ts';
 
 /** Registers one command: its options, and what runs when it is called. */
@@ -17,6 +19,7 @@ export type CommandRunner = (body: (context: CommandContext) => Promise<CommandR
  * Runs a command line and prints its result or its failure.
  *
  * @param argv what follows `vulntune`
+ * @param command how the user calls the program: what hints and help name
  * @returns the exit code: 0 ok, 2 usage or input, 3 partial, 4 failure, 5 out of resources, 130 interrupted
  */
 export async function runCommandLine(
@@ -24,14 +27,18 @@ export async function runCommandLine(
 	definitions: readonly CommandDefinition[],
 	terminal: Terminal,
 	version: string,
+	command = 'vulntune',
 ): Promise<number> {
 	// Read before parsing, because a faulty command line is reported in the form that it asks for.
 	const isJson = argv.includes('--json');
 	const isDebug = argv.includes('--debug');
+	const spell = (text: string) => spellCommands(text, command);
 	let exitCode = 0;
+	let help = '';
 
 	const runCommand: CommandRunner = async (body) => {
-		const progress = createProgressRenderer(terminal);
+		const renderer = createProgressRenderer(terminal);
+		const progress = { ...renderer, note: (line: string) => renderer.note(spell(line)) };
 		let interruption: Interruption | undefined;
 		try {
 			const result = await body({
@@ -39,7 +46,7 @@ export async function runCommandLine(
 				interruption: () => (interruption ??= listenForInterruption(progress.note)).signal,
 			});
 			progress.finish();
-			const text = isJson ? JSON.stringify(result.data, null, 2) : printable(result.text);
+			const text = isJson ? JSON.stringify(result.data, null, 2) : printable(spell(result.text));
 			if (text !== '') terminal.stdout(text.endsWith('\n') ? text : `${text}\n`);
 			exitCode = result.exitCode ?? 0;
 		} catch (error) {
@@ -50,19 +57,26 @@ export async function runCommandLine(
 		}
 	};
 
+	const program = createProgram(version);
 	try {
-		const program = createProgram(version);
 		for (const define of definitions) define(program, runCommand);
-		configureAll(program, terminal);
+		const write = (text: string) => void (help += text);
+		configureAll(program, { columns: terminal.columns, isJson, write, spell });
 		await program.parseAsync(spellOutBooleans(argv, program), { from: 'user' });
 		return exitCode;
 	} catch (thrown) {
 		// Help was asked for, by name or by giving no command.
 		const isHelp =
 			thrown instanceof CommanderError && (thrown.exitCode === 0 || thrown.code === 'commander.help');
-		if (isHelp) return 0;
-		const error = thrown instanceof CommanderError ? usageError(thrown) : toVulntuneError(thrown);
-		reportError(error, terminal, { isJson, isDebug });
+		if (isHelp) {
+			const isVersion = thrown.code === 'commander.version';
+			const asJson = isVersion ? `${JSON.stringify({ version }, null, 2)}\n` : help;
+			terminal.stdout(isJson ? asJson : spell(help));
+			return 0;
+		}
+		const error =
+			thrown instanceof CommanderError ? usageError(thrown, program, argv) : toVulntuneError(thrown);
+		reportError(error, terminal, spell, { isJson, isDebug });
 		return exitCodes[error.kind];
 	}
 }
@@ -76,23 +90,44 @@ function createProgram(version: string): Command {
 		.helpOption('-h, --help', 'show this help')
 		.addHelpText(
 			'after',
-			'\nExit codes: 0 ok, 1 findings (scan), 2 usage, config or input, 3 partial result, 4 failure, 5 out of memory or disk, 130 interrupted.',
+			'\nExit codes: 0 ok, 1 findings (scan), 2 usage, config or input, 3 partial result,\n4 failure, 5 out of memory or disk, 130 interrupted.',
 		);
 }
 
+interface HelpSettings {
+	readonly columns: number;
+	readonly isJson: boolean;
+	readonly write: (text: string) => void;
+	/** Names commands as the user calls them. */
+	readonly spell: (text: string) => string;
+}
+
 /** What commander does not hand down to subcommands by itself. */
-function configureAll(command: Command, terminal: Terminal): void {
+function configureAll(command: Command, help: HelpSettings): void {
+	const asJson = (shown: Command, helper: Help) =>
+		`${JSON.stringify(describeCommand(shown, helper), null, 2)}\n`;
+	// Examples and exit codes are added to the text after the help itself: no part of its JSON.
+	const write = help.isJson ? (text: string) => void (text.startsWith('{') && help.write(text)) : help.write;
 	command
 		.exitOverride()
 		.showSuggestionAfterError()
-		.configureHelp({ showGlobalOptions: true, sortSubcommands: false })
-		.configureOutput({ writeOut: terminal.stdout, writeErr: terminal.stdout, outputError: () => {} });
-	for (const child of command.commands) configureAll(child, terminal);
+		.configureHelp({
+			...helpLayout(help.spell),
+			helpWidth: help.columns,
+			showGlobalOptions: true,
+			sortSubcommands: false,
+			...(help.isJson ? { formatHelp: asJson } : {}),
+		})
+		.configureOutput({ writeOut: write, writeErr: write, outputError: () => {} });
+	for (const child of command.commands) configureAll(child, help);
 }
 
-function usageError(error: CommanderError): VulntuneError {
+function usageError(error: CommanderError, program: Command, argv: readonly string[]): VulntuneError {
 	const [message = '', ...hints] = error.message.replace(/^error: /, '').split('\n');
-	const hint = hints.join(' ').replace(/^\(|\)$/g, '');
+	const flag = error.code === 'commander.unknownOption' ? /'(--[^']+)'/.exec(message)?.[1] : undefined;
+	const meant = flag === undefined ? [] : nearestFlags(flag, program, argv);
+	const hint =
+		meant.length > 0 ? `Did you mean ${meant.join(' or ')}?` : hints.join(' ').replace(/^\(|\)$/g, '');
 	const remedy = hint === '' ? 'See vulntune --help.' : hint;
 	return inputError('USAGE', message, { remedy, cause: error });
 }
@@ -100,10 +135,14 @@ function usageError(error: CommanderError): VulntuneError {
 function reportError(
 	error: VulntuneError,
 	terminal: Terminal,
+	spell: (text: string) => string,
 	{ isJson, isDebug }: { isJson: boolean; isDebug: boolean },
 ): void {
-	terminal.stderr(`error: ${printable(error.message)}\n`);
-	const { code, kind, place, remedy, cause } = error;
+	const { code, kind, place, cause } = error;
+	const remedy = error.remedy === undefined ? undefined : spell(error.remedy);
+	const hint = remedy === undefined ? '' : `\n  ${remedy}`;
+	const where = place === undefined ? '' : `${place}: `;
+	terminal.stderr(`error: ${printable(`${where}${error.summary}${hint}`)}\n`);
 	if (isDebug) {
 		const origin = cause instanceof Error ? cause : error;
 		terminal.stderr(`${printable(origin.stack ?? origin.message)}\n`);

@@ -1,25 +1,44 @@
 import { inputError } from '@vulntune/engine/errors.ts';
 import { type Command, Option } from 'commander';
 import type { z } from 'zod';
+import type { ConfigDefinition } from '../config/definition.ts';
 import { expectation } from '../config/expectation.ts';
 import { valueFault } from '../config/fault-text.ts';
 import { toJsonSchema } from '../config/json-schema.ts';
-import { configOptions, optionsOf, type SchemaOption } from '../config/options.ts';
+import { describeNeeds } from '../config/needs.ts';
+import { type ConfigSection, configOptions, optionsOf, type SchemaOption } from '../config/options.ts';
 import { type ConfigOverrides, readFlagValue } from '../config/overrides.ts';
+import { trainingConfig } from '../config/training-config.ts';
 
 /** A bare word for a section, as in the config: `--backend cpu`. */
 const shorthands = [{ flag: 'backend', option: 'backend.type' }] as const;
 
 /** Gives a command one flag for every option of the config: `--training.epochs <value>`. */
-export function addConfigFlags(command: Command, options: readonly SchemaOption[] = configOptions): void {
-	const group = 'Options of the config:';
+export function addConfigFlags(
+	command: Command,
+	{ options, sections }: Pick<ConfigDefinition<unknown>, 'options' | 'sections'> = trainingConfig,
+): void {
 	for (const option of options) {
 		const value = option.schema.type === 'boolean' ? 'boolean' : 'value';
-		command.addOption(new Option(`--${option.name} <${value}>`, describe(option)).helpGroup(group));
+		const section = sections.find(({ name }) => name === option.path[0]);
+		const shared = Object.keys(section?.needs ?? {});
+		const own = Object.fromEntries(Object.entries(option.needs).filter(([name]) => !shared.includes(name)));
+		const where = describeNeeds(own, options);
+		const description = `${describe(option)}${where === '' ? '' : `, ${where}`}`;
+		const added = new Option(`--${option.name} <${value}>`, description);
+		command.addOption(added.helpGroup(headingOf(section, options)));
 	}
 	for (const { flag, option } of shorthands) {
-		command.addOption(new Option(`--${flag} <value>`, `same as --${option}`).helpGroup(group));
+		const section = sections.find(({ name }) => name === flag);
+		const added = new Option(`--${flag} <value>`, `same as --${option}`);
+		command.addOption(added.helpGroup(headingOf(section, options)));
 	}
+}
+
+function headingOf(section: ConfigSection | undefined, options: readonly SchemaOption[]): string {
+	if (section === undefined) return 'Options of the config:';
+	const where = describeNeeds(section.needs, options);
+	return `${section.name}: ${section.description}${where === '' ? '' : ` (${where})`}`;
 }
 
 /** The options of the config that were given as flags, by name. */
@@ -47,6 +66,15 @@ export function spellOutBooleans(argv: readonly string[], program: Command): str
 		const next = argv[index + 1];
 		return names.has(argument) && next !== 'true' && next !== 'false' ? `${argument}=true` : argument;
 	});
+}
+
+/** The flags of the called command whose last part is what an unknown flag says: `--epochs` is `--training.epochs`. */
+export function nearestFlags(flag: string, program: Command, argv: readonly string[]): string[] {
+	const plain = (name: string) => name.replaceAll('-', '').toLowerCase();
+	const wanted = plain(flag.replace(/=.*/s, ''));
+	const command = program.commands.find((candidate) => argv.includes(candidate.name()));
+	const flags = (command?.options ?? []).flatMap(({ long }) => (long?.includes('.') ? [long] : []));
+	return flags.filter((long) => plain(long.split('.').at(-1)!) === wanted);
 }
 
 /** Gives a command the flags of its own schema: `dryRun` is `--dry-run`; what is true by default is `--no-…`. */
@@ -90,6 +118,7 @@ function flagOf({ name, default: value }: SchemaOption): string {
 }
 
 function describe({ schema, description, default: value, isRequired }: SchemaOption): string {
-	const preset = isRequired ? '; required' : value === undefined ? '' : `; default ${JSON.stringify(value)}`;
+	const text = Array.isArray(value) ? `[${value.join(', ')}]` : JSON.stringify(value);
+	const preset = isRequired ? '; required' : value === undefined ? '' : `; default ${text}`;
 	return `${description} (${expectation(schema)}${preset})`;
 }

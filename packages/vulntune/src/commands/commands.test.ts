@@ -71,6 +71,14 @@ describe('train', () => {
 		});
 	});
 
+	it('says on stderr which options of the file have no effect', async () => {
+		const lora = path.join(folder, 'lora.yaml');
+		writeFileSync(lora, 'model: base\ndata: { path: rows }\nmethod: { type: lora, rank: 4 }\n');
+		const { stderr, request } = await run('train', lora, '--method.type', 'head');
+		expect(stderr).toBe('no effect with method.type head: method.rank\n');
+		expect(request).toMatchObject({ config: { method: { type: 'head' } } });
+	});
+
 	it('takes --backend as a bare word, and a boolean flag right before the config', async () => {
 		const { request } = await run('train', '--backend', 'reference', '--method.rsLora', config, '--dry-run');
 		expect(request).toMatchObject({

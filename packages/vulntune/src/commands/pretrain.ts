@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import type { CommandDefinition } from '../cli/program.ts';
 import { addConfigFlags, addFlags, configOverrides, readFlags } from '../cli/schema-flags.ts';
-import { configJsonSchema } from '../config/json-schema.ts';
+import { configJsonSchema } from '../config/printed-schema.ts';
 import type { PretrainConfig } from '../pretraining/config-schema.ts';
 import { loadPretrainConfig, pretrainingConfig } from '../pretraining/load-config.ts';
 
@@ -46,7 +46,7 @@ Examples:
   vulntune pretrain configs/pretraining/demo-base.yaml --output runs/own-base --resume`,
 			);
 		addFlags(command, flags);
-		addConfigFlags(command, pretrainingConfig.options);
+		addConfigFlags(command, pretrainingConfig);
 		command.action(async (file: string | undefined) => {
 			const values = command.opts();
 			const { printSchema, ...mode } = readFlags(flags, values);
@@ -67,7 +67,10 @@ Examples:
 					);
 				}
 				const overrides = configOverrides(values, pretrainingConfig.options);
-				return pretrain({ config: loadPretrainConfig(file, { overrides }), ...mode }, context);
+				return pretrain(
+					{ config: loadPretrainConfig(file, { overrides, note: context.progress.note }), ...mode },
+					context,
+				);
 			});
 		});
 	};

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import type { CommandDefinition } from '../cli/program.ts';
 import { addConfigFlags, addFlags, configOverrides, readFlags } from '../cli/schema-flags.ts';
-import { configJsonSchema } from '../config/json-schema.ts';
 import { loadConfig } from '../config/load.ts';
+import { configJsonSchema } from '../config/printed-schema.ts';
 import type { Config } from '../config/schema.ts';
 
 const flags = z.strictObject({
@@ -73,7 +73,10 @@ Examples:
 						'--resume keeps the run in the output folder, --overwrite replaces it: choose one',
 					);
 				}
-				const config = loadConfig(file, { overrides: configOverrides(values) });
+				const config = loadConfig(file, {
+					overrides: configOverrides(values),
+					note: context.progress.note,
+				});
 				return train({ config, ...mode }, context);
 			});
 		});

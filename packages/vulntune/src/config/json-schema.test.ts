@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { configJsonSchema } from './json-schema.ts';
 import { configOptions } from './options.ts';
+import { configJsonSchema } from './printed-schema.ts';
 
 describe('the JSON Schema', () => {
 	const schema = configJsonSchema();
@@ -12,6 +12,14 @@ describe('the JSON Schema', () => {
 			additionalProperties: false,
 		});
 		expect(schema.properties?.training).toMatchObject({ additionalProperties: false });
+	});
+
+	it('says where an option has a meaning, and uses no word of its own', () => {
+		const { method, loss, sequence } = schema.properties!;
+		expect(method!.properties!.rank!.description).toMatch(/ \(only with method\.type qlora or lora\)$/);
+		expect(loss!.properties!.gamma!.description).toMatch(/ \(only with loss\.type focal\)$/);
+		expect(sequence!.description).toMatch(/ \(not with method\.type ngram\)$/);
+		expect(JSON.stringify(schema)).not.toMatch(/"(needs|absent)":/);
 	});
 
 	it('allows a bare word for backend', () => {

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import type { OptionFacts } from './needs.ts';
 import { configSchema } from './schema.ts';
 
-/** The part of JSON Schema that a config option needs. */
-export interface JsonSchema {
+/** The part of JSON Schema that a config option needs, and what our own schemas say beside it. */
+export interface JsonSchema extends OptionFacts {
 	readonly type?: 'string' | 'number' | 'integer' | 'boolean' | 'null' | 'array' | 'object';
 	readonly description?: string;
 	readonly default?: unknown;
@@ -34,18 +35,3 @@ export function toJsonSchema(schema: z.ZodType): JsonSchema {
 
 /** The config's sections and options, the shorthands of YAML left out. */
 export const structuralSchema = toJsonSchema(configSchema);
-
-/**
- * The JSON Schema of a config file: what `vulntune train --print-schema` prints, for editors to complete and check with.
- *
- * @param structure of another kind of config than that of `vulntune train`; it has a `backend` too
- */
-export function configJsonSchema(structure: JsonSchema = structuralSchema): JsonSchema {
-	const { backend, ...properties } = structure.properties!;
-	const { type } = backend!.properties!;
-	const shorthand = {
-		...structure,
-		properties: { ...properties, backend: { anyOf: [type!, backend!] } },
-	};
-	return { title: 'vulntune config', ...shorthand } as JsonSchema;
-}

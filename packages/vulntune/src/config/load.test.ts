@@ -38,7 +38,7 @@ function failure(text: string, overrides: ConfigContext['overrides'] = {}): Vuln
 }
 
 /** A config with a value for every option, as a tree. */
-const wholeTree: Record<string, unknown> = parse(configToYaml(load(required)));
+const wholeTree: Record<string, unknown> = parse(stringify(load(required)));
 const fullConfig = () => structuredClone(wholeTree);
 
 describe('defaults', () => {
@@ -140,6 +140,7 @@ describe('values', () => {
 			'loss.classWeights': '[1, 3]',
 			'loss.statusWeights': '{VULNERABLE: 3}',
 			'backend.threads': '2',
+			objective: 'nextToken',
 			'nextToken.prompt': ' [x]: ',
 			model: '123',
 		});
@@ -263,7 +264,7 @@ describe('faults', () => {
 		expect(message.split('\n').map((line) => line.trim())).toEqual([
 			'9 faults in the config',
 			'config.yaml: model: required, expected a text that is not empty',
-			'config.yaml: method.type: required, expected one of qlora, lora, full, head, prefix, ngram',
+			'config.yaml: method.type: required, expected one of qlora, lora, full, head, ngram',
 			'config.yaml:2: methd: unknown option, did you mean method?',
 			'config.yaml:4: training.epochs: expected a whole number of at least 1, found "three"',
 			'config.yaml:5: training.learningRate: expected a number above 0, found 0',
@@ -289,6 +290,13 @@ describe('faults', () => {
 		expect(failure(`model: m\ndata: {path: d}\n${text}`).message).toContain(message);
 	});
 
+	it.each([
+		['method: {type: prefix}', 'method.type: prefix is not in this version: use qlora or lora'],
+		['method: {type: lora}\nbackend: cuda', 'backend.type: cuda is not in this version: use auto, cpu'],
+	])('say of what is not here yet what to use instead: %s', (text, message) => {
+		expect(failure(`model: m\ndata: {path: d}\n${text}`).message).toContain(message);
+	});
+
 	it('of the command line name the flag', () => {
 		const { message, place } = failure(required, { 'training.epochs': 'many' });
 		expect(place).toBe('--training.epochs');
@@ -311,6 +319,127 @@ describe('faults', () => {
 	it('do not let keys of the prototype through', () => {
 		expect(failure(`${required}__proto__: {output: x}`).message).toContain('__proto__: unknown option');
 		expect(failure(`${required}constructor: 1`).message).toContain('constructor: unknown option');
+	});
+});
+
+describe('options without effect', () => {
+	const notes: string[] = [];
+	function notesOf(text: string, overrides: ConfigContext['overrides'] = {}): string[] {
+		notes.length = 0;
+		writeFileSync(path.join(folder, 'config.yaml'), `model: m\ndata: {path: d}\n${text}`);
+		loadConfig('config.yaml', { ...context, overrides, note: (line) => notes.push(line) });
+		return notes;
+	}
+
+	it.each([
+		[
+			'method: {type: head, rank: 4}',
+			'method.rank: has no effect with method.type head (only with method.type qlora or lora)',
+		],
+		['method: {type: full, dropout: 0.2}', 'method.dropout: has no effect with method.type full'],
+		['method: {type: full, targets: attention}', 'method.targets: has no effect with method.type full'],
+		['method: {type: head, alpha: 8}', 'method.alpha: has no effect with method.type head'],
+		['method: {type: head, rsLora: true}', 'method.rsLora: has no effect with method.type head'],
+		['method: {type: full, from: runs/a}', 'method.from: has no effect with method.type full'],
+		[
+			'method: {type: ngram, base: nf4}',
+			'method.base: has no effect with method.type ngram (only with method.type qlora or lora or full or head)',
+		],
+		[
+			'method: {type: ngram}\nsequence: {packing: leaky}',
+			'sequence.packing: has no effect with method.type ngram',
+		],
+		['method: {type: ngram}\ntraining: {epochs: 3}', 'training.epochs: has no effect with method.type ngram'],
+		['method: {type: ngram}\nhead: {pool: mean}', 'head.pool: has no effect with method.type ngram'],
+		[
+			'method: {type: lora}\nloss: {type: crossEntropy, alpha: 0.3}',
+			'loss.alpha: has no effect with loss.type crossEntropy (only with loss.type focal)',
+		],
+		[
+			'method: {type: lora}\nloss: {type: crossEntropy, gamma: 2}',
+			'loss.gamma: has no effect with loss.type crossEntropy',
+		],
+		[
+			'method: {type: lora}\nloss: {type: crossEntropy, gradient: detached}',
+			'loss.gradient: has no effect with loss.type crossEntropy',
+		],
+		[
+			'method: {type: lora}\nnextToken: {prompt: "?"}',
+			'nextToken.prompt: has no effect with objective class (only with objective nextToken)',
+		],
+		[
+			'method: {type: lora}\nobjective: nextToken\nhead: {pool: max}',
+			'head.pool: has no effect with objective nextToken',
+		],
+		[
+			'method: {type: lora}\nsequence: {windowCombination: max}',
+			'sequence.windowCombination: has no effect with sequence.largeFunctions ignore',
+		],
+		[
+			'method: {type: lora}\nsequence: {windowStride: 9}',
+			'sequence.windowStride: has no effect with sequence.largeFunctions ignore',
+		],
+		[
+			'method: {type: lora}\nsequence: {packing: none, maxFunctions: 9}',
+			'sequence.maxFunctions: has no effect with sequence.packing none',
+		],
+		[
+			'method: {type: lora}\nsequence: {packing: none, order: arrival}',
+			'sequence.order: has no effect with sequence.packing none',
+		],
+		[
+			'method: {type: lora}\nbackend: {type: wasm, isa: avx2}',
+			'backend.isa: has no effect with backend.type wasm',
+		],
+		[
+			'method: {type: lora}\nbackend: {type: reference, threads: 2}',
+			'backend.threads: has no effect with backend.type reference',
+		],
+	])('are refused where they ask for something: %s', (text, message) => {
+		const error = failure(`model: m\ndata: {path: d}\n${text}`);
+		expect(error.message).toContain(message);
+		expect(error.place).toMatch(/^config\.yaml:\d$/);
+	});
+
+	it('are said to have none where they have their default', () => {
+		expect(notesOf('method: {type: head, rank: 8, alpha: 32, targets: all-linear}')).toEqual([
+			'no effect with method.type head: method.rank, method.alpha, method.targets',
+		]);
+		expect(notesOf('method: {type: qlora, base: int8, doubleQuantization: true}')).toEqual([
+			'no effect with method.base int8: method.doubleQuantization',
+		]);
+	});
+
+	it('are nothing to speak of where they ask for nothing', () => {
+		const text =
+			'method: {type: full, from: null, dropout: 0, rsLora: false}\nloss: {type: crossEntropy, gamma: 0}';
+		expect(notesOf(text)).toEqual([]);
+	});
+
+	it('of a file are said to have none where a flag takes their meaning away, and are refused as flags', () => {
+		const text = 'method: {type: lora, rank: 4}\nhead: {pool: mean}';
+		expect(notesOf(text, { 'method.type': 'ngram' })).toEqual([
+			'no effect with method.type ngram: method.rank, head.pool',
+		]);
+		const flags = { 'method.type': 'head', 'method.rank': '4' };
+		expect(failure(required, flags)).toMatchObject({ place: '--method.rank' });
+	});
+
+	it("are none of the reader's doing in what a run wrote", () => {
+		const text = required.replace('qlora', 'head, rank: 4');
+		writeFileSync(path.join(folder, 'config.yaml'), text);
+		expect(loadConfig('config.yaml', { ...context, isRecord: true }).method.rank).toBe(8);
+	});
+
+	it('make no difference: neither to the config nor to what a run folder keeps', () => {
+		const plain = load(required, { 'method.type': 'head' });
+		const text = required.replace('qlora }', 'qlora, rank: 4 }\nloss: { gamma: 1 }');
+		const idle = load(text, { 'method.type': 'head' });
+		expect(idle).toEqual(plain);
+		const kept = configToYaml(idle);
+		expect(kept).not.toMatch(/rank|nextToken:\n {2}prompt/);
+		expect(kept).toContain('gamma: 1');
+		expect(notesOf(kept.replace(/^(model|data):.*\n( .*\n)*/gm, ''))).toEqual([]);
 	});
 });
 

@@ -18,6 +18,10 @@ export interface ConfigContext {
 	readonly homeFolder?: string;
 	/** For the default output, `runs/<date>-<name>`; default now. */
 	readonly date?: Date;
+	/** A config that a run wrote: that options without effect stand in it is not for its reader to mend. */
+	readonly isRecord?: boolean;
+	/** Told of options that are written and have no effect. */
+	readonly note?: (line: string) => void;
 }
 
 /**
@@ -56,15 +60,17 @@ export function resolveConfig(value: unknown, context: ValueContext): Config {
 }
 
 /** Checks a value and the overrides over it; throws CONFIG_INVALID with all faults at once. */
-export function checkConfig<Parsed>(
+export function checkConfig<Parsed extends object>(
 	value: unknown,
 	definition: ConfigDefinition<Parsed>,
 	context: ValueContext,
 ): Parsed {
 	const overridden = applyOverrides(value ?? {}, context.overrides ?? {}, definition.options);
-	const { config, faults } = validateConfig(overridden, definition);
-	if (faults !== undefined) throw configError(faults, context);
-	return config;
+	const flags = new Set(Object.keys(context.overrides ?? {}));
+	const result = validateConfig(overridden, definition, { flags, isRecord: context.isRecord === true });
+	if (result.faults !== undefined) throw configError(result.faults, context);
+	for (const note of result.notes) context.note?.(note);
+	return result.config;
 }
 
 function readText(location: string, file: string): string {

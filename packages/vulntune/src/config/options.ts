@@ -1,4 +1,5 @@
 import { type JsonSchema, structuralSchema } from './json-schema.ts';
+import type { Needs } from './needs.ts';
 
 /** One option of a config or command: a leaf of its schema. */
 export interface SchemaOption {
@@ -10,12 +11,17 @@ export interface SchemaOption {
 	/** undefined for an option that has no fixed default */
 	readonly default: unknown;
 	readonly isRequired: boolean;
+	/** Where it has a meaning; nothing where it always has. */
+	readonly needs: Needs;
 	readonly schema: JsonSchema;
 }
 
 /** A section of the config: a name with options below it. The whole config is the section ''. */
 export interface ConfigSection {
 	readonly name: string;
+	readonly description: string;
+	/** What its options have in common. */
+	readonly needs: Needs;
 	readonly keys: readonly string[];
 }
 
@@ -26,24 +32,32 @@ export const configSections: readonly ConfigSection[] = sectionsOf(structuralSch
 
 export function sectionsOf(schema: JsonSchema): ConfigSection[] {
 	return [
-		{ name: '', keys: Object.keys(schema.properties!) },
-		...Object.entries(schema.properties!).flatMap(([name, { properties }]) =>
-			properties === undefined ? [] : [{ name, keys: Object.keys(properties) }],
+		{ name: '', description: 'the whole config', needs: {}, keys: Object.keys(schema.properties!) },
+		...Object.entries(schema.properties!).flatMap(([name, { properties, description = '', needs }]) =>
+			properties === undefined
+				? []
+				: [{ name, description, needs: needs ?? {}, keys: Object.keys(properties) }],
 		),
 	];
 }
 
 /** The leaves of a schema, in its order. */
-export function optionsOf(schema: JsonSchema, path: readonly string[] = []): SchemaOption[] {
+export function optionsOf(
+	schema: JsonSchema,
+	path: readonly string[] = [],
+	inherited: Needs = {},
+): SchemaOption[] {
 	return Object.entries(schema.properties!).flatMap(([key, child]) => {
 		const childPath = [...path, key];
-		if (child.properties !== undefined) return optionsOf(child, childPath);
+		const needs = child.needs === null ? {} : { ...inherited, ...child.needs };
+		if (child.properties !== undefined) return optionsOf(child, childPath, needs);
 		const option: SchemaOption = {
 			name: childPath.join('.'),
 			path: childPath,
 			description: child.description ?? '',
 			default: child.default,
 			isRequired: schema.required?.includes(key) ?? false,
+			needs,
 			schema: child,
 		};
 		return [option];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Needs, OptionFacts } from './needs.ts';
 
 /**
  * The config of a training run. The one source of the TypeScript type, the YAML check, the command line flags, the JSON Schema
@@ -18,12 +19,28 @@ export const quantizedBases = [
 	'quantile7',
 	'quantile8',
 ] as const;
-export const backendTypes = ['auto', 'cuda', 'cpu', 'wasm', 'reference'] as const;
+export const backendTypes = ['auto', 'cpu', 'wasm', 'reference'] as const;
 export const floatBases = ['fp32', 'bf16'] as const;
+
+/** What the words of the paper and of later versions are answered with. */
+const absentMethods = { prefix: 'use qlora or lora, which train as little (or full, head, ngram)' };
+const absentBackends = { cuda: 'use auto, cpu, wasm or reference' };
+
+// where options have a meaning
+const withModel: Needs = { 'method.type': ['qlora', 'lora', 'full', 'head'] };
+const withAdapters: Needs = { 'method.type': ['qlora', 'lora'] };
+const inPacks: Needs = { 'sequence.packing': ['isolated', 'leaky'] };
+const inWindows: Needs = { 'sequence.largeFunctions': ['window'] };
+const withFocal: Needs = { 'loss.type': ['focal'] };
 
 const wholeNumber = (minimum: number) => z.int().min(minimum);
 const weight = z.number().positive();
 const perClass = z.tuple([weight, weight]);
+
+/** Says in the schema where an option has a meaning, and which words are not here yet. */
+export function facts(said: OptionFacts): Record<string, unknown> {
+	return { ...said };
+}
 
 /** A section may be left out: all of its options then have their defaults. */
 export function section<Shape extends z.ZodRawShape>(shape: Shape) {
@@ -40,31 +57,64 @@ const data = z.strictObject({
 
 const method = z.strictObject({
 	type: z
-		.enum(['qlora', 'lora', 'full', 'head', 'prefix', 'ngram'])
-		.describe('what is trained: adapters on a quantised or plain base, all, the head, a prefix; or n-grams'),
+		.enum(['qlora', 'lora', 'full', 'head', 'ngram'])
+		.describe(
+			'what is trained: adapters on a quantised or plain base, all, the head; or n-grams, without a model',
+		)
+		.meta(facts({ absent: absentMethods })),
 	base: z
 		.enum([...quantizedBases, ...floatBases])
 		.optional()
 		.describe(
 			'storage of the base: nf4 unless given for qlora; for others bf16, or fp32 with precision fp32; full: fp32 always',
-		),
-	doubleQuantization: z.boolean().default(true).describe('qlora: the scales of the base are quantised too'),
-	rank: wholeNumber(1).default(8).describe('rank of each adapter pair'),
-	alpha: z.number().positive().default(32).describe('an adapter counts alpha / rank'),
-	dropout: z.number().min(0).lt(1).default(0.05).describe('share of an adapter input that is dropped'),
+		)
+		.meta(facts({ needs: withModel })),
+	doubleQuantization: z
+		.boolean()
+		.default(true)
+		.describe('the scales of the base are quantised too')
+		.meta(facts({ needs: { 'method.type': ['qlora'], 'method.base': ['nf4', 'fp4', null] } })),
+	rank: wholeNumber(1)
+		.default(8)
+		.describe('rank of each adapter pair')
+		.meta(facts({ needs: withAdapters })),
+	alpha: z
+		.number()
+		.positive()
+		.default(32)
+		.describe('an adapter counts alpha / rank')
+		.meta(facts({ needs: withAdapters })),
+	dropout: z
+		.number()
+		.min(0)
+		.lt(1)
+		.default(0.05)
+		.describe('share of an adapter input that is dropped')
+		.meta(facts({ needs: withAdapters })),
 	targets: z
 		.union([z.enum(['attention', 'all-linear']), z.array(z.string().min(1)).min(1)])
 		.default('all-linear')
-		.describe('linear layers that get an adapter: a preset or a list of name patterns'),
-	rsLora: z.boolean().default(false).describe('an adapter counts alpha / sqrt(rank) instead'),
-	from: z.string().min(1).nullable().default(null).describe('adapter or run folder to start from'),
+		.describe('linear layers that get an adapter: a preset or a list of name patterns')
+		.meta(facts({ needs: withAdapters })),
+	rsLora: z
+		.boolean()
+		.default(false)
+		.describe('an adapter counts alpha / sqrt(rank) instead')
+		.meta(facts({ needs: withAdapters })),
+	from: z
+		.string()
+		.min(1)
+		.nullable()
+		.default(null)
+		.describe('adapter or run folder to start from')
+		.meta(facts({ needs: withAdapters })),
 });
 
 const nextToken = section({
 	prompt: z
 		.string()
 		.default('\nIs this function vulnerable? Answer YES or NO.\nAnswer:')
-		.describe('objective nextToken: text between the function and the answer'),
+		.describe('text between the function and the answer'),
 	positive: z
 		.string()
 		.min(1)
@@ -93,8 +143,12 @@ const sequence = section({
 	order: z
 		.enum(['bestFit', 'arrival'])
 		.default('bestFit')
-		.describe("which functions share a sequence: best fit, or as they come (the paper's)"),
-	maxFunctions: wholeNumber(1).default(200).describe('functions a sequence holds at most'),
+		.describe("which functions share a sequence: best fit, or as they come (the paper's)")
+		.meta(facts({ needs: inPacks })),
+	maxFunctions: wholeNumber(1)
+		.default(200)
+		.describe('functions a sequence holds at most')
+		.meta(facts({ needs: inPacks })),
 	largeFunctions: z
 		.enum(['ignore', 'truncate', 'window'])
 		.default('ignore')
@@ -104,11 +158,13 @@ const sequence = section({
 	windowStride: wholeNumber(1)
 		.nullable()
 		.default(null)
-		.describe('tokens from one window to the next; null for half a window'),
+		.describe('tokens from one window to the next; null for half a window')
+		.meta(facts({ needs: inWindows })),
 	windowCombination: z
 		.enum(['mean', 'max'])
 		.default('mean')
-		.describe("how the scores of a function's windows become its score"),
+		.describe("how the scores of a function's windows become its score")
+		.meta(facts({ needs: inWindows })),
 	sharePrefixes: z
 		.boolean()
 		.default(false)
@@ -122,16 +178,23 @@ const loss = section({
 		.enum(['focal', 'crossEntropy'])
 		.default('focal')
 		.describe('loss of each function; crossEntropy is focal with gamma 0'),
-	gamma: z.number().min(0).default(1).describe('focal: how much an easy function counts less'),
+	gamma: z
+		.number()
+		.min(0)
+		.default(1)
+		.describe('how much an easy function counts less')
+		.meta(facts({ needs: withFocal })),
 	alpha: z
 		.union([z.number().min(0).max(1), perClass])
 		.nullable()
 		.default(null)
-		.describe('focal: weight of class 0 (class 1 has the rest), or [class 0, class 1]'),
+		.describe('weight of class 0 (class 1 has the rest), or [class 0, class 1]')
+		.meta(facts({ needs: withFocal })),
 	gradient: z
 		.enum(['full', 'detached'])
 		.default('full')
-		.describe("focal: whole derivative, or with (1 - p)^gamma held constant as the paper's code has it"),
+		.describe("whole derivative, or with (1 - p)^gamma held constant as the paper's code has it")
+		.meta(facts({ needs: withFocal })),
 	reduction: z
 		.enum(['sum', 'mean'])
 		.default('sum')
@@ -178,7 +241,10 @@ const training = section({
 		.boolean()
 		.default(false)
 		.describe('keep the activations of one block at a time: less memory, a third more computation'),
-	seed: wholeNumber(0).default(1).describe('of initial weights, dropout and order'),
+	seed: wholeNumber(0)
+		.default(1)
+		.describe('of initial weights, dropout and order, and of the resampling behind intervals')
+		.meta(facts({ needs: null })),
 	earlyStopping: wholeNumber(1)
 		.nullable()
 		.default(null)
@@ -194,15 +260,18 @@ export const backend = section({
 	type: z
 		.enum(backendTypes)
 		.default('auto')
-		.describe('where the kernels run; auto takes the fastest there is'),
+		.describe('where the kernels run; auto takes the fastest there is')
+		.meta(facts({ absent: absentBackends })),
 	isa: z
 		.enum(['auto', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'generic'])
 		.default('auto')
-		.describe('instruction set of the cpu backend'),
+		.describe('instruction set of the cpu backend')
+		.meta(facts({ needs: { 'backend.type': ['auto', 'cpu'] } })),
 	threads: z
 		.union([z.literal('auto'), wholeNumber(1)])
 		.default('auto')
-		.describe('of the cpu and wasm backends; auto is one per core'),
+		.describe('threads of the kernels; auto is one per core')
+		.meta(facts({ needs: { 'backend.type': ['auto', 'cpu', 'wasm'] } })),
 });
 
 export const configSchema = z.strictObject({
@@ -218,12 +287,16 @@ export const configSchema = z.strictObject({
 		.enum(['class', 'nextToken'])
 		.default('class')
 		.describe('class: a head on the function; nextToken: the answer YES against NO'),
-	nextToken: nextToken.describe('the question of the nextToken objective'),
-	head: head.describe('the classification head'),
-	sequence: sequence.describe('how functions become sequences'),
-	loss: loss.describe('the loss'),
-	training: training.describe('the optimiser and its schedule'),
-	backend: backend.describe('what computes; a bare word is the type'),
+	nextToken: nextToken
+		.describe('the question of the nextToken objective')
+		.meta(facts({ needs: { ...withModel, objective: ['nextToken'] } })),
+	head: head
+		.describe('the classification head')
+		.meta(facts({ needs: { ...withModel, objective: ['class'] } })),
+	sequence: sequence.describe('how functions become sequences').meta(facts({ needs: withModel })),
+	loss: loss.describe('the loss').meta(facts({ needs: withModel })),
+	training: training.describe('the optimiser and its schedule').meta(facts({ needs: withModel })),
+	backend: backend.describe('what computes; a bare word is the type; n-grams need none'),
 	output: z
 		.string()
 		.min(1)

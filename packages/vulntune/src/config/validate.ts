@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import type { ConfigDefinition } from './definition.ts';
 import { found, valueFault } from './fault-text.ts';
 import { nearestName } from './nearest.ts';
+import { type IdleOption, idleOptions, meaningfulValues, valueAt, withoutIdle } from './needs.ts';
 
 /** The parts of a definition that don't depend on what it parses to. */
 type AnyDefinition = Pick<ConfigDefinition<unknown>, 'options' | 'sections' | 'placeholders'>;
@@ -14,18 +16,32 @@ export interface ConfigFault {
 }
 
 export type ValidationResult<Parsed> =
-	| { readonly config: Parsed; readonly faults?: undefined }
+	| {
+			readonly config: Parsed;
+			/** What is written and has no effect, and is no contradiction. */
+			readonly notes: readonly string[];
+			readonly faults?: undefined;
+	  }
 	| { readonly config?: undefined; readonly faults: readonly ConfigFault[] };
 
-/** Checks a whole config and finds all of its faults at once, those between options included. */
-export function validateConfig<Parsed>(
+/**
+ * Checks a whole config and finds all of its faults at once, those between options included.
+ *
+ * An option that has no effect beside the others is a fault, unless it has its default, or a flag gave it no meaning that the file
+ * could not know of: then it is a note.
+ *
+ * @param source names of the options that the command line gave; whether the rest is what a run wrote, in which nothing without effect
+ * is a fault
+ */
+export function validateConfig<Parsed extends object>(
 	value: unknown,
 	definition: ConfigDefinition<Parsed>,
+	{ flags, isRecord }: { readonly flags: ReadonlySet<string>; readonly isRecord: boolean },
 ): ValidationResult<Parsed> {
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
 		return { faults: [{ path: [], message: `expected sections and options, found ${found(value)}` }] };
 	}
-	const { schema, crossChecks } = definition;
+	const { schema, crossChecks, options } = definition;
 	const raw = expandShorthands(value as Record<string, unknown>, definition);
 	const parsed = schema.safeParse(raw);
 	const faults = parsed.success ? [] : collectFaults(raw, parsed.error.issues, definition);
@@ -40,7 +56,27 @@ export function validateConfig<Parsed>(
 			if (message !== undefined) faults.push({ path: first!.split('.'), message: `${first}: ${message}` });
 		}
 	}
-	return parsed.success && faults.length === 0 ? { config: parsed.data } : { faults };
+	const faulty = new Set(faults.map((fault) => fault.path.join('.')));
+	const idle = idleOptions(raw, options).filter(({ cause }) => !isFaulty(cause, faulty));
+	const isNote = ({ option, value, cause }: IdleOption) =>
+		isRecord || isDeepStrictEqual(value, option.default) || (flags.has(cause) && !flags.has(option.name));
+	for (const { option, cause, causeValue } of idle.filter(
+		(found) => !isNote(found) && !faulty.has(found.option.name),
+	)) {
+		const why = `has no effect with ${cause} ${causeValue} (only with ${cause} ${meaningfulValues(option.needs[cause]!)}): leave it out`;
+		faults.push({ path: option.path, message: `${option.name}: ${why}` });
+	}
+	if (!parsed.success || faults.length > 0) return { faults };
+	return { config: withoutIdle(parsed.data, options), notes: notesOn(idle) };
+}
+
+/** One line for all options that one other leaves without effect. */
+function notesOn(idle: readonly IdleOption[]): string[] {
+	const byCause = Map.groupBy(idle, ({ cause, causeValue }) => `${cause} ${causeValue}`);
+	return [...byCause].map(([cause, found]) => {
+		const names = found.map(({ option }) => option.name).join(', ');
+		return `no effect with ${cause}: ${names}`;
+	});
 }
 
 function isFaulty(name: string, faulty: ReadonlySet<string>): boolean {
@@ -105,16 +141,6 @@ function wrongValue(
 	}
 	const fault = valueFault(option, valueAt(raw, option.path));
 	return { path: option.path, message: `${option.name}: ${fault}` };
-}
-
-function valueAt(raw: unknown, path: readonly (string | number)[]): unknown {
-	return path.reduce<unknown>(
-		(value, part) =>
-			typeof value === 'object' && value !== null && Object.hasOwn(value, part)
-				? (value as Record<string | number, unknown>)[part]
-				: undefined,
-		raw,
-	);
 }
 
 function withoutFaults(

@@ -25,12 +25,16 @@ export interface EvaluatedAdapter {
 export function findAdapter(location: string, data: string | undefined): EvaluatedAdapter {
 	const run = runFolder(runRoot(location));
 	if (holdsRun(run) && existsSync(run.config)) {
-		return { config: loadConfig(run.config), adapter: run.adapter, run };
+		return { config: loadConfig(run.config, { isRecord: true }), adapter: run.adapter, run };
 	}
 	const adapter = path.resolve(location);
 	const value = describedConfig(adapter, data);
 	const place = path.join(adapter, DESCRIPTION);
-	return { config: resolveConfig(value, { place, folder: adapter }), adapter, run: undefined };
+	return {
+		config: resolveConfig(value, { place, folder: adapter, isRecord: true }),
+		adapter,
+		run: undefined,
+	};
 }
 
 /** A run's folder where its adapter folder was named. */

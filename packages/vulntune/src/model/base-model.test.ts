@@ -2,10 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { writeTinyModel } from '../../../../tests/tiny.ts';
 import { resolveConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { planTraining } from '../plan/plan-training.ts';
+import { openTrainingBase } from '../training/start-adapter.ts';
 import { openBase } from './open-base.ts';
+import { quantizeModel } from './quantize-model.ts';
 
 function temporaryFolder(): string {
 	const folder = mkdtempSync(path.join(os.tmpdir(), 'vulntune-base-'));
@@ -13,8 +16,8 @@ function temporaryFolder(): string {
 	return folder;
 }
 
-const configOf = (model: string) => {
-	const value = { model, data: { path: 'nowhere' }, method: { type: 'lora' }, output: '/o' };
+const configOf = (model: string, type = 'lora') => {
+	const value = { model, data: { path: 'nowhere' }, method: { type }, backend: 'reference', output: '/o' };
 	return resolveConfig(value, { place: 'test', folder: '/' });
 };
 
@@ -37,4 +40,16 @@ it('refuses a GGUF file and the name of a model, and says what to give instead',
 it('leaves what is no name to whoever opens the folder', () => {
 	const refusal = { code: 'MODEL_NOT_FOUND', remedy: expect.stringContaining('path of a folder') };
 	expect(() => openBase(configOf('./nobody/unheard-of'))).toThrow(expect.objectContaining(refusal));
+});
+
+it('refuses to train every weight of a quantised model, before any row is read', async () => {
+	const folder = temporaryFolder();
+	const model = writeTinyModel(path.join(folder, 'model'));
+	const output = path.join(folder, 'quantised');
+	await quantizeModel({ model, output, type: 'nf4', doubleQuantization: false, overwrite: false });
+	const refusal = { code: 'BASE_QUANTIZED', place: output, remedy: expect.stringContaining('qlora') };
+	const open = async (config: Config) => openTrainingBase(config, false, () => {});
+	for (const plan of [open, planTraining]) {
+		await expect(plan(configOf(output, 'full'))).rejects.toMatchObject(refusal);
+	}
 });

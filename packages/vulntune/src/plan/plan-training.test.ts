@@ -26,7 +26,6 @@ it('counts what is trained: rank x (inputs + outputs) of every target, and the h
 });
 
 it.each([
-	[{ 'method.type': 'prefix' }, 'METHOD_UNAVAILABLE'],
 	[{ 'method.targets': '[no_such]' }, 'NO_LORA_TARGET'],
 	[{ 'sequence.length': '20000' }, 'SEQUENCE_TOO_LONG'],
 	[{ model: 'nobody/unheard-of' }, 'MODEL_NOT_FOUND'],

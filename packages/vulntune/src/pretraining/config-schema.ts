@@ -1,9 +1,11 @@
 import { z } from 'zod';
-import { backend, type DeepReadonly, section } from '../config/schema.ts';
+import { backend, type DeepReadonly, facts, section } from '../config/schema.ts';
 
 /** The config of a pretraining run, in the manner of `config/schema.ts`: types, checks, flags and docs come from it. */
 
 const wholeNumber = (minimum: number) => z.int().min(minimum);
+
+const generated = { 'source.type': ['generated'] };
 
 const source = z.strictObject({
 	type: z
@@ -19,9 +21,16 @@ const source = z.strictObject({
 		.array(z.string().min(2))
 		.min(1)
 		.default(['.java', '.c', '.h', '.cc', '.cpp', '.hpp', '.cs', '.go', '.js', '.ts', '.py', '.php', '.rs'])
-		.describe('folder: endings of the files that are read'),
-	functions: wholeNumber(2).default(20_000).describe('generated: how many functions'),
-	seed: wholeNumber(0).default(1).describe('generated: of the functions'),
+		.describe('endings of the files that are read')
+		.meta(facts({ needs: { 'source.type': ['folder'] } })),
+	functions: wholeNumber(2)
+		.default(20_000)
+		.describe('how many functions')
+		.meta(facts({ needs: generated })),
+	seed: wholeNumber(0)
+		.default(1)
+		.describe('of the generated functions')
+		.meta(facts({ needs: generated })),
 	collapseWhitespace: z
 		.boolean()
 		.default(true)

@@ -16,7 +16,7 @@ import { openRunProgress, type RunProgress, type RunTarget, resumeState } from '
 import { warmupNote } from '../training/schedule.ts';
 import { createStopwatch } from '../training/stopwatch.ts';
 import type { PretrainConfig } from './config-schema.ts';
-import { loadPretrainConfig } from './load-config.ts';
+import { loadPretrainConfig, pretrainingConfig } from './load-config.ts';
 import { modelCard } from './model-card.ts';
 import {
 	countSteps,
@@ -98,12 +98,17 @@ export async function runPretraining(
 			);
 			const shortened = warmupNote({ ...session.settings.schedule, totalSteps });
 			if (shortened !== undefined) note(shortened);
-			writeRunHeader(folder, config, {
-				backend: `${backend.name} (${backend.description})`,
-				datasetHash: session.dataHash,
-				tokenizerHash: session.tokenizer.tokenizer.hash,
-				fingerprint: identityHash(identity),
-			});
+			writeRunHeader(
+				folder,
+				config,
+				{
+					backend: `${backend.name} (${backend.description})`,
+					datasetHash: session.dataHash,
+					tokenizerHash: session.tokenizer.tokenizer.hash,
+					fingerprint: identityHash(identity),
+				},
+				pretrainingConfig.options,
+			);
 			const progress = openRunProgress(folder, state, target);
 			try {
 				return pretrainAndSave(config, folder, session, target, state, progress, signals);
@@ -121,7 +126,11 @@ export async function runPretraining(
 
 /** Throws CHECKPOINT_OTHER_RUN where the folder holds the run of another command, which going on would lose. */
 function refuseOtherCommand(folder: RunFolder): void {
-	if (!existsSync(folder.config) || readAs(() => loadPretrainConfig(folder.config)) !== undefined) return;
+	if (
+		!existsSync(folder.config) ||
+		readAs(() => loadPretrainConfig(folder.config, { isRecord: true })) !== undefined
+	)
+		return;
 	throw otherRun(folder, 'the folder holds a run of another command, not of pretrain');
 }
 

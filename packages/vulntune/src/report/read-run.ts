@@ -26,7 +26,7 @@ type MetricsRecord = TrainingRecord | EndRecord;
 export function readRun(root: string, isSynthetic = false): ReportData {
 	const folder = runFolder(root);
 	requireFiles(folder);
-	const config = loadConfig(folder.config);
+	const config = loadConfig(folder.config, { isRecord: true });
 	const records = readLines<MetricsRecord>(folder.metrics);
 	const end = records.findLast((record) => record.type === 'end');
 	if (end === undefined) throw unfinished(root, 'metrics.jsonl has no line of type "end"');

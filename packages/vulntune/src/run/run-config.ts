@@ -4,5 +4,5 @@ import type { RunFolder } from './run-folder.ts';
 
 /** The config that a run was made with, its output the folder where it lies now. Throws what `loadConfig` throws. */
 export function readRunConfig(folder: RunFolder): Config {
-	return { ...loadConfig(folder.config), output: folder.root };
+	return { ...loadConfig(folder.config, { isRecord: true }), output: folder.root };
 }

@@ -1,4 +1,5 @@
 import { writeFileAtomically } from '@vulntune/engine';
+import type { SchemaOption } from '../config/options.ts';
 import { configToYaml } from '../config/yaml-text.ts';
 import { describeEnvironment } from './environment.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -8,8 +9,9 @@ export function writeRunHeader(
 	folder: RunFolder,
 	config: object,
 	facts: Parameters<typeof describeEnvironment>[0],
+	options?: readonly SchemaOption[],
 ): void {
-	writeText(folder.config, configToYaml(config));
+	writeText(folder.config, configToYaml(config, options));
 	writeText(folder.environment, `${JSON.stringify(describeEnvironment(facts), null, '\t')}\n`);
 }
 

@@ -10,6 +10,7 @@ import {
 } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import { readDescription } from '../methods/description.ts';
+import { checkTrainable } from '../model/base-model.ts';
 import { type Base, checkBase, openBase, type RecordedBase } from '../model/open-base.ts';
 import { adapterFolder } from '../run/adapter-folder.ts';
 import { methodOf } from './session.ts';
@@ -43,6 +44,7 @@ export function openTrainingBase(
 ): TrainingBase {
 	const base = openBase(config);
 	try {
+		checkTrainable(config.model, base.folder.config, config.method.type);
 		const start = readStartAdapter(config);
 		const caution = start && checkBase(start.base, base, allowOtherBase);
 		if (caution !== undefined) note(caution);
