@@ -24,3 +24,20 @@ export function needsShared(part: string): { skip: boolean; path: string } {
 	);
 	return { skip: true, path: part };
 }
+
+/** A folder of goldens in the layout that the fixtures' README describes. */
+export interface Goldens {
+	/** Names the set in the titles of tests. */
+	readonly set: string;
+	readonly folder: string;
+}
+
+/**
+ * The goldens of a part of `fixtures`: the small ones that tests/golden/make.py makes, and those of the shared folder where it
+ * is there.
+ */
+export function goldensOf(part: string): readonly Goldens[] {
+	const own = { set: 'own', folder: path.join(projectRoot, 'tests', 'golden', 'fixtures', part) };
+	const shared = needsShared(path.join('fixtures', part));
+	return shared.skip ? [own] : [own, { set: 'shared', folder: shared.path }];
+}

@@ -12,39 +12,43 @@ import {
 } from '@vulntune/engine';
 import { describe, expect, it } from 'vitest';
 import { backendsUnderTest } from '../backends.ts';
-import { needsShared } from '../shared.ts';
+import { goldensOf } from '../shared.ts';
 import { pickRows, readGolden, readJson, relativeDifference } from './golden.ts';
 import { flatten, packTensors } from './packs.ts';
 
-const models = needsShared('fixtures/models');
+const sets = goldensOf('models');
 const tolerance = 2e-5;
 
 /** Models of the family, by what their config says and not by their names. */
-function llamaFolders(): string[] {
-	if (models.skip) return [];
-	return readdirSync(models.path).filter((name) => {
-		const config = path.join(models.path, name, 'config.json');
-		if (!existsSync(config) || !existsSync(path.join(models.path, name, 'golden.json'))) return false;
+function llamaFolders(folder: string): string[] {
+	return readdirSync(folder).filter((name) => {
+		const config = path.join(folder, name, 'config.json');
+		if (!existsSync(config) || !existsSync(path.join(folder, name, 'golden.json'))) return false;
 		return ['llama', 'mistral'].includes(readJson(config).model_type);
 	});
 }
 
+/** Every model of every set. */
+const models = sets.flatMap(({ set, folder }) =>
+	llamaFolders(folder).map((name) => ({ title: `${name} (${set})`, folder: path.join(folder, name) })),
+);
+
 /** A 16-bit 4-bit checkpoint stands for values rounded to 16 bits: opened dense, they are exactly those. */
-function baseOf(name: string): 'fp32' | 'bf16' | 'nf4' | 'fp4' {
-	const config = readJson(models.path, name, 'config.json');
+function baseOf(location: string): 'fp32' | 'bf16' | 'nf4' | 'fp4' {
+	const config = readJson(location, 'config.json');
 	const quantization = config.quantization_config;
 	if (quantization === undefined) return 'fp32';
 	if ((config.dtype ?? config.torch_dtype) === 'bfloat16') return 'bf16';
 	return quantization.bnb_4bit_quant_type;
 }
 
-describe.skipIf(models.skip).each(backendsUnderTest())('llama models on $name', ({ create }) => {
-	it.each(llamaFolders())('%s gives the golden hidden states and logits', (name) => {
+describe.each(backendsUnderTest())('llama models on $name', ({ create }) => {
+	it.each(models)('$title gives the golden hidden states and logits', ({ folder: location }) => {
 		const backend = create();
-		const golden = readGolden(path.join(models.path, name, 'golden.safetensors'));
-		const folder = openModelFolder(path.join(models.path, name));
+		const golden = readGolden(path.join(location, 'golden.safetensors'));
+		const folder = openModelFolder(location);
 		const { model, free } = loadLlama(backend, folder, {
-			base: baseOf(name),
+			base: baseOf(location),
 			doubleQuantization: true,
 			maxPositions: 512,
 		});
@@ -76,12 +80,12 @@ describe.skipIf(models.skip).each(backendsUnderTest())('llama models on $name', 
 		backend.close();
 	});
 
-	it.each(llamaFolders())('%s packs functions, isolated and leaky', (name) => {
-		const json = readJson(models.path, name, 'golden.json');
+	it.each(models)('$title packs functions, isolated and leaky', ({ folder: location }) => {
+		const json = readJson(location, 'golden.json');
 		if (json.packed === undefined) return;
 		const backend = create();
-		const golden = readGolden(path.join(models.path, name, 'golden.safetensors'));
-		const folder = openModelFolder(path.join(models.path, name));
+		const golden = readGolden(path.join(location, 'golden.safetensors'));
+		const folder = openModelFolder(location);
 		const { model, free } = loadLlama(backend, folder, {
 			base: 'fp32',
 			doubleQuantization: false,

@@ -14,18 +14,14 @@ import {
 import { describe, expect, it } from 'vitest';
 import { createOptimizer, learningRateAt, trainOnPack } from 'vulntune';
 import { backendsUnderTest } from '../backends.ts';
-import { needsShared } from '../shared.ts';
+import { goldensOf } from '../shared.ts';
 import { adaptedDetector, focalPass, type LabelledBatch, packOf } from './detectors.ts';
 import { readGolden, readJson, relativeDifference } from './golden.ts';
 import { flatten, packTensors } from './packs.ts';
 
-const shared = needsShared('fixtures/training/llama');
-const folder = shared.path;
-const fixtures = path.join(folder, '..', '..');
-
-function baseFolder(): string {
-	return path.join(fixtures, readJson(folder, 'golden.json').base_model);
-}
+const cases = goldensOf('training/llama').flatMap(({ set, folder }) =>
+	backendsUnderTest().map(({ name, create }) => ({ set, folder, name, create })),
+);
 
 function unweighted(pack: { functionIndex: Int32Array }, labels: readonly number[]) {
 	return { labels: Int32Array.from(labels), weights: new Float32Array(pack.functionIndex.length).fill(1) };
@@ -54,7 +50,10 @@ function expectGradients(
 	expect(present).toBe(true);
 }
 
-describe.skipIf(shared.skip).each(backendsUnderTest())('training a llama on $name', ({ create }) => {
+describe.each(cases)('training a llama on $name as the $set goldens say', ({ folder, create }) => {
+	const baseFolder = () => path.join(folder, '..', '..', readJson(folder, 'golden.json').base_model);
+	const isThere = (file: string) => existsSync(path.join(folder, file));
+
 	it('gives the losses and gradients of the focal loss', () => {
 		const batch: LabelledBatch = readJson(folder, 'batch.json');
 		const json = readJson(folder, 'golden.json');
@@ -132,37 +131,43 @@ describe.skipIf(shared.skip).each(backendsUnderTest())('training a llama on $nam
 		close();
 	});
 
-	it.each([
+	const quantised = [
 		['nf4', false],
 		['nf4_double', true],
-	] as const)('trains on a quantised base: %s', (variant, doubleQuantization) => {
-		const batch: LabelledBatch = readJson(folder, 'batch.json');
-		const json = readJson(folder, 'golden_qlora.json');
-		const golden = readGolden(path.join(folder, 'golden_qlora.safetensors'));
-		const backend = create();
-		const { detector, close } = adaptedDetector(backend, baseFolder(), path.join(folder, 'adapter'), {
-			base: 'nf4',
-			doubleQuantization,
-		});
-		const pack = packOf(batch);
-		const { losses } = trainOnPack(
-			detector,
-			pack,
-			unweighted(pack, batch.labels),
-			1,
-			0,
-			focalPass(1, 'full'),
-		);
-		const total = losses.reduce((a, b) => a + b, 0);
-		const expected = json[`${variant}_loss_focal1_sum`];
-		expect(Math.abs(total - expected)).toBeLessThan(1e-5 * expected);
-		const prefix = [...golden.keys()].find((key) => key.startsWith(variant) && key.includes('head.weight'))!;
-		expectGradients(backend, detector.parameters, golden, prefix.slice(0, -'head.weight'.length));
-		close();
-	});
+	] as const;
+	it.each(isThere('golden_qlora.json') ? quantised : [])(
+		'trains on a quantised base: %s',
+		(variant, doubleQuantization) => {
+			const batch: LabelledBatch = readJson(folder, 'batch.json');
+			const json = readJson(folder, 'golden_qlora.json');
+			const golden = readGolden(path.join(folder, 'golden_qlora.safetensors'));
+			const backend = create();
+			const { detector, close } = adaptedDetector(backend, baseFolder(), path.join(folder, 'adapter'), {
+				base: 'nf4',
+				doubleQuantization,
+			});
+			const pack = packOf(batch);
+			const { losses } = trainOnPack(
+				detector,
+				pack,
+				unweighted(pack, batch.labels),
+				1,
+				0,
+				focalPass(1, 'full'),
+			);
+			const total = losses.reduce((a, b) => a + b, 0);
+			const expected = json[`${variant}_loss_focal1_sum`];
+			expect(Math.abs(total - expected)).toBeLessThan(1e-5 * expected);
+			const prefix = [...golden.keys()].find(
+				(key) => key.startsWith(variant) && key.includes('head.weight'),
+			)!;
+			expectGradients(backend, detector.parameters, golden, prefix.slice(0, -'head.weight'.length));
+			close();
+		},
+	);
 
-	it.each(shared.skip ? [] : Object.keys(readJson(folder, 'trajectory.json').variants))(
-		'follows the golden trajectory of ten steps: %s',
+	it.each(Object.keys(readJson(folder, 'trajectory.json').variants))(
+		'follows the golden trajectory: %s',
 		(variant) => {
 			const trajectory = readJson(folder, 'trajectory.json');
 			const { loss, steps } = trajectory.variants[variant];
@@ -210,11 +215,13 @@ describe.skipIf(shared.skip).each(backendsUnderTest())('training a llama on $nam
 		},
 	);
 
-	it('reads the adapter as PEFT saves it for sequence classification', () => {
-		if (!existsSync(path.join(folder, 'adapter_seqcls'))) return;
-		const plain = readPeftAdapter(path.join(folder, 'adapter'));
-		const sequence = readPeftAdapter(path.join(folder, 'adapter_seqcls'));
-		expect(sequence.head).toEqual(plain.head);
-		expect(new Map(sequence.matrices)).toEqual(new Map(plain.matrices));
-	});
+	it.each(isThere('adapter_seqcls') ? ['adapter_seqcls'] : [])(
+		'reads the adapter as PEFT saves it for sequence classification: %s',
+		(name) => {
+			const plain = readPeftAdapter(path.join(folder, 'adapter'));
+			const sequence = readPeftAdapter(path.join(folder, name));
+			expect(sequence.head).toEqual(plain.head);
+			expect(new Map(sequence.matrices)).toEqual(new Map(plain.matrices));
+		},
+	);
 });
