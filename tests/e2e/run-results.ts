@@ -9,6 +9,7 @@ export function resultsOf(output: string): Record<string, string> {
 		'metrics.jsonl',
 		'comparison.json',
 		'baselines.test.jsonl',
+		'data.json',
 		'predictions.valid.jsonl',
 		'predictions.test.jsonl',
 		...adapter.toSorted(),

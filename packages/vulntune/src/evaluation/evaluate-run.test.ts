@@ -7,6 +7,7 @@ import { tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/
 import type { CommandContext } from '../cli/context.ts';
 import { rocAuc } from '../metrics/rank-metrics.ts';
 import { curveOf } from '../metrics/ranking.ts';
+import type { DataRecord } from '../run/data-record.ts';
 import { runNgram } from '../training/run-ngram.ts';
 import { runTraining } from '../training/run-training.ts';
 import type { BaselineScores } from './baseline-detectors.ts';
@@ -68,6 +69,10 @@ async function evaluate(
 	};
 	const probabilities = predictions.map(({ probability }) => probability);
 	return { probabilities, names: rows.map(({ name }) => name), caution, precisionChange, text, notes };
+}
+
+function lineCount(file: string): number {
+	return readFileSync(file, 'utf8').trim().split('\n').length;
 }
 
 function copyOf(folder: string, name: string): string {
@@ -137,6 +142,21 @@ describe.each(Object.entries(runs))('a %s run', (type, run) => {
 			if (kind === 'model') continue;
 			const scores = baselines.map(({ scores }) => scores[name]!);
 			expect(rocAuc(curveOf(labels, scores)), name).toMatchObject({ value: evaluation.rocAuc.value });
+		}
+	});
+
+	it('counts its functions and their tokens', () => {
+		const { sequenceLength, splits } = JSON.parse(read('data.json')) as DataRecord;
+		const sizes = Object.values(splits).map(({ functions }) => functions);
+		expect(sizes).toEqual(
+			['train', 'valid', 'test'].map((split) => lineCount(path.join(data, `${split}.jsonl`))),
+		);
+		expect(splits.test.vulnerable).toBe(compared()[0]!.evaluation.counts.positives);
+		expect(sequenceLength === null).toBe(type === 'ngram');
+		const tokens = Object.values(splits).map((split) => split.tokens);
+		for (const counted of tokens) {
+			if (type === 'ngram') expect(counted).toBeNull();
+			else expect(counted!.max).toBeGreaterThanOrEqual(counted!.median);
 		}
 	});
 

@@ -9,6 +9,7 @@ import { html, type Markup, trusted } from './html.ts';
 import { metricsSection } from './metrics-section.ts';
 import type { ReportData, RunTimings } from './report-data.ts';
 import { style } from './style.ts';
+import { tokensTable } from './tokens-table.ts';
 import { type TrainingFact, trainingFacts } from './training-facts.ts';
 import { weaknessSection } from './weakness-section.ts';
 
@@ -60,6 +61,7 @@ ${weaknessSection(rows)}
 <section>
 <h2>How it was trained</h2>
 <dl class="facts">${trainingFacts(data).map(factMarkup)}</dl>
+${tokensTable(data)}
 <div class="figures">${figures.training.map(figure)}</div>
 </section>
 ${settingsSection(data)}

@@ -5,6 +5,7 @@ import { loadConfig } from '../config/load.ts';
 import type { BaselineScores } from '../evaluation/baseline-detectors.ts';
 import type { Comparison } from '../evaluation/compare-with-baselines.ts';
 import { type Prediction, parsePredictions } from '../evaluation/predictions.ts';
+import type { DataRecord } from '../run/data-record.ts';
 import { type RunFolder, runFolder } from '../run/run-folder.ts';
 import type { EndRecord } from '../training/finish-run.ts';
 import type { TrainingRecord } from '../training/train-loop.ts';
@@ -53,6 +54,7 @@ export function readRun(root: string, isSynthetic = false): ReportData {
 		comparison: readJson<Comparison>(folder.comparison),
 		truncated: end.truncated,
 		training: end.training ?? null,
+		data: existsSync(folder.data) ? readJson<DataRecord>(folder.data) : null,
 		validation: readPredictions(folder.predictions('valid')),
 		test,
 		baselines: readBaselines(folder.baselines, test),

@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts';
 import type { BaselineScores } from '../evaluation/baseline-detectors.ts';
 import type { Comparison } from '../evaluation/compare-with-baselines.ts';
 import type { Prediction } from '../evaluation/predictions.ts';
+import type { DataRecord } from '../run/data-record.ts';
 import type { TrainingFunctions } from '../training/finish-run.ts';
 import type { EpochMetrics } from '../training/train-loop.ts';
 
@@ -35,6 +36,8 @@ export interface ReportData {
 	readonly truncated: number;
 	/** What became of the training functions; null where the run didn't write it down. */
 	readonly training: TrainingFunctions | null;
+	/** What the splits hold; null where the run didn't write it down. */
+	readonly data: DataRecord | null;
 	readonly validation: readonly Prediction[];
 	readonly test: readonly Prediction[];
 	/** What the baselines make of the test functions, in the same order; null where the run didn't write it down. */

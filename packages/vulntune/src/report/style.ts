@@ -23,6 +23,7 @@ th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(-
 th[scope="row"] { text-align: left; padding-left: 0; font-weight: 500; }
 thead th { font-weight: 600; }
 .undefined { color: var(--muted); }
+sup { line-height: 0; }
 .scroll > table th[scope="row"], .scroll > table thead td:first-child { position: sticky; left: 0; background: var(--paper); }
 .errors thead th:first-child { padding-left: 0; }
 .errors th:not(:nth-child(2)), .errors td:nth-child(n+3) { text-align: left; }
@@ -50,7 +51,8 @@ figure { margin: 0; } .beside figure:first-child h3 { margin-top: .5rem; }
 figure svg { display: block; width: 100%; max-width: 27rem; height: auto; }
 figcaption { color: var(--muted); font-size: .875rem; max-width: 27rem; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 0 2rem; }
-@media (max-width: 40rem) { th, td { padding: .3rem .4rem; } th[scope="row"] { white-space: normal; max-width: 7rem; } }
+@media (max-width: 40rem) { th, td { padding: .3rem .4rem; } th[scope="row"] { white-space: normal; max-width: 7.75rem; } }
+.weaknesses th[scope="row"] { white-space: nowrap; max-width: none; }
 details { margin: .8rem 0; }
 summary { cursor: pointer; }
 pre { background: var(--panel); padding: .8rem; overflow-x: auto; font-size: .8rem; line-height: 1.4; border-radius: .4rem; }

@@ -12,23 +12,38 @@ export function trainingFacts(data: ReportData): TrainingFact[] {
 }
 
 function dataFacts(data: ReportData): TrainingFact[] {
-	const { training, validation, test, isSynthetic } = data;
-	const splits = [
-		...(training === null ? [] : [`${formatNumber(training.functions)} functions for training`]),
-		splitText(validation, 'for validation'),
-		splitText(test, 'for the test'),
-	];
+	const { isSynthetic } = data;
+	const splits = splitSizes(data).map(([purpose, functions, vulnerable]) => {
+		const found = vulnerable === undefined ? '' : ` (${formatNumber(vulnerable)} vulnerable)`;
+		return `${formatNumber(functions)} for ${purpose}${found}`;
+	});
 	const name = `${lastPart(data.dataset)}${isSynthetic ? ' (synthetic)' : ''}`;
 	return [
-		['data', `${name}: ${splits.join(', ')}`],
+		['data', `${name}: functions ${splits.join(', ')}`],
 		['left out', leftOut(data)],
 	];
 }
 
-function splitText(predictions: readonly Prediction[], purpose: string): string {
-	const vulnerable = predictions.filter(({ label }) => label === 1).length;
-	return `${formatNumber(predictions.length)} ${purpose} (${formatNumber(vulnerable)} vulnerable)`;
+/** Functions of each split and the vulnerable among them, where the run wrote that down. */
+function splitSizes({ data, training, validation, test }: ReportData): SplitSize[] {
+	if (data !== null) {
+		const { train, valid, test } = data.splits;
+		return [
+			['training', train.functions, train.vulnerable],
+			['validation', valid.functions, valid.vulnerable],
+			['test', test.functions, test.vulnerable],
+		];
+	}
+	const sizeOf = (purpose: string, predictions: readonly Prediction[]): SplitSize => [
+		purpose,
+		predictions.length,
+		predictions.filter(({ label }) => label === 1).length,
+	];
+	const trained: SplitSize[] = training === null ? [] : [['training', training.functions, undefined]];
+	return [...trained, sizeOf('validation', validation), sizeOf('test', test)];
 }
+
+type SplitSize = readonly [purpose: string, functions: number, vulnerable: number | undefined];
 
 function modelFacts(data: ReportData): TrainingFact[] {
 	return [
@@ -46,7 +61,12 @@ function baseText({ model, base, settings, environment }: ReportData): string {
 	const twice = settings.method.type === 'qlora' && settings.method.doubleQuantization;
 	const held = `${lastPart(model!)}, held as ${base}${twice && base !== 'int8' ? ' with double quantisation' : ''}`;
 	const { weights } = (environment.base ?? {}) as { readonly weights?: unknown };
-	return typeof weights === 'string' ? `${held}; fingerprint of its weights ${weights.slice(0, 16)}` : held;
+	const before = Array.isArray(environment.earlierBases) ? environment.earlierBases.length : 0;
+	return [
+		held,
+		...(typeof weights === 'string' ? [`fingerprint of its weights ${weights.slice(0, 16)}`] : []),
+		...(before === 0 ? [] : [`begun on ${before === 1 ? 'another base' : `${before} other bases`}`]),
+	].join('; ');
 }
 
 function methodText({ settings: { method } }: ReportData): string {

@@ -43,7 +43,7 @@ function weaknessTable(
 			...baselines.map((recall) => recall.value?.toFixed(3) ?? 'undefined'),
 		]),
 	);
-	return html`<div class="scroll"><table>
+	return html`<div class="scroll"><table class="weaknesses">
 ${detectorHead(detectors, ['vulnerable'])}
 <tbody>${cells}</tbody>
 </table></div>`;

@@ -123,22 +123,38 @@ describe('report.html', () => {
 	});
 
 	test('says what it was trained on', async () => {
-		const { page, card } = await write({ environment: { base: { weights: '0123456789abcdef'.repeat(4) } } });
+		const { page, card } = await write({
+			environment: { base: { weights: '0123456789abcdef'.repeat(4) }, earlierBases: [{}] },
+		});
 		const facts = new Map(
 			[...page.split('class="facts"')[1]!.matchAll(/<dt>([\w ]+)<\/dt><dd>([^<]+)<\/dd>/g)].map(
 				([, name, text]) => [name, text],
 			),
 		);
 		expect(facts.get('data')).toBe(
-			'rows: 90 functions for training, 40 for validation (20 vulnerable), 40 for the test (20 vulnerable)',
+			'rows: functions 90 for training, 40 for validation (20 vulnerable), 40 for test (20 vulnerable)',
 		);
-		expect(facts.get('base model')).toBe('base, held as bf16; fingerprint of its weights 0123456789abcdef');
+		expect(facts.get('base model')).toBe(
+			'base, held as bf16; fingerprint of its weights 0123456789abcdef; begun on another base',
+		);
 		expect(facts.get('method')).toBe('lora, rank 8, alpha 32, dropout 0.05, on all-linear');
 		expect(facts.get('sequences')).toMatch(/^512 tokens, isolated packing .*longer functions are left out$/);
 		expect(facts.get('tokens')).toBe('4,000 in an epoch; 2 epochs');
 		expect(facts.get('loss')).toBe('focal, gamma 1, sum over functions');
 		expect(facts.get('optimiser')).toContain('learning rate 0.0001 (cosine, 2 warm-up steps)');
 		for (const [name] of facts) expect(card, name).toContain(`\n- ${name}: `);
+	});
+
+	test('says how long the functions are, where the run wrote it down', async () => {
+		const { page, card } = await write({ lengths: [10, 30, 600, 4] });
+		const section = page.slice(page.indexOf('Functions in tokens'));
+		expect(section).toContain(
+			'<th scope="row">test</th><td>4</td><td>644</td><td>20</td><td>600</td><td>600</td><td>1 (25.0 %)</td>',
+		);
+		expect(section).toContain('up to 511 tokens whole');
+		const sizes = 'functions 4 for training (4 vulnerable), 4 for validation (0 vulnerable)';
+		for (const text of [page, card]) expect(text).toContain(sizes);
+		expect((await write()).page).not.toContain('Functions in tokens');
 	});
 
 	test('counts the functions that were scored, missing and truncated, and those left out of training', async () => {

@@ -7,6 +7,8 @@ export interface RunFolder {
 	readonly root: string;
 	readonly config: string;
 	readonly environment: string;
+	/** What the splits hold. */
+	readonly data: string;
 	readonly metrics: string;
 	readonly timings: string;
 	readonly checkpoints: string;
@@ -28,6 +30,7 @@ export function runFolder(root: string): RunFolder {
 		root,
 		config: inside('config.yaml'),
 		environment: inside('environment.json'),
+		data: inside('data.json'),
 		metrics: inside('metrics.jsonl'),
 		timings: inside('timings.jsonl'),
 		checkpoints: inside('checkpoints'),
@@ -53,7 +56,7 @@ function filesOf(folder: RunFolder): string[] {
 	];
 	const predictions = ['train', 'valid', 'test'].map((split) => folder.predictions(split));
 	const logs = [folder.metrics, folder.timings, folder.checkpoints];
-	return [...results, ...predictions, ...logs, folder.environment, folder.config];
+	return [...results, ...predictions, ...logs, folder.data, folder.environment, folder.config];
 }
 
 /** Whether a folder holds (the beginning of) a run. */

@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
 import { writeReport } from '../report/write-report.ts';
+import { writeDataRecord } from '../run/data-record.ts';
 import { hasEnded } from '../run/end-record.ts';
 import { openJsonlLog } from '../run/jsonl-log.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
@@ -55,6 +56,7 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 		fingerprint: '',
 		synthetic: dataset.splits.test.some((row) => row.synthetic === true),
 	});
+	writeDataRecord(folder, { train: { rows: train }, valid: { rows: valid }, test: { rows: test } }, null);
 	makeFolder(folder.adapter);
 	writeText(path.join(folder.adapter, NGRAM_FILE), serializeNgram(model, threshold));
 	savePredictions(folder.predictions('valid'), valid, validationProbabilities, threshold);

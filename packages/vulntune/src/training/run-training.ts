@@ -5,6 +5,7 @@ import type { DetectorDescription } from '../methods/description.ts';
 import type { Detector } from '../methods/detector.ts';
 import { restoreDetector, saveDetector } from '../methods/saved-detector.ts';
 import type { Base } from '../model/open-base.ts';
+import { writeDataRecord } from '../run/data-record.ts';
 import { basePartNames, identityHash, type RunIdentity, trainingIdentity } from '../run/identity.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
@@ -152,6 +153,8 @@ async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals
 			...(state.earlierBases === undefined ? {} : { earlierBases: state.earlierBases }),
 			synthetic: data.dataset.splits.test.some((row) => row.synthetic === true),
 		});
+		const { length, suffixLength = 0 } = data.scoring.packing;
+		writeDataRecord(folder, data.splits, length - suffixLength);
 		const progress = openRunProgress(folder, state, target);
 		try {
 			logExtension(state, config, progress, signals);

@@ -5,6 +5,7 @@ import { resolveConfig } from '../../config/load.ts';
 import { baselineDetectors, formatBaselineScores } from '../../evaluation/baseline-detectors.ts';
 import { compareWithBaselines } from '../../evaluation/compare-with-baselines.ts';
 import { formatPredictions, type Prediction } from '../../evaluation/predictions.ts';
+import { writeDataRecord } from '../../run/data-record.ts';
 import { runFolder } from '../../run/run-folder.ts';
 import { writeRunHeader } from '../../run/run-header.ts';
 
@@ -20,6 +21,8 @@ export interface SampleRun {
 	readonly weakness?: string;
 	/** environment.json beyond what every run has. */
 	readonly environment?: object;
+	/** Tokens of the functions of every split in data.json; without them the run has none, as those of the first versions. */
+	readonly lengths?: readonly number[];
 	/** Whether the run wrote down what the baselines make of the test functions; runs of the first versions didn't. */
 	readonly keepsBaselines?: boolean;
 	readonly epochs?: number;
@@ -47,6 +50,14 @@ export function writeSampleRun(root: string, sample: SampleRun = {}): string {
 		tokenizerHash: 't',
 		fingerprint: 'f',
 	});
+	if (sample.lengths !== undefined) {
+		const split = (label: (index: number) => 0 | 1) => ({
+			rows: sample.lengths!.map((_, id) => ({ id, code: 'f', label: label(id) })),
+			lengths: sample.lengths!,
+		});
+		const splits = { train: split(() => 1), valid: split(() => 0), test: split(label) };
+		writeDataRecord(folder, splits, 512);
+	}
 	if (environment !== undefined) {
 		const written = JSON.parse(readFileSync(folder.environment, 'utf8'));
 		writeFileSync(folder.environment, JSON.stringify({ ...written, ...environment }));
