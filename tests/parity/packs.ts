@@ -53,6 +53,32 @@ export function flatten(batch: FixtureBatch): FlatBatch {
 	};
 }
 
+/** A batch of an encoder: a function a row, which a mask tells from its padding. */
+export interface EncoderBatch {
+	readonly input_ids: readonly (readonly number[])[];
+	readonly attention_mask: readonly (readonly number[])[];
+}
+
+/** The same with each row as one segment. */
+export function segmented<Batch extends EncoderBatch>(batch: Batch): Batch & FixtureBatch {
+	return {
+		...batch,
+		segment_ids: batch.attention_mask.map((row) => row.map((real) => (real === 1 ? 0 : -1))),
+		position_ids: batch.input_ids.map((row) => row.map((_, column) => column)),
+	};
+}
+
+export function flattenEncoderBatch(batch: EncoderBatch): FlatBatch {
+	return flatten(segmented(batch));
+}
+
+/** Positions counted from 0: where an encoder's table begins is the model's own affair. */
+export function startingAtZero(batch: FixtureBatch): FixtureBatch {
+	const rows = batch.position_ids.map((row, r) => row.filter((_, c) => batch.segment_ids[r]![c]! >= 0));
+	const first = Math.min(...rows.flat());
+	return { ...batch, position_ids: batch.position_ids.map((row) => row.map((position) => position - first)) };
+}
+
 export function packTensors(
 	context: Context,
 	ids: Int32Array,

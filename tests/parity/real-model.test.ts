@@ -5,11 +5,10 @@ import {
 	Arena,
 	cpuFeatures,
 	createCpuBackend,
-	type LlamaModel,
 	linear,
 	linearCrossEntropy,
-	llamaHidden,
-	loadLlama,
+	loadModel,
+	type Model,
 	openModelFolder,
 	upload,
 	uploadTargets,
@@ -95,7 +94,7 @@ describe.skipIf(isAbsent || !hasKernels)(
 		it('gives the states and losses of the base without the adapter', () => {
 			const backend = createCpuBackend();
 			const folder = openModelFolder(modelFolder);
-			const { model, free } = loadLlama(backend, folder, {
+			const { model, free } = loadModel(backend, folder, {
 				base: 'fp32',
 				doubleQuantization: false,
 				maxPositions: 512,
@@ -167,7 +166,7 @@ describe.skipIf(isAbsent || !hasKernels)(
 			const arena = new Arena(backend);
 			const context = { backend, precision: 'fp32', arena, tape: undefined, dropoutSeed: undefined } as const;
 			const tensors = packTensors(context, flat.ids, flat.positions, flat.functionStarts);
-			const hidden = backend.download(llamaHidden(context, model, tensors));
+			const hidden = backend.download(model.hidden(context, tensors));
 			const rows = batch.pool.map(([row, column]) => flat.indexOf(row, column));
 			const pooled = pickRows(hidden, model.config.hiddenSize, rows);
 			expect(relativeDifference(pooled, golden.get(`pack${index}.${name}`)!.values)).toBeLessThan(2e-5);
@@ -209,16 +208,16 @@ function finalName(name: string): string {
 }
 
 /** Next-token loss summed over the predictions inside each function. */
-function nextTokenSum(detector: Pick<Detector, 'backend'>, model: LlamaModel, flat: FlatBatch): number {
+function nextTokenSum(detector: Pick<Detector, 'backend'>, model: Model, flat: FlatBatch): number {
 	const { backend } = detector;
 	const arena = new Arena(backend);
 	const context = { backend, precision: 'fp32', arena, tape: undefined, dropoutSeed: undefined } as const;
 	const tensors = packTensors(context, flat.ids, flat.positions, flat.functionStarts);
-	const hidden = llamaHidden(context, model, tensors);
+	const hidden = model.hidden(context, tensors);
 	const lastTokens = new Set(Array.from(flat.functionStarts, (start) => start - 1));
 	const targets = Int32Array.from(flat.ids, (_, i) => (lastTokens.has(i) ? -100 : flat.ids[i + 1]!));
 	const losses = backend.download(
-		linearCrossEntropy(context, hidden, model.languageHead!, uploadTargets(context, targets)),
+		linearCrossEntropy(context, hidden, model.outputMatrix!, uploadTargets(context, targets)),
 	);
 	arena.close();
 	return Float64Array.from(losses).reduce((a, b) => a + b, 0);

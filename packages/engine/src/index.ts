@@ -18,7 +18,6 @@ export {
 	widenBfloat16,
 	widenFloat16,
 } from './formats/floats.ts';
-export { checkWeights, isFourBitWeight } from './formats/huggingface/check-weights.ts';
 export type { ExpectedTensor } from './formats/huggingface/expected-tensor.ts';
 export {
 	type FingerprintPart,
@@ -27,9 +26,6 @@ export {
 	fingerprintParts,
 	type ModelFingerprint,
 } from './formats/huggingface/fingerprint.ts';
-export type { LlamaConfig } from './formats/huggingface/llama.ts';
-export { expectedTensors, type ModelConfig, parseModelConfig } from './formats/huggingface/model-config.ts';
-export { type ModelFolder, openModelFolder, readModelConfig } from './formats/huggingface/model-folder.ts';
 export type { QuantizationConfig } from './formats/huggingface/quantization-config.ts';
 export type { RopeScaling } from './formats/huggingface/rope-scaling.ts';
 export { openWeights } from './formats/huggingface/weights.ts';
@@ -56,26 +52,27 @@ export {
 	loraSpecs,
 	targetMatcher,
 } from './layers/lora.ts';
+export { checkWeights, isFourBitWeight } from './models/check-weights.ts';
+export { expectedTensors } from './models/families.ts';
+export type { ModelConfig } from './models/family.ts';
 export { type BaseType, type FrozenWeights, frozenWeights } from './models/frozen-weights.ts';
 export {
-	checkLanguageHead,
-	createLlama,
-	type ForwardOptions,
-	type LlamaModel,
-	languageHeadOf,
-	llamaHidden,
-	llamaLinears,
-	type PackTensors,
-	replaceLlamaLinears,
-} from './models/llama.ts';
-export {
-	createTrainableLlama,
-	type LoadedLlama,
+	createTrainableModel,
+	type LoadedModel,
 	type LoadOptions,
-	loadLlama,
-	loadTrainableLlama,
-	type TrainableLlama,
-} from './models/load-llama.ts';
+	loadModel,
+	loadTrainableModel,
+	type TrainableModel,
+} from './models/load-model.ts';
+export {
+	checkOutputMatrix,
+	type ForwardOptions,
+	type Model,
+	outputMatrixOf,
+	type PackTensors,
+} from './models/model.ts';
+export { parseModelConfig } from './models/model-config.ts';
+export { type ModelFolder, openModelFolder, readModelConfig } from './models/model-folder.ts';
 export {
 	type HostMatrix,
 	type PeftAdapter,

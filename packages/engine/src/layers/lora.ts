@@ -14,7 +14,8 @@ export interface LoraConfig {
 	readonly targets: 'attention' | 'all-linear' | readonly string[];
 }
 
-const ATTENTION = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'query', 'key', 'value', 'c_attn'];
+/** How every family calls the part of a block whose matrices these are. */
+const ATTENTION = /\.(self_attn|attn|attention)\./;
 
 /**
  * Which modules get an adapter. A pattern without `*` matches the last part of a name or the whole name, as
@@ -22,8 +23,8 @@ const ATTENTION = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'query', 'key', 'valu
  */
 export function targetMatcher(targets: LoraConfig['targets']): (name: string) => boolean {
 	if (targets === 'all-linear') return () => true;
-	const patterns = targets === 'attention' ? ATTENTION : targets;
-	const matchers = patterns.map((pattern) => {
+	if (targets === 'attention') return (name) => ATTENTION.test(name);
+	const matchers = targets.map((pattern) => {
 		if (!pattern.includes('*')) return (name: string) => name === pattern || name.endsWith(`.${pattern}`);
 		const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
 		const expression = new RegExp(`^${parts.join('.*')}$`);

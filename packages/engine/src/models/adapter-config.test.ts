@@ -78,7 +78,7 @@ describe('adapter_config.json', () => {
 		{ init_lora_weights: 'eva', eva_config: { rho: 2 } },
 		{ loftq_config: { loftq_bits: 4 } },
 		{ runtime_config: { ephemeral_gpu_offload: true } },
-		{ auto_mapping: { base_model_class: 'LlamaModel' }, task_type: null },
+		{ auto_mapping: { base_model_class: 'Model' }, task_type: null },
 		{ revision: 'main', peft_version: '0.9.0' },
 		{ something_new: false, something_else: null, a_list: [], a_map: {}, a_name: '' },
 	])('gives the same adapter with %j', (fields) => {

@@ -7,14 +7,15 @@ import { createReferenceBackend } from '../backends/reference/reference-backend.
 import { emptyTensor } from '../backends/testing/tensors.ts';
 import { elements } from '../backends/view.ts';
 import { roundToBfloat16 } from '../formats/floats.ts';
-import { openModelFolder } from '../formats/huggingface/model-folder.ts';
 import type { SafetensorsEntry } from '../formats/safetensors/writer.ts';
 import { smallConfig, smallTensors, writeSmallModel } from '../formats/testing/small-model.ts';
 import { dequantizeMatrix, isQuantizedType, quantizeMatrix } from '../quantize/matrix.ts';
 import { quantizedMatrixEntries } from '../quantize/stored-matrix.ts';
 import { hashStream, normalArray } from '../random/streams.ts';
+import { expectedTensors } from './families.ts';
 import { type BaseType, frozenWeights } from './frozen-weights.ts';
-import { loadLlama } from './load-llama.ts';
+import { loadModel } from './load-model.ts';
+import { openModelFolder } from './model-folder.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'vulntune-frozen-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -66,7 +67,7 @@ function expectedOf(base: BaseType, source: Float32Array, doubleQuantization = f
 function placed(folder: ReturnType<typeof modelFolder>, base: BaseType, doubleQuantization = false) {
 	const backend = createReferenceBackend();
 	const weights = frozenWeights(backend, folder.weights, base, doubleQuantization);
-	const weight = weights.place(name, 'linear');
+	const weight = weights.place({ name, shape, kind: 'linear' });
 	const dense = emptyTensor(backend, shape);
 	if (isQuantized(weight)) backend.dequantize(dense, weight);
 	else backend.copy(dense, weight);
@@ -102,7 +103,7 @@ describe('frozen weights', () => {
 			};
 			const backend = createReferenceBackend();
 			const weights = frozenWeights(backend, damaged, base, true);
-			expect(() => weights.place(name, 'linear')).toThrow(
+			expect(() => weights.place({ name, shape, kind: 'linear' })).toThrow(
 				expect.objectContaining({
 					code: 'QUANTIZE_NOT_FINITE',
 					message: expect.stringContaining('element 10 is NaN'),
@@ -123,24 +124,25 @@ describe('frozen weights', () => {
 	});
 
 	test('keep everything outside of the blocks dense, and norms in full', () => {
+		const tensorOf = (wanted: string) => expectedTensors(folder.config).find(({ name }) => name === wanted)!;
 		const backend = createReferenceBackend();
 		const weights = frozenWeights(backend, folder.weights, 'nf4', false);
-		const embedding = weights.place('model.embed_tokens.weight', 'embedding') as View;
-		const head = weights.place('lm_head.weight', 'languageHead') as View;
-		const norm = weights.place('model.norm.weight', 'norm') as View;
+		const embedding = weights.place(tensorOf('model.embed_tokens.weight')) as View;
+		const head = weights.place(tensorOf('lm_head.weight')) as View;
+		const norm = weights.place(tensorOf('model.norm.weight')) as View;
 		expect([embedding.dtype, head.dtype, norm.dtype]).toEqual(['f32', 'f32', 'f32']);
 		expect(backend.download(norm)).toEqual(valuesOf('model.norm.weight', 16));
 		weights.free();
 		const rounded = frozenWeights(backend, folder.weights, 'bf16', false);
-		expect((rounded.place('model.embed_tokens.weight', 'embedding') as View).dtype).toBe('bf16');
-		expect((rounded.place('model.norm.weight', 'norm') as View).dtype).toBe('f32');
+		expect((rounded.place(tensorOf('model.embed_tokens.weight')) as View).dtype).toBe('bf16');
+		expect((rounded.place(tensorOf('model.norm.weight')) as View).dtype).toBe('f32');
 		rounded.free();
 		expect(backend.memory().liveBuffers).toBe(0);
 	});
 
 	test.each(baseTypes)('of a whole model in %s are given back with it', (base) => {
 		const backend = createReferenceBackend();
-		const model = loadLlama(backend, folder, { base, doubleQuantization: false, maxPositions: 4 });
+		const model = loadModel(backend, folder, { base, doubleQuantization: false, maxPositions: 4 });
 		expect(backend.memory().liveBuffers).toBeGreaterThan(12);
 		model.free();
 		expect(backend.memory().liveBuffers).toBe(0);
@@ -157,7 +159,7 @@ describe('frozen weights', () => {
 			},
 		};
 		const options = { base: 'nf4', doubleQuantization: false, maxPositions: 4 } as const;
-		expect(() => loadLlama(scarce, folder, options)).toThrow('no memory');
+		expect(() => loadModel(scarce, folder, options)).toThrow('no memory');
 		expect(backend.memory().liveBuffers).toBe(0);
 	});
 });

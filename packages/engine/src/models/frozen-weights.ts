@@ -20,7 +20,7 @@ import {
 import { readQuantizedMatrix } from '../quantize/stored-matrix.ts';
 import { allocateTogether } from '../tensor/allocate-together.ts';
 import { type Tensor, uploadOwned } from '../tensor/tensor.ts';
-import type { WeightPlacer } from './llama.ts';
+import type { WeightPlacer } from './placement.ts';
 import { quantizeOnBackend, readStored } from './quantize-on-backend.ts';
 
 /** In what form the frozen base lies in memory: `method.base`. */
@@ -83,9 +83,9 @@ export function frozenWeights(
 	};
 
 	return {
-		place(name, role) {
-			if (role === 'linear') return linear(name);
-			if (role === 'norm' || role === 'bias') {
+		place({ name, kind }) {
+			if (kind === 'linear') return linear(name);
+			if (kind === 'norm' || kind === 'bias') {
 				return keep(uploadOwned(backend, readFloat32(source, name), source.info(name)!.shape, 'f32'));
 			}
 			return dense(name, base === 'bf16' ? 'bf16' : 'exact');

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { createReferenceBackend } from '../backends/reference/reference-backend.ts';
-import { expectedTensors, parseModelConfig } from '../formats/huggingface/model-config.ts';
+import { expectedTensors } from './families.ts';
 import { INITIAL_DEVIATION, initialWeight } from './initial-weights.ts';
-import { createTrainableLlama } from './load-llama.ts';
+import { createTrainableModel } from './load-model.ts';
+import { parseModelConfig } from './model-config.ts';
 
 const config = parseModelConfig(
 	{
@@ -57,10 +58,10 @@ describe('fresh weights', () => {
 
 	test('fill a trainable model', () => {
 		const backend = createReferenceBackend();
-		const { model, parameters, free } = createTrainableLlama(backend, config, 16, 3);
+		const { model, parameters, free } = createTrainableModel(backend, config, 16, 3);
 		const head = tensor('lm_head.weight');
 		expect(backend.download(parameters.get(head.name))).toEqual(initialWeight(head, config, 3));
-		expect(model.languageHead).toBe(parameters.get(head.name));
+		expect(model.outputMatrix).toBe(parameters.get(head.name));
 		expect(parameters.specs.map(({ name }) => name)).toEqual(expectedTensors(config).map(({ name }) => name));
 		free();
 		expect(backend.memory().liveBuffers).toBe(0);
@@ -69,7 +70,7 @@ describe('fresh weights', () => {
 
 	test('leave nothing behind where one of them cannot be made', () => {
 		const backend = createReferenceBackend();
-		expect(() => createTrainableLlama(backend, config, 16, -1)).toThrow(/seed/);
+		expect(() => createTrainableModel(backend, config, 16, -1)).toThrow(/seed/);
 		expect(backend.memory().liveBuffers).toBe(0);
 		backend.close();
 	});

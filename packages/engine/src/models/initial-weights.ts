@@ -1,6 +1,6 @@
 import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
-import type { ModelConfig } from '../formats/huggingface/model-config.ts';
 import { hashStream, normalArray } from '../random/streams.ts';
+import type { ModelConfig } from './family.ts';
 
 /** Standard deviation of fresh matrices (Radford et al. 2019). */
 export const INITIAL_DEVIATION = 0.02;
@@ -12,14 +12,14 @@ export const INITIAL_DEVIATION = 0.02;
  * stream of its own name.
  */
 export function initialWeight(
-	{ name, shape, kind }: ExpectedTensor,
+	{ name, shape, kind, writesResidual }: ExpectedTensor,
 	config: Pick<ModelConfig, 'layers'>,
 	seed: number,
 ): Float32Array {
 	const size = shape.reduce((product, length) => product * length, 1);
 	if (kind === 'norm') return new Float32Array(size).fill(1);
 	if (kind === 'bias') return new Float32Array(size);
-	const writesResidual = /\.(o_proj|down_proj)\.weight$/.test(name);
-	const deviation = writesResidual ? INITIAL_DEVIATION / Math.sqrt(2 * config.layers) : INITIAL_DEVIATION;
+	const deviation =
+		writesResidual === true ? INITIAL_DEVIATION / Math.sqrt(2 * config.layers) : INITIAL_DEVIATION;
 	return normalArray(seed, hashStream(name), size, deviation);
 }

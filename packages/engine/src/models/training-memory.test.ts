@@ -2,15 +2,14 @@ import { expect, test } from 'vitest';
 import { createCpuBackend } from '../backends/cpu/cpu.ts';
 import { cpuFeatures } from '../backends/cpu/features.ts';
 import { viewOf } from '../backends/view.ts';
-import { parseModelConfig } from '../formats/huggingface/model-config.ts';
 import { smallConfig } from '../formats/testing/small-model.ts';
 import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts';
 import { Arena } from '../tensor/arena.ts';
 import { uploadIndices, uploadSegments, uploadTargets } from '../tensor/indices.ts';
 import { Tape } from '../tensor/tape.ts';
 import { type Context, release, upload } from '../tensor/tensor.ts';
-import { llamaHidden } from './llama.ts';
-import { createTrainableLlama } from './load-llama.ts';
+import { createTrainableModel } from './load-model.ts';
+import { parseModelConfig } from './model-config.ts';
 
 const { failure } = cpuFeatures();
 if (failure !== undefined) console.warn(`skipped: memory over 300 training steps, because ${failure.reason}`);
@@ -20,7 +19,7 @@ test.skipIf(failure !== undefined)(
 	() => {
 		const backend = createCpuBackend({ threads: 1 });
 		const config = parseModelConfig({ ...smallConfig, num_hidden_layers: 2, vocab_size: 200 }, 'config.json');
-		const { model, parameters, free } = createTrainableLlama(backend, config, 512, 1);
+		const { model, parameters, free } = createTrainableModel(backend, config, 512, 1);
 		const length = parameters.values.shape[0]!;
 		const moments = [0, 1].map(() => viewOf(backend.allocate('f32', length), [length]));
 		for (const moment of moments) backend.fill(moment, 0);
@@ -46,8 +45,8 @@ test.skipIf(failure !== undefined)(
 				context,
 				positions.map((position) => (position + 1) % 200),
 			);
-			const hidden = llamaHidden(context, model, pack, { checkpointing: step % 2 === 0 });
-			const losses = linearCrossEntropy(context, hidden, model.languageHead!, targets);
+			const hidden = model.hidden(context, pack, { checkpointing: step % 2 === 0 });
+			const losses = linearCrossEntropy(context, hidden, model.outputMatrix!, targets);
 			release(context, hidden);
 			const sum = Array.from(backend.download(losses)).reduce((total, loss) => total + loss, 0);
 			const dLosses = upload(context, new Float32Array(tokens).fill(1 / tokens));

@@ -1,4 +1,5 @@
 import type { Backend, DataType, Precision, View } from '../backends/contract.ts';
+import { rowsOf } from '../backends/view.ts';
 import { allocateTogether } from './allocate-together.ts';
 import type { Arena } from './arena.ts';
 import type { Recipe } from './recompute.ts';
@@ -30,6 +31,16 @@ export interface Context {
 /** A tensor without gradient over existing memory: frozen weights, ids, boundaries. */
 export function constant(view: View): Tensor {
 	return { ...view, tracked: false, gradient: undefined };
+}
+
+/** Rows [from, to) of a tensor, with those of its gradient: what is trained of them is trained in it. */
+export function tensorRows(tensor: Tensor, from: number, to: number): Tensor {
+	const { gradient } = tensor;
+	return {
+		...tensor,
+		...rowsOf(tensor, from, to),
+		gradient: gradient === undefined ? undefined : rowsOf(gradient, from, to),
+	};
 }
 
 /** New uninitialised memory of the pass. */

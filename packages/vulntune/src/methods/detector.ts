@@ -5,17 +5,15 @@ import {
 	createParameters,
 	initializeLora,
 	inputError,
-	type LlamaModel,
-	type LoadedLlama,
+	type LoadedModel,
 	type LoraConfig,
-	llamaLinears,
-	loadLlama,
-	loadTrainableLlama,
+	loadModel,
+	loadTrainableModel,
 	loraSpecs,
+	type Model,
 	type ModelFolder,
 	type Parameters,
 	type PeftAdapter,
-	replaceLlamaLinears,
 } from '@vulntune/engine';
 import { type HeadOptions, headSpecs, initializeHead, SCORE } from './head.ts';
 
@@ -41,7 +39,7 @@ export interface DetectorOptions {
 /** A base model with what is trained on it. */
 export interface Detector {
 	readonly backend: Backend;
-	readonly model: LlamaModel;
+	readonly model: Model;
 	readonly parameters: Parameters;
 	readonly head: HeadOptions | undefined;
 	free(): void;
@@ -66,12 +64,12 @@ function createTrainables(
 	folder: ModelFolder,
 	options: DetectorOptions,
 	head: ReturnType<typeof headSpecs>,
-): LoadedLlama & { readonly parameters: Parameters } {
+): LoadedModel & { readonly parameters: Parameters } {
 	const { method, maxPositions } = options;
-	if (method.type === 'full') return loadTrainableLlama(backend, folder, maxPositions, head);
-	const { model, free } = loadLlama(backend, folder, options);
+	if (method.type === 'full') return loadTrainableModel(backend, folder, maxPositions, head);
+	const { model, free } = loadModel(backend, folder, options);
 	try {
-		const lora = method.type === 'head' ? [] : loraSpecs(llamaLinears(model), method.lora);
+		const lora = method.type === 'head' ? [] : loraSpecs(model.linears, method.lora);
 		const parameters = createParameters(backend, [...lora, ...head]);
 		const everything = () => {
 			free();
@@ -79,7 +77,7 @@ function createTrainables(
 		};
 		if (method.type === 'head') return { model, parameters, free: everything };
 		initializeLora(backend, parameters, options.seed);
-		const adapted = replaceLlamaLinears(model, attachLora(parameters, method.lora));
+		const adapted = model.replaceLinears(attachLora(parameters, method.lora));
 		return { model: adapted, parameters, free: everything };
 	} catch (error) {
 		free();
@@ -95,16 +93,22 @@ export function uploadAdapter(backend: Backend, parameters: Parameters, adapter:
 	// an adapter of the other objective brings a head that nothing here has a place for, or none
 	const usesHead = parameters.has(SCORE) && adapter.head.size > 0;
 	const tensors = new Map([...adapter.matrices, ...(usesHead ? adapter.head : [])]);
+	// an adapter of a base that was saved by itself has no prefix before its names
+	const prefixed = new Map(parameters.specs.map(({ name }) => [name.slice(name.indexOf('.') + 1), name]));
+	const ownName = (name: string) => (parameters.has(name) ? name : prefixed.get(name));
+	const filled = new Set<string>();
 	for (const [name, { shape, values }] of tensors) {
-		const own = parameters.has(name) ? parameters.get(name) : undefined;
+		const place = ownName(name);
+		const own = place === undefined ? undefined : parameters.get(place);
 		if (own === undefined || own.shape.join() !== shape.join()) {
 			const expected = own === undefined ? 'no such matrix' : `[${own.shape.join(', ')}]`;
 			throw mismatch(`the adapter has ${name} [${shape.join(', ')}] where the method has ${expected}`);
 		}
 		backend.upload(own, values);
+		filled.add(place!);
 	}
 	for (const { name } of parameters.specs) {
-		if (name.includes('.lora_') && !tensors.has(name)) throw mismatch(`the adapter has no ${name}`);
+		if (name.includes('.lora_') && !filled.has(name)) throw mismatch(`the adapter has no ${name}`);
 	}
 }
 

@@ -8,8 +8,7 @@ import {
 	type Context,
 	createReferenceBackend,
 	linear,
-	llamaHidden,
-	loadLlama,
+	loadModel,
 	openModelFolder,
 	quantizedTypes,
 	uploadIndices,
@@ -50,7 +49,7 @@ async function thrownBy(options: Partial<QuantizeOptions>): Promise<VulntuneErro
 function logitsOf(folder: string, base: BaseType, doubleQuantization: boolean): Float32Array {
 	const backend = createReferenceBackend();
 	const opened = openModelFolder(folder);
-	const { model, free } = loadLlama(backend, opened, { base, doubleQuantization, maxPositions: 16 });
+	const { model, free } = loadModel(backend, opened, { base, doubleQuantization, maxPositions: 16 });
 	const context: Context = {
 		backend,
 		precision: 'fp32',
@@ -59,7 +58,7 @@ function logitsOf(folder: string, base: BaseType, doubleQuantization: boolean): 
 		dropoutSeed: undefined,
 	};
 	const ids = Int32Array.from({ length: 12 }, (_, i) => (7 * i) % opened.config.vocabularySize);
-	const hidden = llamaHidden(context, model, {
+	const hidden = model.hidden(context, {
 		ids: uploadIndices(context, ids),
 		positions: uploadIndices(
 			context,
@@ -67,7 +66,7 @@ function logitsOf(folder: string, base: BaseType, doubleQuantization: boolean): 
 		),
 		segments: uploadSegments(context, Int32Array.of(0, 5, 12)),
 	}); // [T, H]
-	const logits = linear(context, hidden, { weight: model.languageHead! }); // [T, V]
+	const logits = linear(context, hidden, { weight: model.outputMatrix! }); // [T, V]
 	const values = Float32Array.from(backend.download(logits));
 	context.arena.close();
 	free();

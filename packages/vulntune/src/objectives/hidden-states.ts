@@ -1,6 +1,5 @@
 import {
 	type Context,
-	llamaHidden,
 	poolRows,
 	release,
 	type Tensor,
@@ -26,7 +25,7 @@ export function hiddenStates(
 		segments: uploadSegments(context, pack.attentionStarts, pack.attentionParents),
 	};
 	const wanted = rows === undefined ? undefined : uploadIndices(context, rows);
-	return llamaHidden(context, model, tensors, { checkpointing, rows: wanted });
+	return model.hidden(context, tensors, { checkpointing, rows: wanted });
 }
 
 /** One state [F, H] per function of a pack. Where it is that of one token, the last block computes no other. */

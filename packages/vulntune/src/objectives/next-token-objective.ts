@@ -6,9 +6,9 @@ import {
 	focalOfNegLogP,
 	gatherRows,
 	isQuantized,
-	languageHeadOf,
 	linear,
 	linearCrossEntropy,
+	outputMatrixOf,
 	release,
 	type Tensor,
 	upload,
@@ -66,7 +66,7 @@ function answerNegLogP(
 	answers: Answers,
 	labels: ArrayLike<number>,
 ): Tensor {
-	const languageHead = languageHeadOf(model); // [V, H]
+	const languageHead = outputMatrixOf(model); // [V, H]
 	const functions = labels.length;
 	const each = states.shape[0]! / functions;
 	const answerOf = (f: number) => (labels[f] === 1 ? answers.yes : answers.no);
@@ -125,7 +125,7 @@ function oneTokenProbabilities(
 	{ no, yes }: Answers,
 	functions: number,
 ): View {
-	const languageHead = languageHeadOf(model); // [V, H]
+	const languageHead = outputMatrixOf(model); // [V, H]
 	if (isQuantized(languageHead)) throw new TypeError('output matrices are never quantised');
 	const plain: Context = { ...context, tape: undefined, precision: 'fp32' };
 	const rows = uploadIndices(plain, Int32Array.of(no[0]!, yes[0]!));

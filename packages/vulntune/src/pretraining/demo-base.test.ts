@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import {
 	checkTokenizer,
 	createReferenceBackend,
-	loadLlama,
+	loadModel,
 	loadTokenizer,
 	openModelFolder,
 } from '@vulntune/engine';
@@ -40,7 +40,7 @@ test('the embedded base knows the language of functions that it never saw', () =
 		1,
 	);
 	const backend = createReferenceBackend();
-	const { model, free } = loadLlama(backend, folder, {
+	const { model, free } = loadModel(backend, folder, {
 		base: 'bf16',
 		doubleQuantization: false,
 		maxPositions: 512,

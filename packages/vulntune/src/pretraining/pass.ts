@@ -1,9 +1,9 @@
 import {
 	type Backend,
 	type Context,
-	type LlamaModel,
-	languageHeadOf,
 	linearCrossEntropy,
+	type Model,
+	outputMatrixOf,
 	type Precision,
 	release,
 	Tape,
@@ -18,7 +18,7 @@ import type { Sequence } from './sequences.ts';
 /** How a pass computes. */
 export interface PassSettings {
 	readonly backend: Backend;
-	readonly model: LlamaModel;
+	readonly model: Model;
 	readonly precision: Precision;
 	readonly checkpointing: boolean;
 }
@@ -47,7 +47,7 @@ export function measureSequence(sequence: Sequence, settings: PassSettings): num
 function tokenLosses(context: Context, { pack, targets }: Sequence, settings: PassSettings): Tensor {
 	const { model, checkpointing } = settings;
 	const hidden = hiddenStates(context, { model }, pack, checkpointing); // [T, H]
-	const losses = linearCrossEntropy(context, hidden, languageHeadOf(model), uploadTargets(context, targets)); // [T]
+	const losses = linearCrossEntropy(context, hidden, outputMatrixOf(model), uploadTargets(context, targets)); // [T]
 	release(context, hidden);
 	return losses;
 }

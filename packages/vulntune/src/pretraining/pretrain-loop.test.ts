@@ -1,4 +1,4 @@
-import { createReferenceBackend, createTrainableLlama } from '@vulntune/engine';
+import { createReferenceBackend, createTrainableModel } from '@vulntune/engine';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createOptimizer, type Optimizer } from '../training/optimizer.ts';
 import { modelConfigJson, toModelConfig } from './model-config.ts';
@@ -27,7 +27,7 @@ const documents = { train: [Int32Array.of(5, 6, 7)], valid: [Int32Array.of(6, 7)
 /** Trains a step on one short document; what it recorded and how often it saved come back by the listener's lists. */
 function train(change: (optimizer: Optimizer, fillParameters: (value: number) => void) => Optimizer) {
 	const backend = createReferenceBackend();
-	const { model, parameters, free } = createTrainableLlama(backend, modelConfig, 16, 1);
+	const { model, parameters, free } = createTrainableModel(backend, modelConfig, 16, 1);
 	onTestFinished(free);
 	const optimizer = createOptimizer(backend, parameters, settings.optimizer);
 	const records: PretrainRecord[] = [];

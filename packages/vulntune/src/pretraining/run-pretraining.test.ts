@@ -4,9 +4,9 @@ import path from 'node:path';
 import {
 	checkTokenizer,
 	createReferenceBackend,
-	createTrainableLlama,
+	createTrainableModel,
 	loadTokenizer,
-	loadTrainableLlama,
+	loadTrainableModel,
 	openModelFolder,
 } from '@vulntune/engine';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -172,8 +172,8 @@ describe('the saved folder', () => {
 		expect(tokenizer.decode(text)).toBe('if (alpha == null) return; use(alpha, beta);');
 
 		const backend = createReferenceBackend();
-		const saved = loadTrainableLlama(backend, opened, 64, []);
-		const trained = createTrainableLlama(backend, opened.config, 64, 1);
+		const saved = loadTrainableModel(backend, opened, 64, []);
+		const trained = createTrainableModel(backend, opened.config, 64, 1);
 		const checkpoints = path.join(folder, 'whole/checkpoints');
 		const newest = path.join(checkpoints, readdirSync(checkpoints).sort().at(-1)!, 'parameters.f32');
 		const bytes = readFileSync(newest);

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { createBackend, createTrainableLlama, type LlamaModel } from '@vulntune/engine';
+import { createBackend, createTrainableModel, type Model } from '@vulntune/engine';
 import { identityHash } from '../run/identity.ts';
 import {
 	type ClaimMode,
@@ -60,7 +60,7 @@ export type PretrainOutcome =
 	| { readonly status: 'interrupted'; readonly output: string };
 
 interface PretrainTarget extends RunTarget {
-	readonly model: LlamaModel;
+	readonly model: Model;
 }
 
 /**
@@ -80,7 +80,7 @@ export async function runPretraining(
 	const backend = createBackend(config.backend, note);
 	try {
 		const { seed } = config.training;
-		const llama = createTrainableLlama(backend, session.modelConfig, config.sequence.length, seed);
+		const llama = createTrainableModel(backend, session.modelConfig, config.sequence.length, seed);
 		const { model, parameters } = llama;
 		const optimizer = createOptimizer(backend, parameters, session.settings.optimizer);
 		try {

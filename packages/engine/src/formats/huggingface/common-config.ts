@@ -1,7 +1,7 @@
 import type { Fields } from './fields.ts';
 import type { QuantizationConfig } from './quantization-config.ts';
 
-/** What every decoder in Hugging Face's naming has: plain data, validated. */
+/** What every transformer has: plain data, validated. */
 export interface TransformerConfig {
 	readonly hiddenSize: number;
 	readonly intermediateSize: number;
@@ -27,13 +27,18 @@ export interface TransformerConfig {
 
 const maxLayers = 10_000;
 
-/** The fields of config.json that the Llama family shares with its relatives. */
+/** The fields of config.json that decoders of today share. */
 export function parseCommon(
 	fields: Fields,
 	defaultKeyValueHeads: number | undefined,
 ): Omit<TransformerConfig, 'quantization'> {
-	const hiddenSize = fields.size('hidden_size');
-	const heads = fields.size('num_attention_heads');
+	const dimensions = parseDimensions(fields, {
+		hidden: 'hidden_size',
+		heads: 'num_attention_heads',
+		layers: 'num_hidden_layers',
+		headDim: 'head_dim',
+	});
+	const { heads } = dimensions;
 	const keyValueHeads = fields.size('num_key_value_heads', { default: defaultKeyValueHeads ?? heads });
 	if (heads % keyValueHeads !== 0) {
 		throw fields.error(
@@ -41,22 +46,50 @@ export function parseCommon(
 			`a divisor of num_attention_heads (${heads}) is expected, found ${keyValueHeads}`,
 		);
 	}
-	if (!fields.has('head_dim') && hiddenSize % heads !== 0) {
+	return {
+		...dimensions,
+		...parseVocabulary(fields),
+		keyValueHeads,
+		intermediateSize: fields.size('intermediate_size'),
+		languageHead: fields.flag('tie_word_embeddings', false) ? 'tied' : 'own',
+	};
+}
+
+/** Sizes under the names that a family has for them; heads share the hidden size where it names no size of theirs. */
+export function parseDimensions(
+	fields: Fields,
+	names: {
+		readonly hidden: string;
+		readonly heads: string;
+		readonly layers: string;
+		readonly headDim?: string;
+	},
+): Pick<TransformerConfig, 'hiddenSize' | 'heads' | 'layers' | 'headDim'> {
+	const hiddenSize = fields.size(names.hidden);
+	const heads = fields.size(names.heads);
+	const ownSize = names.headDim !== undefined && fields.has(names.headDim);
+	if (!ownSize && hiddenSize % heads !== 0) {
+		const without = names.headDim === undefined ? '' : `without ${names.headDim}, `;
 		throw fields.error(
-			'hidden_size',
-			`without head_dim, a multiple of num_attention_heads (${heads}) is expected, found ${hiddenSize}`,
+			names.hidden,
+			`${without}a multiple of ${names.heads} (${heads}) is expected, found ${hiddenSize}`,
 		);
 	}
-	const dtype = fields.text('dtype') ?? fields.text('torch_dtype');
 	return {
 		hiddenSize,
-		intermediateSize: fields.size('intermediate_size'),
-		layers: fields.size('num_hidden_layers', { maximum: maxLayers }),
 		heads,
-		keyValueHeads,
-		headDim: fields.size('head_dim', { default: hiddenSize / heads }),
+		layers: fields.size(names.layers, { maximum: maxLayers }),
+		headDim: ownSize ? fields.size(names.headDim!) : hiddenSize / heads,
+	};
+}
+
+/** What every family's file says of ids and of the type of its weights. */
+export function parseVocabulary(
+	fields: Fields,
+): Pick<TransformerConfig, 'vocabularySize' | 'bosTokenId' | 'eosTokenIds' | 'padTokenId' | 'dtype'> {
+	const dtype = fields.text('dtype') ?? fields.text('torch_dtype');
+	return {
 		vocabularySize: fields.size('vocab_size'),
-		languageHead: fields.flag('tie_word_embeddings', false) ? 'tied' : 'own',
 		bosTokenId: parseTokenIds(fields, 'bos_token_id')[0],
 		eosTokenIds: parseTokenIds(fields, 'eos_token_id'),
 		padTokenId: parseTokenIds(fields, 'pad_token_id')[0],

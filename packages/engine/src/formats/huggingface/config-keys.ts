@@ -53,14 +53,20 @@ export const neutralConfigKeys: readonly string[] = [
 	],
 ];
 
-/** What `parseCommon` reads, with the type of the model itself. */
-export const commonConfigKeys: readonly string[] = [
-	...['model_type', 'hidden_size', 'intermediate_size', 'num_hidden_layers', 'num_attention_heads'],
-	...['num_key_value_heads', 'head_dim', 'vocab_size', 'tie_word_embeddings', 'dtype', 'torch_dtype'],
-	...['bos_token_id', 'eos_token_id', 'pad_token_id', 'quantization_config'],
+/** What `parseVocabulary` reads, with the type of the model itself and its quantisation. */
+export const vocabularyConfigKeys: readonly string[] = [
+	...['model_type', 'vocab_size', 'dtype', 'torch_dtype', 'quantization_config'],
+	...['bos_token_id', 'eos_token_id', 'pad_token_id'],
 ];
 
-/** Keys that would change what any decoder computes and that no family has: refused unless they are off. */
+/** What `parseCommon` reads. */
+export const commonConfigKeys: readonly string[] = [
+	...vocabularyConfigKeys,
+	...['hidden_size', 'intermediate_size', 'num_hidden_layers', 'num_attention_heads'],
+	...['num_key_value_heads', 'head_dim', 'tie_word_embeddings'],
+];
+
+/** Keys that would change what any model computes and that no family has: refused unless they are off. */
 export const foreignConfigKeys: readonly string[] = [
 	...['add_cross_attention', 'auto_map', 'compression_config', 'is_encoder_decoder', 'per_layer_config'],
 	...['pruned_heads', 'quantization', 'rope_interleaved', 'tie_encoder_decoder', 'transformers_weights'],

@@ -5,4 +5,6 @@ export interface ExpectedTensor {
 	readonly shape: readonly number[];
 	/** `linear`: a matrix inside a block, which quantisation and adapters work on; `head`: the output matrix. */
 	readonly kind: 'embedding' | 'linear' | 'bias' | 'norm' | 'head';
+	/** Whether a linear layer's output is added to the residual stream. */
+	readonly writesResidual?: boolean;
 }

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { expectedTensors } from '../../models/families.ts';
+import { parseModelConfig } from '../../models/model-config.ts';
 import { makeFolder } from '../files.ts';
-import { expectedTensors, parseModelConfig } from '../huggingface/model-config.ts';
 import { writeShardedSafetensors } from '../safetensors/sharded.ts';
 import type { SafetensorsEntry } from '../safetensors/writer.ts';
 

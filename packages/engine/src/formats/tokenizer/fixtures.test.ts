@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { needsShared } from '../../../../../tests/shared.ts';
-import { readModelConfig } from '../huggingface/model-folder.ts';
+import { readModelConfig } from '../../models/model-folder.ts';
 import { checkTokenizer, loadTokenizer } from './load-tokenizer.ts';
 
 const readJson = (file: string) => JSON.parse(readFileSync(file, 'utf8'));

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError } from '../../errors.ts';
 import { readSmallFile } from '../files.ts';
-import type { ModelConfig } from '../huggingface/model-config.ts';
+import type { TransformerConfig } from '../huggingface/common-config.ts';
 import { parseJsonObject } from '../json.ts';
 import { buildTokenizer } from './build-tokenizer.ts';
 import { rememberTokenizer } from './remember-tokenizer.ts';
@@ -56,7 +56,10 @@ export function loadTokenizer(folder: string, { cacheFolder }: LoadTokenizerOpti
  * Throws `TOKENIZER_MODEL` where the tokenizer has ids for which the model has no embedding: it belongs to
  * another model. A model with more rows than the tokenizer has ids is common and fine.
  */
-export function checkTokenizer(tokenizer: Tokenizer, config: ModelConfig): void {
+export function checkTokenizer(
+	tokenizer: Tokenizer,
+	config: Pick<TransformerConfig, 'vocabularySize'>,
+): void {
 	if (tokenizer.vocabularySize <= config.vocabularySize) return;
 	throw inputError(
 		'TOKENIZER_MODEL',

@@ -4,7 +4,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { VulntuneError } from '../../errors.ts';
-import { parseModelConfig } from '../huggingface/model-config.ts';
+import { parseModelConfig } from '../../models/model-config.ts';
 import { damaged } from '../testing/damage.ts';
 import { smallConfig } from '../testing/small-model.ts';
 import { endOfText, type SmallTokenizer, smallTokenizer } from '../testing/small-tokenizer.ts';

@@ -3,7 +3,7 @@ import {
 	createReferenceBackend,
 	focalLoss,
 	gatherRows,
-	type LlamaModel,
+	type Model,
 	upload,
 	uploadIndices,
 	type View,
@@ -60,7 +60,7 @@ export function scriptedDetector(script: Script = () => 0.5) {
 	};
 	const detector: Detector = {
 		backend,
-		model: undefined as unknown as LlamaModel,
+		model: undefined as unknown as Model,
 		parameters,
 		head: undefined,
 		free: () => parameters.free(),

@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { createReferenceBackend } from '../backends/reference/reference-backend.ts';
-import { parseModelConfig } from '../formats/huggingface/model-config.ts';
 import { smallConfig } from '../formats/testing/small-model.ts';
 import { Arena } from '../tensor/arena.ts';
 import { uploadIndices, uploadSegments } from '../tensor/indices.ts';
 import type { Context } from '../tensor/tensor.ts';
-import { llamaHidden, llamaLinears, type PackTensors, replaceLlamaLinears } from './llama.ts';
-import { createTrainableLlama } from './load-llama.ts';
+import { createTrainableModel } from './load-model.ts';
+import type { PackTensors } from './model.ts';
+import { parseModelConfig } from './model-config.ts';
 
 function setUp(changes: object = {}) {
 	const backend = createReferenceBackend();
 	const config = parseModelConfig({ ...smallConfig, num_hidden_layers: 2, ...changes }, 'config.json');
-	const loaded = createTrainableLlama(backend, config, 16, 3);
+	const loaded = createTrainableModel(backend, config, 16, 3);
 	// fresh matrices are so small that a token hardly sees another
-	for (const layer of llamaLinears(loaded.model)) backend.scale(layer.weight as never, 20);
+	for (const layer of loaded.model.linears) backend.scale(layer.weight as never, 20);
 	const arena = new Arena(backend);
 	const context: Context = { backend, precision: 'fp32', arena, tape: undefined, dropoutSeed: undefined };
 	/** Hidden states of each token of functions packed together. */
@@ -28,7 +28,7 @@ function setUp(changes: object = {}) {
 			),
 			segments: uploadSegments(context, Int32Array.from(starts)),
 		};
-		const hidden = llamaHidden(context, loaded.model, pack, options);
+		const hidden = loaded.model.hidden(context, pack, options);
 		const values = [...backend.download(hidden)];
 		const size = config.hiddenSize;
 		return functions.flat().map((_, i) => values.slice(i * size, (i + 1) * size));
@@ -41,7 +41,7 @@ describe('a small Llama', () => {
 		'with %i heads of keys and values sees earlier tokens and never later ones',
 		(heads) => {
 			const { statesOf, model } = setUp({ num_key_value_heads: heads });
-			expect(model.blocks[0]!.key.weight.shape).toEqual([heads * 4, 16]);
+			expect(model.linears[1]!.weight.shape).toEqual([heads * 4, 16]);
 			const states = statesOf([[1, 5, 3, 7, 2]]);
 			const laterChanged = statesOf([[1, 5, 3, 7, 9]]);
 			expect(laterChanged.slice(0, 4)).toEqual(states.slice(0, 4));
@@ -61,32 +61,32 @@ describe('a small Llama', () => {
 
 	test('shares the matrix of its tokens with the output where they are tied', () => {
 		const tied = setUp({ tie_word_embeddings: true });
-		expect(tied.model.languageHead).toBe(tied.model.embedding);
+		expect(tied.model.outputMatrix).toBe(tied.parameters.get('model.embed_tokens.weight'));
 		expect(tied.parameters.has('lm_head.weight')).toBe(false);
 		const untied = setUp();
-		expect(untied.model.languageHead).toBe(untied.parameters.get('lm_head.weight'));
-		expect(untied.model.languageHead).not.toBe(untied.model.embedding);
+		expect(untied.model.outputMatrix).toBe(untied.parameters.get('lm_head.weight'));
+		expect(untied.model.outputMatrix).not.toBe(untied.parameters.get('model.embed_tokens.weight'));
 	});
 
 	test('shows what enters the first block and what leaves each', () => {
-		const { backend, statesOf, model } = setUp();
+		const { backend, statesOf, parameters } = setUp();
 		const seen: [number, number[]][] = [];
 		statesOf([[3, 0]], {
 			observe: (layer: number, hidden: never) => seen.push([layer, [...backend.download(hidden)]]),
 		});
 		expect(seen.map(([layer]) => layer)).toEqual([0, 1, 2]);
-		const table = [...backend.download(model.embedding)];
+		const table = [...backend.download(parameters.get('model.embed_tokens.weight'))];
 		expect(seen[0]![1]).toEqual([...table.slice(48, 64), ...table.slice(0, 16)]);
 	});
 
 	test('has seven matrices a block, which can be replaced by name', () => {
 		const { model } = setUp();
-		const names = llamaLinears(model).map(({ name }) => name);
+		const names = model.linears.map(({ name }) => name);
 		expect(names).toHaveLength(14);
 		expect(new Set(names).size).toBe(14);
-		const replaced = replaceLlamaLinears(model, (layer) => ({ ...layer, name: `new ${layer.name}` }));
-		expect(llamaLinears(replaced).map(({ name }) => name)).toEqual(names.map((name) => `new ${name}`));
-		expect(llamaLinears(model).map(({ name }) => name)).toEqual(names);
+		const replaced = model.replaceLinears((layer) => ({ ...layer, name: `new ${layer.name}` }));
+		expect(replaced.linears.map(({ name }) => name)).toEqual(names.map((name) => `new ${name}`));
+		expect(model.linears.map(({ name }) => name)).toEqual(names);
 	});
 
 	test('gives all its memory back', () => {

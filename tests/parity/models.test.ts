@@ -5,33 +5,39 @@ import {
 	type Backend,
 	type Context,
 	linear,
-	llamaHidden,
-	loadLlama,
+	loadModel,
 	openModelFolder,
 	release,
 } from '@vulntune/engine';
+import { families } from '@vulntune/engine/models/families.ts';
 import { describe, expect, it } from 'vitest';
 import { backendsUnderTest } from '../backends.ts';
 import { goldensOf } from '../shared.ts';
 import { pickRows, readGolden, readJson, relativeDifference } from './golden.ts';
-import { flatten, packTensors } from './packs.ts';
+import { flatten, flattenEncoderBatch, packTensors, startingAtZero } from './packs.ts';
 
 const sets = goldensOf('models');
 const tolerance = 2e-5;
 
-/** Models of the family, by what their config says and not by their names. */
-function llamaFolders(folder: string): string[] {
+const supported = families.flatMap(({ modelTypes }) => modelTypes);
+
+/** Models of the families that are read, by what their config says and not by their names. */
+function modelFolders(folder: string): string[] {
 	return readdirSync(folder).filter((name) => {
 		const config = path.join(folder, name, 'config.json');
 		if (!existsSync(config) || !existsSync(path.join(folder, name, 'golden.json'))) return false;
-		return ['llama', 'mistral'].includes(readJson(config).model_type);
+		return supported.includes(readJson(config).model_type);
 	});
 }
 
 /** Every model of every set. */
 const models = sets.flatMap(({ set, folder }) =>
-	llamaFolders(folder).map((name) => ({ title: `${name} (${set})`, folder: path.join(folder, name) })),
+	modelFolders(folder).map((name) => ({ title: `${name} (${set})`, folder: path.join(folder, name) })),
 );
+
+const isEncoder = ({ folder }: { folder: string }) => readJson(folder, 'golden.json').batch !== undefined;
+const decoders = models.filter((model) => !isEncoder(model));
+const encoders = models.filter(isEncoder);
 
 /** A 16-bit 4-bit checkpoint stands for values rounded to 16 bits: opened dense, they are exactly those. */
 function baseOf(location: string): 'fp32' | 'bf16' | 'nf4' | 'fp4' {
@@ -42,12 +48,12 @@ function baseOf(location: string): 'fp32' | 'bf16' | 'nf4' | 'fp4' {
 	return quantization.bnb_4bit_quant_type;
 }
 
-describe.each(backendsUnderTest())('llama models on $name', ({ create }) => {
-	it.each(models)('$title gives the golden hidden states and logits', ({ folder: location }) => {
+describe.each(backendsUnderTest())('decoders on $name', ({ create }) => {
+	it.each(decoders)('$title gives the golden hidden states and logits', ({ folder: location }) => {
 		const backend = create();
 		const golden = readGolden(path.join(location, 'golden.safetensors'));
 		const folder = openModelFolder(location);
-		const { model, free } = loadLlama(backend, folder, {
+		const { model, free } = loadModel(backend, folder, {
 			base: baseOf(location),
 			doubleQuantization: true,
 			maxPositions: 512,
@@ -56,7 +62,7 @@ describe.each(backendsUnderTest())('llama models on $name', ({ create }) => {
 			const ids = golden.get('single.input_ids')!.values as Int32Array;
 			const positions = Int32Array.from(ids, (_, i) => i);
 			const pack = packTensors(context, ids, positions, Int32Array.of(0, ids.length));
-			const hidden = llamaHidden(context, model, pack, {
+			const hidden = model.hidden(context, pack, {
 				observe(layer, x) {
 					const expected = golden.get(`single.hidden.${layer}`);
 					if (expected === undefined) return;
@@ -68,7 +74,7 @@ describe.each(backendsUnderTest())('llama models on $name', ({ create }) => {
 			expect(relativeDifference(backend.download(hidden), golden.get('single.final')!.values)).toBeLessThan(
 				tolerance,
 			);
-			const logits = linear(context, hidden, { weight: model.languageHead! });
+			const logits = linear(context, hidden, { weight: model.outputMatrix! });
 			expect(relativeDifference(backend.download(logits), golden.get('single.logits')!.values)).toBeLessThan(
 				tolerance,
 			);
@@ -80,13 +86,13 @@ describe.each(backendsUnderTest())('llama models on $name', ({ create }) => {
 		backend.close();
 	});
 
-	it.each(models)('$title packs functions, isolated and leaky', ({ folder: location }) => {
+	it.each(decoders)('$title packs functions, isolated and leaky', ({ folder: location }) => {
 		const json = readJson(location, 'golden.json');
 		if (json.packed === undefined) return;
 		const backend = create();
 		const golden = readGolden(path.join(location, 'golden.safetensors'));
 		const folder = openModelFolder(location);
-		const { model, free } = loadLlama(backend, folder, {
+		const { model, free } = loadModel(backend, folder, {
 			base: 'fp32',
 			doubleQuantization: false,
 			maxPositions: 512,
@@ -97,7 +103,7 @@ describe.each(backendsUnderTest())('llama models on $name', ({ create }) => {
 		const finals = (positions: Int32Array, starts: Int32Array): Float32Array =>
 			inContext(backend, (context) => {
 				const pack = packTensors(context, batch.ids, positions, starts);
-				return backend.download(llamaHidden(context, model, pack)) as Float32Array;
+				return backend.download(model.hidden(context, pack)) as Float32Array;
 			});
 
 		const isolated = finals(batch.positions, batch.functionStarts);
@@ -116,6 +122,42 @@ describe.each(backendsUnderTest())('llama models on $name', ({ create }) => {
 		expect(relativeDifference(leaky, pickRows(goldenLeaky, width, batch.kept))).toBeLessThan(tolerance);
 		free();
 		folder.close();
+		backend.close();
+	});
+});
+
+describe.each(backendsUnderTest())('encoders on $name', ({ create }) => {
+	it.each(encoders)('$title gives the golden hidden states, alone and packed', ({ folder: location }) => {
+		const backend = create();
+		const golden = readGolden(path.join(location, 'golden.safetensors'));
+		const json = readJson(location, 'golden.json');
+		const folder = openModelFolder(location);
+		const options = { base: 'fp32', doubleQuantization: false, maxPositions: 64 } as const;
+		const { model, free } = loadModel(backend, folder, options);
+		const width = folder.config.hiddenSize;
+		const expectStates = (found: ArrayLike<number>, key: string, rows: readonly number[]) =>
+			expect(relativeDifference(found, pickRows(golden.get(key)!.values, width, rows)), key).toBeLessThan(
+				tolerance,
+			);
+		inContext(backend, (context) => {
+			const batch = flattenEncoderBatch(json.batch);
+			const pack = packTensors(context, batch.ids, batch.positions, batch.functionStarts);
+			const hidden = model.hidden(context, pack, {
+				observe: (layer, x) => expectStates(backend.download(x), `batch.hidden.${layer}`, batch.kept),
+			});
+			expectStates(backend.download(hidden), 'batch.final', batch.kept);
+			const packed = flatten(startingAtZero(json.packed));
+			const both = packTensors(context, packed.ids, packed.positions, packed.functionStarts);
+			const final = backend.download(model.hidden(context, both));
+			expectStates(final, 'packed.isolated.final', packed.kept);
+			const firsts = [...packed.functionStarts.slice(0, -1)];
+			expect(
+				relativeDifference(pickRows(final, width, firsts), golden.get('packed.isolated.cls')!.values),
+			).toBeLessThan(tolerance);
+		});
+		free();
+		folder.close();
+		expect(backend.memory().liveBuffers).toBe(0);
 		backend.close();
 	});
 });

@@ -1,9 +1,10 @@
-import { inputError } from '../../errors.ts';
-import { describeJson, ownValue, parseJsonObject, quoteName } from '../json.ts';
-import type { WeightInfo, WeightSource } from '../weight-source.ts';
-import type { ExpectedTensor } from './expected-tensor.ts';
-import { expectedTensors, type ModelConfig } from './model-config.ts';
-import { type StoredLayout, storedLayout, weightBeside } from './stored-layouts.ts';
+import { inputError } from '../errors.ts';
+import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
+import { type StoredLayout, storedLayout, weightBeside } from '../formats/huggingface/stored-layouts.ts';
+import { describeJson, ownValue, parseJsonObject, quoteName } from '../formats/json.ts';
+import type { WeightInfo, WeightSource } from '../formats/weight-source.ts';
+import { expectedTensors, familyOf } from './families.ts';
+import type { ModelConfig } from './family.ts';
 
 const maxDifferences = 5;
 /** A quant state has about 170 bytes. */
@@ -16,7 +17,10 @@ const maxStateBytes = 65_536;
  */
 export function checkWeights(config: ModelConfig, source: WeightSource): void {
 	const expected = expectedTensors(config);
-	const differences = [...wrongTensors(config, expected, source), ...unexpectedTensors(expected, source)];
+	const differences = [
+		...wrongTensors(config, expected, source),
+		...unexpectedTensors(config, expected, source),
+	];
 	if (differences.length === 0) return;
 	const shown = differences.slice(0, maxDifferences).join('; ');
 	const more = differences.length - maxDifferences;
@@ -96,16 +100,16 @@ function isSameShape(a: readonly number[], b: readonly number[]): boolean {
 	return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
-/**
- * No part of the base: buffers that old checkpoints carry and config.json determines, heads of classifiers, and an output
- * matrix that is the embedding once more (see `openModelFolder`).
- */
-const harmless = [/\.rotary_emb\.inv_freq$/, /^lm_head\.weight$/, /^(score|qa_outputs)\./];
-
-function unexpectedTensors(expected: readonly ExpectedTensor[], source: WeightSource): readonly string[] {
+function unexpectedTensors(
+	config: ModelConfig,
+	expected: readonly ExpectedTensor[],
+	source: WeightSource,
+): readonly string[] {
 	const known = new Set(expected.map(({ name }) => name));
+	// an output matrix that is the embedding once more is stored by some (see `openModelFolder`)
+	const unread = [...familyOf(config).unread, /^lm_head\.weight$/];
 	return source.names
-		.filter((name) => !known.has(name) && !harmless.some((pattern) => pattern.test(name)))
+		.filter((name) => !known.has(name) && !unread.some((pattern) => pattern.test(name)))
 		.filter((name) => !known.has(weightBeside(name) ?? ''))
 		.map((name) => `${quoteName(name)} is not part of such a model`);
 }

@@ -1,13 +1,15 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { inputError } from '../../errors.ts';
-import { readSmallFile } from '../files.ts';
-import { parseJsonObject } from '../json.ts';
-import type { WeightSource } from '../weight-source.ts';
+import { inputError } from '../errors.ts';
+import { readSmallFile } from '../formats/files.ts';
+import { withBasePrefix } from '../formats/huggingface/weight-names.ts';
+import { openWeights } from '../formats/huggingface/weights.ts';
+import { parseJsonObject } from '../formats/json.ts';
+import type { WeightSource } from '../formats/weight-source.ts';
 import { checkWeights } from './check-weights.ts';
-import { expectedTensors, type ModelConfig, parseModelConfig } from './model-config.ts';
-import { withBasePrefix } from './weight-names.ts';
-import { openWeights } from './weights.ts';
+import { expectedTensors } from './families.ts';
+import type { ModelConfig } from './family.ts';
+import { parseModelConfig } from './model-config.ts';
 
 export const configFileName = 'config.json';
 const maxConfigBytes = 16_000_000;
@@ -47,7 +49,10 @@ export function openModelFolder(folder: string): ModelFolder {
  * that too. A checkpoint without any is one of a classifier or of the bare model, whose hidden states are all there.
  */
 function storedLanguageHead(config: ModelConfig, weights: WeightSource): ModelConfig['languageHead'] {
-	const [head, embedding] = ['lm_head.weight', 'model.embed_tokens.weight'] as const;
+	const tensors = expectedTensors({ ...config, languageHead: 'own' });
+	const head = tensors.find(({ kind }) => kind === 'head')?.name;
+	if (head === undefined) return 'absent';
+	const embedding = tensors[0]!.name;
 	const isStored = weights.info(head) !== undefined;
 	if (config.languageHead !== 'tied') return isStored ? 'own' : 'absent';
 	if (!isStored || weights.info(embedding) === undefined) return 'tied';

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { createReferenceBackend } from '../backends/reference/reference-backend.ts';
-import { parseModelConfig } from '../formats/huggingface/model-config.ts';
 import { smallConfig } from '../formats/testing/small-model.ts';
 import { gatherRows } from '../ops/gather-rows.ts';
 import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts';
@@ -8,8 +7,8 @@ import { Arena } from '../tensor/arena.ts';
 import { uploadIndices, uploadSegments, uploadTargets } from '../tensor/indices.ts';
 import { Tape } from '../tensor/tape.ts';
 import { type Context, upload } from '../tensor/tensor.ts';
-import { llamaHidden, llamaLinears } from './llama.ts';
-import { createTrainableLlama } from './load-llama.ts';
+import { createTrainableModel } from './load-model.ts';
+import { parseModelConfig } from './model-config.ts';
 
 const tokens = Int32Array.of(1, 5, 3, 7, 2, 4, 8, 6);
 const starts = Int32Array.of(0, 5, 8);
@@ -21,8 +20,8 @@ const rows = Int32Array.of(4, 6, 4);
 function pass(early: boolean, checkpointing: boolean) {
 	const backend = createReferenceBackend();
 	const config = parseModelConfig({ ...smallConfig, num_hidden_layers: 2 }, 'config.json');
-	const { model, parameters, free } = createTrainableLlama(backend, config, 16, 3);
-	for (const layer of llamaLinears(model)) backend.scale(layer.weight as never, 20);
+	const { model, parameters, free } = createTrainableModel(backend, config, 16, 3);
+	for (const layer of model.linears) backend.scale(layer.weight as never, 20);
 	const arena = new Arena(backend);
 	const tape = new Tape();
 	const context: Context = { backend, precision: 'fp32', arena, tape, dropoutSeed: undefined };
@@ -33,11 +32,11 @@ function pass(early: boolean, checkpointing: boolean) {
 	};
 	const wanted = uploadIndices(context, rows);
 	const states = early
-		? llamaHidden(context, model, pack, { checkpointing, rows: wanted })
-		: gatherRows(context, llamaHidden(context, model, pack, { checkpointing }), wanted);
+		? model.hidden(context, pack, { checkpointing, rows: wanted })
+		: gatherRows(context, model.hidden(context, pack, { checkpointing }), wanted);
 	const values = [...backend.download(states)];
 	const targets = uploadTargets(context, Int32Array.of(3, 1, 2));
-	const losses = linearCrossEntropy(context, states, model.languageHead!, targets);
+	const losses = linearCrossEntropy(context, states, model.outputMatrix!, targets);
 	backend.fill(parameters.gradients, 0);
 	tape.backward(context, losses, upload(context, new Float32Array([0.5, 0.25, 1])));
 	const gradients = [...backend.download(parameters.gradients)];

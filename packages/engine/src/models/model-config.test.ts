@@ -2,12 +2,15 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { needsShared } from '../../../../../tests/shared.ts';
-import { smallConfig } from '../testing/small-model.ts';
-import { thrownBy } from '../testing/thrown-by.ts';
-import { expectedTensors, parseModelConfig } from './model-config.ts';
+import { needsShared } from '../../../../tests/shared.ts';
+import type { RopeScaling } from '../formats/huggingface/rope-scaling.ts';
+import { smallConfig } from '../formats/testing/small-model.ts';
+import { thrownBy } from '../formats/testing/thrown-by.ts';
+import { expectedTensors, families } from './families.ts';
+import { parseModelConfig } from './model-config.ts';
 
 const parse = (config: object) => parseModelConfig(config, 'config.json');
+const ropeScalingOf = (config: object) => (config as { readonly ropeScaling: RopeScaling }).ropeScaling;
 
 /** As transformers 5 writes it. */
 const newStyle = (parameters: object) => {
@@ -34,6 +37,7 @@ describe('parseModelConfig', () => {
 	test('reads every field', () => {
 		expect(parse(smallConfig)).toEqual({
 			architecture: 'llama',
+			causal: true,
 			hiddenSize: 16,
 			intermediateSize: 24,
 			layers: 1,
@@ -70,7 +74,7 @@ describe('parseModelConfig', () => {
 
 	test('reads the older name of the scaling type', () => {
 		const config = parse({ ...smallConfig, rope_scaling: { type: 'linear', factor: 2.5 } });
-		expect(config.ropeScaling).toEqual({ type: 'linear', factor: 2.5 });
+		expect(ropeScalingOf(config)).toEqual({ type: 'linear', factor: 2.5 });
 	});
 
 	test('dynamic scaling does nothing up to the trained length, which is then the limit', () => {
@@ -108,13 +112,13 @@ describe('parseModelConfig', () => {
 			parse({ ...smallConfig, ...both, rope_parameters: null }),
 		);
 		const empty = { ...both, rope_scaling: {} };
-		expect(parse({ ...smallConfig, ...empty }).ropeScaling).toEqual({ type: 'linear', factor: 4 });
+		expect(ropeScalingOf(parse({ ...smallConfig, ...empty }))).toEqual({ type: 'linear', factor: 4 });
 	});
 
 	test('takes the trained length of llama3 from either place, else the longest position', () => {
 		const { original_max_position_embeddings: _, ...scaling } = llama3Fields;
 		const trained = (fields: object) =>
-			parse({ ...smallConfig, rope_scaling: scaling, ...fields }).ropeScaling;
+			ropeScalingOf(parse({ ...smallConfig, rope_scaling: scaling, ...fields }));
 		expect(trained({ original_max_position_embeddings: 16 })).toEqual(llama3);
 		expect(trained({})).toEqual({ ...llama3, originalMaxPositions: 32 });
 	});
@@ -293,11 +297,20 @@ describe.skipIf(fixtures.skip)('fixtures/models', () => {
 
 	test.each(configs)('%s is read or refused by its type', (_, file) => {
 		const json = JSON.parse(readFileSync(file, 'utf8'));
-		if (json.model_type !== 'llama' && json.model_type !== 'mistral') {
+		if (!families.some(({ modelTypes }) => modelTypes.includes(json.model_type))) {
 			expect(thrownBy(() => parseModelConfig(json, file)).code).toBe('MODEL_TYPE');
 			return;
 		}
 		const config = parseModelConfig(json, file);
+		if (config.architecture !== 'llama') {
+			expect(config).toMatchObject({
+				hiddenSize: json.hidden_size ?? json.n_embd,
+				layers: json.num_hidden_layers ?? json.n_layer,
+				heads: json.num_attention_heads ?? json.n_head,
+				causal: config.architecture !== 'roberta',
+			});
+			return;
+		}
 		expect(config).toMatchObject({
 			hiddenSize: json.hidden_size,
 			headDim: json.head_dim,
@@ -308,7 +321,7 @@ describe.skipIf(fixtures.skip)('fixtures/models', () => {
 		});
 		const scaling = json.rope_scaling ?? json.rope_parameters;
 		const type = scaling?.rope_type ?? scaling?.type ?? 'default';
-		expect(config.ropeScaling.type).toBe(type === 'default' ? 'none' : type);
+		expect(ropeScalingOf(config).type).toBe(type === 'default' ? 'none' : type);
 		expect(config.quantization?.type).toBe(json.quantization_config?.bnb_4bit_quant_type);
 	});
 });

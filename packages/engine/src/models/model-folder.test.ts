@@ -11,16 +11,16 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { needsShared } from '../../../../../tests/shared.ts';
-import type { QuantizedMatrix4 } from '../../quantize/four-bit.ts';
-import { quantizeMatrix } from '../../quantize/matrix.ts';
-import { quantizedMatrixEntries, readQuantizedMatrix } from '../../quantize/stored-matrix.ts';
-import { openSafetensors } from '../safetensors/reader.ts';
-import { smallConfig, smallTensors, writeSmallModel } from '../testing/small-model.ts';
-import { thrownBy } from '../testing/thrown-by.ts';
-import { readFloat32 } from '../weight-source.ts';
+import { needsShared } from '../../../../tests/shared.ts';
+import { openSafetensors } from '../formats/safetensors/reader.ts';
+import { smallConfig, smallTensors, writeSmallModel } from '../formats/testing/small-model.ts';
+import { thrownBy } from '../formats/testing/thrown-by.ts';
+import { readFloat32 } from '../formats/weight-source.ts';
+import type { QuantizedMatrix4 } from '../quantize/four-bit.ts';
+import { quantizeMatrix } from '../quantize/matrix.ts';
+import { quantizedMatrixEntries, readQuantizedMatrix } from '../quantize/stored-matrix.ts';
 import { isFourBitWeight } from './check-weights.ts';
-import { expectedTensors } from './model-config.ts';
+import { expectedTensors } from './families.ts';
 import { openModelFolder } from './model-folder.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'vulntune-model-'));

@@ -1,0 +1,91 @@
+import type { Indices, Segments } from '../backends/contract.ts';
+import { add } from '../ops/add.ts';
+import { gatherRows } from '../ops/gather-rows.ts';
+import { linear } from '../ops/linear.ts';
+import type { Angles } from '../ops/rope.ts';
+import { type Context, release, type Tensor } from '../tensor/tensor.ts';
+import { type Attention, attend } from './attention.ts';
+import { feedForward, type Mlp } from './mlp.ts';
+import { type Norm, normalize } from './norm.ts';
+
+/** One block of a transformer: attention and a feed-forward network, each with a residual and a norm. */
+export interface Block {
+	/** Whether a norm comes before what it belongs to (Radford et al. 2019) or after its residual (Vaswani et al. 2017). */
+	readonly order: 'preNorm' | 'postNorm';
+	readonly attentionNorm: Norm;
+	readonly attention: Attention;
+	readonly mlpNorm: Norm;
+	readonly mlp: Mlp;
+}
+
+/**
+ * x [T, H] → [T, H]. Doesn't release x.
+ *
+ * @param rows i32 [R]: the only rows that are wanted of the result, then [R, H]; what follows the attention is computed for
+ *   them alone
+ */
+export function transformerBlock(
+	context: Context,
+	block: Block,
+	x: Tensor,
+	angles: Angles | undefined,
+	segments: Segments,
+	rows?: Indices,
+): Tensor {
+	const seen = seenBy(context, block, x, angles, segments); // [T, heads × D]
+	if (rows === undefined) {
+		const out = afterAttention(context, block, x, seen); // [T, H]
+		release(context, seen);
+		return out;
+	}
+	const wanted = gatherRows(context, x, rows); // [R, H]
+	const wantedSeen = gatherRows(context, seen, rows); // [R, heads × D]
+	release(context, seen);
+	const out = afterAttention(context, block, wanted, wantedSeen); // [R, H]
+	release(context, wanted, wantedSeen);
+	return out;
+}
+
+function seenBy(
+	context: Context,
+	{ order, attentionNorm, attention }: Block,
+	x: Tensor,
+	angles: Angles | undefined,
+	segments: Segments,
+): Tensor {
+	if (order === 'postNorm') return attend(context, attention, x, angles, segments);
+	const normed = normalize(context, x, attentionNorm); // [T, H]
+	const seen = attend(context, attention, normed, angles, segments); // [T, heads × D]
+	release(context, normed);
+	return seen;
+}
+
+/** The rest of the block, token by token. */
+function afterAttention(context: Context, block: Block, x: Tensor, seen: Tensor): Tensor {
+	const attended = linear(context, seen, block.attention.output); // [T, H]
+	const sum = add(context, x, attended); // [T, H]
+	release(context, attended);
+	return block.order === 'preNorm' ? mlpAfterNorm(context, block, sum) : mlpBeforeNorm(context, block, sum);
+}
+
+/** Releases x. */
+function mlpAfterNorm(context: Context, { mlpNorm, mlp }: Block, x: Tensor): Tensor {
+	const normed = normalize(context, x, mlpNorm); // [T, H]
+	const fed = feedForward(context, mlp, normed); // [T, H]
+	release(context, normed);
+	const out = add(context, x, fed); // [T, H]
+	release(context, x, fed);
+	return out;
+}
+
+/** Releases the sum of the block's input and its attention. */
+function mlpBeforeNorm(context: Context, { attentionNorm, mlpNorm, mlp }: Block, sum: Tensor): Tensor {
+	const x = normalize(context, sum, attentionNorm); // [T, H]
+	release(context, sum);
+	const fed = feedForward(context, mlp, x); // [T, H]
+	const second = add(context, x, fed); // [T, H]
+	release(context, x, fed);
+	const out = normalize(context, second, mlpNorm); // [T, H]
+	release(context, second);
+	return out;
+}

@@ -1,0 +1,19 @@
+import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
+import { gptBigCode } from './families/gpt-bigcode.ts';
+import { llama } from './families/llama.ts';
+import { roberta } from './families/roberta.ts';
+import type { Family, ModelConfig } from './family.ts';
+import { recordTensors } from './placement.ts';
+
+/** All kinds of models that are read; a new one is a file of its own and a line here. */
+export const families = [llama, gptBigCode, roberta] as unknown as readonly Family[];
+
+/** The family whose config this is. */
+export function familyOf({ architecture }: Pick<ModelConfig, 'architecture'>): Family {
+	return families.find(({ name }) => name === architecture)!;
+}
+
+/** Every tensor that a checkpoint of this model must have, in the order in which a forward pass uses them. */
+export function expectedTensors(config: ModelConfig): readonly ExpectedTensor[] {
+	return recordTensors((place) => familyOf(config).weights(config, place));
+}

@@ -1,0 +1,107 @@
+import type { Backend } from '../backends/contract.ts';
+import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
+import { readFloat32 } from '../formats/weight-source.ts';
+import { createRopeTable, type RopeTable } from '../layers/rope-table.ts';
+import { createParameters, type ParameterSpec, type Parameters } from '../tensor/parameters.ts';
+import { expectedTensors, familyOf } from './families.ts';
+import type { ModelConfig } from './family.ts';
+import { type BaseType, frozenWeights } from './frozen-weights.ts';
+import { initialWeight } from './initial-weights.ts';
+import type { Model } from './model.ts';
+import type { ModelFolder } from './model-folder.ts';
+import { placement, type WeightPlacer } from './placement.ts';
+import { transformer } from './transformer.ts';
+
+export interface LoadOptions {
+	readonly base: BaseType;
+	readonly doubleQuantization: boolean;
+	/** The longest sequence that will be run: as long is the table of rotary positions. */
+	readonly maxPositions: number;
+}
+
+export interface LoadedModel {
+	readonly model: Model;
+	free(): void;
+}
+
+/** Loads a model folder with frozen weights. */
+export function loadModel(backend: Backend, folder: ModelFolder, options: LoadOptions): LoadedModel {
+	const weights = frozenWeights(backend, folder.weights, options.base, options.doubleQuantization);
+	try {
+		return assemble(backend, folder.config, options.maxPositions, weights.place, weights.free);
+	} catch (error) {
+		weights.free();
+		throw error;
+	}
+}
+
+/** A model with every weight trainable. */
+export type TrainableModel = LoadedModel & { readonly parameters: Parameters };
+
+/** Loads a model folder with every weight trainable, in float32. */
+export function loadTrainableModel(
+	backend: Backend,
+	folder: ModelFolder,
+	maxPositions: number,
+	extra: readonly ParameterSpec[],
+): TrainableModel {
+	return trainableModel(backend, folder.config, maxPositions, extra, ({ name }) =>
+		readFloat32(folder.weights, name),
+	);
+}
+
+/** A new model with every weight trainable, in float32: a function of its config and the seed alone. */
+export function createTrainableModel(
+	backend: Backend,
+	config: ModelConfig,
+	maxPositions: number,
+	seed: number,
+): TrainableModel {
+	return trainableModel(backend, config, maxPositions, [], (tensor) => initialWeight(tensor, config, seed));
+}
+
+function trainableModel(
+	backend: Backend,
+	config: ModelConfig,
+	maxPositions: number,
+	extra: readonly ParameterSpec[],
+	valuesOf: (tensor: ExpectedTensor) => Float32Array,
+): TrainableModel {
+	const tensors = expectedTensors(config);
+	const parameters = createParameters(backend, [
+		...tensors.map(({ name, shape }) => ({ name, shape })),
+		...extra,
+	]);
+	try {
+		for (const tensor of tensors) backend.upload(parameters.get(tensor.name), valuesOf(tensor));
+		const place: WeightPlacer = ({ name }) => parameters.get(name);
+		return { ...assemble(backend, config, maxPositions, place, parameters.free), parameters };
+	} catch (error) {
+		parameters.free();
+		throw error;
+	}
+}
+
+/** The model of placed weights; what its family computes once lies beside them. */
+function assemble(
+	backend: Backend,
+	config: ModelConfig,
+	maxPositions: number,
+	place: WeightPlacer,
+	freeWeights: () => void,
+): LoadedModel {
+	const family = familyOf(config);
+	const weights = family.weights(config, placement(place));
+	const frequencies = family.frequencies?.(config);
+	const ropeTable: RopeTable | undefined =
+		frequencies === undefined ? undefined : createRopeTable(backend, frequencies, maxPositions);
+	return {
+		model: transformer(config, weights, ropeTable),
+		free() {
+			freeWeights();
+			if (ropeTable === undefined) return;
+			backend.free(ropeTable.cos.buffer);
+			backend.free(ropeTable.sin.buffer);
+		},
+	};
+}

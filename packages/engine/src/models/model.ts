@@ -1,0 +1,51 @@
+import type { Indices, Segments, Weight } from '../backends/contract.ts';
+import { inputError } from '../errors.ts';
+import type { LinearLayer } from '../layers/linear-layer.ts';
+import type { Context, Tensor } from '../tensor/tensor.ts';
+import type { ModelConfig } from './family.ts';
+
+/** A language model of any family, with its weights in a backend's memory. */
+export interface Model {
+	readonly config: ModelConfig;
+	/** Hidden states [T, H] of a pack after the last norm, or [R, H] of the wanted rows. */
+	hidden(context: Context, pack: PackTensors, options?: ForwardOptions): Tensor;
+	/** Every matrix that an adapter may be attached to, in the order of the checkpoint. */
+	readonly linears: readonly LinearLayer[];
+	/** The same model with some of these replaced, by name: how adapters are attached. The weights are shared. */
+	replaceLinears(replace: (layer: LinearLayer) => LinearLayer): Model;
+	/** [V, H], from states to logits; undefined where the checkpoint has none (encoders, classifiers). */
+	readonly outputMatrix: Weight | Tensor | undefined;
+}
+
+/** A pack on the device: tokens of all its functions one after the other. */
+export interface PackTensors {
+	/** i32 [T] */
+	readonly ids: Indices;
+	/** i32 [T], restarting at 0 with each segment unless it has a parent, whose positions it continues, or the pack is leaky. */
+	readonly positions: Indices;
+	readonly segments: Segments;
+}
+
+export interface ForwardOptions {
+	/** Keep one block's intermediates at a time and compute blocks again in the backward pass. */
+	readonly checkpointing?: boolean;
+	/** i32 [R]: the only rows that are wanted of the result; the last block and norm then leave out what the others need. */
+	readonly rows?: Indices | undefined;
+	/** Called with what enters the first block (0) and what leaves block k (k = 1 … L). */
+	readonly observe?: (layer: number, hidden: Tensor) => void;
+}
+
+/** Throws MODEL_HEAD_MISSING where there is no output matrix, as in an encoder or the checkpoint of a classifier. */
+export function checkOutputMatrix(config: Pick<ModelConfig, 'languageHead'>, place = 'model'): void {
+	if (config.languageHead !== 'absent') return;
+	throw inputError('MODEL_HEAD_MISSING', 'the model has no output matrix that gives next tokens', {
+		place,
+		remedy: 'Use objective: class, which needs none, or the checkpoint of a causal language model.',
+	});
+}
+
+/** The output matrix [V, H]; throws as `checkOutputMatrix` does. */
+export function outputMatrixOf({ config, outputMatrix }: Model): Weight | Tensor {
+	checkOutputMatrix(config);
+	return outputMatrix!;
+}

@@ -1,0 +1,153 @@
+import type { View, Weight } from '../backends/contract.ts';
+import { type Block, transformerBlock } from '../layers/block.ts';
+import type { LinearLayer } from '../layers/linear-layer.ts';
+import { type Norm, normalize } from '../layers/norm.ts';
+import { anglesAt, type RopeTable } from '../layers/rope-table.ts';
+import { add } from '../ops/add.ts';
+import { gatherRows } from '../ops/gather-rows.ts';
+import { checkpoint, scoped } from '../tensor/checkpoint.ts';
+import { uploadIndices } from '../tensor/indices.ts';
+import { type Context, release, type Tensor } from '../tensor/tensor.ts';
+import type { ModelConfig } from './family.ts';
+import type { ForwardOptions, Model, PackTensors } from './model.ts';
+
+/** The weights of a transformer, as a family puts them together. */
+export interface TransformerWeights {
+	readonly embeddings: {
+		/** [V, H] */
+		readonly tokens: Tensor;
+		/** [P, H]: learned positions, row 0 being the first token's. */
+		readonly positions?: Tensor;
+		/** [types, H], of which every token has type 0. */
+		readonly types?: Tensor;
+		readonly norm?: Norm;
+	};
+	readonly blocks: readonly Block[];
+	readonly finalNorm?: Norm;
+	/** [V, H] */
+	readonly outputMatrix: Weight | Tensor | undefined;
+}
+
+/** The matrix from states to logits: one of its own, the embedding once more, or none. */
+export function outputMatrix(
+	{ languageHead }: ModelConfig,
+	embedding: Tensor,
+	own: () => Weight | Tensor,
+): Weight | Tensor | undefined {
+	if (languageHead === 'absent') return undefined;
+	return languageHead === 'tied' ? embedding : own();
+}
+
+/** The model of these weights, with the angles of its positions where they are rotary. */
+export function transformer(
+	config: ModelConfig,
+	weights: TransformerWeights,
+	ropeTable: RopeTable | undefined,
+): Model {
+	return {
+		config,
+		outputMatrix: weights.outputMatrix,
+		linears: linearsOf(weights.blocks),
+		hidden: (context, pack, options = {}) => hidden(context, weights, ropeTable, pack, options),
+		replaceLinears: (replace) =>
+			transformer(config, { ...weights, blocks: mapLinears(weights.blocks, replace) }, ropeTable),
+	};
+}
+
+function hidden(
+	context: Context,
+	{ embeddings, blocks, finalNorm }: TransformerWeights,
+	ropeTable: RopeTable | undefined,
+	pack: PackTensors,
+	options: ForwardOptions,
+): Tensor {
+	const angles = ropeTable === undefined ? undefined : anglesAt(context, ropeTable, pack.positions);
+	const turning: readonly View[] = angles === undefined ? [] : [angles.cos, angles.sin];
+	let x = embed(context, embeddings, pack); // [T, H]
+	options.observe?.(0, x);
+	for (const [index, block] of blocks.entries()) {
+		const rows = index === blocks.length - 1 ? options.rows : undefined;
+		const run = (inner: Context, input: Tensor) =>
+			transformerBlock(inner, block, input, angles, pack.segments, rows);
+		const uses = rows === undefined ? turning : [...turning, rows];
+		const next = runBlock(context, x, uses, run, options.checkpointing === true); // [T, H], at last [T or R, H]
+		release(context, x);
+		x = next;
+		options.observe?.(index + 1, x);
+	}
+	release(context, ...turning);
+	if (finalNorm === undefined) return x;
+	const normed = normalize(context, x, finalNorm); // [T or R, H]
+	release(context, x);
+	return normed;
+}
+
+/** What enters the first block, [T, H]. */
+function embed(
+	context: Context,
+	{ tokens, positions, types, norm }: TransformerWeights['embeddings'],
+	pack: PackTensors,
+): Tensor {
+	let x = gatherRows(context, tokens, pack.ids); // [T, H]
+	const plus = (rows: Tensor) => {
+		const sum = add(context, x, rows); // [T, H]
+		release(context, x, rows);
+		x = sum;
+	};
+	if (types !== undefined) {
+		const first = uploadIndices(context, new Int32Array(pack.segments.tokens)); // [T]
+		plus(gatherRows(context, types, first)); // [T, H]
+		release(context, first);
+	}
+	if (positions !== undefined) plus(gatherRows(context, positions, pack.positions)); // [T, H]
+	if (norm === undefined) return x;
+	const normed = normalize(context, x, norm); // [T, H]
+	release(context, x);
+	return normed;
+}
+
+function runBlock(
+	context: Context,
+	x: Tensor,
+	uses: readonly View[],
+	run: (context: Context, x: Tensor) => Tensor,
+	checkpointing: boolean,
+): Tensor {
+	if (context.tape === undefined) return scoped(context, (inner) => run(inner, x));
+	return checkpointing ? checkpoint(context, x, uses, run) : run(context, x);
+}
+
+function linearsOf(blocks: readonly Block[]): LinearLayer[] {
+	const found: LinearLayer[] = [];
+	mapLinears(blocks, (layer) => {
+		found.push(layer);
+		return layer;
+	});
+	return found;
+}
+
+/** The blocks with every linear layer replaced, in the order in which data flows through them. */
+function mapLinears(
+	blocks: readonly Block[],
+	replace: (layer: LinearLayer) => LinearLayer,
+): readonly Block[] {
+	return blocks.map((block): Block => {
+		const { projection, output, shape } = block.attention;
+		const projected =
+			'fused' in projection
+				? { fused: replace(projection.fused) }
+				: {
+						query: replace(projection.query),
+						key: replace(projection.key),
+						value: replace(projection.value),
+						rotary: projection.rotary,
+					};
+		const attention = { projection: projected, shape, output: replace(output) };
+		const { mlp } = block;
+		if (mlp.kind === 'gated') {
+			const gated = { ...mlp, gate: replace(mlp.gate), up: replace(mlp.up), down: replace(mlp.down) };
+			return { ...block, attention, mlp: gated };
+		}
+		return { ...block, attention, mlp: { ...mlp, up: replace(mlp.up), down: replace(mlp.down) } };
+	});
+}
