@@ -39,10 +39,10 @@ async function learn(config: Config, steps: number): Promise<Learned> {
 		await tokenizedSplit(config, splits.train, tokenizer),
 		await tokenizedSplit(config, splits.valid, tokenizer),
 	];
-	const scoring = scoringOf(config, tokenizer);
 	const backend = createBackend(config.backend, (line) => console.error(line));
 	const folder = openModelFolder(config.model);
 	const detector = createDetectorOf(config, backend, folder);
+	const scoring = scoringOf(config, tokenizer, folder.config);
 	folder.close();
 	const optimizer = createOptimizer(backend, detector.parameters, { weightDecay, clipNorm });
 	const losses: number[] = [];

@@ -33,15 +33,14 @@ const functions = [
 	'void close(Stream s) { try { s.close(); } catch (IOException e) { log(e); } }',
 ];
 
-/** Writes a random Llama of a few thousand weights with a tokenizer: nothing that knows anything, and quick. */
-export function writeTinyModel(folder: string): string {
-	mkdirSync(folder, { recursive: true });
-	const tokenizer = trainTokenizer(functions, { vocabularySize: 300 });
-	writeTokenizer(folder, tokenizer);
-	const json = {
+const vocabulary = { vocab_size: 304, bos_token_id: 0, eos_token_id: 0, torch_dtype: 'float32' };
+
+/** config.json of models of a few thousand weights, by family. */
+export const tinyShapes = {
+	llama: {
 		architectures: ['LlamaForCausalLM'],
 		model_type: 'llama',
-		vocab_size: 304,
+		...vocabulary,
 		hidden_size: 32,
 		intermediate_size: 64,
 		num_hidden_layers: 2,
@@ -52,10 +51,42 @@ export function writeTinyModel(folder: string): string {
 		rms_norm_eps: 1e-5,
 		hidden_act: 'silu',
 		tie_word_embeddings: true,
-		bos_token_id: 0,
-		eos_token_id: 0,
-		torch_dtype: 'float32',
-	};
+	},
+	gptBigCode: {
+		architectures: ['GPTBigCodeForCausalLM'],
+		model_type: 'gpt_bigcode',
+		...vocabulary,
+		n_embd: 32,
+		n_head: 4,
+		n_layer: 2,
+		n_positions: 128,
+		activation_function: 'gelu_pytorch_tanh',
+		multi_query: true,
+	},
+	roberta: {
+		architectures: ['RobertaModel'],
+		model_type: 'roberta',
+		...vocabulary,
+		pad_token_id: 1,
+		hidden_size: 32,
+		intermediate_size: 64,
+		num_hidden_layers: 2,
+		num_attention_heads: 4,
+		max_position_embeddings: 130,
+		type_vocab_size: 1,
+		layer_norm_eps: 1e-5,
+		hidden_act: 'gelu',
+	},
+} as const;
+
+/** Writes a random model of a few thousand weights with a tokenizer: nothing that knows anything, and quick. */
+export function writeTinyModel(
+	folder: string,
+	json: { readonly architectures: readonly string[] } = tinyShapes.llama,
+): string {
+	mkdirSync(folder, { recursive: true });
+	const tokenizer = trainTokenizer(functions, { vocabularySize: 300 });
+	writeTokenizer(folder, tokenizer);
 	writeFileSync(path.join(folder, 'config.json'), JSON.stringify(json));
 	const entries = expectedTensors(parseModelConfig(json, 'config.json')).map(({ name, shape, kind }) => {
 		const values = normalArray(1, hashStream(name), elements(shape), kind === 'norm' ? 0.1 : 0.2);

@@ -26,6 +26,7 @@ export function packOf(batch: LabelledBatch): Pack {
 		prefixRanges: Int32Array.from({ length: 2 * functions }, (_, i) => flat.functionStarts[i >> 1]!),
 		attentionStarts: flat.functionStarts,
 		attentionParents: new Int32Array(functions).fill(-1),
+		leadingLength: 0,
 		poolPositions: Int32Array.from(batch.pool, ([row, column]) => flat.indexOf(row, column)),
 		functionIndex: Int32Array.from({ length: functions }, (_, f) => f),
 		windowIndex: new Int32Array(functions),

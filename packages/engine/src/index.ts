@@ -19,13 +19,6 @@ export {
 	widenFloat16,
 } from './formats/floats.ts';
 export type { ExpectedTensor } from './formats/huggingface/expected-tensor.ts';
-export {
-	type FingerprintPart,
-	fingerprintDifferences,
-	fingerprintModel,
-	fingerprintParts,
-	type ModelFingerprint,
-} from './formats/huggingface/fingerprint.ts';
 export type { QuantizationConfig } from './formats/huggingface/quantization-config.ts';
 export type { RopeScaling } from './formats/huggingface/rope-scaling.ts';
 export { openWeights } from './formats/huggingface/weights.ts';
@@ -55,6 +48,13 @@ export {
 export { checkWeights, isFourBitWeight } from './models/check-weights.ts';
 export { expectedTensors } from './models/families.ts';
 export type { ModelConfig } from './models/family.ts';
+export {
+	type FingerprintPart,
+	fingerprintDifferences,
+	fingerprintModel,
+	fingerprintParts,
+	type ModelFingerprint,
+} from './models/fingerprint.ts';
 export { type BaseType, type FrozenWeights, frozenWeights } from './models/frozen-weights.ts';
 export {
 	createTrainableModel,

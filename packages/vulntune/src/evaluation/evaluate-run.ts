@@ -153,7 +153,7 @@ async function scoreRows(
 		);
 		try {
 			restoreDetector(adapter, detector, description.method);
-			const scores = scoreSplit(detector, data, { ...scoringOf(config, tokenizer), progress })!;
+			const scores = scoreSplit(detector, data, { ...scoringOf(config, tokenizer, model.config), progress })!;
 			const { probabilities, truncated } = scores;
 			if (scores.sharedTokens > 0) note(describeShared(scores));
 			return { probabilities, truncated, threshold: description.threshold };

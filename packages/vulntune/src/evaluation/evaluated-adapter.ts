@@ -83,7 +83,12 @@ function configOf(description: DetectorDescription, adapter: string, data: strin
 			remedy: `Put it there, or write where it lies as "model" into ${path.join(adapter, DESCRIPTION)}.`,
 		});
 	}
-	const { suffixLength: _suffixLength, ...sequence } = description.sequence;
+	const {
+		suffixLength: _suffix,
+		leadingLength: _leading,
+		causal: _causal,
+		...sequence
+	} = description.sequence;
 	const { objective, nextToken, head, collapseWhitespace, precision, seed } = description;
 	return {
 		model,

@@ -81,8 +81,13 @@ export function poolRanges(pack: Pack): [Int32Array, [number, number]] {
 	const functions = pack.poolPositions.length;
 	const ranges = new Int32Array(4 * functions); // [F, 4]
 	for (let f = 0; f < functions; f++) {
-		const start = pack.segmentStarts[f]!;
-		const own = [start, Math.max(start, pack.poolPositions[f]! + 1)];
+		const last = pack.poolPositions[f]!;
+		// an encoder's first token stands for no part of the function; one without tokens has nothing else
+		const start = Math.min(
+			pack.segmentStarts[f]! + pack.leadingLength,
+			Math.max(pack.segmentStarts[f]!, last),
+		);
+		const own = [start, Math.max(start, last + 1)];
 		ranges.set([pack.prefixRanges[2 * f]!, pack.prefixRanges[2 * f + 1]!, ...own], 4 * f);
 	}
 	return [ranges, [functions, 4]];

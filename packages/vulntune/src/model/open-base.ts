@@ -1,5 +1,5 @@
 import {
-	checkLanguageHead,
+	checkOutputMatrix,
 	checkTokenizer,
 	fingerprintDifferences,
 	fingerprintModel,
@@ -41,7 +41,7 @@ export function openBase({ model, objective, sequence }: BaseUser): Base {
 		const tokenizer = loadTokenizer(model, { cacheFolder: defaultTokenCacheFolder() });
 		checkTokenizer(tokenizer, folder.config);
 		checkPositions(sequence.length, folder.config);
-		if (objective === 'nextToken') checkLanguageHead(folder.config, folder.path);
+		if (objective === 'nextToken') checkOutputMatrix(folder.config, folder.path);
 		return { folder, tokenizer, fingerprint: fingerprintModel(folder, tokenizer), close: folder.close };
 	} catch (error) {
 		folder.close();

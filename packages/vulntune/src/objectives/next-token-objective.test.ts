@@ -3,10 +3,10 @@ import {
 	focalOfNegLogP,
 	gatherRows,
 	hashStream,
-	languageHeadOf,
 	linearCrossEntropy,
 	normalArray,
 	openModelFolder,
+	outputMatrixOf,
 	type Tensor,
 	uniform,
 	upload,
@@ -58,7 +58,12 @@ function compute(detector: Detector, objective: Objective, alone: boolean) {
 	const losses: number[] = [];
 	const probabilities: number[] = [];
 	for (const pieces of packs) {
-		const { pack, targets } = assemblePack(data, pieces, 'isolated', { separator: 0, suffix, branches });
+		const { pack, targets } = assemblePack(data, pieces, 'isolated', {
+			leading: [],
+			separator: 0,
+			suffix,
+			branches,
+		});
 		const result = trainOnPack(detector, pack, targets, 0.5, 0, pass(objective));
 		losses.push(...result.losses);
 		probabilities.push(...result.probabilities);
@@ -83,7 +88,7 @@ const plainly: Objective = (context, detector, pack, targets, { focal }) => {
 			.map((token, i) => {
 				const said = gatherRows(context, hidden, uploadIndices(context, Int32Array.of(first + i - 1))); // [1, H]
 				const target = uploadTargets(context, Int32Array.of(token));
-				return linearCrossEntropy(context, said, languageHeadOf(detector.model), target); // [1]
+				return linearCrossEntropy(context, said, outputMatrixOf(detector.model), target); // [1]
 			})
 			.reduce((sum, loss) => add(context, sum, loss));
 	};

@@ -72,7 +72,7 @@ describe('functions that begin alike', () => {
 			fc.property(anyFunctions, anyOptions, (tokens, options) => {
 				const suffix = options.suffixLength === 0 ? [] : question;
 				for (const pieces of share(tokens, options).packs) {
-					const pack = buildPack(pieces, tokens, separator, 'isolated', suffix);
+					const pack = buildPack(pieces, tokens, separator, 'isolated', { suffix });
 					expect(pack.inputIds).toHaveLength(packSize(pieces));
 					for (const [f, piece] of pieces.entries()) {
 						const prefix = rangeOf(pack.prefixRanges[2 * f]!, pack.prefixRanges[2 * f + 1]!);

@@ -12,13 +12,17 @@ export interface PackingOptions {
 	readonly largeFunctions: 'ignore' | 'truncate' | 'window';
 	/** Tokens from the start of one window to the next; default (null) half a window. */
 	readonly windowStride?: number | null;
+	/** Tokens put before every function (`<s>` of an encoder); default none. */
+	readonly leadingLength?: number;
 	/** Tokens put after every function, before its separator: a question to the model; default none. */
 	readonly suffixLength?: number;
 	/**
 	 * Functions that begin alike lie in one pack, in which their common beginning is computed once; default false. Such a pack
-	 * may hold up to twice `length` tokens. Isolated packs only.
+	 * may hold up to twice `length` tokens. Isolated packs of a causal model only.
 	 */
 	readonly sharePrefixes?: boolean;
+	/** Whether a token sees only those before it, so that a beginning doesn't depend on what follows; default true. */
+	readonly causal?: boolean;
 }
 
 /** A stretch of a function that takes one segment of a pack: all of it, its head, or one of its windows. */
@@ -31,6 +35,8 @@ export interface Piece {
 	/** Which of the function's `windowCount` parts this is; 0 of 1 for a function in one part. */
 	readonly windowIndex: number;
 	readonly windowCount: number;
+	/** Tokens that are put before it; default none. */
+	readonly leadingLength?: number;
 	/** Tokens of the suffix that follows it. */
 	readonly suffixLength: number;
 	/**
@@ -40,9 +46,10 @@ export interface Piece {
 	readonly shared?: number;
 }
 
-/** Tokens of a piece in a pack: its own, its suffix and the separator. */
+/** Tokens of a piece in a pack: its own, those put around it and the separator. */
 export function pieceSize(piece: Piece): number {
-	return piece.end - piece.start - (piece.shared ?? 0) + piece.suffixLength + 1;
+	const around = (piece.leadingLength ?? 0) + piece.suffixLength + 1;
+	return piece.end - piece.start - (piece.shared ?? 0) + around;
 }
 
 /** Tokens of pieces in a pack. */

@@ -80,7 +80,8 @@ function groupsOf(
 	options: PackingOptions,
 	tokens: PackedFunctions['tokens'],
 ): Piece[][] {
-	if (options.sharePrefixes !== true || options.packing !== 'isolated') return pieces.map((piece) => [piece]);
+	const shares = options.sharePrefixes === true && options.packing === 'isolated' && options.causal !== false;
+	if (!shares) return pieces.map((piece) => [piece]);
 	if (tokens === undefined) throw new TypeError('prefixes can be shared only where the tokens are given');
 	return groupByPrefix(pieces, tokens, options);
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { pooledRows, poolRanges } from '../methods/head.ts';
 import { buildPack } from './pack.ts';
 import { packFunctions } from './pack-functions.ts';
 import { separatorPositions } from './separator-positions.ts';
@@ -53,7 +54,10 @@ describe('a pack', () => {
 			largeFunctions: 'ignore',
 			suffixLength: 4,
 		}).packs[0]!;
-		const pack = buildPack(planned, tokens, separator, 'isolated', [7], [[50], [60, 61]]);
+		const pack = buildPack(planned, tokens, separator, 'isolated', {
+			suffix: [7],
+			branches: [[50], [60, 61]],
+		});
 		expect(Array.from(pack.inputIds)).toEqual([10, 11, 12, 7, 50, 60, 61, 2, 20, 7, 50, 60, 61, 2]);
 		expect(Array.from(pack.positionIds).slice(0, 7)).toEqual([0, 1, 2, 3, 4, 4, 5]);
 		expect(Array.from(pack.positionIds).slice(8, 13)).toEqual([0, 1, 2, 2, 3]);
@@ -61,11 +65,14 @@ describe('a pack', () => {
 		expect(Array.from(pack.poolPositions)).toEqual([3, 9]);
 		expect(Array.from(pack.attentionStarts)).toEqual([0, 4, 5, 8, 10, 11, 14]);
 		expect(Array.from(pack.attentionParents)).toEqual([-1, 0, 0, -1, 3, 3]);
-		const one = buildPack(planned, tokens, separator, 'isolated', [7], [[], [60, 61, 62]]);
+		const one = buildPack(planned, tokens, separator, 'isolated', {
+			suffix: [7],
+			branches: [[], [60, 61, 62]],
+		});
 		expect(Array.from(one.attentionStarts)).toEqual([0, 4, 8, 10, 14]);
 		expect(Array.from(one.attentionParents)).toEqual([-1, 0, -1, 2]);
 		const build = (...call: [pieces: typeof planned, packing: 'leaky' | 'isolated']) =>
-			buildPack(call[0], tokens, separator, call[1], [7], [[50], [60, 61]]);
+			buildPack(call[0], tokens, separator, call[1], { suffix: [7], branches: [[50], [60, 61]] });
 		expect(() => build(planned, 'leaky')).toThrow(TypeError);
 		expect(() => build([planned[0]!, { ...planned[1]!, shared: 1 }], 'isolated')).toThrow(TypeError);
 	});
@@ -124,9 +131,32 @@ it('puts a suffix after every function, cut ones too, and pools its last token',
 		suffixLength: 2,
 	});
 	const long = Array.from({ length: 40 }, (_, index) => 100 + index);
-	const packs = plan.packs.map((part) => buildPack(part, [tokens[0]!, long], separator, 'isolated', [7, 8]));
+	const packs = plan.packs.map((part) =>
+		buildPack(part, [tokens[0]!, long], separator, 'isolated', { suffix: [7, 8] }),
+	);
 	expect(Array.from(packs[0]!.inputIds)).toEqual([10, 11, 12, 7, 8, 2]);
 	expect(packs[1]!.inputIds.length).toBe(16);
 	expect(Array.from(packs[1]!.inputIds.slice(-4))).toEqual([112, 7, 8, 2]);
 	expect(packs[1]!.inputIds[packs[1]!.poolPositions[0]!]).toBe(8);
+});
+
+it('a function of an encoder begins with its own token, which is pooled as the first and is no part of its mean', () => {
+	const plan = packFunctions([3, 1], {
+		length: 8,
+		packing: 'isolated',
+		order: 'arrival',
+		maxFunctions: 200,
+		largeFunctions: 'ignore',
+		leadingLength: 1,
+		causal: false,
+		sharePrefixes: true,
+	});
+	expect(plan.packs).toHaveLength(1);
+	expect(plan.tokens).toBe(8);
+	const pack = buildPack(plan.packs[0]!, [[10, 11, 12], [10]], separator, 'isolated', { leading: [1] });
+	expect(Array.from(pack.inputIds)).toEqual([1, 10, 11, 12, separator, 1, 10, separator]);
+	expect(Array.from(pack.positionIds)).toEqual([0, 1, 2, 3, 4, 0, 1, 2]);
+	expect(Array.from(pooledRows('first', pack))).toEqual([0, 5]);
+	expect(Array.from(pooledRows('last', pack))).toEqual([3, 6]);
+	expect(Array.from(poolRanges(pack)[0])).toEqual([0, 0, 1, 4, 5, 5, 6, 7]);
 });

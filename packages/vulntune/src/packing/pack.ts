@@ -22,6 +22,8 @@ export interface Pack {
 	readonly attentionStarts: Int32Array;
 	/** [A]; the stretch that is each one's parent, −1 for none */
 	readonly attentionParents: Int32Array;
+	/** Tokens that each segment has before those of its function */
+	readonly leadingLength: number;
 	/** [F]; the last token before each separator, and before its branches, where a decoder's state stands for the function */
 	readonly poolPositions: Int32Array;
 	/** [F]; index of the function among the lengths that were packed */
@@ -31,23 +33,33 @@ export interface Pack {
 	readonly windowCount: Int32Array;
 }
 
+/** Ids that stand beside every function of a pack. */
+export interface Surroundings {
+	/** Before it. */
+	readonly leading?: readonly number[];
+	/** After it, before its separator. */
+	readonly suffix?: readonly number[];
+	/**
+	 * After the suffix, each as if it followed that alone: what the model might go on with. Nothing is shared then, and the pack
+	 * isn't leaky.
+	 */
+	readonly branches?: readonly (readonly number[])[];
+}
+
 /**
  * Puts the tokens of a planned pack together.
  *
  * @param pieces one entry of `PackPlan.packs`
  * @param tokens ids per function, [functions] of [tokens]
  * @param separator id of the token that closes each function: the model's EOS
- * @param suffix ids put after every function
- * @param branches ids put after that, each as if it followed the suffix alone: what the model might go on with. The plan was made for
- *   as many tokens as suffix and branches have; nothing is shared, and the pack isn't leaky
+ * @param around what else stands beside every function; the plan was made for as many tokens
  */
 export function buildPack(
 	pieces: readonly Piece[],
 	tokens: readonly ArrayLike<number>[],
 	separator: number,
 	packing: PackingOptions['packing'],
-	suffix: readonly number[] = [],
-	branches: readonly (readonly number[])[] = [],
+	{ leading = [], suffix = [], branches = [] }: Surroundings = {},
 ): Pack {
 	const branchTokens = branches.reduce((sum, branch) => sum + branch.length, 0);
 	if (branchTokens > 0) refuseBranches(pieces, packing);
@@ -64,6 +76,7 @@ export function buildPack(
 		const shared = piece.shared ?? 0;
 		if (shared === 0) owner = start;
 		const ids = tokens[piece.functionIndex]!;
+		for (const id of leading) inputIds[position++] = id;
 		for (let index = piece.start + shared; index < piece.end; index++) inputIds[position++] = ids[index]!;
 		for (const id of suffix) inputIds[position++] = id;
 		const trunkEnd = position;
@@ -91,6 +104,7 @@ export function buildPack(
 			: branchTokens > 0
 				? branchedStretches(segmentStarts, branches)
 				: stretchesOf(segmentStarts, pieces)),
+		leadingLength: leading.length,
 		poolPositions,
 		functionIndex: Int32Array.from(pieces, (piece) => piece.functionIndex),
 		windowIndex: Int32Array.from(pieces, (piece) => piece.windowIndex),

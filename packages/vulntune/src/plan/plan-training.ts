@@ -6,7 +6,6 @@ import {
 	inputError,
 	loraSpecs,
 	type Precision,
-	type Tokenizer,
 } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
@@ -14,7 +13,7 @@ import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
 import { checkBaseModel } from '../model/base-model.ts';
-import { checkPositions } from '../model/open-base.ts';
+import { type Base, checkPositions } from '../model/open-base.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import { type PackPlan, packFunctions } from '../packing/pack-functions.ts';
 import { warmupNote } from '../training/schedule.ts';
@@ -91,10 +90,10 @@ export async function planTraining(
 	config: Config,
 	options: PlanOptions = { allowOtherBase: false, note: () => {} },
 ): Promise<TrainingPlan> {
-	const { shape, source, name, tokenizer } = modelOf(config, options);
+	const { shape, source, name, base } = modelOf(config, options);
 	const { precision } = config.training;
 	const trainable = countTrainable(config, shape);
-	const data = await planData(config, tokenizer);
+	const data = await planData(config, base);
 	const memory = estimateBytes(shape, {
 		base: config.method.base as BaseType,
 		trainable,
@@ -130,26 +129,27 @@ export async function planTraining(
 	}
 }
 
+type PlannedBase = Pick<Base, 'folder' | 'tokenizer'>;
+
 /** The model that a plan is made for. */
 interface PlannedModel {
 	readonly shape: DecoderShape;
 	readonly source: 'folder' | 'published';
 	readonly name: string;
 	/** undefined where the model isn't at hand. */
-	readonly tokenizer: Tokenizer | undefined;
+	readonly base: PlannedBase | undefined;
 }
 
 function modelOf(config: Config, { allowOtherBase, note }: PlanOptions): PlannedModel {
 	if (existsSync(config.model)) {
 		const { base } = openTrainingBase(config, allowOtherBase, note);
-		const { tokenizer, folder } = base;
 		base.close();
-		return { shape: shapeOf(folder.config), source: 'folder', name: config.model, tokenizer };
+		return { shape: shapeOf(base.folder.config), source: 'folder', name: config.model, base };
 	}
 	const known = knownModel(config.model);
 	if (known !== undefined) {
 		checkPositions(config.sequence.length, known);
-		return { shape: shapeOf(known), source: 'published', name: config.model, tokenizer: undefined };
+		return { shape: shapeOf(known), source: 'published', name: config.model, base: undefined };
 	}
 	checkBaseModel(config.model);
 	throw inputError('MODEL_NOT_FOUND', 'there is no such model folder, and its shape is not known', {
@@ -172,11 +172,11 @@ function countTrainable(config: Config, shape: DecoderShape): number {
 	return head + loraSpecs(layers, method.lora).reduce((sum, spec) => sum + elements(spec.shape), 0);
 }
 
-async function planData(config: Config, tokenizer: Tokenizer | undefined): Promise<TrainingPlan['data']> {
+async function planData(config: Config, base: PlannedBase | undefined): Promise<TrainingPlan['data']> {
 	if (!existsSync(config.data.path)) return { missing: config.data.path };
 	const { splits } = await loadDataset(config.data.path);
 	const plan = async (rows: (typeof splits)['train'], packing: PackingOptions): Promise<PackPlan> => {
-		if (tokenizer === undefined) {
+		if (base === undefined) {
 			// what functions have in common can't be guessed
 			const lengths = textRows(rows, config.data.collapseWhitespace).map(({ text }) =>
 				Math.ceil(text.length / CHARACTERS_PER_TOKEN),
@@ -187,7 +187,7 @@ async function planData(config: Config, tokenizer: Tokenizer | undefined): Promi
 			collapseWhitespace: config.data.collapseWhitespace,
 			cacheFolder: defaultTokenCacheFolder(),
 		};
-		const tokens = await tokenizeRows(rows, tokenizer, options);
+		const tokens = await tokenizeRows(rows, base.tokenizer, options);
 		return packFunctions(
 			tokens.map((ids) => ids.length),
 			packing,
@@ -195,16 +195,16 @@ async function planData(config: Config, tokenizer: Tokenizer | undefined): Promi
 		);
 	};
 	const { packing, tokens } =
-		tokenizer === undefined
-			? { packing: config.sequence, tokens: { separator: 0, suffix: [] } }
-			: scoringOf(config, tokenizer);
+		base === undefined
+			? { packing: config.sequence, tokens: { leading: [], separator: 0, suffix: [] } }
+			: scoringOf(config, base.tokenizer, base.folder.config);
 	const train = await plan(splits.train, packing);
 	const valid = await plan(splits.valid, scoringPacking(packing, tokens));
 	const steps = Math.ceil(train.packs.length / config.training.accumulation) * config.training.epochs;
 	const { warmupSteps } = config.training;
 	return {
 		rows: { train: splits.train.length, valid: splits.valid.length, test: splits.test.length },
-		tokens: tokenizer === undefined ? 'estimated' : 'counted',
+		tokens: base === undefined ? 'estimated' : 'counted',
 		packs: train.packs.length,
 		tokensPerEpoch: train.tokens,
 		efficiency: train.efficiency,

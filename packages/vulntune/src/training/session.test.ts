@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { loadTokenizer } from '@vulntune/engine';
+import { loadTokenizer, readModelConfig } from '@vulntune/engine';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder, tinyConfig, writeTinyModel } from '../../../../tests/tiny.ts';
 import { scoringPacking } from './score-split.ts';
@@ -11,11 +11,12 @@ const model = writeTinyModel(path.join(root, 'model'));
 describe('how functions are scored', () => {
 	const tokenizer = loadTokenizer(model);
 	const scoring = (overrides: Readonly<Record<string, string>>) =>
-		scoringOf(tinyConfig({ model, data: root, output: root }, overrides), tokenizer);
+		scoringOf(tinyConfig({ model, data: root, output: root }, overrides), tokenizer, readModelConfig(model));
 
 	it('is what the config says of loss, precision and windows', () => {
 		const { pass, windowCombination } = scoring({
 			...{ 'loss.gamma': '3', 'loss.gradient': 'detached', 'sequence.windowCombination': 'max' },
+			'sequence.largeFunctions': 'window',
 			...{ 'training.precision': 'bf16', 'training.checkpointing': 'true' },
 		});
 		expect(windowCombination).toBe('max');

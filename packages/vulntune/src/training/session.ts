@@ -1,6 +1,7 @@
 import {
 	type Backend,
 	inputError,
+	type ModelConfig,
 	type ModelFolder,
 	type PeftAdapter,
 	type Tokenizer,
@@ -30,7 +31,7 @@ export interface PreparedData {
 /** Reads the dataset of a config and tokenises its rows. */
 export async function prepareData(
 	config: Config,
-	{ tokenizer }: Pick<Base, 'tokenizer'>,
+	{ folder, tokenizer }: Pick<Base, 'folder' | 'tokenizer'>,
 ): Promise<PreparedData> {
 	const dataset = await loadDataset(config.data.path);
 	checkStatusWeights(config, dataset);
@@ -40,7 +41,7 @@ export async function prepareData(
 		valid: await tokenized('valid'),
 		test: await tokenized('test'),
 	};
-	return { dataset, splits, tokenizer, scoring: scoringOf(config, tokenizer) };
+	return { dataset, splits, tokenizer, scoring: scoringOf(config, tokenizer, folder.config) };
 }
 
 /** Rows with their tokens (kept between runs) and loss weights. */
@@ -67,9 +68,9 @@ function checkStatusWeights(config: Config, dataset: Dataset): void {
 }
 
 /** How packs are made and scored under a config. */
-export function scoringOf(config: Config, tokenizer: Tokenizer): ScoringOptions {
+export function scoringOf(config: Config, tokenizer: Tokenizer, model: ModelConfig): ScoringOptions {
 	const answers = answersOf(config, tokenizer);
-	const tokens = packTokens(tokenizer, answers);
+	const tokens = packTokens(tokenizer, answers, model);
 	return {
 		pass: {
 			objective: answers === undefined ? classObjective : nextTokenObjective(answers),
@@ -80,7 +81,7 @@ export function scoringOf(config: Config, tokenizer: Tokenizer): ScoringOptions 
 			},
 			checkpointing: config.training.checkpointing,
 		},
-		packing: packingOf(config, tokens),
+		packing: packingOf(config, tokens, model),
 		windowCombination: config.sequence.windowCombination,
 		tokens,
 	};
@@ -94,7 +95,18 @@ export function answersOf(
 	return objective === 'class' ? undefined : encodeAnswers((text) => tokenizer.encode(text), nextToken);
 }
 
-function packTokens(tokenizer: Tokenizer, answers: Answers | undefined): PackTokens {
+/** An encoder has read every text behind a token of its own (`<s>`). */
+function leadingTokens(tokenizer: Tokenizer, { causal }: ModelConfig): number[] {
+	if (causal) return [];
+	const { bosTokenId } = tokenizer;
+	if (bosTokenId !== undefined) return [bosTokenId];
+	throw inputError('TOKENIZER_LEADING', 'the tokenizer names no token that a text begins with', {
+		place: tokenizer.place,
+		remedy: 'Name a bos_token in tokenizer_config.json.',
+	});
+}
+
+function packTokens(tokenizer: Tokenizer, answers: Answers | undefined, model: ModelConfig): PackTokens {
 	const separator = tokenizer.separatorId;
 	if (separator === undefined) {
 		throw inputError('TOKENIZER_SEPARATOR', 'the tokenizer has no end token to close a function with', {
@@ -102,22 +114,31 @@ function packTokens(tokenizer: Tokenizer, answers: Answers | undefined): PackTok
 			remedy: 'Name an eos_token in tokenizer_config.json.',
 		});
 	}
-	if (answers === undefined) return { separator, suffix: [] };
-	return { separator, suffix: answers.question, branches: answerBranches(answers) };
+	const leading = leadingTokens(tokenizer, model);
+	if (answers === undefined) return { leading, separator, suffix: [] };
+	return { leading, separator, suffix: answers.question, branches: answerBranches(answers) };
 }
 
-function packingOf(config: Config, tokens: PackTokens): PackingOptions {
+function packingOf(config: Config, tokens: PackTokens, { causal }: ModelConfig): PackingOptions {
 	const { length, packing, order, maxFunctions, largeFunctions, windowStride, sharePrefixes } =
 		config.sequence;
+	const leadingLength = tokens.leading.length;
 	const suffixLength = tokens.suffix.length + branchTokens(tokens);
 	if (branchTokens(tokens) > 0) refuseBranches(config);
-	if (length < suffixLength + 2) {
+	if (sharePrefixes && !causal) {
+		throw inputError('PREFIXES_NOT_CAUSAL', "an encoder's states depend on what follows: nothing is shared", {
+			place: 'sequence.sharePrefixes',
+			remedy: 'Leave it out: only a decoder computes what functions begin with once.',
+		});
+	}
+	if (length < leadingLength + suffixLength + 2) {
 		throw inputError('SEQUENCE_TOO_SHORT', `the question alone takes ${suffixLength} of ${length} tokens`, {
 			place: 'sequence.length',
 			remedy: 'Use longer sequences or a shorter nextToken.prompt.',
 		});
 	}
-	return { length, packing, order, maxFunctions, largeFunctions, windowStride, suffixLength, sharePrefixes };
+	const around = { leadingLength, suffixLength, causal };
+	return { length, packing, order, maxFunctions, largeFunctions, windowStride, ...around, sharePrefixes };
 }
 
 /** An answer of several tokens stands behind its function alone, and sees one stretch before it. */

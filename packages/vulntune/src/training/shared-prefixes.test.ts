@@ -49,7 +49,7 @@ function packsOf(sharePrefixes: boolean) {
 	};
 	const { packs, sharedTokens } = packFunctions(data.lengths, options, data);
 	expect(sharedTokens).toBe(sharePrefixes ? 2 * 40 + 17 : 0);
-	return packs.map((pieces) => assemblePack(data, pieces, 'isolated', { separator: 0, suffix }));
+	return packs.map((pieces) => assemblePack(data, pieces, 'isolated', { leading: [], separator: 0, suffix }));
 }
 
 /** [F] of every function by its index. */

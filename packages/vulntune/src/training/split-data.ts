@@ -29,6 +29,8 @@ export function splitData(
 
 /** How a planned pack becomes tokens: what closes a function, and what is asked after it. */
 export interface PackTokens {
+	/** Ids before a function: what an encoder's texts begin with. */
+	readonly leading: readonly number[];
 	readonly separator: number;
 	/** Ids between a function and its separator: the question of the next-token objective. */
 	readonly suffix: readonly number[];
@@ -48,8 +50,7 @@ export function assemblePack(
 	packing: PackingOptions['packing'],
 	tokens: PackTokens,
 ): { pack: Pack; targets: PackLabels } {
-	const { separator, suffix, branches } = tokens;
-	const pack = buildPack(pieces, data.tokens, separator, packing, suffix, branches);
+	const pack = buildPack(pieces, data.tokens, tokens.separator, packing, tokens);
 	return {
 		pack,
 		targets: {

@@ -85,7 +85,7 @@ export function scriptedScoring(
 			...packing,
 		},
 		windowCombination,
-		tokens: { separator: 0, suffix: [] },
+		tokens: { leading: [], separator: 0, suffix: [] },
 	};
 }
 

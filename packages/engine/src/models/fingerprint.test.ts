@@ -2,12 +2,12 @@ import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { smallConfig, smallTensors, writeSmallModel } from '../testing/small-model.ts';
-import { loadTokenizer } from '../tokenizer/load-tokenizer.ts';
-import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { trainTokenizer } from '../tokenizer-training/train-tokenizer.ts';
-import { writeTokenizer } from '../tokenizer-training/write-tokenizer.ts';
-import type { WeightSource } from '../weight-source.ts';
+import { smallConfig, smallTensors, writeSmallModel } from '../formats/testing/small-model.ts';
+import { loadTokenizer } from '../formats/tokenizer/load-tokenizer.ts';
+import type { Tokenizer } from '../formats/tokenizer/tokenizer.ts';
+import { trainTokenizer } from '../formats/tokenizer-training/train-tokenizer.ts';
+import { writeTokenizer } from '../formats/tokenizer-training/write-tokenizer.ts';
+import type { WeightSource } from '../formats/weight-source.ts';
 import { fingerprintDifferences, fingerprintModel } from './fingerprint.ts';
 import { openModelFolder } from './model-folder.ts';
 

@@ -1,10 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
 import path from 'node:path';
-import { readSmallFile } from '../files.ts';
-import { canonicalJson, parseJsonObject } from '../json.ts';
-import { tokenizerFileName } from '../tokenizer/load-tokenizer.ts';
-import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import type { WeightSource } from '../weight-source.ts';
+import { readSmallFile } from '../formats/files.ts';
+import { canonicalJson, parseJsonObject } from '../formats/json.ts';
+import { tokenizerFileName } from '../formats/tokenizer/load-tokenizer.ts';
+import type { Tokenizer } from '../formats/tokenizer/tokenizer.ts';
+import type { WeightSource } from '../formats/weight-source.ts';
 import { configFileName, type ModelFolder } from './model-folder.ts';
 
 /** What tells one base model from another, part by part: SHA-256 sums in hex. */

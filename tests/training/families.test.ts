@@ -1,0 +1,97 @@
+import path from 'node:path';
+import { createBackend } from '@vulntune/engine';
+import { describe, expect, it } from 'vitest';
+import { type Config, runTraining } from 'vulntune';
+import { evaluateRun } from '../../packages/vulntune/src/evaluation/evaluate-run.ts';
+import { readPredictions } from '../../packages/vulntune/src/evaluation/predictions.ts';
+import { openBase } from '../../packages/vulntune/src/model/open-base.ts';
+import { scoreSplit } from '../../packages/vulntune/src/training/score-split.ts';
+import { createDetectorOf, prepareData } from '../../packages/vulntune/src/training/session.ts';
+import {
+	temporaryFolder,
+	testBackend,
+	tinyConfig,
+	tinyShapes,
+	writeTinyDataset,
+	writeTinyModel,
+} from '../tiny.ts';
+
+const root = temporaryFolder();
+const data = writeTinyDataset(path.join(root, 'data'), { train: 12, valid: 6, test: 6 });
+const silent = { emit: () => {}, interrupted: () => false };
+const fresh = { resume: false, overwrite: false };
+
+const variants = {
+	qlora: { 'method.type': 'qlora', 'method.base': 'nf4' },
+	'lora on attention, mean': { 'method.targets': 'attention', 'head.pool': 'mean' },
+	'full, checkpointing': {
+		...{ 'method.type': 'full', 'method.dropout': '0', 'training.checkpointing': 'true' },
+		'training.learningRate': '0.003',
+	},
+	'windows, first token': {
+		...{ 'sequence.length': '40', 'sequence.largeFunctions': 'window', 'head.pool': 'first' },
+	},
+} as const;
+
+// the first family is what all other tests train
+describe.each(['gptBigCode', 'roberta'] as const)('a tiny %s', (family) => {
+	const model = writeTinyModel(path.join(root, family), tinyShapes[family]);
+	const configOf = (name: string, overrides: Readonly<Record<string, string>>): Config =>
+		tinyConfig(
+			{ model, data, output: path.join(root, `${family}-${name.replaceAll(/\W+/g, '-')}`) },
+			{
+				...{ 'backend.type': testBackend, 'training.accumulation': '2', 'training.warmupSteps': '0' },
+				'training.checkpointEverySteps': '50',
+				...overrides,
+			},
+		);
+
+	it.each(Object.entries(variants))('trains and scores: %s', async (name, overrides) => {
+		const { 'method.dropout': _, ...others } = overrides as Record<string, string>;
+		const config = configOf(name, others);
+		const outcome = await runTraining(config, fresh, silent);
+		expect(outcome.status).toBe('finished');
+		const predictions = await readPredictions(path.join(config.output, 'predictions.test.jsonl'));
+		const saved = predictions.map(({ probability }) => probability);
+		const options = { data: undefined, split: 'test', precision: undefined } as const;
+		const again = await evaluateRun(
+			config.output,
+			options,
+			() => {},
+			() => {},
+		);
+		expect([...again.probabilities]).toEqual(saved);
+		expect(new Set(saved).size).toBeGreaterThan(1);
+	});
+
+	it('gives a function the same score whatever shares its pack', async () => {
+		const scoresOf = async (overrides: Readonly<Record<string, string>>) => {
+			const config = configOf('scores', { 'training.precision': 'bf16', ...overrides });
+			const base = openBase(config);
+			const prepared = await prepareData(config, base);
+			const backend = createBackend(config.backend, () => {});
+			const detector = createDetectorOf(config, backend, base.folder);
+			const { probabilities } = scoreSplit(detector, prepared.splits.test, prepared.scoring)!;
+			detector.free();
+			backend.close();
+			base.close();
+			return probabilities;
+		};
+		const packed = await scoresOf({});
+		expect(await scoresOf({ 'sequence.packing': 'none' })).toEqual(packed);
+		expect(await scoresOf({ 'sequence.maxFunctions': '2' })).toEqual(packed);
+	});
+});
+
+describe('an encoder', () => {
+	const model = writeTinyModel(path.join(root, 'encoder'), tinyShapes.roberta);
+	const refused = (overrides: Readonly<Record<string, string>>) =>
+		runTraining(tinyConfig({ model, data, output: path.join(root, 'refused') }, overrides), fresh, silent);
+
+	it('is refused where next tokens or shared beginnings are asked for, by name', async () => {
+		await expect(refused({ objective: 'nextToken' })).rejects.toMatchObject({ code: 'MODEL_HEAD_MISSING' });
+		await expect(refused({ 'sequence.sharePrefixes': 'true' })).rejects.toMatchObject({
+			code: 'PREFIXES_NOT_CAUSAL',
+		});
+	});
+});
