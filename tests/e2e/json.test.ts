@@ -24,7 +24,7 @@ describe('--json', () => {
 
 	it('is pure for doctor', async () => {
 		expect(await json('doctor')).toMatchObject({
-			backend: expect.stringMatching(/^(cpu|reference)$/),
+			backend: expect.stringMatching(/^(cpu|wasm|reference)$/),
 			threads: expect.any(Number),
 			memoryBytes: expect.any(Number),
 			gpus: expect.any(Array),

@@ -38,7 +38,7 @@ test('a file where the folder should be is reported as such', () => {
 	const file = path.join(folder, 'taken');
 	writeFileSync(file, '');
 	expect(() => writeDemoDataset(path.join(file, 'x'), dataset, options)).toThrow(
-		expect.objectContaining({ code: 'FILE_NOT_FOUND', kind: 'input' }),
+		expect.objectContaining({ code: 'FOLDER_REFUSED', kind: 'input' }),
 	);
 });
 

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Activation, Backend } from '../contract.ts';
 import { erf } from '../reference/erf.ts';
 import { emptyTensor, tensor } from '../testing/tensors.ts';
 import { createCpuBackend } from './cpu.ts';
-import { testableSets } from './testing.ts';
+import { describeSets } from './testing.ts';
 
 const geluTanhGate = (x: number) => (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))) / 2;
 
@@ -15,7 +15,7 @@ const exact: Readonly<Record<Activation, (x: number) => number>> = {
 };
 const kinds = Object.keys(exact) as Activation[];
 
-describe.each(testableSets)('activations on %s', (isa) => {
+describeSets('activations on %s', (isa) => {
 	let backend: Backend;
 	beforeAll(() => {
 		backend = createCpuBackend({ isa, threads: 1 });

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { AttentionShape, Backend, View } from '../contract.ts';
 import { createReferenceBackend } from '../reference/reference-backend.ts';
 import { drawFrom, emptyTensor, relativeDistance, segmentTensors, tensor } from '../testing/tensors.ts';
 import { createCpuBackend } from './cpu.ts';
-import { testableSets } from './testing.ts';
+import { describeSets } from './testing.ts';
 
 type Arrays = Readonly<Record<'q' | 'k' | 'v' | 'dOut', Float32Array>>;
 
@@ -45,7 +45,7 @@ function headOf(matrix: Float32Array, head: number, heads: number, headDim: numb
 	return matrix.filter((_, i) => Math.floor(i / headDim) % heads === head);
 }
 
-describe.each(testableSets)('attention over long segments on %s', (isa) => {
+describeSets('attention over long segments on %s', (isa) => {
 	let backend: Backend;
 	beforeAll(() => {
 		backend = createCpuBackend({ isa, threads: 2 });

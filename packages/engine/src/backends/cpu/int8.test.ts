@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Backend, View } from '../contract.ts';
 import { createReferenceBackend } from '../reference/reference-backend.ts';
 import { emptyTensor, numbersOf, relativeDistance } from '../testing/tensors.ts';
 import { createCpuBackend } from './cpu.ts';
-import { randomValues, randomWeight, sameBytes, storages, tensor, testableSets } from './testing.ts';
+import { describeSets, randomValues, randomWeight, sameBytes, storages, tensor } from './testing.ts';
 
 const options = { precision: 'int8', accumulate: false, scale: 1 } as const;
 const reference = createReferenceBackend();
@@ -39,7 +39,7 @@ function dots(backend: Backend, x: ArrayLike<number>, w: ArrayLike<number>): [nu
 	return [forward, backward].map((view: View) => numbersOf(backend, view)[0]!) as [number, number];
 }
 
-describe.each(testableSets)('products in 8 bits on %s', (isa) => {
+describeSets('products in 8 bits on %s', (isa) => {
 	let backend: Backend;
 	beforeAll(() => {
 		backend = createCpuBackend({ isa, threads: 2 });

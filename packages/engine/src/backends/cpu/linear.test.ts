@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { composedLinear } from '../composed-linear.ts';
 import type { Backend, Dropout } from '../contract.ts';
 import { drawFromPool, relativeDistance } from '../testing/tensors.ts';
 import { elements } from '../view.ts';
 import { createCpuBackend } from './cpu.ts';
-import { tensor, testableSets } from './testing.ts';
+import { describeSets, tensor, testableSets } from './testing.ts';
 
 /** What the agreement tests have no room for: [tokens, inputs] and each layer's outputs, rank and dropout. */
 const cases = [
@@ -31,7 +31,7 @@ const cases = [
 	readonly (readonly [number, number, number])[],
 ])[];
 
-describe.each(testableSets)('layers with adapters on %s', (isa) => {
+describeSets('layers with adapters on %s', (isa) => {
 	let backend: Backend;
 	beforeAll(() => {
 		backend = createCpuBackend({ isa, threads: 2 });

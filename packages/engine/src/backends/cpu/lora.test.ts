@@ -3,7 +3,7 @@ import type { Backend, LoraOptions } from '../contract.ts';
 import { createReferenceBackend } from '../reference/reference-backend.ts';
 import { relativeDistance } from '../testing/tensors.ts';
 import { createCpuBackend } from './cpu.ts';
-import { randomValues, roundsToBf16, sameBytes, tensor, testableSets } from './testing.ts';
+import { describeSets, randomValues, roundsToBf16, sameBytes, tensor } from './testing.ts';
 
 /** [tokens, outputs, inputs, rank]: skinny tiles of 3 × 8, row panels of 14, odd sizes, ranks of several parts. */
 const shapes = [
@@ -49,7 +49,7 @@ function run(backend: Backend, shape: (typeof shapes)[number], options: LoraOpti
 	return { y, h, dx, dA, dB };
 }
 
-describe.each(testableSets)('low-rank adapters on %s', (isa) => {
+describeSets('low-rank adapters on %s', (isa) => {
 	let backend: Backend;
 	let single: Backend;
 	const reference = createReferenceBackend();

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { needsShared } from '../../../../../tests/shared.ts';
 import type { Backend } from '../contract.ts';
 import {
@@ -12,7 +12,7 @@ import {
 } from '../testing/tensors.ts';
 import { viewOf } from '../view.ts';
 import { createCpuBackend } from './cpu.ts';
-import { sameBytes, testableSets } from './testing.ts';
+import { describeSets, sameBytes } from './testing.ts';
 
 interface FocalCase {
 	readonly name: string;
@@ -29,7 +29,7 @@ interface FocalCase {
 
 const fixture = needsShared('fixtures/focal_loss.json');
 
-describe.each(testableSets)('losses on %s', (isa) => {
+describeSets('losses on %s', (isa) => {
 	let backend: Backend;
 	beforeAll(() => {
 		backend = createCpuBackend({ isa, threads: 2 });

@@ -3,13 +3,13 @@ import type { Backend, Precision, QuantizedWeight, View } from '../contract.ts';
 import { rowsOf } from '../view.ts';
 import { createCpuBackend } from './cpu.ts';
 import {
+	describeSets,
 	randomValues,
 	randomWeight,
 	roundsToBf16,
 	sameBytes,
 	storages,
 	tensor,
-	testableSets,
 	toBf16,
 } from './testing.ts';
 
@@ -87,7 +87,7 @@ function largestError(
 	}, 0);
 }
 
-describe.each(testableSets)('matrix products on %s', (isa) => {
+describeSets('matrix products on %s', (isa) => {
 	let backend: Backend;
 	beforeAll(() => {
 		backend = createCpuBackend({ isa, threads: 2 });

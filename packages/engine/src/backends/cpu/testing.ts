@@ -1,13 +1,22 @@
+import { describe } from 'vitest';
 import type { Backend, DataType, View, Weight } from '../contract.ts';
 import { elements, viewOf } from '../view.ts';
 import { createWasmBackend } from '../wasm/wasm.ts';
 import { createCpuBackend } from './cpu.ts';
 import { cpuFeatures } from './features.ts';
 
+const { failure, instructionSets } = cpuFeatures();
+if (failure !== undefined) console.warn(`skipped: the cpu backend, because ${failure.reason}`);
+
 /** Instruction sets that this machine can test, the emulated ones too. */
-export const testableSets: readonly string[] = cpuFeatures()
-	.instructionSets.filter((set) => set.supported)
+export const testableSets: readonly string[] = instructionSets
+	.filter((set) => set.supported)
 	.map((set) => set.name);
+
+/** A suite for each of them: `%s` is the name. Skipped, with a printed reason, where there are no native kernels. */
+export const describeSets = describe
+	.skipIf(testableSets.length === 0)
+	.each(testableSets.length === 0 ? ['no instruction set'] : testableSets);
 
 /** The backends over the kernels of native/: what manages their memory and threads differs. */
 export const kernelBackends: readonly {
