@@ -145,6 +145,11 @@ describe.each(Object.entries(runs))('a %s run', (type, run) => {
 		}
 	});
 
+	it('ends its metrics with the numbers that it was compared with', () => {
+		const end = JSON.parse(read('metrics.jsonl').trim().split('\n').at(-1)!);
+		expect(end.test).toEqual(compared()[0]!.evaluation);
+	});
+
 	it('counts its functions and their tokens', () => {
 		const { sequenceLength, splits } = JSON.parse(read('data.json')) as DataRecord;
 		const sizes = Object.values(splits).map(({ functions }) => functions);

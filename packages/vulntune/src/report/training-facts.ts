@@ -13,13 +13,13 @@ export function trainingFacts(data: ReportData): TrainingFact[] {
 
 function dataFacts(data: ReportData): TrainingFact[] {
 	const { isSynthetic } = data;
-	const splits = splitSizes(data).map(([purpose, functions, vulnerable]) => {
+	const splits = splitSizes(data).map(([purpose, functions, vulnerable], index) => {
 		const found = vulnerable === undefined ? '' : ` (${formatNumber(vulnerable)} vulnerable)`;
-		return `${formatNumber(functions)} for ${purpose}${found}`;
+		return `${formatNumber(functions)}${index === 0 ? ' functions' : ''} for ${purpose}${found}`;
 	});
 	const name = `${lastPart(data.dataset)}${isSynthetic ? ' (synthetic)' : ''}`;
 	return [
-		['data', `${name}: functions ${splits.join(', ')}`],
+		['data', `${name}: ${splits.join(', ')}`],
 		['left out', leftOut(data)],
 	];
 }

@@ -132,7 +132,7 @@ describe('report.html', () => {
 			),
 		);
 		expect(facts.get('data')).toBe(
-			'rows: functions 90 for training, 40 for validation (20 vulnerable), 40 for test (20 vulnerable)',
+			'rows: 90 functions for training, 40 for validation (20 vulnerable), 40 for test (20 vulnerable)',
 		);
 		expect(facts.get('base model')).toBe(
 			'base, held as bf16; fingerprint of its weights 0123456789abcdef; begun on another base',
@@ -152,7 +152,7 @@ describe('report.html', () => {
 			'<th scope="row">test</th><td>4</td><td>644</td><td>20</td><td>600</td><td>600</td><td>1 (25.0 %)</td>',
 		);
 		expect(section).toContain('up to 511 tokens whole');
-		const sizes = 'functions 4 for training (4 vulnerable), 4 for validation (0 vulnerable)';
+		const sizes = '4 functions for training (4 vulnerable), 4 for validation (0 vulnerable)';
 		for (const text of [page, card]) expect(text).toContain(sizes);
 		expect((await write()).page).not.toContain('Functions in tokens');
 	});
