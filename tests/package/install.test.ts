@@ -5,6 +5,7 @@ import { loadNative } from '@vulntune/engine/backends/cpu/native.ts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot } from '../e2e/command-line.ts';
 import { createProject } from '../e2e/project.ts';
+import { writeTinyDataset, writeTinyModel } from '../tiny.ts';
 import { packPackages, programsWithoutCompiler } from './installed.ts';
 
 const { root, inside } = createProject({ train: 4, valid: 4, test: 4 });
@@ -16,9 +17,28 @@ const vulntune = (...argv: string[]) => programs.run('npx', ['vulntune', ...argv
 beforeAll(async () => {
 	const tarballs = await packPackages(inside('clone'), programs);
 	mkdirSync(cwd);
-	writeFileSync(path.join(cwd, 'package.json'), '{ "private": true }');
+	writeFileSync(path.join(cwd, 'package.json'), '{ "private": true, "type": "module" }');
 	await programs.run('npm', ['install', '--prefer-offline', ...tarballs], { cwd });
 }, 180_000);
+
+/** Writes programs where the packages are installed, and checks their types against those of the packages. */
+async function checkedPrograms(programsByFile: Readonly<Record<string, string>>): Promise<void> {
+	for (const [file, text] of Object.entries(programsByFile)) writeFileSync(path.join(cwd, file), text);
+	const compilerOptions = {
+		...{ module: 'nodenext', target: 'es2024', lib: ['es2024'], strict: true, noEmit: true },
+		...{ types: ['node'], typeRoots: [path.join(projectRoot, 'node_modules/@types')] },
+	};
+	const files = Object.keys(programsByFile);
+	writeFileSync(path.join(cwd, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+	const compiler = path.join(projectRoot, 'node_modules/typescript/bin/tsc');
+	expect(await programs.run('node', [compiler, '--project', '.', '--pretty', 'false'], { cwd })).toBe('');
+}
+
+/** The TypeScript that a document shows. */
+function shownPrograms(document: string): string[] {
+	const text = readFileSync(path.join(projectRoot, document), 'utf8');
+	return [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!);
+}
 
 describe('the installed packages', () => {
 	it('hold what was built and nothing that only tests need', () => {
@@ -57,35 +77,29 @@ describe('the installed packages', () => {
 		expect(JSON.parse(await vulntune('train', config, ...plan))).toMatchObject({ model: { layers: 2 } });
 	});
 
-	it('give a TypeScript program their types', async () => {
-		writeFileSync(
-			path.join(cwd, 'program.ts'),
-			`import { type Backend, createBackend } from '@vulntune/engine';
-import { type Config, loadConfig } from 'vulntune';
-const backend: Backend = createBackend({ type: 'auto', isa: 'auto', threads: 'auto' }, console.warn);
-const config: Config = loadConfig('config.yaml');
-// @ts-expect-error a backend's name is a text
-const wrong: number = backend.name;
-console.log(config.method.rank, wrong);
-`,
-		);
-		const types = path.join(projectRoot, 'node_modules/@types');
-		const compilerOptions = {
-			module: 'nodenext',
-			target: 'es2024',
-			lib: ['es2024'],
-			strict: true,
-			noEmit: true,
-		};
-		writeFileSync(
-			path.join(cwd, 'tsconfig.json'),
-			JSON.stringify({
-				compilerOptions: { ...compilerOptions, types: ['node'], typeRoots: [types] },
-				files: ['program.ts'],
-			}),
-		);
-		const compiler = path.join(projectRoot, 'node_modules/typescript/bin/tsc');
-		expect(await programs.run('node', [compiler, '--project', '.'], { cwd })).toBe('');
+	it('do what the documents show in TypeScript', async () => {
+		writeTinyModel(path.join(cwd, 'models/smollm2-135m'));
+		writeTinyDataset(path.join(cwd, 'data/x1'), { train: 4, valid: 4, test: 4 });
+		const [fineTuning, engine] = shownPrograms('packages/engine/README.md');
+		const [first, errors, reading] = shownPrograms('docs/typescript.md');
+		expect(fineTuning!.trimEnd().split('\n').length).toBeLessThanOrEqual(30);
+		const wrong = `import { createBackend } from '@vulntune/engine';
+const backend = createBackend({ type: 'auto', isa: 'auto', threads: 'auto' }, console.warn);
+// @ts-expect-error a backend's name is a text: the declarations are found
+export const name: number = backend.name;
+`;
+		await checkedPrograms({
+			'fine-tuning.ts': fineTuning!,
+			'engine.ts': engine!,
+			'first.ts': first!,
+			'errors.ts': errors!,
+			'reading.ts': reading!,
+			'wrong.ts': wrong,
+		});
+		const run = (file: string) => programs.run('node', [file], { cwd });
+		expect(await run('fine-tuning.ts')).toMatch(/ROC AUC: [\d.]+\n.*report\.html\nqlora [\d.]+\n/s);
+		expect(await run('reading.ts')).toMatch(/^[12] [\d.]+\n(\d+ [01] [\d.]+\n){4}[\d.]+\n$/);
+		expect(await run('engine.ts')).toMatch(/^\[ \d+, 32 \] Float32Array\(4\)/);
 	});
 
 	it.skipIf(loadNative().addon === undefined)(

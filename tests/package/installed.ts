@@ -26,7 +26,12 @@ export function programsWithoutCompiler(folder: string): Programs {
 	return {
 		async run(program, argv, { cwd, PATH = folder, env = {} }) {
 			const options = { cwd, env: { ...machine(), PATH, ...env }, maxBuffer: 1 << 26 };
-			return (await execute(path.join(folder, program), [...argv], options)).stdout;
+			try {
+				return (await execute(path.join(folder, program), [...argv], options)).stdout;
+			} catch (error) {
+				const { stdout, stderr } = error as { stdout: string; stderr: string };
+				throw new Error(`${program} ${argv.join(' ')}\n${stdout}${stderr}`, { cause: error });
+			}
 		},
 	};
 }

@@ -89,6 +89,7 @@ export {
 	type WrittenReport,
 	writeReport,
 } from './report/index.ts';
+export { type FineTuning, type FineTuningOptions, finetune } from './training/finetune.ts';
 export { type PassOptions, type PassResult, scorePack, trainOnPack } from './training/micro-batch.ts';
 export { createOptimizer, type Optimizer } from './training/optimizer.ts';
 export {

@@ -14,14 +14,12 @@ export async function trainFromConfig(
 	context: CommandContext,
 ): Promise<CommandResult> {
 	const { config, dryRun, ...mode } = request;
-	if (dryRun || config.method.type === 'ngram') await dropPreparedThread();
-	if (dryRun) return describePlan(request, context.progress.note);
-	const onEvent = (event: TrainingEvent) => showEvent(event, context);
-	if (config.method.type !== 'ngram') {
-		return describeOutcome(await startTraining(config, mode, onEvent, context.interruption()));
+	if (dryRun) {
+		await dropPreparedThread();
+		return describePlan(request, context.progress.note);
 	}
-	const { runNgram } = await import('./run-ngram.ts');
-	return describeOutcome(await runNgram(config, mode, { emit: onEvent, interrupted: () => false }));
+	const onEvent = (event: TrainingEvent) => showEvent(event, context);
+	return describeOutcome(await startTraining(config, mode, onEvent, context.interruption()));
 }
 
 // The rooms of a plan hold the engine, which a run loads on its own thread: a run starts without them.

@@ -8,6 +8,8 @@ export interface TrainingInput {
 	readonly mode: RunMode;
 }
 
-await serveRun<TrainingInput, TrainingEvent, RunOutcome>(({ config, mode }, signals) =>
-	runTraining(config, mode, signals),
-);
+await serveRun<TrainingInput, TrainingEvent, RunOutcome>(async ({ config, mode }, signals) => {
+	if (config.method.type !== 'ngram') return runTraining(config, mode, signals);
+	const { runNgram } = await import('./run-ngram.ts');
+	return runNgram(config, mode, signals);
+});
