@@ -33,14 +33,14 @@ interface Learned {
 
 async function learn(config: Config, steps: number): Promise<Learned> {
 	const { precision, seed, learningRate, warmupSteps, schedule, weightDecay, clipNorm } = config.training;
+	const folder = openModelFolder(config.model);
 	const tokenizer = loadTokenizer(config.model);
 	const { splits } = await loadDataset(config.data.path, { required: ['train', 'valid'] });
 	const [train, valid] = [
-		await tokenizedSplit(config, splits.train, tokenizer),
-		await tokenizedSplit(config, splits.valid, tokenizer),
+		await tokenizedSplit(config, splits.train, tokenizer, folder.config),
+		await tokenizedSplit(config, splits.valid, tokenizer, folder.config),
 	];
 	const backend = createBackend(config.backend, (line) => console.error(line));
-	const folder = openModelFolder(config.model);
 	const detector = createDetectorOf(config, backend, folder);
 	const scoring = scoringOf(config, tokenizer, folder.config);
 	folder.close();

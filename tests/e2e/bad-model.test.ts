@@ -101,15 +101,19 @@ describe('refuses a model folder', () => {
 		await expectRefusal(project, { argv, code, says });
 	});
 
-	it('whose tokenizer has ids beyond the vocabulary of the weights', async () => {
+	it('whose tokenizer makes of a function an id beyond the vocabulary of the weights', async () => {
 		const folder = model('vocabulary', (copy) => {
 			const file = path.join(copy, 'tokenizer.json');
 			const tokenizer = JSON.parse(readFileSync(file, 'utf8'));
-			tokenizer.added_tokens.push({ ...tokenizer.added_tokens[0], id: 304, content: '<more>' });
+			const [end] = tokenizer.added_tokens;
+			for (let id = Object.keys(tokenizer.model.vocab).length; id <= 304; id++) {
+				const content = id < 304 ? `filler ${id}` : 'check';
+				tokenizer.added_tokens.push({ ...end, id, content, special: false });
+			}
 			writeFileSync(file, JSON.stringify(tokenizer));
 		});
 		const argv = ['train', 'config.yaml', '--model', folder, '--output', 'out'];
-		const says = ['vocabulary/tokenizer.json: ', 'ids go up to 304', 'embeddings for 0 to 303'];
+		const says = ['function ', '"check" is token 304', 'embeddings for 0 to 303'];
 		await expectRefusal(project, { argv, code: 'TOKENIZER_MODEL', says });
 	});
 });

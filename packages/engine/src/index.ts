@@ -28,7 +28,7 @@ export type { SafetensorsTensor } from './formats/safetensors/header.ts';
 export { openSafetensors, type SafetensorsFile } from './formats/safetensors/reader.ts';
 export { type ShardOptions, writeShardedSafetensors } from './formats/safetensors/sharded.ts';
 export { type SafetensorsEntry, writeSafetensors } from './formats/safetensors/writer.ts';
-export { checkTokenizer, loadTokenizer } from './formats/tokenizer/load-tokenizer.ts';
+export { checkTokenIds, checkTokenizer, loadTokenizer } from './formats/tokenizer/load-tokenizer.ts';
 export type { DecodeOptions, EncodeOptions, Tokenizer } from './formats/tokenizer/tokenizer.ts';
 export {
 	type TokenizerTrainingOptions,

@@ -145,7 +145,7 @@ async function scoreRows(
 		const tokenizer = loadTokenizer(config.model, { cacheFolder: defaultTokenCacheFolder() });
 		const asked = answersOf(config, tokenizer);
 		if (asked !== undefined) requireLearnt(description.answers, asked, adapter);
-		const data = await tokenizedSplit(config, rows, tokenizer);
+		const data = await tokenizedSplit(config, rows, tokenizer, model.config);
 		const detector = createDetectorOf(
 			{ ...config, method: { ...config.method, from: null } },
 			backend,

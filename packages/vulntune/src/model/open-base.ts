@@ -1,6 +1,6 @@
 import {
 	checkOutputMatrix,
-	checkTokenizer,
+	checkTokenIds,
 	fingerprintDifferences,
 	fingerprintModel,
 	inputError,
@@ -29,7 +29,7 @@ export type BaseUser = Pick<Config, 'model' | 'objective'> & {
 };
 
 /**
- * Opens a config's base model, for whatever it is opened: its config, weights and tokenizer fit each other, it reads sequences of
+ * Opens a config's base model, for whatever it is opened: its config, weights and end token fit each other, it reads sequences of
  * the config's length, and has an output matrix where the objective needs one.
  *
  * Throws MODEL_GGUF, what `openModelFolder` and `loadTokenizer` throw, TOKENIZER_MODEL, SEQUENCE_TOO_LONG, MODEL_HEAD_MISSING.
@@ -39,7 +39,8 @@ export function openBase({ model, objective, sequence }: BaseUser): Base {
 	const folder = openModelFolder(model);
 	try {
 		const tokenizer = loadTokenizer(model, { cacheFolder: defaultTokenCacheFolder() });
-		checkTokenizer(tokenizer, folder.config);
+		const { separatorId } = tokenizer;
+		if (separatorId !== undefined) checkTokenIds([separatorId], tokenizer, folder.config, tokenizer.place);
 		checkPositions(sequence.length, folder.config);
 		if (objective === 'nextToken') checkOutputMatrix(folder.config, folder.path);
 		return { folder, tokenizer, fingerprint: fingerprintModel(folder, tokenizer), close: folder.close };

@@ -30,8 +30,7 @@ function trained(documents: readonly string[], vocabularySize: number): Pretrain
 		bytes: files.get('tokenizer.json')!,
 		json: json('tokenizer.json'),
 		place: 'tokenizer.json',
-		config: json('tokenizer_config.json'),
-		configPlace: 'tokenizer_config.json',
+		config: { json: json('tokenizer_config.json'), place: 'tokenizer_config.json' },
 	});
 	return { tokenizer, separator: separatorOf(tokenizer), files };
 }

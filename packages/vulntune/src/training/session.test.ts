@@ -3,7 +3,7 @@ import { loadTokenizer, readModelConfig } from '@vulntune/engine';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder, tinyConfig, writeTinyModel } from '../../../../tests/tiny.ts';
 import { scoringPacking } from './score-split.ts';
-import { scoringOf } from './session.ts';
+import { scoringOf, tokenizedSplit } from './session.ts';
 
 const root = temporaryFolder();
 const model = writeTinyModel(path.join(root, 'model'));
@@ -51,4 +51,18 @@ describe('how functions are scored', () => {
 		const ask = () => scoring({ objective: 'nextToken', [place]: value });
 		expect(ask).toThrow(expect.objectContaining({ code: 'ANSWER_TOKENS', place }));
 	});
+});
+
+it('names the function and the token that the model has no embedding of', async () => {
+	const tokenizer = loadTokenizer(model);
+	const config = tinyConfig({ model: root, data: root, output: root });
+	const rows = [
+		{ id: 'fine', code: 'a', label: 0 },
+		{ id: 'odd', code: 'a~', label: 1 },
+	] as const;
+	const [letter, tilde] = ['a', '~'].map((text) => tokenizer.encode(text)[0]!);
+	const split = (vocabularySize: number) => tokenizedSplit(config, rows, tokenizer, { vocabularySize });
+	expect(letter).toBeLessThan(tilde!);
+	expect((await split(tilde! + 1)).lengths).toHaveLength(2);
+	await expect(split(tilde!)).rejects.toMatchObject({ code: 'TOKENIZER_MODEL', place: 'function odd' });
 });

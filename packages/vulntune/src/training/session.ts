@@ -1,5 +1,6 @@
 import {
 	type Backend,
+	checkTokenIds,
 	inputError,
 	type ModelConfig,
 	type ModelFolder,
@@ -35,7 +36,8 @@ export async function prepareData(
 ): Promise<PreparedData> {
 	const dataset = await loadDataset(config.data.path);
 	checkStatusWeights(config, dataset);
-	const tokenized = (split: SplitName) => tokenizedSplit(config, dataset.splits[split], tokenizer);
+	const tokenized = (split: SplitName) =>
+		tokenizedSplit(config, dataset.splits[split], tokenizer, folder.config);
 	const splits = {
 		train: await tokenized('train'),
 		valid: await tokenized('valid'),
@@ -44,15 +46,20 @@ export async function prepareData(
 	return { dataset, splits, tokenizer, scoring: scoringOf(config, tokenizer, folder.config) };
 }
 
-/** Rows with their tokens (kept between runs) and loss weights. */
+/** Rows with their tokens (kept between runs) and loss weights. Throws TOKENIZER_MODEL for one that the model has no embedding of. */
 export async function tokenizedSplit(
 	config: Config,
 	rows: readonly FunctionRow[],
 	tokenizer: Tokenizer,
+	model: Pick<ModelConfig, 'vocabularySize'>,
 ): Promise<SplitData> {
 	const { collapseWhitespace } = config.data;
 	const options = { collapseWhitespace, cacheFolder: defaultTokenCacheFolder() };
-	return splitData(rows, await tokenizeRows(rows, tokenizer, options), config.loss);
+	const tokens = await tokenizeRows(rows, tokenizer, options);
+	tokens.forEach((ids, index) => {
+		checkTokenIds(ids, tokenizer, model, `function ${rows[index]!.id}`);
+	});
+	return splitData(rows, tokens, config.loss);
 }
 
 /** A weight for a status that no training row has would have no effect: a misspelling. */
@@ -111,7 +118,7 @@ function packTokens(tokenizer: Tokenizer, answers: Answers | undefined, model: M
 	if (separator === undefined) {
 		throw inputError('TOKENIZER_SEPARATOR', 'the tokenizer has no end token to close a function with', {
 			place: tokenizer.place,
-			remedy: 'Name an eos_token in tokenizer_config.json.',
+			remedy: 'Name a token of tokenizer.json as eos_token in tokenizer_config.json.',
 		});
 	}
 	const leading = leadingTokens(tokenizer, model);

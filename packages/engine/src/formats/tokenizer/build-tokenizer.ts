@@ -1,12 +1,24 @@
 import { createHash } from 'node:crypto';
 import { VulntuneError } from '../../errors.ts';
-import { isJsonObject, ownValue, quoteName } from '../json.ts';
-import { fileError, parseDefinition, unsupportedError } from './definition.ts';
-import { buildLibraryTokenizer, type LibraryTokenizer, type TokenizerDefinition } from './library.ts';
+import { createAddedTokenSplitter } from './added-tokens.ts';
+import { parseDefinition, type TokenizerDefinition } from './definition.ts';
+import { buildDecoding, buildMerger, type LibraryDecoding } from './library.ts';
+import { buildNormalizer } from './normalizers.ts';
+import { specialTokensAround } from './post-processor.ts';
+import { buildPreTokenizer } from './pre-tokenizers.ts';
+import { checkTokensElsewhere, specialIds } from './special-tokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
+import { fileError, unsupportedError } from './tokenizer-errors.ts';
+import { createWordCache } from './word-cache.ts';
 
 /** Part of the hash: raised when this code changes which ids a file gives. */
-const revision = 1;
+const revision = 2;
+
+/** A parsed file with its path. */
+export interface NamedJson {
+	readonly json: object;
+	readonly place: string;
+}
 
 /** The files of a tokenizer, parsed. */
 export interface TokenizerFiles {
@@ -14,9 +26,10 @@ export interface TokenizerFiles {
 	readonly bytes: Uint8Array;
 	readonly json: object;
 	readonly place: string;
-	/** tokenizer_config.json, and special_tokens_map.json for what it leaves out. */
-	readonly config: object;
-	readonly configPlace: string;
+	/** tokenizer_config.json, special_tokens_map.json and added_tokens.json, as far as they are there. */
+	readonly config?: NamedJson | undefined;
+	readonly specialTokensMap?: NamedJson | undefined;
+	readonly addedTokens?: NamedJson | undefined;
 }
 
 /**
@@ -26,32 +39,31 @@ export interface TokenizerFiles {
 export function buildTokenizer(files: TokenizerFiles): Tokenizer {
 	const { place } = files;
 	const definition = parseDefinition(files.json, place);
-	const plainDefinition = {
-		...definition,
-		added_tokens: definition.added_tokens.filter(({ special }) => !special),
-	};
-	const plain = build(plainDefinition, place);
-	// Most texts are only ever read as plain text: the second one is built when it is first needed.
-	let cachedFull: LibraryTokenizer | undefined;
-	const full = () => (cachedFull ??= build(definition, place));
+	const { encodeText, encodePlainText } = attempt(place, () => buildEncoding(definition));
+	// Most tokenizers never turn ids into text: what does is built when it is first needed.
+	let cachedDecoding: LibraryDecoding | undefined;
+	const decoding = () => (cachedDecoding ??= buildDecoding(definition));
 	const idOfToken = tokenIds(definition);
-	const around = specialTokensAround(plain, idOfToken, place);
+	checkTokensElsewhere(files, definition);
+	const around = specialTokensAround(definition.post_processor, idOfToken, `${place}: post_processor`);
 	const specials = specialIds(files, idOfToken);
 	const tokenizer: Tokenizer = {
 		place,
 		encode(text, { addSpecialTokens = false, specialTokensAsText = true } = {}) {
-			const library = specialTokensAsText ? plain : full();
-			const { ids } = guard(place, () => library.encode(text, { add_special_tokens: false }));
-			return addSpecialTokens ? join([...around.before, ...ids, ...around.after]) : join(ids);
+			// A lone surrogate is no character: it becomes a replacement character, as where text is written out.
+			const wellFormed = text.toWellFormed();
+			const ids = guard(place, () => (specialTokensAsText ? encodePlainText : encodeText)(wellFormed));
+			return Int32Array.from(addSpecialTokens ? [...around.before, ...ids, ...around.after] : ids);
 		},
 		decode(ids, { skipSpecialTokens = false } = {}) {
 			return guard(place, () => {
-				const library = full();
+				const library = decoding();
 				const known = [...ids].filter((id) => library.id_to_token(id) !== undefined);
 				return known.length === 0 ? '' : library.decode(known, { skip_special_tokens: skipSpecialTokens });
 			});
 		},
-		vocabularySize: largestId(idOfToken) + 1,
+		vocabularySize: largestId(idOfToken.values()) + 1,
+		textVocabularySize: largestId(textIds(definition)) + 1,
 		...specials,
 		specialTokenIds: new Set(definition.added_tokens.filter(({ special }) => special).map(({ id }) => id)),
 		hash: createHash('sha256').update(`tokenizer ${revision}\n`).update(files.bytes).digest('hex'),
@@ -60,9 +72,38 @@ export function buildTokenizer(files: TokenizerFiles): Tokenizer {
 	return tokenizer;
 }
 
-function build(definition: TokenizerDefinition, place: string): LibraryTokenizer {
+/** Text to ids: with added tokens found in it, and with those that are special read as plain text. */
+function buildEncoding(definition: TokenizerDefinition) {
+	const normalize = buildNormalizer(definition.normalizer);
+	const preTokenize = buildPreTokenizer(definition.pre_tokenizer);
+	const merge = buildMerger(definition.model);
+	const idsOfWords = createWordCache<readonly number[]>();
+	const idsOf = (word: string) => {
+		const known = idsOfWords.get(word);
+		if (known !== undefined) return known;
+		const ids = merge(word);
+		idsOfWords.put(word, ids);
+		return ids;
+	};
+	const encoding = (specialsAsText: boolean) => {
+		const split = createAddedTokenSplitter(definition.added_tokens, normalize, specialsAsText);
+		return (text: string) => {
+			const ids: number[] = [];
+			for (const piece of split(text)) {
+				if ('id' in piece) ids.push(piece.id);
+				else
+					for (const word of preTokenize(piece.text, piece.isFirst))
+						for (const id of idsOf(word)) ids.push(id);
+			}
+			return ids;
+		};
+	};
+	return { encodeText: encoding(false), encodePlainText: encoding(true) };
+}
+
+function attempt<T>(place: string, action: () => T): T {
 	try {
-		return buildLibraryTokenizer(definition);
+		return action();
 	} catch (cause) {
 		throw unsupportedError(`the tokenizer cannot be built: ${reasonOf(cause)}`, place, cause);
 	}
@@ -87,75 +128,26 @@ function reasonOf(cause: unknown): string {
 	return (cause instanceof Error ? cause.message : String(cause)).slice(0, 200);
 }
 
-/** As in the reference implementation, a character without a token leaves nothing where there is no unknown token. */
-function join(ids: readonly (number | undefined)[]): Int32Array<ArrayBuffer> {
-	return Int32Array.from(ids.filter((id) => id !== undefined));
-}
-
 function tokenIds(definition: TokenizerDefinition): ReadonlyMap<string, number> {
 	const ids = new Map<string, number>(Object.entries(definition.model.vocab));
 	for (const { content, id } of definition.added_tokens) ids.set(content, id);
 	return ids;
 }
 
-function largestId(idOfToken: ReadonlyMap<string, number>): number {
+/** The ids of all tokens but the special ones. */
+function textIds({ model, added_tokens }: TokenizerDefinition): number[] {
+	const added = new Map(added_tokens.map((token) => [token.content, token]));
+	const plain = Object.entries(model.vocab).filter(([content]) => !added.get(content)?.special);
+	return [
+		...plain.map(([, id]) => id),
+		...added_tokens.filter(({ special }) => !special).map(({ id }) => id),
+	];
+}
+
+function largestId(ids: Iterable<number>): number {
 	let largest = -1;
-	for (const id of idOfToken.values()) if (id > largest) largest = id;
+	for (const id of ids) if (id > largest) largest = id;
 	return largest;
-}
-
-/** What the template puts before and after a text: found by giving it a text that is one marker. */
-function specialTokensAround(
-	library: LibraryTokenizer,
-	idOfToken: ReadonlyMap<string, number>,
-	root: string,
-): { readonly before: readonly number[]; readonly after: readonly number[] } {
-	const place = `${root}: post_processor`;
-	if (library.post_processor === null) return { before: [], after: [] };
-	const marker = '\u0000text\u0000';
-	let tokens: unknown;
-	try {
-		tokens = library.post_processor.post_process([marker], null, true).tokens;
-	} catch (cause) {
-		throw unsupportedError(`the template cannot be used: ${reasonOf(cause)}`, place, cause);
-	}
-	if (!Array.isArray(tokens) || tokens.filter((token) => token === marker).length !== 1) {
-		throw fileError('the template must hold the text once', place);
-	}
-	const idOf = (token: unknown) => {
-		const id = typeof token === 'string' ? idOfToken.get(token) : undefined;
-		if (id === undefined)
-			throw fileError(`the template names ${quoteName(String(token))}, which is no token`, place);
-		return id;
-	};
-	const position = tokens.indexOf(marker);
-	return { before: tokens.slice(0, position).map(idOf), after: tokens.slice(position + 1).map(idOf) };
-}
-
-type SpecialIds = Pick<Tokenizer, 'bosTokenId' | 'eosTokenId' | 'padTokenId' | 'separatorId'>;
-
-function specialIds(
-	{ config, configPlace }: TokenizerFiles,
-	idOfToken: ReadonlyMap<string, number>,
-): SpecialIds {
-	const find = (name: string) => {
-		const value = ownValue(config, name) ?? undefined;
-		const content = isJsonObject(value) ? ownValue(value, 'content') : value;
-		if (content === undefined) return undefined;
-		const id = typeof content === 'string' ? idOfToken.get(content) : undefined;
-		if (id !== undefined) return id;
-		throw fileError(
-			`${quoteName(String(content))} is not a token of tokenizer.json`,
-			`${configPlace}: ${name}`,
-		);
-	};
-	const eosTokenId = find('eos_token');
-	return {
-		bosTokenId: find('bos_token'),
-		eosTokenId,
-		padTokenId: find('pad_token'),
-		separatorId: eosTokenId ?? find('sep_token'),
-	};
 }
 
 /** So that a file that cannot work fails on opening and not in the middle of a dataset. */

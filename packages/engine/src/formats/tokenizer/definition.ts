@@ -1,11 +1,28 @@
-import { inputError, type VulntuneError } from '../../errors.ts';
 import { describeJson, isJsonObject, ownValue, quoteName } from '../json.ts';
-import { expressionDanger } from './check-expression.ts';
-import type { AddedToken, Component, TokenizerDefinition } from './library.ts';
+import { refuseUnknownKeys } from '../known-keys.ts';
+import type { AddedToken } from './added-tokens.ts';
+import { type Component, parseComponent } from './components.ts';
+import { fileError, unsupportedError } from './tokenizer-errors.ts';
+import { addedTokenKeys, modelKeys, tokenizerKeys } from './tokenizer-keys.ts';
+
+/** A checked tokenizer.json. */
+export interface TokenizerDefinition {
+	readonly model: {
+		readonly type: string;
+		readonly vocab: object;
+		readonly unk_token?: string | null;
+		readonly byte_fallback?: boolean;
+		readonly ignore_merges?: boolean;
+	};
+	readonly added_tokens: readonly AddedToken[];
+	readonly normalizer: Component | null;
+	readonly pre_tokenizer: Component | null;
+	readonly post_processor: Component | null;
+	readonly decoder: Component | null;
+}
 
 /** Far above any vocabulary; an id beyond it is damage, and would make a huge table. */
 const maxTokenId = 2 ** 24;
-const maxDepth = 16;
 
 /**
  * Checks the contents of a tokenizer.json. Throws `TOKENIZER_FILE` where it contradicts itself or is not of
@@ -13,32 +30,42 @@ const maxDepth = 16;
  * in the reference implementation.
  */
 export function parseDefinition(json: object, place: string): TokenizerDefinition {
+	refuseUnknownKeys(json, tokenizerKeys, (key, message) => unsupportedError(message, `${place}: ${key}`));
 	const model = parseModel(ownValue(json, 'model'), place);
-	const component = (name: Role) =>
-		parseComponent(ownValue(json, name) ?? null, name, `${place}: ${name}`, 0);
+	const component = (name: Parameters<typeof parseComponent>[1]) =>
+		parseComponent(ownValue(json, name) ?? null, name, `${place}: ${name}`);
+	const [normalizer, preTokenizer] = [component('normalizer'), component('pre_tokenizer')];
+	refuseFirstAfterRemoval(normalizer, preTokenizer, place);
 	return {
 		model,
 		added_tokens: parseAddedTokens(ownValue(json, 'added_tokens') ?? [], model.vocab, place),
-		normalizer: component('normalizer'),
-		pre_tokenizer: component('pre_tokenizer'),
+		normalizer,
+		pre_tokenizer: preTokenizer,
 		post_processor: component('post_processor'),
 		decoder: component('decoder'),
 	};
 }
 
-export function fileError(message: string, place: string): VulntuneError {
-	return inputError('TOKENIZER_FILE', message, {
-		place,
-		remedy: 'The file is damaged: download or export the tokenizer again.',
-	});
-}
-
-export function unsupportedError(message: string, place: string, cause?: unknown): VulntuneError {
-	return inputError('TOKENIZER_UNSUPPORTED', message, {
-		place,
-		remedy: 'Choose a base model with a byte-level or Llama-like BPE tokenizer.',
-		...(cause === undefined ? {} : { cause }),
-	});
+/**
+ * Metaspace's "first" asks whether a word begins the text as it was given. That can't be told where a normaliser, or a step
+ * before, may have removed what stood there.
+ */
+function refuseFirstAfterRemoval(
+	normalizer: Component | null,
+	preTokenizer: Component | null,
+	place: string,
+): void {
+	const isFirst = (step: Component | null | undefined) => step?.prepend_scheme === 'first';
+	const flat = (step: Component | null): readonly (Component | null)[] =>
+		step?.pretokenizers?.flatMap(flat) ?? [step];
+	const steps = flat(preTokenizer);
+	const removes = (step: Component | null): boolean =>
+		['Replace', 'Strip', 'StripAccents'].includes(step?.type ?? '') ||
+		(step?.normalizers ?? []).some(removes);
+	if (!steps.slice(1).some(isFirst) && !(steps.some(isFirst) && removes(normalizer))) return;
+	const message =
+		'prepend_scheme "first" is supported in the first step alone, and without removals before it';
+	throw unsupportedError(message, `${place}: pre_tokenizer`);
 }
 
 function parseModel(model: unknown, root: string): TokenizerDefinition['model'] {
@@ -56,9 +83,7 @@ function parseModel(model: unknown, root: string): TokenizerDefinition['model'] 
 		const text = ownValue(model, name) ?? '';
 		if (typeof text !== 'string') throw fileError(`${name} must be a string`, place);
 	}
-	if (ownValue(model, 'continuing_subword_prefix')) {
-		throw unsupportedError('continuing_subword_prefix is not supported', place);
-	}
+	refuseUnknownKeys(model, modelKeys, (key, message) => unsupportedError(message, `${place}: ${key}`));
 	const vocab = parseVocabulary(ownValue(model, 'vocab'), place);
 	checkMerges(ownValue(model, 'merges'), vocab, place);
 	const unknown = ownValue(model, 'unk_token');
@@ -98,23 +123,41 @@ function checkMerges(merges: unknown, vocab: object, place: string): void {
 	});
 }
 
+/** Added tokens as tokenizer.json lists them, and as `added_tokens_decoder` in tokenizer_config.json does without `id`. */
+export function parseAddedToken(token: unknown, id: unknown, here: string): AddedToken {
+	if (!isJsonObject(token)) throw fileError(`an object is expected, found ${describeJson(token)}`, here);
+	refuseUnknownKeys(token, addedTokenKeys, (key, message) => unsupportedError(message, `${here}: ${key}`));
+	const content = ownValue(token, 'content');
+	checkId(id, here);
+	if (typeof content !== 'string' || content === '') {
+		throw fileError(`content must be a string that is not empty, found ${describeJson(content)}`, here);
+	}
+	const flag = (name: string, otherwise: boolean) => {
+		const value = ownValue(token, name) ?? otherwise;
+		if (typeof value !== 'boolean') throw fileError(`${name} must be true or false`, here);
+		return value;
+	};
+	const special = flag('special', false);
+	return {
+		id,
+		content,
+		special,
+		normalized: flag('normalized', !special),
+		lstrip: flag('lstrip', false),
+		rstrip: flag('rstrip', false),
+		singleWord: flag('single_word', false),
+	};
+}
+
 function parseAddedTokens(list: unknown, vocab: object, root: string): readonly AddedToken[] {
 	const place = `${root}: added_tokens`;
 	if (!Array.isArray(list)) throw fileError(`a list is expected, found ${describeJson(list)}`, place);
-	return list.map((token: unknown, index) => {
+	const vocabularySize = Object.keys(vocab).length;
+	let largestId = -1;
+	return list.map((json: unknown, index) => {
 		const here = `${place}: ${index}`;
-		if (!isJsonObject(token)) throw fileError(`an object is expected, found ${describeJson(token)}`, here);
-		const id = ownValue(token, 'id');
-		const content = ownValue(token, 'content');
-		const special = ownValue(token, 'special') ?? false;
-		checkId(id, here);
-		if (typeof content !== 'string' || content === '') {
-			throw fileError(`content must be a string that is not empty, found ${describeJson(content)}`, here);
-		}
-		for (const name of ['special', 'normalized', 'lstrip', 'rstrip', 'single_word']) {
-			const flag = ownValue(token, name) ?? false;
-			if (typeof flag !== 'boolean') throw fileError(`${name} must be true or false`, here);
-		}
+		const token = parseAddedToken(json, isJsonObject(json) ? ownValue(json, 'id') : undefined, here);
+		const { id, content } = token;
 		const idInVocabulary = ownValue(vocab, content) ?? id;
 		if (idInVocabulary !== id) {
 			throw fileError(
@@ -122,56 +165,12 @@ function parseAddedTokens(list: unknown, vocab: object, root: string): readonly 
 				here,
 			);
 		}
-		return { ...token, id, content, special: special === true };
-	});
-}
-
-type Role = 'normalizer' | 'pre_tokenizer' | 'post_processor' | 'decoder';
-
-const sequenceFields = ['normalizers', 'pretokenizers', 'decoders', 'processors'] as const;
-
-function parseComponent(json: unknown, role: Role, place: string, depth: number): Component | null {
-	if (json === null) return null;
-	if (!isJsonObject(json)) throw fileError(`an object is expected, found ${describeJson(json)}`, place);
-	if (depth > maxDepth) throw fileError(`steps are nested more than ${maxDepth} deep`, place);
-	const type = ownValue(json, 'type');
-	if (typeof type !== 'string') throw fileError(`type must be a string, found ${describeJson(type)}`, place);
-	if (ownValue(json, 'pattern') !== undefined) checkPattern(ownValue(json, 'pattern'), place);
-	if (role === 'pre_tokenizer') refuseUnfaithful(json, type, place);
-	const sequences = sequenceFields.flatMap((name) => {
-		const parts = ownValue(json, name);
-		if (parts === undefined) return [];
-		if (!Array.isArray(parts)) throw fileError(`${name} must be a list, found ${describeJson(parts)}`, place);
-		return [[name, parts.map((part, index) => parseComponent(part, role, `${place}: ${index}`, depth + 1))]];
-	});
-	return { ...json, type, ...Object.fromEntries(sequences) };
-}
-
-function checkPattern(pattern: unknown, place: string): void {
-	const expression = isJsonObject(pattern) ? ownValue(pattern, 'Regex') : undefined;
-	const text = expression ?? (isJsonObject(pattern) ? ownValue(pattern, 'String') : undefined);
-	if (typeof text !== 'string') throw fileError('pattern must hold a Regex or a String', place);
-	const danger = typeof expression === 'string' ? expressionDanger(expression) : undefined;
-	if (danger === undefined) return;
-	throw unsupportedError(`the pattern ${quoteName(text)} could run without end: ${danger}`, place);
-}
-
-/** Ways of splitting that the library takes differently from the reference implementation, or never ends. */
-function refuseUnfaithful(json: object, type: string, place: string): void {
-	if (type === 'Split') {
-		const behavior = ownValue(json, 'behavior');
-		const isInverted = ownValue(json, 'invert') ?? false;
-		const isFaithful = isInverted === true ? behavior === 'Removed' : behavior === 'Isolated';
-		if (!isFaithful || typeof isInverted !== 'boolean') {
-			throw unsupportedError(`splitting with behavior ${describeJson(behavior)} is not supported`, place);
+		// The reference implementation numbers tokens that the vocabulary lacks itself, whatever the file says.
+		const nextId = largestId >= vocabularySize ? largestId + 1 : vocabularySize;
+		if (!token.special && !Object.hasOwn(vocab, content) && id !== nextId) {
+			throw fileError(`${quoteName(content)} has id ${id} here, where ${nextId} is next`, here);
 		}
-	}
-	if (
-		type === 'Metaspace' &&
-		(ownValue(json, 'split') ?? true) !== false &&
-		place.includes('pre_tokenizer')
-	) {
-		throw unsupportedError('Metaspace that splits at every space is not supported', place);
-	}
-	if (type === 'FixedLength') throw unsupportedError('splitting into fixed lengths is not supported', place);
+		largestId = Math.max(largestId, id);
+		return token;
+	});
 }

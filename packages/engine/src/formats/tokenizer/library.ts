@@ -1,118 +1,68 @@
-import { Tokenizer as ImportedTokenizer } from '@huggingface/tokenizers';
-import { byteAlphabet } from '../tokenizer-training/byte-alphabet.ts';
-import { createWordCache, type WordCache } from './word-cache.ts';
+import * as library from '@huggingface/tokenizers';
+import type { TokenizerDefinition } from './definition.ts';
 
 /** What we use of the library's tokenizer; its own declarations do not resolve under `nodenext`. */
-export interface LibraryTokenizer {
-	encode(text: string, options: { add_special_tokens: boolean }): { readonly ids: (number | undefined)[] };
+export interface LibraryDecoding {
 	decode(ids: number[], options: { skip_special_tokens: boolean }): string;
-	token_to_id(token: string): number | undefined;
 	id_to_token(id: number): string | undefined;
-	readonly pre_tokenizer: LibraryPreTokenizer | null;
-	readonly post_processor: {
-		post_process(tokens: string[], pair: null, addSpecialTokens: boolean): { readonly tokens: string[] };
-	} | null;
 	readonly decoder: LibraryDecoder | null;
-	readonly model: { cache: WordCache<readonly string[]> };
 }
 
-export interface LibraryPreTokenizer {
-	pattern?: RegExp;
-	/** Splits one piece of text into words. */
-	pre_tokenize_text(text: string): string[];
-	/** The parts of a sequence. */
-	readonly tokenizers?: readonly (LibraryPreTokenizer | null)[];
-}
-
-export interface LibraryDecoder {
+interface LibraryDecoder {
 	decode_chain(tokens: string[]): string[];
 	/** The parts of a sequence. */
 	readonly decoders?: readonly LibraryDecoder[];
 }
 
-const LibraryClass: new (tokenizer: object, config: object) => LibraryTokenizer = ImportedTokenizer;
+interface LibraryBpe {
+	/** The tokens of words. */
+	(words: readonly string[]): string[];
+	readonly tokens_to_ids: ReadonlyMap<string, number>;
+	cache: { get(): undefined; put(): void; clear(): void };
+}
+
+const { BPE, Tokenizer } = library as unknown as {
+	BPE: new (model: object) => LibraryBpe;
+	Tokenizer: new (tokenizer: object, config: object) => LibraryDecoding;
+};
+
+/** Merges the characters of a word into tokens; gives their ids. Throws whatever the library throws. */
+export function buildMerger(model: TokenizerDefinition['model']): (word: string) => number[] {
+	const bpe = new BPE({ ...model, ignore_merges: false });
+	// ids are kept where words come in; the library's own cache keeps the order of use, which costs more than it saves
+	bpe.cache = { get: () => undefined, put() {}, clear() {} };
+	const idOf = bpe.tokens_to_ids;
+	const isKnown = knownCharacters(model, idOf);
+	return (word) => {
+		const whole = model.ignore_merges ? idOf.get(word) : undefined;
+		if (whole !== undefined) return [whole];
+		// One word at a time: given several, the library joins unknown characters across words.
+		const known = isKnown === undefined ? word : Array.from(word).filter(isKnown).join('');
+		return bpe([known]).map((token) => idOf.get(token)!);
+	};
+}
 
 /**
- * Builds the library's tokenizer from a checked tokenizer.json and mends where it departs from the reference
- * implementation. Throws whatever the library throws.
+ * Which characters have a token, where there is no unknown token: the others are gone before anything is merged, so that
+ * their neighbours may merge. Undefined where each character has one.
  */
-export function buildLibraryTokenizer(definition: TokenizerDefinition): LibraryTokenizer {
-	const tokenizer = new LibraryClass(definition, { clean_up_tokenization_spaces: false });
-	tokenizer.model.cache = createWordCache();
-	mendPreTokenizer(definition.pre_tokenizer, tokenizer.pre_tokenizer);
+function knownCharacters(model: TokenizerDefinition['model'], idOf: ReadonlyMap<string, number>) {
+	if (typeof model.unk_token === 'string') return undefined;
+	const byteToken = (byte: number) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
+	return (character: string) =>
+		idOf.has(character) ||
+		(model.byte_fallback === true && Buffer.from(character).every((byte) => idOf.has(byteToken(byte))));
+}
+
+/** Builds what turns ids into text, mended where it departs from the reference implementation. */
+export function buildDecoding(definition: TokenizerDefinition): LibraryDecoding {
+	const steps = { normalizer: null, pre_tokenizer: null, post_processor: null };
+	const tokenizer = new Tokenizer({ ...definition, ...steps }, { clean_up_tokenization_spaces: false });
 	mendDecoder(definition.decoder, tokenizer.decoder);
 	return tokenizer;
 }
 
-/** A checked tokenizer.json. */
-export interface TokenizerDefinition {
-	readonly model: { readonly type: string; readonly vocab: object };
-	readonly added_tokens: readonly AddedToken[];
-	readonly normalizer: Component | null;
-	readonly pre_tokenizer: Component | null;
-	readonly post_processor: Component | null;
-	readonly decoder: Component | null;
-}
-
-export interface AddedToken {
-	readonly id: number;
-	readonly content: string;
-	readonly special: boolean;
-}
-
-/** A step of the tokenizer; a sequence of steps holds them under one of the three names. */
-export interface Component {
-	readonly type: string;
-	readonly individual_digits?: unknown;
-	readonly add_prefix_space?: unknown;
-	readonly use_regex?: unknown;
-	readonly normalizers?: readonly (Component | null)[];
-	readonly pretokenizers?: readonly (Component | null)[];
-	readonly decoders?: readonly (Component | null)[];
-	readonly processors?: readonly (Component | null)[];
-}
-
-/** GPT-2's splitting, with Unicode's white space: JavaScript's `\s` lacks U+0085 and has U+FEFF. */
-const byteLevelPattern =
-	/'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
-
-/** Digits are all of Unicode's numeric characters, of which JavaScript's `\d` has ten. */
-const singleDigitsPattern = /\P{N}+|\p{N}/gu;
-const digitRunsPattern = /\P{N}+|\p{N}+/gu;
-
-function mendPreTokenizer(definition: Component | null, built: LibraryPreTokenizer | null): void {
-	if (definition === null || built === null) return;
-	if (definition.type === 'ByteLevel') mendByteLevel(definition, built);
-	if (definition.type === 'Digits') {
-		built.pattern = definition.individual_digits ? singleDigitsPattern : digitRunsPattern;
-	}
-	definition.pretokenizers?.forEach((part, index) => {
-		mendPreTokenizer(part, built.tokenizers?.[index] ?? null);
-	});
-}
-
-/**
- * Splits like the library, by the mended pattern, and remembers the byte-level spelling of each word, which
- * is most of the work: source code repeats its words.
- */
-function mendByteLevel(definition: Component, built: LibraryPreTokenizer): void {
-	const spellings = createWordCache<string>();
-	const spell = (word: string) => {
-		const known = spellings.get(word);
-		if (known !== undefined) return known;
-		let spelling = '';
-		for (const byte of Buffer.from(word)) spelling += byteAlphabet[byte];
-		spellings.put(word, spelling);
-		return spelling;
-	};
-	built.pre_tokenize_text = (text) => {
-		const prefixed = definition.add_prefix_space && !text.startsWith(' ') ? ` ${text}` : text;
-		const words = (definition.use_regex ?? true) ? (prefixed.match(byteLevelPattern) ?? []) : [prefixed];
-		return words.map(spell);
-	};
-}
-
-function mendDecoder(definition: Component | null, built: LibraryDecoder | null): void {
+function mendDecoder(definition: TokenizerDefinition['decoder'], built: LibraryDecoder | null): void {
 	if (definition === null || built === null) return;
 	if (definition.type === 'ByteFallback') built.decode_chain = decodeByteFallback;
 	definition.decoders?.forEach((part, index) => {

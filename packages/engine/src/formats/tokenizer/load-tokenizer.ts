@@ -3,7 +3,7 @@ import path from 'node:path';
 import { inputError } from '../../errors.ts';
 import { readSmallFile } from '../files.ts';
 import type { TransformerConfig } from '../huggingface/common-config.ts';
-import { parseJsonObject } from '../json.ts';
+import { parseJsonObject, quoteName } from '../json.ts';
 import { buildTokenizer } from './build-tokenizer.ts';
 import { rememberTokenizer } from './remember-tokenizer.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -11,6 +11,7 @@ import type { Tokenizer } from './tokenizer.ts';
 export const tokenizerFileName = 'tokenizer.json';
 export const tokenizerConfigFileName = 'tokenizer_config.json';
 const specialTokensFileName = 'special_tokens_map.json';
+const addedTokensFileName = 'added_tokens.json';
 
 const maxTokenizerBytes = 256_000_000;
 const maxConfigBytes = 16_000_000;
@@ -21,8 +22,8 @@ export interface LoadTokenizerOptions {
 }
 
 /**
- * Loads the tokenizer of a model folder: tokenizer.json, and the special tokens from tokenizer_config.json or
- * special_tokens_map.json where there are any. Throws `TOKENIZER_MISSING`, `TOKENIZER_FILE` or
+ * Loads the tokenizer of a model folder: tokenizer.json, and the special tokens from tokenizer_config.json,
+ * special_tokens_map.json or added_tokens.json where there are any. Throws `TOKENIZER_MISSING`, `TOKENIZER_FILE` or
  * `TOKENIZER_UNSUPPORTED`.
  *
  *     const tokenizer = loadTokenizer('models/smollm2-135m');
@@ -37,45 +38,60 @@ export function loadTokenizer(folder: string, { cacheFolder }: LoadTokenizerOpti
 		});
 	}
 	const bytes = readSmallFile(place, maxTokenizerBytes);
-	const configPlace = path.join(folder, tokenizerConfigFileName);
-	const specialsPlace = path.join(folder, specialTokensFileName);
-	const [config, specials] = [readOptional(configPlace), readOptional(specialsPlace)];
-	const build = () =>
-		buildTokenizer({
-			bytes,
-			json: parse(bytes, place),
-			place,
-			config: { ...parseOptional(specials, specialsPlace), ...parseOptional(config, configPlace) },
-			configPlace,
-		});
+	const beside = [tokenizerConfigFileName, specialTokensFileName, addedTokensFileName].map((name) => {
+		const file = path.join(folder, name);
+		return { place: file, bytes: readOptional(file) };
+	});
+	const build = () => {
+		const [config, specialTokensMap, addedTokens] = beside.map((file) =>
+			file.bytes.length === 0 ? undefined : { place: file.place, json: parse(file.bytes, file.place) },
+		);
+		return buildTokenizer({ bytes, json: parse(bytes, place), place, config, specialTokensMap, addedTokens });
+	};
 	if (cacheFolder === undefined) return build();
-	return rememberTokenizer(cacheFolder, [bytes, config, specials], place, build);
+	return rememberTokenizer(cacheFolder, [bytes, ...beside.map((file) => file.bytes)], place, build);
 }
 
 /**
- * Throws `TOKENIZER_MODEL` where the tokenizer has ids for which the model has no embedding: it belongs to
- * another model. A model with more rows than the tokenizer has ids is common and fine.
+ * Throws `TOKENIZER_MODEL` where a text can become ids for which the model has no embedding: the tokenizer most likely
+ * belongs to another model. Special tokens beyond are common (CodeLlama-34B's), as are more embeddings than ids.
  */
 export function checkTokenizer(
-	tokenizer: Tokenizer,
+	tokenizer: Pick<Tokenizer, 'place' | 'textVocabularySize'>,
 	config: Pick<TransformerConfig, 'vocabularySize'>,
 ): void {
-	if (tokenizer.vocabularySize <= config.vocabularySize) return;
-	throw inputError(
-		'TOKENIZER_MODEL',
-		`the tokenizer does not fit the model: its ids go up to ${tokenizer.vocabularySize - 1}, the model has ` +
-			`embeddings for 0 to ${config.vocabularySize - 1}`,
-		{ place: tokenizer.place, remedy: 'Put the tokenizer of the same model into the folder.' },
-	);
+	const { textVocabularySize, place } = tokenizer;
+	if (textVocabularySize <= config.vocabularySize) return;
+	throw embeddingError(`a text can become ids up to ${textVocabularySize - 1}`, config, place);
+}
+
+/** Throws `TOKENIZER_MODEL` for the first of the ids of a text for which the model has no embedding. */
+export function checkTokenIds(
+	ids: Int32Array | readonly number[],
+	tokenizer: Pick<Tokenizer, 'decode'>,
+	config: Pick<TransformerConfig, 'vocabularySize'>,
+	place: string,
+): void {
+	const outside = ids.find((id) => id >= config.vocabularySize);
+	if (outside === undefined) return;
+	throw embeddingError(`${quoteName(tokenizer.decode([outside]))} is token ${outside}`, config, place);
+}
+
+function embeddingError(
+	found: string,
+	{ vocabularySize }: Pick<TransformerConfig, 'vocabularySize'>,
+	place: string,
+) {
+	const message = `${found}, but the model has embeddings for 0 to ${vocabularySize - 1}`;
+	return inputError('TOKENIZER_MODEL', message, {
+		place,
+		remedy: 'Put the tokenizer of the same model into the folder, or leave such texts out.',
+	});
 }
 
 /** No bytes where there is no such file. */
 function readOptional(file: string): Uint8Array {
 	return existsSync(file) ? readSmallFile(file, maxConfigBytes) : new Uint8Array();
-}
-
-function parseOptional(bytes: Uint8Array, place: string): object {
-	return bytes.length === 0 ? {} : parse(bytes, place);
 }
 
 function parse(bytes: Uint8Array, place: string): object {

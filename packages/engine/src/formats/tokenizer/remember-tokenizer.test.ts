@@ -24,8 +24,8 @@ const files = [new TextEncoder().encode(JSON.stringify(json)), new Uint8Array()]
 function remembered(bytes = files): Tokenizer {
 	return rememberTokenizer(folder, bytes, 'tokenizer.json', () => {
 		built += 1;
-		const config = { eos_token: endOfText };
-		return buildTokenizer({ bytes: bytes[0]!, json, place: 'tokenizer.json', config, configPlace: 'config' });
+		const config = { json: { eos_token: endOfText }, place: 'config' };
+		return buildTokenizer({ bytes: bytes[0]!, json, place: 'tokenizer.json', config });
 	});
 }
 

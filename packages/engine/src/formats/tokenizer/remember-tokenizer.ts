@@ -8,6 +8,7 @@ import type { Tokenizer } from './tokenizer.ts';
 interface TokenizerFacts {
 	readonly hash: string;
 	readonly vocabularySize: number;
+	readonly textVocabularySize: number;
 	readonly specialTokenIds: readonly number[];
 	readonly bosTokenId?: number;
 	readonly eosTokenId?: number;
@@ -16,7 +17,7 @@ interface TokenizerFacts {
 }
 
 /** Part of the key: raised when what is kept, or how it is found, changes. */
-const format = 1;
+const format = 2;
 
 /**
  * A tokenizer that is built when the first text is given to it: a run whose texts were tokenised before needs only its
@@ -45,6 +46,7 @@ export function rememberTokenizer(
 		encode: (text, options) => whole().encode(text, options),
 		decode: (ids, options) => whole().decode(ids, options),
 		vocabularySize: facts.vocabularySize,
+		textVocabularySize: facts.textVocabularySize,
 		bosTokenId: facts.bosTokenId,
 		eosTokenId: facts.eosTokenId,
 		padTokenId: facts.padTokenId,
@@ -73,9 +75,16 @@ function readFacts(file: string): TokenizerFacts | undefined {
 
 /** Written beside its place and renamed, so that a reader never sees half of it. */
 function keep(file: string, tokenizer: Tokenizer): void {
-	const { hash, vocabularySize, bosTokenId, eosTokenId, padTokenId, separatorId } = tokenizer;
+	const { hash, vocabularySize, textVocabularySize, bosTokenId, eosTokenId, padTokenId, separatorId } =
+		tokenizer;
 	const ids = { bosTokenId, eosTokenId, padTokenId, separatorId };
-	const facts = { hash, vocabularySize, specialTokenIds: [...tokenizer.specialTokenIds], ...ids };
+	const facts = {
+		hash,
+		vocabularySize,
+		textVocabularySize,
+		specialTokenIds: [...tokenizer.specialTokenIds],
+		...ids,
+	};
 	const temporary = `${file}.${randomUUID()}.tmp`;
 	try {
 		makeFolder(path.dirname(file));

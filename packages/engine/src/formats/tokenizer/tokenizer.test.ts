@@ -10,7 +10,7 @@ import { smallConfig } from '../testing/small-model.ts';
 import { endOfText, type SmallTokenizer, smallTokenizer } from '../testing/small-tokenizer.ts';
 import { thrownBy } from '../testing/thrown-by.ts';
 import { byteAlphabet } from '../tokenizer-training/byte-alphabet.ts';
-import { checkTokenizer, loadTokenizer } from './load-tokenizer.ts';
+import { checkTokenIds, checkTokenizer, loadTokenizer } from './load-tokenizer.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'vulntune-tokenizer-'));
@@ -68,10 +68,10 @@ describe('encode and decode', () => {
 
 	test('an added token that is not special stays a token', () => {
 		const json = smallTokenizer();
-		json.added_tokens.push({ id: 300, content: '    ', special: false });
+		json.added_tokens.push({ id: 257, content: '    ', special: false });
 		const tokenizer = load(json);
-		expect([...tokenizer.encode('x    y')]).toEqual([120, 300, 121]);
-		expect(tokenizer.vocabularySize).toBe(301);
+		expect([...tokenizer.encode('x    y')]).toEqual([120, 257, 121]);
+		expect(tokenizer.vocabularySize).toBe(258);
 	});
 
 	test('unknown ids and unknown characters leave nothing', () => {
@@ -155,10 +155,85 @@ describe('loadTokenizer', () => {
 		expect(load(smallTokenizer()).separatorId).toBeUndefined();
 	});
 
-	test('refuses a special token that is none', () => {
-		const error = thrownBy(() => load(smallTokenizer(), { 'tokenizer_config.json': { eos_token: '</s>' } }));
-		expect(error.code).toBe('TOKENIZER_FILE');
-		expect(error.place).toMatch(/tokenizer_config\.json: eos_token$/);
+	test('needs no special token that nothing here uses', () => {
+		const named = { pad_token: '[PAD]', bos_token: '[BOS]', eos_token: endOfText };
+		const tokenizer = load(smallTokenizer(), {
+			'tokenizer_config.json': named,
+			'added_tokens.json': { '[PAD]': 257 },
+		});
+		expect(tokenizer).toMatchObject({ padTokenId: 257, bosTokenId: undefined, separatorId: 256 });
+		const unknown = { eos_token: '</s>', sep_token: 'c' };
+		expect(load(smallTokenizer(), { 'tokenizer_config.json': unknown }).separatorId).toBeUndefined();
+	});
+
+	test('takes an end token from where it is described', () => {
+		const added_tokens_decoder = { 300: { content: '</s>', special: true } };
+		const config = { eos_token: '</s>', added_tokens_decoder };
+		const tokenizer = load(smallTokenizer(), { 'tokenizer_config.json': config });
+		expect(tokenizer.separatorId).toBe(300);
+		expect([...tokenizer.encode('</s>')]).toEqual(utf8('</s>'));
+	});
+
+	const plainToken = { id: 257, content: 'buf', special: false, normalized: true };
+	test.each<[string, string, Readonly<Record<string, object>>, object[]]>([
+		[
+			'another end token',
+			'special_tokens_map.json: eos_token',
+			{ 'special_tokens_map.json': { eos_token: 'a' } },
+			[],
+		],
+		['a token that is only there', 'added_tokens.json: "buf"', { 'added_tokens.json': { buf: 257 } }, []],
+		[
+			'a token of another id',
+			'added_tokens.json: "buf"',
+			{ 'added_tokens.json': { buf: 258 } },
+			[plainToken],
+		],
+		[
+			'a token of other settings',
+			'tokenizer_config.json: added_tokens_decoder: 257',
+			{ 'tokenizer_config.json': { added_tokens_decoder: { 257: { content: 'buf', single_word: true } } } },
+			[plainToken],
+		],
+		[
+			'a key that may matter',
+			'tokenizer_config.json: do_lower_case',
+			{ 'tokenizer_config.json': { do_lower_case: true } },
+			[],
+		],
+		['a key that is not known', 'tokenizer_config.json: new', { 'tokenizer_config.json': { new: 1 } }, []],
+		[
+			'a key that is not known',
+			'special_tokens_map.json: new',
+			{ 'special_tokens_map.json': { new: 1 } },
+			[],
+		],
+		[
+			'another prefix space',
+			'tokenizer_config.json: add_prefix_space',
+			{ 'tokenizer_config.json': { add_prefix_space: true } },
+			[],
+		],
+	])('refuses %s (%s)', (_, place, files, added) => {
+		const json = smallTokenizer();
+		json.added_tokens.push(...added);
+		const config = { eos_token: endOfText, ...files['tokenizer_config.json'] };
+		const error = thrownBy(() => load(json, { ...files, 'tokenizer_config.json': config }));
+		expect(error.kind).toBe('input');
+		expect(error.place!.slice(scratch.length + 1)).toBe(place);
+	});
+
+	test('the same token described twice, and keys that change nothing, are fine', () => {
+		const json = smallTokenizer();
+		json.added_tokens.push(plainToken);
+		const config = {
+			...{ eos_token: endOfText, model_max_length: 1e30, chat_template: '{{ x }}', image_token: '<i>' },
+			...{ added_tokens_decoder: { 257: { content: 'buf' } }, unheard_of: null, add_prefix_space: false },
+		};
+		const files = { 'tokenizer_config.json': config, 'special_tokens_map.json': { eos_token: endOfText } };
+		expect([
+			...load({ ...json, truncation: { max_length: 2 }, padding: {} }, files).encode('buf buf'),
+		]).toEqual([257, 32, 257]);
 	});
 
 	test('names the file that is missing', () => {
@@ -203,11 +278,42 @@ describe('loadTokenizer', () => {
 			(json) => (json.pre_tokenizer = { type: 'FixedLength', length: 0 }),
 			'TOKENIZER_UNSUPPORTED',
 		],
+		...(
+			[
+				['normalizer', { type: 'Precompiled', precompiled_charsmap: 'x' }, 'TOKENIZER_UNSUPPORTED'],
+				['normalizer', { type: 'BertNormalizer' }, 'TOKENIZER_UNSUPPORTED'],
+				['normalizer', { type: 'NFC', form: 'D' }, 'TOKENIZER_UNSUPPORTED'],
+				['normalizer', { type: 'Prepend' }, 'TOKENIZER_FILE'],
+				['normalizer', { type: 'Replace', pattern: { String: 'a' }, content: 3 }, 'TOKENIZER_FILE'],
+				['pre_tokenizer', { type: 'UnicodeScripts' }, 'TOKENIZER_UNSUPPORTED'],
+				['pre_tokenizer', { type: 'CharDelimiterSplit', delimiter: 'x' }, 'TOKENIZER_UNSUPPORTED'],
+				[
+					'pre_tokenizer',
+					{ type: 'Split', pattern: { String: 'a' }, behavior: 'isolated' },
+					'TOKENIZER_FILE',
+				],
+				['pre_tokenizer', { type: 'Digits', individual_digits: 1 }, 'TOKENIZER_FILE'],
+				['pre_tokenizer', { type: 'Metaspace', replacement: '_', prepend_scheme: 'last' }, 'TOKENIZER_FILE'],
+				['pre_tokenizer', { type: 'Metaspace', replacement: '_', add_prefix_space: false }, 'TOKENIZER_FILE'],
+				['post_processor', { type: 'Reverse' }, 'TOKENIZER_UNSUPPORTED'],
+				['post_processor', { type: 'BertProcessing', sep: ['a', 98], cls: ['a', 97] }, 'TOKENIZER_FILE'],
+				['something', { new: 1 }, 'TOKENIZER_UNSUPPORTED'],
+			] as const
+		).map(([name, value, code]): [string, (json: SmallTokenizer) => void, string] => [
+			`${name} ${JSON.stringify(value)}`,
+			(json) => (json[name] = value),
+			code,
+		]),
 		[
-			'a way of splitting that the library has not',
-			(json) => {
-				json.pre_tokenizer = { type: 'Split', pattern: { String: 'a' }, behavior: 'MergedWithNext' };
-			},
+			'an added token that the reference implementation would number otherwise',
+			(json) => json.added_tokens.push({ id: 300, content: 'buf' }),
+			'TOKENIZER_FILE',
+		],
+		['dropout', (json) => (json.model.dropout = 0.1), 'TOKENIZER_UNSUPPORTED'],
+		['a model with a new key', (json) => (json.model.new = true), 'TOKENIZER_UNSUPPORTED'],
+		[
+			'an added token with a new key',
+			(json) => json.added_tokens.push({ id: 257, content: 'x', fuzzy: true }),
 			'TOKENIZER_UNSUPPORTED',
 		],
 		[
@@ -273,12 +379,31 @@ describe('loadTokenizer', () => {
 	});
 });
 
-test('checkTokenizer refuses a tokenizer with more ids than the model has embeddings', () => {
-	const tokenizer = load(smallTokenizer());
+describe('a tokenizer beside a model', () => {
 	const config = (vocab_size: number) => parseModelConfig({ ...smallConfig, vocab_size }, 'config.json');
-	checkTokenizer(tokenizer, config(257));
-	checkTokenizer(tokenizer, config(300));
-	const error = thrownBy(() => checkTokenizer(tokenizer, config(256)));
-	expect(error).toMatchObject({ code: 'TOKENIZER_MODEL', kind: 'input', place: tokenizer.place });
-	expect(error.summary).toMatch(/256.*0 to 255/);
+
+	test('is refused where a text can become ids without an embedding', () => {
+		const json = smallTokenizer();
+		json.added_tokens.push({ id: 257, content: 'buf', special: false });
+		const tokenizer = load(json);
+		checkTokenizer(tokenizer, config(258));
+		const error = thrownBy(() => checkTokenizer(tokenizer, config(257)));
+		expect(error).toMatchObject({ code: 'TOKENIZER_MODEL', kind: 'input', place: tokenizer.place });
+		expect(error.summary).toMatch(/257.*0 to 256/);
+	});
+
+	test('may have special tokens beyond, and more embeddings than ids', () => {
+		const tokenizer = load(smallTokenizer());
+		expect(tokenizer).toMatchObject({ vocabularySize: 257, textVocabularySize: 256 });
+		checkTokenizer(tokenizer, config(256));
+		checkTokenizer(tokenizer, config(300));
+	});
+
+	test('names the token of a text that has no embedding', () => {
+		const tokenizer = load(smallTokenizer());
+		checkTokenIds([0, 255], tokenizer, config(256), 'function 7');
+		const error = thrownBy(() => checkTokenIds([0, 256, 2], tokenizer, config(256), 'function 7'));
+		expect(error).toMatchObject({ code: 'TOKENIZER_MODEL', place: 'function 7' });
+		expect(error.summary).toContain(`"${endOfText}" is token 256`);
+	});
 });

@@ -22,6 +22,8 @@ export interface Tokenizer {
 	decode(ids: Iterable<number>, options?: DecodeOptions): string;
 	/** One more than the largest id. */
 	readonly vocabularySize: number;
+	/** One more than the largest id that a text can become where special tokens are read as text. */
+	readonly textVocabularySize: number;
 	readonly bosTokenId: number | undefined;
 	readonly eosTokenId: number | undefined;
 	readonly padTokenId: number | undefined;
