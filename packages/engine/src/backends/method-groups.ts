@@ -13,6 +13,7 @@ const methodGroups = {
 	download: 'memory',
 	memory: 'memory',
 	close: 'memory',
+	activationType: 'memory',
 	linearForward: 'linear layers, forward',
 	matmulNT: 'linear layers, forward',
 	loraForward: 'linear layers, forward',

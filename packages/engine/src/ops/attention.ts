@@ -23,9 +23,9 @@ export function attention(
 	expectShape('attention', 'k', k, [tokens, shape.keyValueHeads * shape.headDim]);
 	expectShape('attention', 'v', v, [tokens, shape.keyValueHeads * shape.headDim]);
 	return attend(context, [q, k, v], { q, k, v }, segments, shape, (gradients, differentiate) => {
-		const dq = arena.allocate('f32', q.shape);
-		const dk = arena.allocate('f32', k.shape);
-		const dv = arena.allocate('f32', v.shape);
+		const dq = arena.allocate(q.dtype, q.shape);
+		const dk = arena.allocate(k.dtype, k.shape);
+		const dv = arena.allocate(v.dtype, v.shape);
 		differentiate({ dq, dk, dv });
 		gradients.pass(q, dq);
 		gradients.pass(k, dk);
@@ -55,7 +55,7 @@ export function fusedAttention(
 		v: columnsOf(view, values, values + keyValueHeads * headDim), // [T, keyValueHeads × D]
 	});
 	return attend(context, [qkv], split(qkv), segments, shape, (gradients, differentiate) => {
-		const dqkv = context.arena.allocate('f32', qkv.shape);
+		const dqkv = context.arena.allocate(qkv.dtype, qkv.shape);
 		const { q: dq, k: dk, v: dv } = split(dqkv);
 		differentiate({ dq, dk, dv });
 		gradients.pass(qkv, dqkv);

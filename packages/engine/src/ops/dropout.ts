@@ -17,7 +17,7 @@ export function dropout(context: Context, x: Tensor, probability: number, site: 
 		output: y,
 		saved: [],
 		backward: (gradients, dy) => {
-			const dx = arena.allocate('f32', x.shape);
+			const dx = arena.allocate(x.dtype, x.shape);
 			backend.dropout(dx, dy, mask);
 			gradients.pass(x, dx);
 			arena.release(dx);

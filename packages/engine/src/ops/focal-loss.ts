@@ -22,7 +22,7 @@ export function focalLoss(
 	expectShape('focalLoss', 'labels', labels, [functions]);
 	expectRows(labels, classes);
 	expectShape('focalLoss', 'weights', weights, [functions]);
-	const losses = allocate(context, [functions], logits.tracked);
+	const losses = allocate(context, [functions], logits.tracked, 'f32');
 	const probabilities = arena.allocate('f32', logits.shape); // [F, C]
 	const dLogits = arena.allocate('f32', logits.shape); // [F, C]
 	backend.focalLoss({ losses, probabilities, dLogits }, logits, labels, weights, options);
@@ -48,7 +48,7 @@ export function focalOfNegLogP(
 ): Tensor {
 	const { backend, arena } = context;
 	expectShape('focalOfNegLogP', 'weights', weights, negLogP.shape);
-	const losses = allocate(context, negLogP.shape, negLogP.tracked); // [R]
+	const losses = allocate(context, negLogP.shape, negLogP.tracked, 'f32'); // [R]
 	const derivative = arena.allocate('f32', negLogP.shape); // [R]
 	backend.focalOfNegLogP({ losses, derivative }, negLogP, weights, options);
 	record(context, {

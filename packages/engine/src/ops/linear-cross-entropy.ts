@@ -21,7 +21,7 @@ export function linearCrossEntropy(
 	expectShape('linearCrossEntropy', 'targets', targets, [rows]);
 	expectRows({ below: targets.classes }, weight.shape[0]!);
 	const trainable = !isQuantized(weight) && 'tracked' in weight && weight.tracked ? weight : undefined;
-	const losses = allocate(context, [rows], hidden.tracked || trainable !== undefined);
+	const losses = allocate(context, [rows], hidden.tracked || trainable !== undefined, 'f32');
 	const logSumExp = arena.allocate('f32', [rows]);
 	backend.linearCrossEntropy(losses, logSumExp, hidden, weight, targets, precision);
 	record(context, {

@@ -21,7 +21,7 @@ export function rope(context: Context, x: Tensor, angles: Angles, headDim: numbe
 		saved: [angles.cos, angles.sin],
 		backward: (gradients, dy) => {
 			// a rotation's gradient is the rotation back
-			const dx = context.arena.allocate('f32', x.shape);
+			const dx = context.arena.allocate(x.dtype, x.shape);
 			backend.rope(dx, dy, angles.cos, angles.sin, headDim, true);
 			gradients.pass(x, dx);
 			context.arena.release(dx);

@@ -19,8 +19,8 @@ export function swiglu(context: Context, gate: Tensor, up: Tensor): Tensor {
 		output: y,
 		saved: sources,
 		backward: (gradients, dy) => {
-			const dGate = arena.allocate('f32', gate.shape);
-			const dUp = arena.allocate('f32', up.shape);
+			const dGate = arena.allocate(gate.dtype, gate.shape);
+			const dUp = arena.allocate(up.dtype, up.shape);
 			backend.swigluBackward(dGate, dUp, dy, gate, up);
 			gradients.pass(gate, dGate);
 			gradients.pass(up, dUp);

@@ -23,7 +23,7 @@ export class Gradients {
 		const { arena } = this.#context;
 		const present = this.#views.get(tensor);
 		if (present === undefined) {
-			const view = arena.allocate('f32', tensor.shape);
+			const view = arena.allocate(tensor.dtype, tensor.shape);
 			this.#views.set(tensor, view);
 			return { view, accumulate: false };
 		}
@@ -52,7 +52,7 @@ export class Gradients {
 	#unshared(tensor: Tensor, view: View): View {
 		const { arena, backend } = this.#context;
 		if (arena.holders(view) === 1) return view;
-		const own = constant(arena.allocate('f32', tensor.shape));
+		const own = constant(arena.allocate(tensor.dtype, tensor.shape));
 		backend.copy(own, view);
 		arena.release(view);
 		this.#views.set(tensor, own);

@@ -48,7 +48,7 @@ export function keepInput(x: Tensor): KeptInput {
 		saved: recipe.sources,
 		use({ arena }, body) {
 			if (recipe.remade === undefined) {
-				recipe.remade = arena.allocate('f32', x.shape);
+				recipe.remade = arena.allocate(x.dtype, x.shape);
 				recipe.make(recipe.remade);
 			}
 			body(recipe.remade);

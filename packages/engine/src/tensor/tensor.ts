@@ -1,4 +1,5 @@
 import type { Backend, DataType, Precision, View } from '../backends/contract.ts';
+import { floatPrecision } from '../backends/contract.ts';
 import { rowsOf } from '../backends/view.ts';
 import { allocateTogether } from './allocate-together.ts';
 import type { Arena } from './arena.ts';
@@ -43,12 +44,12 @@ export function tensorRows(tensor: Tensor, from: number, to: number): Tensor {
 	};
 }
 
-/** New uninitialised memory of the pass. */
+/** New uninitialised memory of the pass: activations, unless another type is named. */
 export function allocate(
 	context: Context,
 	shape: readonly number[],
 	tracked: boolean,
-	dtype: DataType = 'f32',
+	dtype: DataType = context.backend.activationType(floatPrecision(context.precision)),
 ): Tensor {
 	return { ...context.arena.allocate(dtype, shape), tracked, gradient: undefined };
 }

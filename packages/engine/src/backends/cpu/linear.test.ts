@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { composedLinear } from '../composed-linear.ts';
+import { composedLinear } from '../compose-kernels.ts';
 import type { Backend, Dropout } from '../contract.ts';
 import { drawFromPool, relativeDistance } from '../testing/tensors.ts';
 import { elements } from '../view.ts';

@@ -1,4 +1,4 @@
-import type { LinearGroup } from '../composed-linear.ts';
+import type { LinearGroup } from '../compose-kernels.ts';
 import type { LinearOutput, View } from '../contract.ts';
 import { describe } from '../view.ts';
 import type { Before } from './argument-lists.ts';

@@ -1,9 +1,9 @@
-import { type Backend, BYTES_PER_ELEMENT, type DataType, type View } from '../contract.ts';
+import { BYTES_PER_ELEMENT, type DataType, type Device, type View } from '../contract.ts';
 import { elements } from '../view.ts';
 import { type CpuBuffer, type CpuDevice, outOfMemoryGuard, programError } from './device.ts';
 import { NO_ADDRESS } from './native.ts';
 
-export type MemoryGroup = Pick<Backend, 'allocate' | 'free' | 'upload' | 'download' | 'memory'>;
+export type MemoryGroup = Omit<Device, 'close'>;
 
 const arrays = {
 	f32: Float32Array,
@@ -61,6 +61,7 @@ export function memoryGroup(device: CpuDevice): MemoryGroup {
 			addon.download(device.engine, bytesIn(target), device.address(source));
 			return target;
 		},
+		activationType: () => 'f32',
 		memory: () => ({ liveBuffers, liveBytes, peakBytes }),
 	};
 }

@@ -1,5 +1,5 @@
 import { VulntuneError } from '../../errors.ts';
-import type { Backend, DataType, DeviceBuffer, View } from '../contract.ts';
+import type { DataType, Device, DeviceBuffer, View } from '../contract.ts';
 import { describe, extent, isStrided, rowStrideOf, stridedError } from '../view.ts';
 
 export type FloatArray = Float32Array | Float64Array;
@@ -137,10 +137,8 @@ function checkSource(target: View, data: HostArray, source: ArrayBufferView): Ho
 	return array;
 }
 
-export type MemoryKernels = Pick<Backend, 'allocate' | 'free' | 'upload' | 'download' | 'memory' | 'close'>;
-
 /** Buffers as typed arrays, counted. */
-export function createMemory(storage: Storage): MemoryKernels {
+export function createMemory(storage: Storage): Device {
 	const live = new Set<HostBuffer>();
 	let liveBytes = 0;
 	let peakBytes = 0;
@@ -177,6 +175,7 @@ export function createMemory(storage: Storage): MemoryKernels {
 		download(source) {
 			return dataOf(source).slice();
 		},
+		activationType: () => 'f32',
 		memory() {
 			return { liveBuffers: live.size, liveBytes, peakBytes };
 		},

@@ -1,4 +1,4 @@
-import { composedLinear } from '../composed-linear.ts';
+import { withComposedKernels } from '../compose-kernels.ts';
 import type { Backend } from '../contract.ts';
 import * as activations from './activations.ts';
 import * as attention from './attention.ts';
@@ -23,7 +23,7 @@ import * as rows from './rows.ts';
  * `UPLOAD_TYPE`, `UPLOAD_SIZE`, `BACKEND_CLOSED`, `COPY_TYPE`, `ROW_RANGE`, `ATTENTION_LONGEST_SEGMENT`.
  */
 export function createReferenceBackend({ storage = 'f32' }: { storage?: Storage } = {}): Backend {
-	return {
+	return withComposedKernels({
 		name: 'reference',
 		description: `TypeScript, ${storage} storage, float64 accumulation`,
 		...createMemory(storage),
@@ -39,7 +39,6 @@ export function createReferenceBackend({ storage = 'f32' }: { storage?: Storage 
 		...matmul,
 		quantizeTable4,
 		...lora,
-		...composedLinear({ ...matmul, ...lora }),
 		...norms,
 		rope,
 		...attention,
@@ -47,5 +46,5 @@ export function createReferenceBackend({ storage = 'f32' }: { storage?: Storage 
 		...rows,
 		...losses,
 		adamW,
-	};
+	});
 }

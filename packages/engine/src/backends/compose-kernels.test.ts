@@ -1,7 +1,10 @@
-import { expect, it } from 'vitest';
-import { composedLinear } from './composed-linear.ts';
+import { describe, expect, it } from 'vitest';
+import { productCases } from './agreement/products.ts';
+import { runOn } from './agreement/workbench.ts';
+import { composedLinear, withComposedKernels } from './compose-kernels.ts';
 import type { View } from './contract.ts';
 import { createReferenceBackend } from './reference/reference-backend.ts';
+import { relativeDistance } from './testing/tensors.ts';
 
 it.each([
 	['int8', 'bf16'],
@@ -34,3 +37,24 @@ it.each([
 		]);
 	},
 );
+
+describe('a backend without fused kernels', () => {
+	const reference = createReferenceBackend();
+	const { loraForward: _1, loraBackward: _2, linearForward: _3, linearBackward: _4, ...plain } = reference;
+	const composed = withComposedKernels(plain);
+	const cases = productCases.filter(({ kernels }) => kernels.some((name) => /^(lora|linear)/.test(name)));
+
+	it.each(cases)('gets $name of its plain ones', ({ run, tolerance }) => {
+		const before = composed.memory().liveBuffers;
+		const expected = runOn(reference, 1, run);
+		for (const [name, values] of runOn(composed, 1, run)) {
+			expect(relativeDistance(values, expected.get(name)!), name).toBeLessThanOrEqual(tolerance);
+		}
+		expect(composed.memory().liveBuffers).toBe(before);
+	});
+
+	it('is asked for a fused one first', () => {
+		const own = () => {};
+		expect(withComposedKernels({ ...plain, loraForward: own }).loraForward).toBe(own);
+	});
+});

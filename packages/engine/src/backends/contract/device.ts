@@ -1,0 +1,28 @@
+import type { FloatPrecision } from './arithmetic.ts';
+import type { DataType, DeviceBuffer, View } from './tensors.ts';
+
+export interface MemoryUse {
+	readonly liveBuffers: number;
+	readonly liveBytes: number;
+	readonly peakBytes: number;
+}
+
+/** Memory, and copies to it and from it: all that the host does besides calling kernels. */
+export interface Device {
+	/** Uninitialised memory of `length` elements. */
+	allocate(dtype: DataType, length: number): DeviceBuffer;
+	/** Gives the memory back; using the buffer afterwards is an error. */
+	free(buffer: DeviceBuffer): void;
+	/** Copies host bytes into a view: the typed array has the view's element type (bf16, f16: Uint16Array). */
+	upload(target: View, source: ArrayBufferView): void;
+	/** Waits for the kernels before it and copies a view to the host (f32: Float32Array, bf16: Uint16Array, …). */
+	download(source: View): Float32Array | Float64Array | Uint16Array | Int32Array | Uint8Array | Int8Array;
+	memory(): MemoryUse;
+	/** Frees whatever the backend holds; the backend can't be used afterwards. */
+	close(): void;
+	/**
+	 * The type in which activations and their gradients lie under a precision: f32 on a CPU, where the memory of a pack is
+	 * small, 16 bits where a device is bound by its memory. Statistics, losses, parameters and their gradients are f32 always.
+	 */
+	activationType(precision: FloatPrecision): 'f32' | 'bf16' | 'f16';
+}
