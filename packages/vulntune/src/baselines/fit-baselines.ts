@@ -1,7 +1,7 @@
 import { validationThreshold } from '../metrics/best-f1.ts';
 import { lengthScores } from './length.ts';
-import type { NgramModel, NgramOptions, TextRow } from './ngram/model.ts';
-import { type NgramSelection, type NgramTrial, type Stoppable, selectNgram } from './ngram/select.ts';
+import type { NgramModel, NgramOptions, Stoppable, TextRow } from './ngram/model.ts';
+import { type NgramSelection, type NgramTrial, selectNgram } from './ngram/select.ts';
 
 /** The trivial detectors that stand beside every model, with their thresholds from validation. */
 export interface Baselines {
@@ -23,7 +23,7 @@ export interface BaselineOptions extends NgramOptions {
 /**
  * Trains on `train`, chooses hyper-parameters and thresholds (best F1) on `validation`; test is never seen.
  *
- * @param options with `stop`, which is asked between fits: true ends the fitting, whose result is then undefined
+ * @param options with `stop`, which is asked between passes: true ends the fitting, whose result is then undefined
  */
 export function fitBaselines(
 	train: readonly TextRow[],

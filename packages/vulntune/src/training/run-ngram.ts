@@ -17,13 +17,17 @@ import { otherRun, requireOwnMethod } from './earlier-run.ts';
 import { summarizeRun } from './finish-run.ts';
 import { savePredictions } from './predictions.ts';
 import type { RunMode, RunOutcome, RunSignals } from './run-training.ts';
+import { createStopwatch } from './stopwatch.ts';
 import { splitMetrics } from './train-loop.ts';
-import { oneClassValidationNote } from './training-rows.ts';
+import { oneClassValidationNote, requireBothClasses } from './training-rows.ts';
 
 /** The file of an n-gram model in a run's adapter folder. */
 export const NGRAM_FILE = 'ngram.json';
 
-/** A run of `method.type: ngram`: logistic regression on character n-grams, in seconds, into the same run folder. */
+/**
+ * A run of `method.type: ngram`: logistic regression on character n-grams, in seconds, into the same run folder. One that was
+ * interrupted is made anew.
+ */
 export async function runNgram(config: Config, mode: RunMode, signals: RunSignals): Promise<RunOutcome> {
 	const folder = runFolder(config.output);
 	refuseExistingRun(folder, mode);
@@ -31,11 +35,27 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	if (mode.resume && hasEnded(folder)) return { status: 'alreadyFinished', output: folder.root };
 	const dataset = await loadDataset(config.data.path);
 	const { train, valid, test } = dataset.splits;
+	requireBothClasses(train);
 	const oneClass = oneClassValidationNote(valid);
 	if (oneClass !== undefined) signals.emit({ type: 'note', line: oneClass });
 	const isCollapsed = config.data.collapseWhitespace;
+	claimRunFolder(folder, { resume: false, overwrite: mode.overwrite || mode.resume });
+	writeRunHeader(folder, config, {
+		backend: 'none',
+		datasetHash: dataset.hash,
+		tokenizerHash: '',
+		fingerprint: '',
+		synthetic: dataset.splits.test.some((row) => row.synthetic === true),
+	});
+	writeDataRecord(folder, { train: { rows: train }, valid: { rows: valid }, test: { rows: test } }, null);
+	const stopwatch = createStopwatch();
+	const startSeconds = performance.now() / 1000;
+	const interrupted = { status: 'interrupted', output: folder.root, startsAnew: true } as const;
 	signals.emit({ type: 'note', line: `fitting n-grams of ${train.length} functions` });
-	const selection = selectNgram(textRows(train, isCollapsed), textRows(valid, isCollapsed));
+	const selection = selectNgram(textRows(train, isCollapsed), textRows(valid, isCollapsed), {
+		stop: signals.interrupted,
+	});
+	if (selection === undefined) return interrupted;
 	const { model, validationProbabilities } = selection;
 	const labels = valid.map((row) => row.label);
 	const validation = splitMetrics(
@@ -47,16 +67,6 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	const texts = textRows(test, isCollapsed).map((row) => row.text);
 	const probabilities = Float64Array.from(predictNgram(model, texts));
 
-	// seconds of work: a run that was begun is made anew
-	claimRunFolder(folder, { resume: false, overwrite: mode.overwrite || mode.resume });
-	writeRunHeader(folder, config, {
-		backend: 'none',
-		datasetHash: dataset.hash,
-		tokenizerHash: '',
-		fingerprint: '',
-		synthetic: dataset.splits.test.some((row) => row.synthetic === true),
-	});
-	writeDataRecord(folder, { train: { rows: train }, valid: { rows: valid }, test: { rows: test } }, null);
 	makeFolder(folder.adapter);
 	writeText(path.join(folder.adapter, NGRAM_FILE), serializeNgram(model, threshold));
 	savePredictions(folder.predictions('valid'), valid, validationProbabilities, threshold);
@@ -67,18 +77,16 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 		training: { functions: train.length, ignored: 0, truncated: 0 },
 		ngram: selection,
 	};
+	const record = { type: 'epoch', epoch: 1, validation } as const;
+	writeLog(folder.timings, [
+		{ type: 'start', seconds: startSeconds, residentBytes: process.memoryUsage.rss() },
+		stopwatch.lap(record, process.memoryUsage.rss()),
+	]);
+	signals.emit({ type: 'record', record });
 	const summary = summarizeRun(config, folder, results, signals);
-	if (summary === undefined) return { status: 'interrupted', output: folder.root };
-	const metrics = openJsonlLog(folder.metrics, 0);
-	try {
-		const record = { type: 'epoch', epoch: 1, validation } as const;
-		metrics.append(record);
-		metrics.append(summary.record);
-		metrics.flush();
-		signals.emit({ type: 'record', record });
-	} finally {
-		metrics.close();
-	}
+	if (summary === undefined) return interrupted;
+	// its last line says that the run is whole: it comes last
+	writeLog(folder.metrics, [record, summary.record]);
 	await writeReport(folder.root);
 	return { status: 'finished', summary };
 }
@@ -93,6 +101,16 @@ function refuseOtherRun(folder: RunFolder, config: Config): void {
 function meanLogLoss(labels: readonly number[], probabilities: ArrayLike<number>): number {
 	const losses = labels.map((label, i) => -Math.log(label === 1 ? probabilities[i]! : 1 - probabilities[i]!));
 	return losses.reduce((sum, value) => sum + value, 0) / Math.max(1, losses.length);
+}
+
+function writeLog(file: string, records: readonly object[]): void {
+	const log = openJsonlLog(file, 0);
+	try {
+		for (const record of records) log.append(record);
+		log.flush();
+	} finally {
+		log.close();
+	}
 }
 
 function writeText(file: string, text: string): void {

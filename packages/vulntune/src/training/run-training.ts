@@ -55,7 +55,12 @@ export interface RunMode {
 export type RunOutcome =
 	| { readonly status: 'finished'; readonly summary: RunSummary }
 	| { readonly status: 'alreadyFinished'; readonly output: string }
-	| { readonly status: 'interrupted'; readonly output: string };
+	| {
+			readonly status: 'interrupted';
+			readonly output: string;
+			/** Where nothing could be kept of what was done. */
+			readonly startsAnew?: true;
+	  };
 
 export type RunSignals = Signals<TrainingEvent>;
 

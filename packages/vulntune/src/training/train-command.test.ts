@@ -44,4 +44,8 @@ it('shows the rate, the memory and the time that is left with validation', () =>
 it('tells what goes on with an interrupted run, whatever command began it', () => {
 	const interrupted = () => describeOutcome({ status: 'interrupted', output: '/runs/a' });
 	expect(interrupted).toThrow('vulntune train /runs/a/config.yaml --resume');
+	expect(interrupted).toThrow('everything up to the last sequence is saved');
+	expect(() => describeOutcome({ status: 'interrupted', output: '/runs/a', startsAnew: true })).toThrow(
+		'nothing of it is kept',
+	);
 });

@@ -86,7 +86,10 @@ export function describeOutcome(outcome: RunOutcome): CommandResult {
 		throw new VulntuneError({
 			code: 'INTERRUPTED',
 			kind: 'interrupted',
-			message: 'stopped; everything up to the last sequence is saved',
+			message:
+				outcome.startsAnew === true
+					? 'stopped; a fit of n-grams is short, and nothing of it is kept'
+					: 'stopped; everything up to the last sequence is saved',
 			place: outcome.output,
 			remedy: `Go on with: vulntune train ${path.join(outcome.output, 'config.yaml')} --resume`,
 		});

@@ -13,14 +13,7 @@ import type { SplitData } from './split-data.ts';
  * Throws TRAIN_ONE_CLASS, and TRAIN_NOTHING_FITS where all functions are too long and ignored.
  */
 export function describeTrainingRows({ rows, lengths, tokens }: SplitData, packing: PackingOptions): string {
-	const positives = rows.filter(({ label }) => label === 1).length;
-	if (positives === 0 || positives === rows.length) {
-		const found = positives === 0 ? 'not vulnerable' : 'vulnerable';
-		throw inputError('TRAIN_ONE_CLASS', `expected functions of both classes, found ${rows.length} ${found}`, {
-			place: 'train.jsonl',
-			remedy: 'Add functions with the other target: a detector learns what tells them apart.',
-		});
-	}
+	requireBothClasses(rows);
 	const plan = packFunctions(lengths, packing, { tokens });
 	const { packs, ignored, truncated, efficiency } = plan;
 	if (packs.length === 0) {
@@ -37,6 +30,18 @@ export function describeTrainingRows({ rows, lengths, tokens }: SplitData, packi
 	if (ignored.length > 0) parts.push(`${ignored.length} left out as longer than ${packing.length} tokens`);
 	if (truncated.length > 0) parts.push(`${truncated.length} cut to ${packing.length} tokens`);
 	return parts.join('; ');
+}
+
+/** Throws TRAIN_ONE_CLASS where there is nothing to tell apart. */
+export function requireBothClasses(rows: readonly Pick<FunctionRow, 'label'>[]): void {
+	const positives = rows.filter(({ label }) => label === 1).length;
+	if (positives === 0 || positives === rows.length) {
+		const found = positives === 0 ? 'not vulnerable' : 'vulnerable';
+		throw inputError('TRAIN_ONE_CLASS', `expected functions of both classes, found ${rows.length} ${found}`, {
+			place: 'train.jsonl',
+			remedy: 'Add functions with the other target: a detector learns what tells them apart.',
+		});
+	}
 }
 
 /** What a user must know of a validation split that has one class only; undefined where it has both. */

@@ -15,6 +15,8 @@ export interface LogisticOptions {
 	readonly tolerance?: number;
 	/** Passes over the rows at most. Default 120. */
 	readonly passes?: number;
+	/** Asked before every pass: true ends the fit where it is, not converged. */
+	readonly stop?: (() => boolean) | undefined;
 }
 
 export interface LogisticFit extends LinearModel {
@@ -37,7 +39,7 @@ const stream = hashStream('ngram/rows');
 export function fitLogisticRegression(
 	matrix: SparseMatrix,
 	labels: ArrayLike<number>,
-	{ inverseRegularization, start, tolerance = 0.05, passes = 120 }: LogisticOptions,
+	{ inverseRegularization, start, tolerance = 0.05, passes = 120, stop = () => false }: LogisticOptions,
 ): LogisticFit {
 	const { rows, columns, starts, columnOf, values } = matrix;
 	const weights = new Float64Array(columns); // [columns]
@@ -56,6 +58,7 @@ export function fitLogisticRegression(
 		move(row, (labels[row] === 1 ? 1 : -1) * inverseRegularization * sigmoid(dual[row]!));
 	}
 	for (let pass = 0; pass < passes; pass++) {
+		if (stop()) return { weights, intercept, dual, passes: pass, converged: false };
 		let furthest = 0;
 		for (const row of permutation(pass, stream, rows)) {
 			const sign = labels[row] === 1 ? 1 : -1;

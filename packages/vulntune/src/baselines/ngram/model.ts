@@ -19,6 +19,11 @@ export interface NgramModel extends Vocabulary {
 	readonly inverseRegularization: number;
 }
 
+/** Asked between passes over the rows: true ends the work, whose result is then of no use. */
+export interface Stoppable {
+	readonly stop: () => boolean;
+}
+
 export interface NgramOptions {
 	readonly features?: NgramFeatures | undefined;
 	/** n-grams of fewer training texts are left out. Default 2. */
@@ -42,7 +47,7 @@ export function fitNgram(rows: readonly TextRow[], options: NgramOptions = {}): 
 export function* ngramPath(
 	rows: readonly TextRow[],
 	inverseRegularizations: readonly number[],
-	{ features = defaultFeatures, minDocumentFrequency = 2 }: NgramOptions = {},
+	{ features = defaultFeatures, minDocumentFrequency = 2, stop }: NgramOptions & Partial<Stoppable> = {},
 ): Generator<{ model: NgramModel; fit: LogisticFit }> {
 	const labels = Uint8Array.from(rows, (row) => row.label); // [rows]
 	if (!labels.includes(1) || !labels.includes(0)) {
@@ -60,7 +65,7 @@ export function* ngramPath(
 	const matrix = sparseMatrix(vocabulary.buckets.length, counted.map(tfidf(vocabulary)));
 	let fit: LogisticFit | undefined;
 	for (const inverseRegularization of inverseRegularizations) {
-		fit = fitLogisticRegression(matrix, labels, { inverseRegularization, start: fit });
+		fit = fitLogisticRegression(matrix, labels, { inverseRegularization, start: fit, stop });
 		// rounded to what the file holds, so that a model predicts the same before and after it was written
 		const weights = Float32Array.from(fit.weights); // [columns]
 		yield { model: { ...vocabulary, weights, intercept: fit.intercept, inverseRegularization }, fit };

@@ -1,6 +1,13 @@
 import { rocAuc } from '../../metrics/rank-metrics.ts';
 import { curveOf } from '../../metrics/ranking.ts';
-import { type NgramModel, type NgramOptions, ngramPath, predictNgram, type TextRow } from './model.ts';
+import {
+	type NgramModel,
+	type NgramOptions,
+	ngramPath,
+	predictNgram,
+	type Stoppable,
+	type TextRow,
+} from './model.ts';
 
 /** One C that was tried. */
 export interface NgramTrial {
@@ -25,14 +32,11 @@ export interface NgramSelectionOptions extends NgramOptions {
 	readonly inverseRegularizations?: readonly number[] | undefined;
 }
 
-/** Asked between fits: true ends the selection, whose result is then undefined. */
-export interface Stoppable {
-	readonly stop: () => boolean;
-}
-
 /**
  * Trains with each C, rising, and keeps the model with the largest ROC AUC on validation, the smaller C of equals. Once it
  * falls, a larger C is not tried: it would overfit more, and take longest. No test row is looked at.
+ *
+ * @returns undefined where it was stopped
  */
 export function selectNgram(
 	train: readonly TextRow[],
@@ -54,7 +58,14 @@ export function selectNgram(
 	const labels = validation.map((row) => row.label);
 	const trials: NgramTrial[] = [];
 	let best: { model: NgramModel; validationProbabilities: Float64Array; auc: number } | undefined;
-	for (const { model, fit } of ngramPath(train, inverseRegularizations, options)) {
+	let isStopped = false;
+	const asked = () => {
+		isStopped ||= stop();
+		return isStopped;
+	};
+	for (const { model, fit } of ngramPath(train, inverseRegularizations, { ...options, stop: asked })) {
+		// a fit that was stopped is none
+		if (asked()) return undefined;
 		const validationProbabilities = predictNgram(model, texts); // [validation rows]
 		const outcome = rocAuc(curveOf(labels, validationProbabilities));
 		const auc = outcome.status === 'ok' ? outcome.value : null;
@@ -62,7 +73,6 @@ export function selectNgram(
 		trials.push({ inverseRegularization: model.inverseRegularization, rocAuc: auc, passes, converged });
 		if (best !== undefined && (auc ?? 0) < best.auc) break;
 		if (best === undefined || (auc ?? 0) > best.auc) best = { model, validationProbabilities, auc: auc ?? 0 };
-		if (stop()) return undefined;
 	}
 	if (best === undefined) throw new RangeError('expected at least one inverse regularization to try');
 	return { model: best.model, validationProbabilities: best.validationProbabilities, trials };
