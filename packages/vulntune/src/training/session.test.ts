@@ -3,7 +3,7 @@ import { loadTokenizer, readModelConfig } from '@vulntune/engine';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder, tinyConfig, writeTinyModel } from '../../../../tests/tiny.ts';
 import { scoringPacking } from './score-split.ts';
-import { scoringOf, tokenizedSplit } from './session.ts';
+import { prepareData, scoringOf, tokenizedSplit } from './session.ts';
 
 const root = temporaryFolder();
 const model = writeTinyModel(path.join(root, 'model'));
@@ -50,6 +50,15 @@ describe('how functions are scored', () => {
 	])('refuses %s: %s with answers of several tokens', (place, value) => {
 		const ask = () => scoring({ objective: 'nextToken', [place]: value });
 		expect(ask).toThrow(expect.objectContaining({ code: 'ANSWER_TOKENS', place }));
+	});
+
+	it('is known to fail before the rows are looked for', async () => {
+		const folders = { model, data: path.join(root, 'absent'), output: root };
+		const prepare = prepareData(tinyConfig(folders, { objective: 'nextToken', 'sequence.length': '8' }), {
+			tokenizer,
+			folder: { config: readModelConfig(model) },
+		});
+		await expect(prepare).rejects.toMatchObject({ code: 'SEQUENCE_TOO_SHORT' });
 	});
 });
 

@@ -32,8 +32,10 @@ export interface PreparedData {
 /** Reads the dataset of a config and tokenises its rows. */
 export async function prepareData(
 	config: Config,
-	{ folder, tokenizer }: Pick<Base, 'folder' | 'tokenizer'>,
+	{ folder, tokenizer }: Pick<Base, 'tokenizer'> & { readonly folder: Pick<Base['folder'], 'config'> },
 ): Promise<PreparedData> {
+	// what is wrong with the question or the length is said before the rows are read
+	const scoring = scoringOf(config, tokenizer, folder.config);
 	const dataset = await loadDataset(config.data.path);
 	checkStatusWeights(config, dataset);
 	const tokenized = (split: SplitName) =>
@@ -43,7 +45,7 @@ export async function prepareData(
 		valid: await tokenized('valid'),
 		test: await tokenized('test'),
 	};
-	return { dataset, splits, tokenizer, scoring: scoringOf(config, tokenizer, folder.config) };
+	return { dataset, splits, tokenizer, scoring };
 }
 
 /** Rows with their tokens (kept between runs) and loss weights. Throws TOKENIZER_MODEL for one that the model has no embedding of. */
