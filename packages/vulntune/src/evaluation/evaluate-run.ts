@@ -10,6 +10,7 @@ import type { FunctionRow } from '../data/row.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { readDescription } from '../methods/description.ts';
 import { restoreDetector } from '../methods/saved-detector.ts';
+import { blamingBase } from '../model/damaged-base.ts';
 import { requireLearnt } from '../objectives/answers.ts';
 import { describeShared } from '../packing/describe-shared.ts';
 import { NGRAM_FILE } from '../training/run-ngram.ts';
@@ -146,14 +147,12 @@ async function scoreRows(
 		const asked = answersOf(config, tokenizer);
 		if (asked !== undefined) requireLearnt(description.answers, asked, adapter);
 		const data = await tokenizedSplit(config, rows, tokenizer, model.config);
-		const detector = createDetectorOf(
-			{ ...config, method: { ...config.method, from: null } },
-			backend,
-			model,
-		);
+		const plain = { ...config, method: { ...config.method, from: null } };
+		const detector = await blamingBase(model, () => createDetectorOf(plain, backend, model));
 		try {
 			restoreDetector(adapter, detector, description.method);
-			const scores = scoreSplit(detector, data, { ...scoringOf(config, tokenizer, model.config), progress })!;
+			const scoring = { ...scoringOf(config, tokenizer, model.config), progress };
+			const scores = (await blamingBase(model, () => scoreSplit(detector, data, scoring)))!;
 			const { probabilities, truncated } = scores;
 			if (scores.sharedTokens > 0) note(describeShared(scores));
 			return { probabilities, truncated, threshold: description.threshold };

@@ -20,6 +20,7 @@ import {
 	writeSafetensors,
 	writeShardedSafetensors,
 } from '@vulntune/engine';
+import { blamingBase } from './damaged-base.ts';
 import { createErrorTable, type MatrixErrors } from './error-table.ts';
 import { checkOutput, copyCompanions, installModel, makeStaging } from './model-files.ts';
 import { writeQuantizedConfig } from './quantized-config.ts';
@@ -71,7 +72,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<QuantizeR
 		checkOutput(model, output, overwrite);
 		const staging = makeStaging(output);
 		try {
-			const report = await writeQuantized(source, staging, options);
+			const report = await blamingBase(source, () => writeQuantized(source, staging, options));
 			installModel(staging, output);
 			return report;
 		} finally {

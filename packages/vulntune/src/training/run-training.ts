@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts';
 import type { DetectorDescription } from '../methods/description.ts';
 import type { Detector } from '../methods/detector.ts';
 import { restoreDetector, saveDetector } from '../methods/saved-detector.ts';
+import { blamingBase } from '../model/damaged-base.ts';
 import type { Base } from '../model/open-base.ts';
 import { writeDataRecord } from '../run/data-record.ts';
 import { basePartNames, identityHash, type RunIdentity, trainingIdentity } from '../run/identity.ts';
@@ -86,11 +87,13 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 			note(describeTrainingRows(data.splits.train, data.scoring.packing));
 			const oneClass = oneClassValidationNote(data.splits.valid.rows);
 			if (oneClass !== undefined) note(oneClass);
-			const detector = createDetectorOf(config, backend, base.folder, start?.adapter);
+			const detector = await blamingBase(base.folder, () =>
+				createDetectorOf(config, backend, base.folder, start?.adapter),
+			);
 			try {
 				claimRunFolder(folder, mode);
 				const run = { config, folder, base, data, detector, start };
-				const outcome = await trainAndFinish(run, mode, signals);
+				const outcome = await blamingBase(base.folder, () => trainAndFinish(run, mode, signals));
 				const lacksReport = outcome.status === 'alreadyFinished' && !existsSync(folder.report);
 				if (outcome.status === 'finished' || lacksReport) await writeReport(folder.root);
 				return outcome;
