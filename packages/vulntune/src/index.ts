@@ -2,7 +2,6 @@ export { VulntuneError } from '@vulntune/engine';
 export { allPositive } from './baselines/all-positive.ts';
 export { type Baselines, fitBaselines } from './baselines/fit-baselines.ts';
 export { lengthScores } from './baselines/length.ts';
-export { readNgram, writeNgram } from './baselines/ngram/file.ts';
 export { fitNgram, type NgramModel, type NgramOptions, predictNgram } from './baselines/ngram/model.ts';
 export { type NgramSelection, selectNgram } from './baselines/ngram/select.ts';
 export type { JsonSchema } from './config/json-schema.ts';
@@ -34,7 +33,7 @@ export {
 	type PredictionsReport,
 	renderPredictionsReport,
 } from './evaluation/evaluate-predictions-file.ts';
-export { type Prediction, readPredictions, writePredictions } from './evaluation/predictions.ts';
+export { type Prediction, readPredictions } from './evaluation/predictions.ts';
 export { renderComparison } from './evaluation/render-comparison.ts';
 export { textTable } from './evaluation/text-table.ts';
 export { drawFigure } from './figures/draw-figure.ts';
@@ -68,11 +67,10 @@ export { classObjective } from './objectives/class-objective.ts';
 export { nextTokenObjective } from './objectives/next-token-objective.ts';
 export type { Objective, ObjectiveOptions, PackLabels } from './objectives/objective.ts';
 export { combineWindows, type WindowCombination } from './packing/combine-windows.ts';
-export { packEpoch, packsOfRank } from './packing/epoch.ts';
+export { packEpoch } from './packing/epoch.ts';
 export type { PackingOptions, Piece } from './packing/options.ts';
 export { buildPack, type Pack } from './packing/pack.ts';
 export { type PackPlan, packFunctions } from './packing/pack-functions.ts';
-export { separatorPositions } from './packing/separator-positions.ts';
 export type { PretrainConfig } from './pretraining/config-schema.ts';
 export { loadPretrainConfig, resolvePretrainConfig } from './pretraining/load-config.ts';
 export {

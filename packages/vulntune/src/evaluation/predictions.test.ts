@@ -1,15 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { VulntuneError } from '@vulntune/engine';
 import { expect, test } from 'vitest';
-import {
-	formatPredictions,
-	type Prediction,
-	parsePredictions,
-	readPredictions,
-	writePredictions,
-} from './predictions.ts';
+import { formatPredictions, type Prediction, parsePredictions, readPredictions } from './predictions.ts';
 
 const good = '{"id":"a","label":1,"probability":0.25}';
 
@@ -69,7 +63,7 @@ test('what is written is read again, missing functions included', async () => {
 			{ id: 7, label: 1, probability: 0.1 + 0.2, commit: 'abc', cwe: 'CWE-79', threshold: 0.3 },
 			{ id: 'x', label: 0, probability: null, missing: 'longer than the sequence' },
 		];
-		await writePredictions(file, predictions);
+		await writeFile(file, formatPredictions(predictions));
 		expect(await readPredictions(file)).toEqual(predictions);
 		await expect(readPredictions(path.join(folder, 'none.jsonl'))).rejects.toThrow(
 			/none\.jsonl: .*does not exist/,

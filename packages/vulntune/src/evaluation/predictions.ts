@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { inputError } from '@vulntune/engine';
 import { parseJson } from '../data/parse-json.ts';
 
@@ -134,9 +134,4 @@ export async function readPredictions(path: string): Promise<Prediction[]> {
 		});
 	});
 	return parsePredictions(text, path);
-}
-
-/** Writes predictions as JSONL, in the given order. */
-export async function writePredictions(path: string, predictions: readonly Prediction[]): Promise<void> {
-	await writeFile(path, formatPredictions(predictions));
 }

@@ -1,6 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { packEpoch, packsOfRank } from './epoch.ts';
+import { packEpoch } from './epoch.ts';
 import type { PackingOptions } from './options.ts';
 import { packFunctions } from './pack-functions.ts';
 
@@ -29,17 +28,5 @@ describe('an epoch', () => {
 				key(packFunctions(lengths, { ...options, packing }).packs),
 			);
 		}
-	});
-
-	it('deals each pack to one process, in turn', () => {
-		fc.assert(
-			fc.property(fc.nat(100), fc.integer({ min: 1, max: 9 }), (packs, size) => {
-				const dealt = Array.from({ length: size }, (_, rank) => packsOfRank(packs, rank, size));
-				for (let index = 0; index < packs; index++) {
-					expect(dealt[index % size]![Math.floor(index / size)]).toBe(index);
-				}
-				expect(dealt.flat()).toHaveLength(packs);
-			}),
-		);
 	});
 });

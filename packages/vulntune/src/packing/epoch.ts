@@ -23,13 +23,3 @@ export function packEpoch(
 	const order = permutation(seed, hashStream(`packing/packs/${epoch}`), plan.packs.length);
 	return { ...plan, packs: Array.from(order, (index) => plan.packs[index]!) };
 }
-
-/**
- * Indices of the packs that process `rank` of `size` takes: rank, rank + size, … Together the processes go through the packs in
- * their global order, so N processes give what one gives with N times the accumulation.
- */
-export function packsOfRank(packs: number, rank: number, size: number): number[] {
-	const indices: number[] = [];
-	for (let index = rank; index < packs; index += size) indices.push(index);
-	return indices;
-}

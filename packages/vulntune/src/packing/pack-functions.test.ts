@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { needsShared } from '../../../../tests/shared.ts';
 import { type PackingOptions, type Piece, pieceSize } from './options.ts';
 import { packFunctions } from './pack-functions.ts';
-import { separatorPositions } from './separator-positions.ts';
+import { separatorPositions } from './testing/separator-positions.ts';
 
 const defaults: PackingOptions = {
 	length: 32,

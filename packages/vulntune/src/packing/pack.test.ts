@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { pooledRows, poolRanges } from '../methods/head.ts';
 import { buildPack } from './pack.ts';
 import { packFunctions } from './pack-functions.ts';
-import { separatorPositions } from './separator-positions.ts';
+import { separatorPositions } from './testing/separator-positions.ts';
 
 const separator = 2;
 const tokens = [[10, 11, 12], [20], [30, 31]];

@@ -1,4 +1,3 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { inputError } from '@vulntune/engine';
 import { z } from 'zod';
 import type { NgramModel } from './model.ts';
@@ -66,18 +65,6 @@ export function parseNgram(text: string, place: string): { model: NgramModel; th
 	if (!weights.every(Number.isFinite)) throw refuse('a weight is not finite');
 	const model = { features, documents, inverseRegularization, intercept };
 	return { model: { ...model, buckets, documentFrequency, weights }, threshold };
-}
-
-export async function writeNgram(path: string, model: NgramModel, threshold: number | null): Promise<void> {
-	await writeFile(path, serializeNgram(model, threshold));
-}
-
-/** @throws VulntuneError `NGRAM_FILE` if the file is missing or no n-gram model */
-export async function readNgram(path: string): Promise<{ model: NgramModel; threshold: number | null }> {
-	const text = await readFile(path, 'utf8').catch((cause: Error) => {
-		throw inputError('NGRAM_FILE', `cannot read the n-gram model: ${cause.message}`, { place: path, cause });
-	});
-	return parseNgram(text, path);
 }
 
 function toBase64(values: Uint32Array | Float32Array): string {
