@@ -53,7 +53,7 @@ ${headlineSection(rows)}
 <div>
 ${metricsSection(data.comparison, data.truncated)}
 </div>
-<div>${figures.test.map(figure)}</div>
+<div class="figures">${figures.test.map(figure)}</div>
 </div>
 </section>
 ${errorsSection(data)}

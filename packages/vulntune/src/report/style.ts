@@ -33,7 +33,7 @@ th.model { color: var(--series-1); }
 .confusion th, .confusion td { vertical-align: middle; }
 .confusion td { font-size: 1.1rem; text-align: center; } .confusion thead th { white-space: normal; }
 .right { background: var(--right); } .wrong { background: var(--wrong); }
-.headline { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); gap: 1rem; margin-top: 1.5rem; }
+.headline { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 14rem), 1fr)); gap: 1rem; margin-top: 1.5rem; }
 .tile { background: var(--panel); border-radius: .4rem; padding: .9rem 1rem; }
 .tile h2 { font-size: 1rem; margin: 0; }
 .tile .value { font-size: 2rem; font-weight: 600; line-height: 1.2; margin: .2rem 0 .6rem; font-variant-numeric: tabular-nums; }
@@ -47,7 +47,7 @@ dl, dd { margin: 0; }
 .beside { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem 3rem; }
 @media (min-width: 68rem) { .beside { grid-template-columns: minmax(0, 1fr) 25rem; } }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1.5rem; }
-figure { margin: 0; } .beside figure:first-child h3 { margin-top: .5rem; }
+figure { margin: 0; } .figures h3 { margin-top: .5rem; }
 figure svg { display: block; width: 100%; max-width: 27rem; height: auto; }
 figcaption { color: var(--muted); font-size: .875rem; max-width: 27rem; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 0 2rem; }
