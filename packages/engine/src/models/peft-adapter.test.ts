@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeSafetensors } from '../formats/safetensors/writer.ts';
-import { type PeftAdapter, readPeftAdapter, writePeftAdapter } from './peft-adapter.ts';
+import { type PeftAdapter, readPeftAdapter, readPeftModules, writePeftAdapter } from './peft-adapter.ts';
 
 const adapter: PeftAdapter = {
 	config: { rank: 1, alpha: 2, dropout: 0.1, rsLora: true, targets: ['q_proj'] },
@@ -25,6 +25,20 @@ describe('an adapter folder', () => {
 
 	test('is read as it was written', () => {
 		expect(readPeftAdapter(folder)).toEqual(adapter);
+	});
+
+	test('claims a classifier of PEFT only where PEFT runs its head', () => {
+		const written = () => JSON.parse(readFileSync(path.join(folder, 'adapter_config.json'), 'utf8'));
+		expect(written()).toMatchObject({ task_type: 'SEQ_CLS', modules_to_save: ['score'] });
+		writePeftAdapter(folder, adapter, { isPeftHead: false });
+		expect(written()).toMatchObject({ task_type: 'FEATURE_EXTRACTION', modules_to_save: null });
+		expect(readPeftAdapter(folder)).toEqual(adapter);
+		writePeftAdapter(folder, { ...adapter, head: new Map() });
+		expect(written()).toMatchObject({ task_type: 'CAUSAL_LM', modules_to_save: null });
+	});
+
+	test('tells its modules without reading their matrices', () => {
+		expect(readPeftModules(folder)).toEqual(['layer.q_proj']);
 	});
 
 	test('is refused with its file where a matrix holds integers', () => {

@@ -56,9 +56,7 @@ export function readPeftAdapter(folder: string): PeftAdapter {
 	const matrices = new Map<string, HostMatrix>();
 	const head = new Map<string, HostMatrix>();
 	for (const [name, matrix] of tensors) {
-		const bare = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name;
-		// PEFT names a saved module by its adapter in some versions
-		const plain = bare.replace('.modules_to_save.', '.').replace(/\.default\.(weight|bias)$/, '.$1');
+		const plain = plainName(name);
 		const kind = /\.lora_[AB]\.weight$/.test(plain)
 			? matrices
 			: plain.startsWith('score.')
@@ -69,17 +67,31 @@ export function readPeftAdapter(folder: string): PeftAdapter {
 		kind.set(plain, matrix);
 	}
 	checkPairs(weightsFile, matrices, plainConfig.rank);
-	const config = { ...plainConfig, targets: targets ?? adaptedModules(matrices) };
+	const config = { ...plainConfig, targets: targets ?? adaptedModules([...matrices.keys()]) };
 	return { config, baseModel, matrices, head: withHeadFile(folder, head) };
+}
+
+/** The name of a tensor as the model has it. */
+function plainName(name: string): string {
+	const bare = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name;
+	// PEFT names a saved module by its adapter in some versions
+	return bare.replace('.modules_to_save.', '.').replace(/\.default\.(weight|bias)$/, '.$1');
+}
+
+/** The modules that an adapter folder has matrices for, from the header of its weights alone. */
+export function readPeftModules(folder: string): string[] {
+	const { tensors, close } = openSafetensors(path.join(folder, WEIGHTS_FILE));
+	close();
+	return adaptedModules([...tensors.keys()].map(plainName));
 }
 
 /**
  * The modules that have an adapter. Stands for a `target_modules` that is "all-linear" or a regular expression of
  * Python's, and for lists that are narrowed to some layers: what they select is what lies in the weights.
  */
-function adaptedModules(matrices: ReadonlyMap<string, HostMatrix>): string[] {
+function adaptedModules(names: readonly string[]): string[] {
 	const end = '.lora_A.weight';
-	return [...matrices.keys()].filter((name) => name.endsWith(end)).map((name) => name.slice(0, -end.length));
+	return names.filter((name) => name.endsWith(end)).map((name) => name.slice(0, -end.length));
 }
 
 function readTensors(file: string): Map<string, HostMatrix> {
@@ -146,8 +158,13 @@ function weightsError(file: string, message: string, remedy = 'Save the adapter 
 	return inputError('ADAPTER_WEIGHTS', message, { place: file, remedy });
 }
 
-/** Writes the two files, each whole or not at all; the head goes into the weights as PEFT's SEQ_CLS saves it. */
-export function writePeftAdapter(folder: string, adapter: PeftAdapter): void {
+/**
+ * Writes the two files, each whole or not at all; the head goes into the weights as PEFT's SEQ_CLS saves it.
+ *
+ * @param isPeftHead false for a head that SEQ_CLS doesn't run as it was trained (another pooling than the last token, a hidden
+ * layer): the adapter then claims no more than the features that PEFT gets from its matrices
+ */
+export function writePeftAdapter(folder: string, adapter: PeftAdapter, { isPeftHead = true } = {}): void {
 	const { config } = adapter;
 	const modules = [...adapter.matrices.keys()].map((name) => name.split('.').at(-3)!);
 	const json = {
@@ -158,11 +175,11 @@ export function writePeftAdapter(folder: string, adapter: PeftAdapter): void {
 		init_lora_weights: true,
 		lora_alpha: config.alpha,
 		lora_dropout: config.dropout,
-		modules_to_save: adapter.head.size === 0 ? null : ['score'],
+		modules_to_save: adapter.head.size > 0 && isPeftHead ? ['score'] : null,
 		peft_type: 'LORA',
 		r: config.rank,
 		target_modules: [...new Set(modules)].sort(),
-		task_type: adapter.head.size === 0 ? 'CAUSAL_LM' : 'SEQ_CLS',
+		task_type: taskType(adapter, isPeftHead),
 		use_dora: false,
 		use_rslora: config.rsLora,
 	};
@@ -181,6 +198,11 @@ export function writePeftAdapter(folder: string, adapter: PeftAdapter): void {
 	);
 	const text = new TextEncoder().encode(`${JSON.stringify(json, null, '\t')}\n`);
 	writeFileAtomically(path.join(folder, CONFIG_FILE), (append) => append(text));
+}
+
+function taskType({ head }: PeftAdapter, isPeftHead: boolean): string {
+	if (head.size === 0) return 'CAUSAL_LM';
+	return isPeftHead ? 'SEQ_CLS' : 'FEATURE_EXTRACTION';
 }
 
 function bytesOf(values: Float32Array): Uint8Array {

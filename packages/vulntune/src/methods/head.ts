@@ -21,6 +21,11 @@ export interface HeadOptions {
 	readonly hidden: number | null;
 }
 
+/** Whether PEFT and transformers run a head of these options as it was trained: they pool the last token and know one matrix. */
+export function isPeftHead({ pool, hidden }: HeadOptions): boolean {
+	return pool === 'last' && hidden === null;
+}
+
 export const CLASSES = 2;
 /** The name under which PEFT stores a sequence classification head. */
 export const SCORE = 'score.weight';

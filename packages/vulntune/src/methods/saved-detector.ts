@@ -18,7 +18,7 @@ import {
 } from '@vulntune/engine';
 import { DESCRIPTION, type DetectorDescription } from './description.ts';
 import { type Detector, type MethodOptions, uploadAdapter } from './detector.ts';
-import { SCORE } from './head.ts';
+import { isPeftHead, SCORE } from './head.ts';
 
 const HEAD = 'head.safetensors';
 const MODEL = 'model.safetensors';
@@ -72,12 +72,13 @@ function writeDetector(
 		writeSafetensors(path.join(folder, HEAD), entries(tensors), { format: 'pt' });
 	} else {
 		const isHead = (name: string) => name.startsWith('score.');
-		writePeftAdapter(folder, {
+		const adapter = {
 			config: method.lora,
 			baseModel: description.model,
 			matrices: new Map([...tensors].filter(([name]) => !isHead(name))),
 			head: new Map([...tensors].filter(([name]) => isHead(name))),
-		});
+		};
+		writePeftAdapter(folder, adapter, { isPeftHead: isPeftHead(description.head) });
 	}
 	const text = new TextEncoder().encode(`${JSON.stringify(description, null, '\t')}\n`);
 	writeFileAtomically(path.join(folder, DESCRIPTION), (append) => append(text));

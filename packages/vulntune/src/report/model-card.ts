@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 import { measuredLines } from '../evaluation/metric-lines.ts';
 import { markedLabel } from '../evaluation/metric-table.ts';
 import { withoutThreshold } from '../evaluation/render-comparison.ts';
+import { isPeftHead } from '../methods/head.ts';
 import type { Evaluation, Metric } from '../metrics/evaluation.ts';
 import { functionCounts } from './metrics-section.ts';
 import { syntheticWarning } from './page.ts';
@@ -36,7 +37,7 @@ function frontMatter(data: ReportData): string {
 	return stringify(
 		{
 			...(data.model !== null && isHubName(data.model) ? { base_model: data.model } : {}),
-			...(['lora', 'qlora'].includes(data.method) ? { library_name: 'peft' } : {}),
+			library_name: readers(data) === 'peft' ? 'peft' : 'vulntune',
 			pipeline_tag: 'text-classification',
 			tags: ['code', 'vulnerability-detection', data.method, ...(data.isSynthetic ? ['synthetic-data'] : [])],
 			metrics: metrics.map(({ type }) => type),
@@ -61,6 +62,24 @@ function frontMatter(data: ReportData): string {
 	);
 }
 
+type Readers = 'peft' | 'features' | 'model' | 'vulntune';
+
+/** What reads what was trained and gives its probabilities, beside vulntune. */
+function readers({ method, settings: { objective, head } }: ReportData): Readers {
+	if (method === 'full') return 'model';
+	if (method !== 'lora' && method !== 'qlora') return 'vulntune';
+	return objective === 'nextToken' || isPeftHead(head) ? 'peft' : 'features';
+}
+
+const readBy: Readonly<Record<Readers, string>> = {
+	peft: 'The adapter is in the layout of PEFT, which reads it with its base model.',
+	features:
+		'vulntune alone gives these probabilities: PEFT reads the matrices of the adapter, but not its head (PEFT pools the last token, and knows heads of one matrix only).',
+	model:
+		"The adapter folder holds a whole model, head included, in Hugging Face's layout; the probabilities are those of vulntune.",
+	vulntune: 'vulntune alone reads it.',
+};
+
 /** `owner/name`, as opposed to a path of this machine. */
 function isHubName(model: string): boolean {
 	return /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/.test(model);
@@ -81,6 +100,8 @@ function body(data: ReportData): string {
 		`## How to use it
 
     vulntune evaluate ${escapeCode(data.run)} --data DATASET
+
+${readBy[readers(data)]}
 
 ${threshold.value === null ? withoutThreshold : `A function counts as vulnerable from a probability of ${threshold.value} on. The threshold comes from the validation split and is stored beside the adapter.`}`,
 		`## How it was trained

@@ -261,6 +261,17 @@ describe('README.md', () => {
 		expect(rest.join('')).toContain('| ROC AUC |');
 	});
 
+	test('names what reads the adapter, and no more', async () => {
+		const library = async (sample: SampleRun) => {
+			const { card } = await write(sample);
+			return [parse(card.split(/^---\n/m)[1]!).library_name, card.includes('vulntune alone')];
+		};
+		expect(await library({})).toEqual(['peft', false]);
+		expect(await library({ head: { pool: 'mean' } })).toEqual(['vulntune', true]);
+		expect(await library({ head: { hidden: 8 } })).toEqual(['vulntune', true]);
+		expect(await library({ method: 'head' })).toEqual(['vulntune', true]);
+	});
+
 	test('keeps hostile names inside their field', async () => {
 		const { card } = await write({ dataset: 'data/rows: [1]\n---\nlicense: mit #' });
 		const metadata = parse(card.split(/^---\n/m)[1]!);

@@ -28,6 +28,7 @@ export interface SampleRun {
 	readonly epochs?: number;
 	/** `lora` unless given. */
 	readonly method?: string;
+	readonly head?: object;
 	/** ROC AUC of every epoch on validation; null where it has one class. */
 	readonly validationArea?: number | null;
 }
@@ -42,6 +43,7 @@ export function writeSampleRun(root: string, sample: SampleRun = {}): string {
 		model: sample.model ?? 'models/base',
 		data: { path: sample.dataset ?? 'data/rows' },
 		method: { type: sample.method ?? 'lora' },
+		...(sample.head === undefined ? {} : { head: sample.head }),
 		output: root,
 	};
 	writeRunHeader(folder, resolveConfig(value, { place: 'test', folder: '/' }), {
