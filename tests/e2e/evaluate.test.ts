@@ -64,6 +64,24 @@ describe('evaluate', () => {
 		);
 	});
 
+	it('refuses another base of the same shape with both named, and takes it by name', async () => {
+		cpSync(inside('model'), inside('damaged'), { recursive: true });
+		const weights = inside('damaged/model.safetensors');
+		const bytes = readFileSync(weights);
+		writeFileSync(weights, bytes.fill(0, bytes.length - 64));
+		const argv = ['evaluate', 'run', '--model', 'damaged', '--backend', 'reference', '--json'];
+		const { code, stdout } = await vulntuneHere(argv, { cwd });
+		expect(code).toBe(2);
+		expect(JSON.parse(stdout).error).toMatchObject({
+			code: 'BASE_MISMATCH',
+			message: expect.stringMatching(/other weights \([0-9a-f]{12} there, [0-9a-f]{12} here\)/),
+			place: inside('damaged'),
+		});
+		const allowed = await vulntuneHere([...argv, '--allow-other-base'], { cwd });
+		expect(allowed.code, allowed.stderr).toBe(0);
+		expect(JSON.parse(allowed.stdout).caution).toContain('Allowed by --allow-other-base');
+	});
+
 	it('gives a function the same probability wherever it stands', async () => {
 		mkdirSync(inside('shuffled'));
 		const lines = readFileSync(inside('data/test.jsonl'), 'utf8').trimEnd().split('\n');

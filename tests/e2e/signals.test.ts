@@ -1,4 +1,4 @@
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type RunningCommand, startVulntune, vulntune } from './command-line.ts';
@@ -66,6 +66,18 @@ describe('a training that gets a signal', () => {
 		expect(resumed.code, resumed.stderr).toBe(0);
 		expect(resultsOf(inside('moved'))).toEqual(resultsOf(inside('whole')));
 		expect(existsSync(inside('first-place'))).toBe(false);
+
+		const longer = ['train', 'moved/config.yaml', '--resume', '--training.epochs', '3'];
+		const extended = await vulntune(longer, { cwd });
+		expect(extended.code, extended.stderr).toBe(0);
+		expect(extended.stderr).toContain(
+			'epochs 3 to 3 are added; the cosine schedule, warm-up included, starts again',
+		);
+		const metrics = readFileSync(inside('moved/metrics.jsonl'), 'utf8');
+		expect(metrics.startsWith(readFileSync(inside('whole/metrics.jsonl'), 'utf8').replace(/.*\n$/, ''))).toBe(
+			true,
+		);
+		expect(metrics).toContain('"type":"epoch","epoch":3');
 	});
 
 	it('says so and changes nothing where the run was finished already', async () => {

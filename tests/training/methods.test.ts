@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { type Config, runTraining } from 'vulntune';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Config, resolveConfig, runTraining } from 'vulntune';
 import { evaluateRun } from '../../packages/vulntune/src/evaluation/evaluate-run.ts';
 import { readPredictions } from '../../packages/vulntune/src/evaluation/predictions.ts';
 import { runNgram } from '../../packages/vulntune/src/training/run-ngram.ts';
@@ -112,6 +112,66 @@ describe('method.from', () => {
 			await expectSamePredictions(further.output);
 		},
 	);
+
+	const stabilised = configOf('stabilised', { 'method.rsLora': 'true', 'training.epochs': '1' });
+	beforeAll(async () => {
+		expect((await runTraining(stabilised, fresh, silent)).status).toBe('finished');
+	});
+
+	it('starts with the scaling of the adapter where the config is silent', async () => {
+		const first = stabilised;
+		const value = {
+			model,
+			data: { path: data },
+			method: { type: 'lora', from: first.output },
+			sequence: { length: 96, largeFunctions: 'truncate' },
+			training: { epochs: 1, learningRate: 1e-30, accumulation: 2, warmupSteps: 0, precision: 'fp32' },
+			backend: testBackend,
+			output: path.join(root, 'silent'),
+		};
+		const config = resolveConfig(value, { place: 'test', folder: '/' });
+		expect((await runTraining(config, fresh, silent)).status).toBe('finished');
+		expect(await probabilities(config.output)).toEqual(await probabilities(first.output));
+	});
+
+	it('is refused before the data is looked at', async () => {
+		const first = stabilised.output;
+		const absent = { 'data.path': path.join(root, 'no-data') };
+		const refusal = async (overrides: Overrides) => {
+			const run = runTraining(configOf('refused', { ...absent, ...overrides }), fresh, silent);
+			return (await run.then(() => undefined).catch((error) => error.code)) as string;
+		};
+		expect(await refusal({})).toBe('DATASET_NOT_FOUND');
+		expect(await refusal({ 'method.from': path.join(root, 'nothing') })).toBe('ADAPTER_MISSING');
+		expect(await refusal({ 'method.targets': 'none_such' })).toBe('NO_LORA_TARGET');
+		const config = configOf('refused', { ...absent, 'method.from': first, 'method.rsLora': 'true' });
+		const changed = { ...config, method: { ...config.method, alpha: 5 } };
+		await expect(runTraining(changed, fresh, silent)).rejects.toMatchObject({
+			code: 'ADAPTER_MISMATCH',
+			summary: expect.stringMatching(/alpha 4.*alpha 5/),
+		});
+		const fewer = configOf('refused', {
+			...{ ...absent, 'method.from': first, 'method.rsLora': 'true', 'method.targets': 'attention' },
+		});
+		await expect(runTraining(fewer, fresh, silent)).rejects.toMatchObject({
+			code: 'ADAPTER_MISMATCH',
+			summary: expect.stringMatching(
+				/14 modules \(down_proj, .*method\.targets "attention" 8 modules \(k_proj/,
+			),
+		});
+		const other = path.join(root, 'other-base');
+		cpSync(model, other, { recursive: true });
+		const file = path.join(other, 'config.json');
+		writeFileSync(file, readFileSync(file, 'utf8').replace('"rope_theta":10000', '"rope_theta":20000'));
+		const onOther = { model: other, 'method.from': first, 'method.rsLora': 'true' };
+		expect(await refusal(onOther)).toBe('BASE_MISMATCH');
+		const allowed = runTraining(
+			configOf('refused', { ...absent, ...onOther }),
+			{ ...fresh, allowOtherBase: true },
+			silent,
+		);
+		await expect(allowed).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
+	});
 });
 
 it('n-grams give their predictions again', async () => {

@@ -185,6 +185,14 @@ describe('a training run', () => {
 			// as a kill after the config was written leaves it
 			const config = path.join(output, 'config.yaml');
 			writeFileSync(config, readFileSync(config, 'utf8').replace('epochs: 2', 'epochs: 4'));
+			const killed = runTraining(configOf(output, longer), again, {
+				emit: (event) => {
+					// its logs are cut then, and no checkpoint is written since
+					if (event.type === 'record') throw new Error('killed');
+				},
+				interrupted: () => false,
+			});
+			await expect(killed).rejects.toThrow('killed');
 			let outcome = await runFor(output, 0, again, longer);
 			for (let turns = 0; outcome.status === 'interrupted'; turns++) {
 				expect(turns).toBeLessThan(100);

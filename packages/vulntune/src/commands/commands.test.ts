@@ -119,15 +119,16 @@ describe('train', () => {
 
 describe('evaluate', () => {
 	it('scores a run or measures predictions', async () => {
-		expect((await run('evaluate', 'runs/a')).request).toEqual({
-			run: 'runs/a',
-			data: undefined,
-			split: 'test',
-		});
-		expect((await run('evaluate', 'runs/a', '--data', 'd', '--split', 'valid')).request).toEqual({
-			run: 'runs/a',
-			data: 'd',
-			split: 'valid',
+		const own = { run: 'runs/a', data: undefined, split: 'test', overrides: {}, allowOtherBase: false };
+		expect((await run('evaluate', 'runs/a')).request).toEqual(own);
+		const changes = { data: 'd', split: 'valid', allowOtherBase: true };
+		const flags = ['--data', 'd', '--split', 'valid', '--allow-other-base'];
+		expect((await run('evaluate', 'runs/a', ...flags)).request).toEqual({ ...own, ...changes });
+		// what of the backend isn't given is no longer the run's
+		const machine = { 'backend.type': 'cpu', 'backend.isa': 'auto', 'backend.threads': '2' };
+		const elsewhere = ['--model', 'm', '--backend', 'cpu', '--backend.threads', '2'];
+		expect((await run('evaluate', 'runs/a', ...elsewhere)).request).toMatchObject({
+			overrides: { ...machine, model: 'm' },
 		});
 		expect((await run('evaluate', 'runs/a', '--output', 'p.jsonl')).request).toMatchObject({
 			output: 'p.jsonl',
@@ -146,6 +147,8 @@ describe('evaluate', () => {
 		[['evaluate', 'runs/a', '--predictions', 'p'], 'choose one'],
 		[['evaluate', '--predictions', 'p', '--split', 'valid'], 'go with a run'],
 		[['evaluate', '--predictions', 'p', '--output', 'q'], 'go with a run'],
+		[['evaluate', '--predictions', 'p', '--model', 'm'], 'go with a run'],
+		[['evaluate', '--predictions', 'p', '--backend.isa', 'avx2'], 'go with a run'],
 		[['evaluate', 'runs/a', '--threshold', '0.5'], 'goes with --predictions'],
 		[
 			['evaluate', 'runs/a', '--split', 'tset'],
@@ -164,7 +167,10 @@ describe('evaluate', () => {
 
 describe('model, demo', () => {
 	it('hand over what was asked for', async () => {
-		expect((await run('model', 'info', 'm')).request).toBe('m');
+		expect((await run('model', 'info', 'm')).request).toEqual({ location: 'm', allowOtherBase: false });
+		const flags = ['--model', 'b', '--allow-other-base'];
+		const asked = { location: 'm', model: 'b', allowOtherBase: true };
+		expect((await run('model', 'info', 'm', ...flags)).request).toEqual(asked);
 		expect((await run('model', 'quantize', 'm', '--type', 'nf4', '--output', 'o')).request).toEqual({
 			model: 'm',
 			type: 'nf4',

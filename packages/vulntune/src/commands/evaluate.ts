@@ -3,12 +3,24 @@ import { inputError } from '@vulntune/engine/errors.ts';
 import { z } from 'zod';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import type { CommandDefinition } from '../cli/program.ts';
-import { addFlags, readFlags } from '../cli/schema-flags.ts';
+import { addConfigFlags, addFlags, configOverrides, readFlags } from '../cli/schema-flags.ts';
+import { configOptions } from '../config/options.ts';
+import type { ConfigOverrides } from '../config/overrides.ts';
+import { trainingConfig } from '../config/training-config.ts';
 import { type SplitName, splitNames } from '../data/dataset.ts';
 
 const flags = z.strictObject({
 	data: z.string().min(1).optional().describe("folder or .tar.gz to score; by default the run's own"),
 	split: z.enum(splitNames).optional().describe('rows to score; default test'),
+	model: z
+		.string()
+		.min(1)
+		.optional()
+		.describe('folder of the base model, where it lies elsewhere than when the adapter was made'),
+	allowOtherBase: z
+		.boolean()
+		.default(false)
+		.describe('score though the base is another than the adapter was made on; the result says so'),
 	precision: z
 		.enum(['bf16', 'fp32', 'int8'])
 		.optional()
@@ -37,6 +49,8 @@ const flags = z.strictObject({
 		),
 });
 
+const backendOptions = configOptions.filter(({ name }) => name.startsWith('backend.'));
+
 /** Score a split with a run's adapter, or measure predictions that are there. */
 export type EvaluateRequest =
 	| {
@@ -48,6 +62,9 @@ export type EvaluateRequest =
 			readonly precision: Precision | undefined;
 			/** File for the predictions. */
 			readonly output: string | undefined;
+			/** Options of the run's config that are others here: `model` and those of the backend. */
+			readonly overrides?: ConfigOverrides;
+			readonly allowOtherBase?: boolean;
 	  }
 	| { readonly predictions: string; readonly threshold: number | undefined };
 
@@ -71,27 +88,42 @@ Examples:
   vulntune evaluate runs/three --data data/x1-without-p3 --split valid --json
   vulntune evaluate runs/three --output predictions.jsonl
   vulntune evaluate runs/three --precision int8
-  vulntune evaluate adapters/three --data data/x1-without-p3
+  vulntune evaluate adapters/three --data data/x1-without-p3 --model models/smollm2-135m
+  vulntune evaluate runs/from-the-server --backend cpu --backend.threads 2
   vulntune evaluate --predictions runs/three/predictions.test.jsonl --threshold 0.4`,
 			);
 		addFlags(command, flags);
+		addConfigFlags(command, { options: backendOptions, sections: trainingConfig.sections });
 		command.action(async (folder: string | undefined) => {
-			const request = toRequest(folder, readFlags(flags, command.opts()));
+			const values = command.opts();
+			const request = toRequest(folder, readFlags(flags, values), backendOverrides(values));
 			await run((context) => evaluate(request, context));
 		});
 	};
 }
 
-function toRequest(run: string | undefined, values: z.output<typeof flags>): EvaluateRequest {
-	const { data, split, precision, predictions, threshold, output } = values;
+/** The flags of the backend; the parts of it that aren't given are the machine's choice then, not the run's. */
+function backendOverrides(values: Readonly<Record<string, unknown>>): ConfigOverrides {
+	const given = configOverrides(values, backendOptions);
+	if (Object.keys(given).length === 0) return {};
+	return { ...Object.fromEntries(backendOptions.map(({ name }) => [name, 'auto'])), ...given };
+}
+
+function toRequest(
+	run: string | undefined,
+	values: z.output<typeof flags>,
+	backend: ConfigOverrides,
+): EvaluateRequest {
+	const { data, split, precision, predictions, threshold, output, model, allowOtherBase } = values;
 	if (run !== undefined && predictions !== undefined) {
 		throw inputError('USAGE', 'a run and --predictions were given: choose one');
 	}
 	if (predictions !== undefined) {
-		if ([data, split, precision, output].some((value) => value !== undefined)) {
+		const isOfRun = [data, split, precision, output, model].some((value) => value !== undefined);
+		if (isOfRun || allowOtherBase || Object.keys(backend).length > 0) {
 			throw inputError(
 				'USAGE',
-				'--data, --split, --precision and --output go with a run, not with --predictions',
+				'--data, --split, --precision, --output, --model, --allow-other-base and --backend go with a run, not with --predictions',
 			);
 		}
 		return { predictions, threshold };
@@ -104,5 +136,6 @@ function toRequest(run: string | undefined, values: z.output<typeof flags>): Eva
 	if (threshold !== undefined) {
 		throw inputError('USAGE', '--threshold goes with --predictions: a run has its own, from validation');
 	}
-	return { run, data, split: split ?? 'test', precision, output };
+	const overrides = { ...backend, ...(model === undefined ? {} : { model }) };
+	return { run, data, split: split ?? 'test', precision, output, overrides, allowOtherBase };
 }

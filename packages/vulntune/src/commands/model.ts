@@ -12,11 +12,32 @@ const quantizeFlags = z.strictObject({
 	overwrite: z.boolean().default(false).describe('replace what is in the output folder'),
 });
 
+const infoFlags = z.strictObject({
+	model: z
+		.string()
+		.min(1)
+		.optional()
+		.describe(
+			'of an adapter: folder of its base model, where it lies elsewhere than when the adapter was made',
+		),
+	allowOtherBase: z
+		.boolean()
+		.default(false)
+		.describe('of an adapter: exit with 0 though the base is another than it was made on'),
+});
+
+export interface InfoRequest {
+	/** A model, an adapter, or a run. */
+	readonly location: string;
+	readonly model?: string | undefined;
+	readonly allowOtherBase: boolean;
+}
+
 export type QuantizeRequest = { readonly model: string } & Readonly<z.output<typeof quantizeFlags>>;
 
 /** What does the work of each subcommand. */
 export interface ModelCommands {
-	readonly info: (model: string, context: CommandContext) => Promise<CommandResult>;
+	readonly info: (request: InfoRequest, context: CommandContext) => Promise<CommandResult>;
 	readonly quantize: (request: QuantizeRequest, context: CommandContext) => Promise<CommandResult>;
 }
 
@@ -30,15 +51,21 @@ export function modelCommand({ info, quantize }: ModelCommands): CommandDefiniti
 }
 
 function defineInfo(parent: Command, run: CommandRunner, info: ModelCommands['info']): void {
-	parent
+	const command = parent
 		.command('info')
-		.description('Show what a model is: architecture, sizes, parameters, storage, memory.')
-		.argument('<model>', 'model folder')
+		.description(
+			'Show what a model is: architecture, sizes, parameters, storage, memory, fingerprint; or an adapter, and whether its base is the one it was made on.',
+		)
+		.argument('<model>', 'folder of a model, an adapter or a run')
 		.addHelpText(
 			'after',
-			'\nExamples:\n  vulntune model info models/smollm2-135m\n  vulntune model info models/smollm2-135m --json',
-		)
-		.action((model: string) => run((context) => info(model, context)));
+			'\nExamples:\n  vulntune model info models/smollm2-135m\n  vulntune model info models/smollm2-135m --json\n  vulntune model info runs/three --model models/smollm2-135m',
+		);
+	addFlags(command, infoFlags);
+	command.action(async (location: string) => {
+		const request = { location, ...readFlags(infoFlags, command.opts()) };
+		await run((context) => info(request, context));
+	});
 }
 
 function defineQuantize(parent: Command, run: CommandRunner, quantize: ModelCommands['quantize']): void {

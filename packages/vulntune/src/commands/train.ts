@@ -76,6 +76,7 @@ Examples:
 				const config = loadConfig(file, {
 					overrides: configOverrides(values),
 					note: context.progress.note,
+					allowOtherBase: mode.allowOtherBase,
 				});
 				return train({ config, ...mode }, context);
 			});

@@ -2,8 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { inputError, type VulntuneError } from '@vulntune/engine/errors.ts';
+import { continueAdapter } from './continue-adapter.ts';
 import type { ConfigDefinition } from './definition.ts';
 import { type ConfigDocument, readConfigDocument } from './document.ts';
+import { valueAt } from './needs.ts';
 import { applyOverrides, type ConfigOverrides } from './overrides.ts';
 import { resolveModel, resolvePath } from './paths.ts';
 import type { Config, MethodBase, ParsedConfig } from './schema.ts';
@@ -18,10 +20,15 @@ export interface ConfigContext {
 	readonly homeFolder?: string;
 	/** For the default output, `runs/<date>-<name>`; default now. */
 	readonly date?: Date;
-	/** A config that a run wrote: that options without effect stand in it is not for its reader to mend. */
+	/**
+	 * A config that a run wrote: that options without effect stand in it is not for its reader to mend, and it has taken what it takes
+	 * from `method.from`, which needn't be there any more.
+	 */
 	readonly isRecord?: boolean;
 	/** Told of options that are written and have no effect. */
 	readonly note?: (line: string) => void;
+	/** The adapter in `method.from` may start on a base that is held otherwise. */
+	readonly allowOtherBase?: boolean;
 }
 
 /**
@@ -56,7 +63,13 @@ export interface ValueContext extends ConfigContext {
 
 /** A config from a value instead of a file: same checks, same defaults, same errors without the line. */
 export function resolveConfig(value: unknown, context: ValueContext): Config {
-	return complete(checkConfig(value, trainingConfig, context), context);
+	const config = complete(checkConfig(value, trainingConfig, context), context);
+	if (config.method.from === null || context.isRecord === true) return config;
+	const written = applyOverrides(value ?? {}, context.overrides ?? {}, trainingConfig.options);
+	const isWritten = (option: string) => valueAt(written, option.split('.')) !== undefined;
+	const { config: continued, faults } = continueAdapter(config, isWritten, context.allowOtherBase === true);
+	if (faults.length > 0) throw configError(faults, context);
+	return continued;
 }
 
 /** Checks a value and the overrides over it; throws CONFIG_INVALID with all faults at once. */

@@ -106,7 +106,9 @@ const method = z.strictObject({
 		.min(1)
 		.nullable()
 		.default(null)
-		.describe('adapter or run folder to start from')
+		.describe(
+			'adapter or run to start from: rank, alpha, rsLora, targets, base type and head are its own, and may only be given the same',
+		)
 		.meta(facts({ needs: withAdapters })),
 });
 
@@ -208,7 +210,11 @@ const loss = section({
 });
 
 const training = section({
-	epochs: wholeNumber(1).default(15).describe('passes over the training rows'),
+	epochs: wholeNumber(1)
+		.default(15)
+		.describe(
+			'passes over the training rows; --resume with more extends a finished run, its schedule starting anew',
+		),
 	learningRate: z.number().positive().default(1e-4).describe('highest learning rate'),
 	schedule: z
 		.enum(['cosine', 'linear', 'constant'])

@@ -37,7 +37,7 @@ export async function evaluateFromRequest(
 	return {
 		data: {
 			...{ split: request.split, threshold, truncated, ...comparison, precisionChange },
-			...{ caution, output, predictions },
+			...{ base: result.base, caution, output, predictions },
 		},
 		text: [
 			renderComparison(comparison),

@@ -1,7 +1,17 @@
-import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+	appendFileSync,
+	cpSync,
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { Precision } from '@vulntune/engine';
+import { type Precision, VulntuneError } from '@vulntune/engine';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
 import type { CommandContext } from '../cli/context.ts';
@@ -15,6 +25,7 @@ import type { PrecisionChange } from './compare-precisions.ts';
 import type { Comparison } from './compare-with-baselines.ts';
 import { evaluateFromRequest } from './evaluate-command.ts';
 import { evaluatePredictionsFile } from './evaluate-predictions-file.ts';
+import { type EvaluatedBase, openEvaluationBackend } from './evaluated-base.ts';
 import { parsePredictions } from './predictions.ts';
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'vulntune-evaluate-'));
@@ -29,7 +40,7 @@ const overrides = {
 		...{ objective: 'nextToken', 'nextToken.positive': 'YES', 'nextToken.negative': 'NO' },
 		...{ 'nextToken.prompt': ' Vulnerable? ', 'method.base': 'nf4', 'method.targets': '[q_proj, down_proj]' },
 	},
-	full: { 'sequence.largeFunctions': 'window', 'sequence.length': '40' },
+	full: { 'sequence.largeFunctions': 'window', 'sequence.length': '40', 'head.hidden': '3' },
 	ngram: {},
 };
 const runs = {
@@ -53,22 +64,29 @@ beforeAll(async () => {
 
 async function evaluate(
 	run: string,
-	options: { data?: string; output?: string; precision?: Precision } = {},
+	options: {
+		data?: string;
+		output?: string;
+		precision?: Precision;
+		overrides?: Readonly<Record<string, string>>;
+		allowOtherBase?: boolean;
+	} = {},
 ) {
 	const notes: string[] = [];
 	const progress = { update: () => {}, note: (line: string) => void notes.push(line), finish: () => {} };
 	const context: CommandContext = { progress, interruption: () => new AbortController().signal };
-	const { data, output, precision } = options;
-	const request = { run, data, split: 'test', output, precision } as const;
+	const { data, output, precision, ...others } = options;
+	const request = { run, data, split: 'test', output, precision, ...others } as const;
 	const { data: result, text } = await evaluateFromRequest(request, context);
-	const { predictions, rows, caution, precisionChange } = result as {
+	const { predictions, rows, caution, precisionChange, base } = result as {
+		base: EvaluatedBase | undefined;
 		predictions: { probability: number }[];
 		rows: { name: string }[];
 		caution: string | undefined;
 		precisionChange: PrecisionChange | undefined;
 	};
 	const probabilities = predictions.map(({ probability }) => probability);
-	return { probabilities, names: rows.map(({ name }) => name), caution, precisionChange, text, notes };
+	return { probabilities, names: rows.map(({ name }) => name), caution, precisionChange, base, text, notes };
 }
 
 function lineCount(file: string): number {
@@ -120,12 +138,126 @@ it.each([
 	await expect(evaluate(adapter, { data })).rejects.toMatchObject({ code, summary: refused });
 });
 
-it('says where the base model of an adapter should be', async () => {
-	const adapter = copyOf(path.join(runs.lora, 'adapter'), 'moved-base');
-	const file = path.join(adapter, 'vulntune.json');
-	writeFileSync(file, readFileSync(file, 'utf8').replaceAll(model, inside('gone')));
-	const refusal = { code: 'MODEL_NOT_FOUND', place: inside('gone'), remedy: expect.stringContaining(file) };
-	await expect(evaluate(adapter, { data })).rejects.toMatchObject(refusal);
+describe('the base of an adapter', () => {
+	const moved = () => {
+		const base = inside('moved-base');
+		if (!existsSync(base)) cpSync(model, base, { recursive: true });
+		return base;
+	};
+
+	it('is looked for where the run had it, and --model says where it lies now', async () => {
+		const adapter = copyOf(path.join(runs.lora, 'adapter'), 'with-moved-base');
+		const file = path.join(adapter, 'vulntune.json');
+		writeFileSync(file, readFileSync(file, 'utf8').replaceAll(model, inside('gone')));
+		const refusal = {
+			code: 'MODEL_NOT_FOUND',
+			place: inside('gone'),
+			remedy: expect.stringMatching(/--model/),
+		};
+		await expect(evaluate(adapter, { data })).rejects.toMatchObject(refusal);
+		const { probabilities, base } = await evaluate(adapter, { data, overrides: { model: moved() } });
+		expect(base).toMatchObject({ path: moved(), recorded: base!.fingerprint });
+		const own = await evaluate(runs.lora);
+		expect(probabilities).toEqual(own.probabilities.map((value) => expect.closeTo(value, 5)));
+	});
+
+	it('must be the one that it was made on, to the bit, unless another is taken by name', async () => {
+		const other = inside('other-base');
+		cpSync(model, other, { recursive: true });
+		const weights = path.join(other, 'model.safetensors');
+		const bytes = readFileSync(weights);
+		bytes[bytes.length - 2]! ^= 0x40;
+		writeFileSync(weights, bytes);
+		const overrides = { model: other };
+		for (const location of [runs.lora, runs.qlora, path.join(runs.lora, 'adapter')]) {
+			await expect(evaluate(location, { overrides })).rejects.toMatchObject({
+				code: 'BASE_MISMATCH',
+				summary: expect.stringContaining('other weights'),
+				remedy: expect.stringContaining('--allow-other-base'),
+			});
+		}
+		const { base, caution, precisionChange } = await evaluate(runs.lora, {
+			...{ overrides, allowOtherBase: true, precision: 'bf16' },
+		});
+		expect(caution).toMatch(/^Allowed by --allow-other-base: .*other weights/);
+		expect(base!.recorded!.weights).not.toBe(base!.fingerprint.weights);
+		// the scores that the run keeps are those of its own base
+		expect(precisionChange).toMatchObject({ ownScores: 'computed' });
+	});
+
+	it('passes the checks of training', async () => {
+		const short = inside('short-window');
+		cpSync(model, short, { recursive: true });
+		const file = path.join(short, 'config.json');
+		writeFileSync(file, readFileSync(file, 'utf8').replace('65536', '64'));
+		const refusal = { code: 'SEQUENCE_TOO_LONG' };
+		await expect(evaluate(runs.lora, { overrides: { model: short } })).rejects.toMatchObject(refusal);
+	});
+
+	it('is said to be unchecked where an earlier version made the adapter', async () => {
+		const run = copyOf(runs.lora, 'without-fingerprint');
+		const file = path.join(run, 'adapter/vulntune.json');
+		const { baseFingerprint: _none, ...description } = JSON.parse(readFileSync(file, 'utf8'));
+		writeFileSync(file, JSON.stringify(description));
+		const { caution, base } = await evaluate(run);
+		expect(caution).toContain('was not checked');
+		expect(base).toMatchObject({ recorded: null });
+	});
+
+	it('is none for what holds all of its weights, and for n-grams', async () => {
+		for (const type of ['full', 'ngram'] as const) {
+			const overrides = { model: moved() };
+			await expect(evaluate(runs[type], { overrides })).rejects.toMatchObject({ code: 'USAGE' });
+		}
+		renameSync(model, `${model}-away`);
+		try {
+			expect((await evaluate(runs.full)).base).toBeUndefined();
+			await expect(evaluate(runs.lora)).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' });
+		} finally {
+			renameSync(`${model}-away`, model);
+		}
+	});
+});
+
+describe('the machine of a run', () => {
+	function runOn(name: string, backend: string): string {
+		const run = copyOf(runs.lora, name);
+		const file = path.join(run, 'config.yaml');
+		const text = readFileSync(file, 'utf8').replace(/backend:\n(?: {2}.*\n)+/, `backend: ${backend}\n`);
+		writeFileSync(file, text);
+		return run;
+	}
+
+	it('does not bind where its backend is not there and nobody asked for it', () => {
+		const choice = { type: 'cpu', isa: 'of-another-machine' as 'auto', threads: 1 } as const;
+		const notes: string[] = [];
+		openEvaluationBackend(choice, false, (line) => notes.push(line)).close();
+		expect(notes.join()).toContain('is not here');
+		expect(() => openEvaluationBackend(choice, true, () => {})).toThrow(VulntuneError);
+	});
+
+	it('gives way to what is asked for, its instruction set and threads included', async () => {
+		const run = runOn('elsewhere', '{ type: cpu, isa: avx512bf16, threads: 4096 }');
+		const scored = evaluate(run, {
+			overrides: { 'backend.type': 'reference', 'backend.isa': 'auto', 'backend.threads': 'auto' },
+		});
+		expect((await scored).probabilities).toEqual((await evaluate(runs.lora)).probabilities);
+	});
+
+	it('is named where its dataset is not there', async () => {
+		const run = copyOf(runs.lora, 'without-data');
+		const file = path.join(run, 'config.yaml');
+		writeFileSync(file, readFileSync(file, 'utf8').replace(data, inside('no-data')));
+		const refusal = {
+			code: 'DATASET_NOT_FOUND',
+			place: inside('no-data'),
+			remedy: expect.stringMatching(/--data/),
+		};
+		await expect(evaluate(run)).rejects.toMatchObject(refusal);
+		const { names, caution } = await evaluate(run, { data: inside('test-only-lora') });
+		expect(names).toEqual(['lora', 'all-positive']);
+		expect(caution).toContain('baselines are left out');
+	});
 });
 
 describe.each(Object.entries(runs))('a %s run', (type, run) => {

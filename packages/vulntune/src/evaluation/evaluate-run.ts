@@ -1,16 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { createBackend, inputError, loadTokenizer, openModelFolder, type Precision } from '@vulntune/engine';
+import { inputError, type Precision } from '@vulntune/engine';
 import { fitBaselines } from '../baselines/fit-baselines.ts';
 import { parseNgram } from '../baselines/ngram/file.ts';
 import { predictNgram } from '../baselines/ngram/model.ts';
+import type { ConfigOverrides } from '../config/overrides.ts';
 import type { Config } from '../config/schema.ts';
 import { loadDataset, type SplitName } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
-import { defaultTokenCacheFolder } from '../data/token-cache.ts';
-import { readDescription } from '../methods/description.ts';
+import { type DetectorDescription, readDescription } from '../methods/description.ts';
 import { restoreDetector } from '../methods/saved-detector.ts';
 import { blamingBase } from '../model/damaged-base.ts';
+import { type Base, uncheckedBase } from '../model/open-base.ts';
 import { requireLearnt } from '../objectives/answers.ts';
 import { describeShared } from '../packing/describe-shared.ts';
 import { NGRAM_FILE } from '../training/run-ngram.ts';
@@ -18,9 +19,21 @@ import { scoreSplit } from '../training/score-split.ts';
 import { answersOf, createDetectorOf, scoringOf, tokenizedSplit } from '../training/session.ts';
 import { comparePrecisions, type PrecisionChange, storedScores } from './compare-precisions.ts';
 import { type Comparison, compareWithBaselines } from './compare-with-baselines.ts';
-import { findAdapter } from './evaluated-adapter.ts';
+import { type EvaluatedAdapter, findAdapter } from './evaluated-adapter.ts';
+import { type EvaluatedBase, openEvaluatedBase, openEvaluationBackend } from './evaluated-base.ts';
 import { evaluatedRows, textRows } from './evaluated-rows.ts';
 import { runCautions } from './run-cautions.ts';
+
+export interface EvaluationOptions {
+	/** undefined: the run's own. */
+	readonly data: string | undefined;
+	readonly split: SplitName;
+	/** undefined: the run's own. */
+	readonly precision: Precision | undefined;
+	/** Options of the run's config that are others here: `model` and those of the backend. */
+	readonly overrides?: ConfigOverrides;
+	readonly allowOtherBase?: boolean;
+}
 
 export interface RunEvaluation {
 	readonly comparison: Comparison;
@@ -32,6 +45,8 @@ export interface RunEvaluation {
 	readonly rows: readonly FunctionRow[];
 	/** [rows] */
 	readonly probabilities: Float64Array;
+	/** undefined for what has no base: n-grams, fully fine-tuned models. */
+	readonly base: EvaluatedBase | undefined;
 	/** What the reader of these numbers must know. */
 	readonly cautions: readonly string[];
 }
@@ -46,25 +61,69 @@ export interface RunEvaluation {
  * With another `precision` than the run's own the functions are scored in that, and compared with the predictions that
  * the run keeps, or, where it keeps none of these functions, with a second scoring in its own.
  *
- * Throws RUN_NOT_FOUND, RUN_UNFINISHED, ADAPTER_UNDESCRIBED, USAGE for a precision of n-grams.
+ * The base is checked as for training, and must be the one that the adapter was made on unless `allowOtherBase` takes another.
+ *
+ * Throws RUN_NOT_FOUND, RUN_UNFINISHED, ADAPTER_UNDESCRIBED, BASE_MISMATCH, USAGE for a precision or backend of n-grams, and for
+ * a base of what has none.
  */
 export async function evaluateRun(
 	location: string,
-	options: {
-		readonly data: string | undefined;
-		readonly split: SplitName;
-		readonly precision: Precision | undefined;
-	},
+	options: EvaluationOptions,
 	progress: (done: number, total: number) => void,
 	note: (line: string) => void,
 ): Promise<RunEvaluation> {
-	const { config, adapter, run } = findAdapter(location, options.data);
+	const { overrides = {}, allowOtherBase = false } = options;
+	const { config, adapter, run } = findAdapter(location, options.data, overrides);
+	refuseMeaningless(config, adapter, options);
+	const opened = config.method.type === 'ngram' ? undefined : openAdapter(config, adapter, allowOtherBase);
+	try {
+		return await evaluateOpened({ config, adapter, run, opened }, options, progress, note);
+	} finally {
+		opened?.base.close();
+	}
+}
+
+/** An adapter's base and description. */
+type OpenedAdapter = ReturnType<typeof openEvaluatedBase> & { readonly description: DetectorDescription };
+
+function openAdapter(config: Config, adapter: string, allowOther: boolean): OpenedAdapter {
+	const description = readDescription(adapter);
+	if (description === undefined) throw unfinished(adapter);
+	return { description, ...openEvaluatedBase(config, adapter, description, allowOther) };
+}
+
+/** Throws USAGE for what has no meaning for the method of the run. */
+function refuseMeaningless(
+	{ method: { type } }: Config,
+	place: string,
+	{ precision, overrides = {}, allowOtherBase }: EvaluationOptions,
+): void {
+	const namesBase = Object.hasOwn(overrides, 'model') || allowOtherBase === true;
+	if (namesBase && (type === 'ngram' || type === 'full')) {
+		const what = type === 'ngram' ? 'n-grams have no base' : 'a fully fine-tuned model is its own base';
+		throw inputError('USAGE', `--model and --allow-other-base are for adapters: ${what}`, { place });
+	}
+	if (type !== 'ngram') return;
+	if (precision !== undefined || Object.keys(overrides).length > 0) {
+		throw inputError('USAGE', '--precision and --backend are for adapters: n-grams multiply no matrices', {
+			place,
+		});
+	}
+}
+
+async function evaluateOpened(
+	{ config, adapter, run, opened }: EvaluatedAdapter & { readonly opened: OpenedAdapter | undefined },
+	options: EvaluationOptions,
+	progress: (done: number, total: number) => void,
+	note: (line: string) => void,
+): Promise<RunEvaluation> {
 	const { split } = options;
 	const own = config.training.precision;
 	const precision = options.precision ?? own;
-	if (options.precision !== undefined && config.method.type === 'ngram') {
-		throw inputError('USAGE', '--precision is for adapters: n-grams multiply no matrices', {
-			place: adapter,
+	if (options.data === undefined && !existsSync(config.data.path)) {
+		throw inputError('DATASET_NOT_FOUND', "the run's dataset is not there", {
+			place: config.data.path,
+			remedy: 'Say where it lies now with --data.',
 		});
 	}
 	const dataset = await loadDataset(options.data ?? config.data.path, {
@@ -76,14 +135,15 @@ export async function evaluateRun(
 	const cautions = [
 		...(run === undefined ? [] : runCautions(run, options.data === undefined ? dataset.hash : undefined)),
 		...(fitting === undefined ? [noFittingRows] : []),
+		...(opened?.caution === undefined ? [] : [opened.caution]),
 	];
 	for (const caution of cautions) note(caution);
 	const rows = dataset.splits[split];
-	const scoreIn = (used: Precision) =>
-		scoreRows(
-			{ ...config, training: { ...config.training, precision: used } },
-			...([adapter, rows, progress, note] as const),
-		);
+	const scoreIn = (used: Precision) => {
+		if (opened === undefined) return scoreNgram(config, adapter, rows);
+		const asUsed = { ...config, training: { ...config.training, precision: used } };
+		return scoreRows(asUsed, adapter, opened, rows, options.overrides, progress, note);
+	};
 	const scored = await scoreIn(precision);
 	const comparison = compareWithBaselines(evaluatedRows(rows, scored.probabilities, isCollapsed), {
 		name: config.method.type,
@@ -93,7 +153,8 @@ export async function evaluateRun(
 		without: config.method.type === 'ngram' ? 'ngram' : undefined,
 		seed: config.training.seed,
 	});
-	const isRunsOwn = run !== undefined && options.data === undefined && cautions.length === 0;
+	const isTrusted = cautions.every((caution) => caution === uncheckedBase);
+	const isRunsOwn = run !== undefined && options.data === undefined && isTrusted;
 	const stored = isRunsOwn ? storedScores(run.predictions(split), rows) : undefined;
 	const precisionChange =
 		precision === own
@@ -107,7 +168,7 @@ export async function evaluateRun(
 						stored: stored !== undefined,
 					},
 				);
-	return { comparison, precisionChange, rows, cautions, ...scored };
+	return { comparison, precisionChange, rows, cautions, base: opened?.told, ...scored };
 }
 
 const noFittingRows =
@@ -120,39 +181,45 @@ async function fittingRows(
 ) {
 	const hasBothClasses = new Set(splits.train.map((row) => row.label)).size === 2;
 	if (hasBothClasses && splits.valid.length > 0) return splits;
-	if (config === undefined) return undefined;
+	if (config === undefined || !existsSync(config.data.path)) return undefined;
 	return (await loadDataset(config.data.path, { required: ['train', 'valid'] })).splits;
+}
+
+interface Scored {
+	readonly probabilities: Float64Array;
+	readonly truncated: number;
+	readonly threshold: number | null;
+}
+
+async function scoreNgram(config: Config, adapter: string, rows: readonly FunctionRow[]): Promise<Scored> {
+	const file = path.join(adapter, NGRAM_FILE);
+	if (!existsSync(file)) throw unfinished(adapter);
+	const { model, threshold } = parseNgram(readFileSync(file, 'utf8'), file);
+	const texts = textRows(rows, config.data.collapseWhitespace).map((row) => row.text);
+	return { probabilities: Float64Array.from(predictNgram(model, texts)), truncated: 0, threshold };
 }
 
 async function scoreRows(
 	config: Config,
 	adapter: string,
+	{ base, description }: { readonly base: Base; readonly description: DetectorDescription },
 	rows: readonly FunctionRow[],
+	overrides: ConfigOverrides = {},
 	progress: (done: number, total: number) => void,
 	note: (line: string) => void,
-): Promise<{ probabilities: Float64Array; truncated: number; threshold: number | null }> {
-	if (config.method.type === 'ngram') {
-		const file = path.join(adapter, NGRAM_FILE);
-		if (!existsSync(file)) throw unfinished(adapter);
-		const { model, threshold } = parseNgram(readFileSync(file, 'utf8'), file);
-		const texts = textRows(rows, config.data.collapseWhitespace).map((row) => row.text);
-		return { probabilities: Float64Array.from(predictNgram(model, texts)), truncated: 0, threshold };
-	}
-	const description = readDescription(adapter);
-	if (description === undefined) throw unfinished(adapter);
-	const model = openModelFolder(config.model);
-	const backend = createBackend(config.backend, note);
+): Promise<Scored> {
+	const { tokenizer, folder } = base;
+	const isAskedFor = Object.keys(overrides).some((name) => name.startsWith('backend.'));
+	const backend = openEvaluationBackend(config.backend, isAskedFor, note);
 	try {
-		const tokenizer = loadTokenizer(config.model, { cacheFolder: defaultTokenCacheFolder() });
 		const asked = answersOf(config, tokenizer);
 		if (asked !== undefined) requireLearnt(description.answers, asked, adapter);
-		const data = await tokenizedSplit(config, rows, tokenizer, model.config);
-		const plain = { ...config, method: { ...config.method, from: null } };
-		const detector = await blamingBase(model, () => createDetectorOf(plain, backend, model));
+		const data = await tokenizedSplit(config, rows, tokenizer, folder.config);
+		const detector = await blamingBase(folder, () => createDetectorOf(config, backend, folder));
 		try {
 			restoreDetector(adapter, detector, description.method);
-			const scoring = { ...scoringOf(config, tokenizer, model.config), progress };
-			const scores = (await blamingBase(model, () => scoreSplit(detector, data, scoring)))!;
+			const scoring = { ...scoringOf(config, tokenizer, folder.config), progress };
+			const scores = (await blamingBase(folder, () => scoreSplit(detector, data, scoring)))!;
 			const { probabilities, truncated } = scores;
 			if (scores.sharedTokens > 0) note(describeShared(scores));
 			return { probabilities, truncated, threshold: description.threshold };
@@ -161,7 +228,6 @@ async function scoreRows(
 		}
 	} finally {
 		backend.close();
-		model.close();
 	}
 }
 

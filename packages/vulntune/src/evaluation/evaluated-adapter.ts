@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, readPeftAdapter } from '@vulntune/engine';
-import { loadConfig, resolveConfig } from '../config/load.ts';
+import { resolveConfig } from '../config/load.ts';
+import type { ConfigOverrides } from '../config/overrides.ts';
 import type { Config, ConfigInput } from '../config/schema.ts';
 import { DESCRIPTION, type DetectorDescription, readDescription } from '../methods/description.ts';
+import { readRunConfig } from '../run/run-config.ts';
 import { holdsRun, type RunFolder, runFolder } from '../run/run-folder.ts';
 import { NGRAM_FILE } from '../training/run-ngram.ts';
 
@@ -20,21 +22,29 @@ export interface EvaluatedAdapter {
  * Finds what to evaluate at a location: a run folder, the adapter folder in one, or an adapter that was copied out of
  * its run with its vulntune.json, which then needs `data`.
  *
- * Throws RUN_NOT_FOUND, ADAPTER_UNDESCRIBED, USAGE where data are missing, MODEL_NOT_FOUND.
+ * Throws RUN_NOT_FOUND, ADAPTER_UNDESCRIBED, USAGE where data are missing.
+ *
+ * @param overrides options of the config that are others here: where the base lies, what computes
  */
-export function findAdapter(location: string, data: string | undefined): EvaluatedAdapter {
+export function findAdapter(
+	location: string,
+	data: string | undefined,
+	overrides: ConfigOverrides = {},
+): EvaluatedAdapter {
 	const run = runFolder(runRoot(location));
 	if (holdsRun(run) && existsSync(run.config)) {
-		return { config: loadConfig(run.config, { isRecord: true }), adapter: run.adapter, run };
+		return { config: onOwnModel(readRunConfig(run, overrides), run.adapter), adapter: run.adapter, run };
 	}
 	const adapter = path.resolve(location);
 	const value = describedConfig(adapter, data);
 	const place = path.join(adapter, DESCRIPTION);
-	return {
-		config: resolveConfig(value, { place, folder: adapter, isRecord: true }),
-		adapter,
-		run: undefined,
-	};
+	const config = resolveConfig(value, { place, folder: adapter, overrides, isRecord: true });
+	return { config: onOwnModel(config, adapter), adapter, run: undefined };
+}
+
+/** Where all weights were trained, the base is what was trained: nothing outside its folder is needed. */
+function onOwnModel(config: Config, adapter: string): Config {
+	return config.method.type === 'full' ? { ...config, model: adapter } : config;
 }
 
 /** A run's folder where its adapter folder was named. */
@@ -77,12 +87,6 @@ function requireData(adapter: string, data: string | undefined): string {
 /** The options of a config that scores depend on, from what is written beside an adapter. */
 function configOf(description: DetectorDescription, adapter: string, data: string): ConfigInput {
 	const { method, base, doubleQuantization, model } = description;
-	if (!existsSync(model)) {
-		throw inputError('MODEL_NOT_FOUND', 'the base model of the adapter is not there', {
-			place: model,
-			remedy: `Put it there, or write where it lies as "model" into ${path.join(adapter, DESCRIPTION)}.`,
-		});
-	}
 	const {
 		suffixLength: _suffix,
 		leadingLength: _leading,

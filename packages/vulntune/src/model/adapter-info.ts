@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { inputError, loraScale, openSafetensors, readPeftAdapter } from '@vulntune/engine';
+import { inputError, loraScale, openSafetensors, readPeftAdapter, VulntuneError } from '@vulntune/engine';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
+import { describeMismatch, openBase } from './open-base.ts';
 
 /** What `vulntune model info ADAPTER --json` prints; others script against the names. */
 export interface AdapterInfo {
@@ -30,14 +31,24 @@ export interface AdapterInfo {
 	} | null;
 	/** Of the files of weights. */
 	readonly bytes: number;
+	/** Whether what lies at the base's place is the base that the adapter was made on. */
+	readonly base: {
+		readonly state: 'same' | 'other' | 'absent' | 'unchecked';
+		/** What differs, both sums named; null where nothing does or nothing is known. */
+		readonly difference: string | null;
+	};
 	/** How it was trained and is to be run; null where another tool saved it. */
 	readonly detector: DetectorDescription | null;
 }
 
 const headFile = 'head.safetensors';
 
-/** Describes an adapter folder. Throws what `readPeftAdapter` throws, `MODEL_NOT_FOUND`, `MODEL_CONFIG_MISSING`. */
-export function readAdapterInfo(folder: string): AdapterInfo {
+/**
+ * Describes an adapter folder, and compares its base with what lies at the place that it names, or at `model`.
+ *
+ * Throws what `readPeftAdapter` throws, `MODEL_NOT_FOUND`, `MODEL_CONFIG_MISSING`.
+ */
+export function readAdapterInfo(folder: string, model?: string): AdapterInfo {
 	const detector = readDescription(folder) ?? null;
 	const bytes = weightBytes(folder);
 	if (!existsSync(path.join(folder, 'adapter_config.json'))) {
@@ -46,6 +57,7 @@ export function readAdapterInfo(folder: string): AdapterInfo {
 			kind: 'adapter',
 			path: folder,
 			baseModel: detector.model,
+			base: compareBase(model ?? detector.model, detector),
 			lora: null,
 			head: headOf(tensorShapes(path.join(folder, headFile))),
 			bytes,
@@ -58,6 +70,7 @@ export function readAdapterInfo(folder: string): AdapterInfo {
 		kind: 'adapter',
 		path: folder,
 		baseModel,
+		base: compareBase(model ?? detector?.model ?? baseModel, detector),
 		lora: {
 			rank: config.rank,
 			alpha: config.alpha,
@@ -72,6 +85,22 @@ export function readAdapterInfo(folder: string): AdapterInfo {
 		bytes,
 		detector,
 	};
+}
+
+function compareBase(model: string, detector: DetectorDescription | null): AdapterInfo['base'] {
+	const recorded = detector?.baseFingerprint;
+	if (!existsSync(model)) return { state: 'absent', difference: null };
+	if (detector === null || recorded === undefined) return { state: 'unchecked', difference: null };
+	const { objective, sequence } = detector;
+	try {
+		const base = openBase({ model, objective, sequence });
+		base.close();
+		const difference = describeMismatch(recorded, base.fingerprint) ?? null;
+		return { state: difference === null ? 'same' : 'other', difference };
+	} catch (error) {
+		if (!(error instanceof VulntuneError)) throw error;
+		return { state: 'other', difference: error.message };
+	}
 }
 
 function headOf(tensors: Readonly<Record<string, readonly number[]>>): AdapterInfo['head'] {

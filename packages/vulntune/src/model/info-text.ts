@@ -40,6 +40,10 @@ export function describeModel(info: ModelInfo): string {
 		'fine-tuning',
 		`about ${formatBytes(trainingBytes.qlora)} of memory with qlora (nf4), ${formatBytes(trainingBytes.lora)} with lora (bf16)`,
 	]);
+	if (info.fingerprint !== null) {
+		const parts = Object.entries(info.fingerprint).map(([part, sum]) => `${part} ${sum.slice(0, 12)}`);
+		lines.push(['fingerprint', parts.join(', ')]);
+	}
 	if (info.detector !== null) lines.push(...describeDetector(info.detector));
 	if (info.problems.length === 0) {
 		const parts = info.tokenizer === null ? 'config and weights' : 'config, weights and tokenizer';
@@ -52,7 +56,10 @@ export function describeModel(info: ModelInfo): string {
 /** An adapter as lines for people. */
 export function describeAdapter(info: AdapterInfo): string {
 	const { lora, head } = info;
-	const lines: Line[] = [['base model', info.baseModel]];
+	const lines: Line[] = [
+		['base model', info.baseModel],
+		['  found there', describeFoundBase(info.base)],
+	];
 	if (lora !== null) {
 		lines.push(
 			['rank', `${lora.rank}, alpha ${lora.alpha} (scale ${lora.scale}${lora.rsLora ? ', rsLoRA' : ''})`],
@@ -66,6 +73,19 @@ export function describeAdapter(info: AdapterInfo): string {
 	lines.push(['bytes', formatBytes(info.bytes)]);
 	if (info.detector !== null) lines.push(...describeDetector(info.detector));
 	return [`${info.path} (adapter)`, ...columns(lines)].join('\n');
+}
+
+function describeFoundBase({ state, difference }: AdapterInfo['base']): string {
+	switch (state) {
+		case 'same':
+			return 'the base that the adapter was made on';
+		case 'other':
+			return `not the base that the adapter was made on: ${difference}`;
+		case 'absent':
+			return 'nothing (--model says where the base lies)';
+		case 'unchecked':
+			return 'a model; the adapter does not say which it was made on';
+	}
 }
 
 type Line = readonly [name: string, value: string];

@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { loadTokenizer, writePeftAdapter } from '@vulntune/engine';
+import { fingerprintDifferences, loadTokenizer, writePeftAdapter } from '@vulntune/engine';
 import { afterAll, describe, expect, test } from 'vitest';
 import { writeTinyModel } from '../../../../tests/tiny.ts';
 import { runCommandLine } from '../cli/program.ts';
@@ -98,8 +98,10 @@ describe('a model', () => {
 		expect(quantized.exitCode).toBe(0);
 		const report = JSON.parse(quantized.stdout);
 		const info = readModelInfo(output);
-		const { weights, quantization, path: _path, ...same } = info;
-		expect(same).toEqual((({ weights, quantization, path: _path, ...rest }) => rest)(readModelInfo(tiny)));
+		const { weights, quantization, path: _path, fingerprint, ...same } = info;
+		const original = readModelInfo(tiny);
+		expect(original).toMatchObject(same);
+		expect(fingerprintDifferences(fingerprint!, original.fingerprint!)).toEqual(['weights', 'config']);
 		expect(quantization).toEqual({
 			method: 'vulntune',
 			type: 'quantile4',
@@ -159,6 +161,26 @@ describe('an adapter', () => {
 		};
 		writeFileSync(path.join(adapter, 'vulntune.json'), JSON.stringify(description));
 		expect(readAdapterInfo(adapter).detector?.threshold).toBe(0.25);
+	});
+
+	test('is compared with the base that lies at its place', async () => {
+		const file = path.join(adapter, 'vulntune.json');
+		const description = { ...JSON.parse(readFileSync(file, 'utf8')), model: tiny, objective: 'class' };
+		const describe = (changes: object) => writeFileSync(file, JSON.stringify({ ...description, ...changes }));
+		describe({});
+		expect(readAdapterInfo(adapter).base).toEqual({ state: 'unchecked', difference: null });
+		const { fingerprint } = readModelInfo(tiny);
+		describe({ baseFingerprint: fingerprint });
+		expect(readAdapterInfo(adapter).base).toEqual({ state: 'same', difference: null });
+		expect(readAdapterInfo(adapter, path.join(scratch, 'nowhere')).base.state).toBe('absent');
+		describe({ baseFingerprint: { ...fingerprint, tokenizer: 'f'.repeat(64) } });
+		const other = await run('model', 'info', adapter);
+		expect(other.exitCode).toBe(2);
+		expect(other.stdout).toMatch(/not the base that .* another tokenizer \(ffffffffffff there, /);
+		expect((await run('model', 'info', adapter, '--allow-other-base')).exitCode).toBe(0);
+		const elsewhere = await run('model', 'info', adapter, '--model', path.join(scratch, 'nowhere'));
+		expect([elsewhere.exitCode, elsewhere.stdout]).toEqual([0, expect.stringContaining('--model says')]);
+		expect((await run('model', 'info', tiny, '--model', tiny)).exitCode).toBe(2);
 	});
 });
 

@@ -3,8 +3,10 @@ import path from 'node:path';
 import {
 	checkTokenizer,
 	expectedTensors,
+	fingerprintModel,
 	loadTokenizer,
 	type ModelConfig,
+	type ModelFingerprint,
 	type ModelFolder,
 	openModelFolder,
 	readModelConfig,
@@ -59,6 +61,8 @@ export interface ModelInfo {
 	} | null;
 	/** Estimates for fine-tuning adapters of rank 8 at 512 tokens, without checkpointing. */
 	readonly trainingBytes: { readonly qlora: number; readonly lora: number };
+	/** What adapters know it by; null where weights or tokenizer are missing or can't be read. */
+	readonly fingerprint: ModelFingerprint | null;
 	/** How it was trained, where it is a detector of ours. */
 	readonly detector: DetectorDescription | null;
 	/** What keeps config, weights and tokenizer from fitting together; empty where they do. */
@@ -125,6 +129,7 @@ export function readModelInfo(folder: string): ModelInfo {
 			quantization: quantizationOf(config, model),
 			tokenizer: tokenizer === undefined ? null : describeTokenizer(tokenizer),
 			trainingBytes: estimateAdapterBytes(config, false),
+			fingerprint: model === undefined || tokenizer === undefined ? null : fingerprintModel(model, tokenizer),
 			detector: readDescription(folder) ?? null,
 			problems: problems.map(({ code, message }) => ({ code, message })),
 		};

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { inputError } from '@vulntune/engine/errors.ts';
 import type { CommandResult } from '../cli/context.ts';
 import { exitCodes } from '../cli/exit-code.ts';
-import type { ModelCommands } from '../commands/model.ts';
+import type { InfoRequest, ModelCommands } from '../commands/model.ts';
 import { adapterFolder } from '../run/adapter-folder.ts';
 import { readAdapterInfo } from './adapter-info.ts';
 import { describeAdapter, describeModel } from './info-text.ts';
@@ -13,7 +14,7 @@ import { describeQuantization } from './quantize-text.ts';
 
 /** What does the work of `vulntune model info|quantize`. */
 export const modelCommands: ModelCommands = {
-	info: async (location) => modelInfo(location),
+	info: async (request) => modelInfo(request),
 	async quantize(request, { progress, interruption }) {
 		const { model, output, type, double, overwrite } = request;
 		const report = await quantizeModel({
@@ -30,12 +31,18 @@ export const modelCommands: ModelCommands = {
 	},
 };
 
-/** A model, an adapter, or a run with one of them; exit code 2 where parts of a model do not fit together. */
-function modelInfo(location: string): CommandResult {
+/** A model, an adapter, or a run with one of them; exit code 2 where parts of a model, or an adapter and its base, do not fit together. */
+function modelInfo({ location, model, allowOtherBase }: InfoRequest): CommandResult {
 	const folder = adapterFolder(location);
 	if (!existsSync(path.join(folder, configFileName))) {
-		const info = readAdapterInfo(folder);
-		return { data: info, text: describeAdapter(info) };
+		const info = readAdapterInfo(folder, model);
+		const isWrong = info.base.state === 'other' && !allowOtherBase;
+		return { data: info, text: describeAdapter(info), exitCode: isWrong ? exitCodes.input : 0 };
+	}
+	if (model !== undefined) {
+		throw inputError('USAGE', '--model says where the base of an adapter lies; this is a model', {
+			place: folder,
+		});
 	}
 	const info = readModelInfo(folder);
 	const exitCode = info.problems.length === 0 ? 0 : exitCodes.input;

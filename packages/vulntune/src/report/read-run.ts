@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, readSmallFile } from '@vulntune/engine';
-import { loadConfig } from '../config/load.ts';
 import type { BaselineScores } from '../evaluation/baseline-detectors.ts';
 import type { Comparison } from '../evaluation/compare-with-baselines.ts';
 import { type Prediction, parsePredictions } from '../evaluation/predictions.ts';
 import type { DataRecord } from '../run/data-record.ts';
+import { readRunConfig } from '../run/run-config.ts';
 import { type RunFolder, runFolder } from '../run/run-folder.ts';
 import type { EndRecord } from '../training/finish-run.ts';
 import type { TrainingRecord } from '../training/train-loop.ts';
@@ -27,7 +27,7 @@ type MetricsRecord = TrainingRecord | EndRecord;
 export function readRun(root: string, isSynthetic = false): ReportData {
 	const folder = runFolder(root);
 	requireFiles(folder);
-	const config = loadConfig(folder.config, { isRecord: true });
+	const config = readRunConfig(folder);
 	const records = readLines<MetricsRecord>(folder.metrics);
 	const end = records.findLast((record) => record.type === 'end');
 	if (end === undefined) throw unfinished(root, 'metrics.jsonl has no line of type "end"');

@@ -100,16 +100,30 @@ function checkMethod(config: Config, model: ModelConfig, start: StartAdapter | u
 			`counts ${loraScale(own)} times (alpha ${own.alpha}, rank ${own.rank}, rsLora ${own.rsLora}), not ${loraScale(method.lora)} times (alpha ${method.lora.alpha}, rank ${method.lora.rank}, rsLora ${method.lora.rsLora})`,
 		);
 	}
+	const [adapted, chosen] = [[...matrices.keys()], [...specs.keys()]].map(modulesOf);
+	if (adapted!.join() !== chosen!.join()) {
+		const targets = JSON.stringify(config.method.targets);
+		throw mismatch(
+			start,
+			`adapts ${describeModules(adapted!)}, method.targets ${targets} ${describeModules(chosen!)}`,
+		);
+	}
 	for (const [name, { shape }] of matrices) {
 		const found = shape.join(', ');
 		if (specs.get(name) === found) continue;
-		throw mismatch(
-			start,
-			`has ${name} [${found}] where the method has ${specs.get(name) ?? 'no such matrix'}`,
-		);
+		throw mismatch(start, `has ${name} [${found}] where the method has [${specs.get(name)}]`);
 	}
-	const missing = [...specs.keys()].find((name) => !matrices.has(name));
-	if (missing !== undefined) throw mismatch(start, `has no ${missing}, which method.targets name`);
+}
+
+/** The modules that matrices of adapters belong to, sorted. */
+function modulesOf(matrices: readonly string[]): string[] {
+	return [...new Set(matrices.map((name) => name.replace(/\.lora_[AB]\.weight$/, '')))].sort();
+}
+
+/** `4 modules (o_proj, q_proj)` */
+function describeModules(modules: readonly string[]): string {
+	const ends = new Set(modules.map((name) => name.slice(name.lastIndexOf('.') + 1)));
+	return `${modules.length} modules (${[...ends].sort().join(', ')})`;
 }
 
 function mismatch({ base }: StartAdapter, message: string): Error {

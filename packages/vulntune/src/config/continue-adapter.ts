@@ -1,0 +1,170 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { VulntuneError } from '@vulntune/engine/errors.ts';
+import { openWeights } from '@vulntune/engine/formats/huggingface/weights.ts';
+import { readAdapterConfig } from '@vulntune/engine/models/adapter-config.ts';
+import { readPeftModules } from '@vulntune/engine/models/peft-adapter.ts';
+import { type DetectorDescription, readDescription } from '../methods/description.ts';
+import { adapterFolder } from '../run/adapter-folder.ts';
+import { type Config, type MethodBase, quantizedBases } from './schema.ts';
+import type { ConfigFault } from './validate.ts';
+
+/** A config with what it takes from the adapter that it starts from, and what it says against it. */
+export interface Continuation {
+	readonly config: Config;
+	readonly faults: readonly ConfigFault[];
+}
+
+/**
+ * Lets a config go on with the adapter in `method.from`: what it doesn't say in so many words is as the adapter has it, and what it
+ * says otherwise is a fault where it would start another function than the adapter's: rank, alpha, rsLora, targets; how the base is
+ * held; of the same objective also the head. Dropout, the objective and its question may be others.
+ *
+ * @param isWritten whether the file or the command line gives an option
+ * @param allowOtherBase the base may be held otherwise too
+ */
+export function continueAdapter(
+	config: Config,
+	isWritten: (option: string) => boolean,
+	allowOtherBase: boolean,
+): Continuation {
+	const folder = adapterFolder(config.method.from!);
+	const file = path.join(folder, 'adapter_config.json');
+	// what is missing is said where the adapter is read
+	if (!existsSync(file)) return { config, faults: [] };
+	const { rank, alpha, rsLora, dropout } = readAdapterConfig(file);
+	const description = readDescription(folder);
+	const options = { config, isWritten, faults: [] as ConfigFault[] };
+	const objective = chosen(options, 'objective', config.objective, description?.objective);
+	const question = (name: keyof Config['nextToken']) =>
+		chosen(options, `nextToken.${name}`, config.nextToken[name], description?.nextToken[name]);
+	return {
+		config: {
+			...config,
+			objective,
+			nextToken: {
+				prompt: question('prompt'),
+				positive: question('positive'),
+				negative: question('negative'),
+			},
+			head: headOf(options, description, objective),
+			method: {
+				...config.method,
+				rank: bound(options, 'method.rank', config.method.rank, rank),
+				alpha: bound(options, 'method.alpha', config.method.alpha, alpha),
+				rsLora: bound(options, 'method.rsLora', config.method.rsLora, rsLora),
+				dropout: chosen(options, 'method.dropout', config.method.dropout, dropout),
+				targets: targetsOf(options, folder),
+				...baseOf(options, description, allowOtherBase),
+			},
+		},
+		faults: options.faults,
+	};
+}
+
+interface Options {
+	readonly config: Config;
+	readonly isWritten: (option: string) => boolean;
+	readonly faults: ConfigFault[];
+}
+
+/** What is written, else the adapter's. */
+function chosen<Value>({ isWritten }: Options, name: string, own: Value, adapters: Value | undefined): Value {
+	return isWritten(name) || adapters === undefined ? own : adapters;
+}
+
+/** The adapter's; a fault where something else is written. */
+function bound<Value>(options: Options, name: string, own: Value, adapters: Value | undefined): Value {
+	if (adapters === undefined) return own;
+	if (options.isWritten(name) && JSON.stringify(own) !== JSON.stringify(adapters)) {
+		addFault(options, name, JSON.stringify(adapters), JSON.stringify(own));
+	}
+	return adapters;
+}
+
+function addFault({ faults }: Options, name: string, expected: string, found: string): void {
+	const message = `${name}: expected ${expected}, as the adapter in method.from has it (or leave it out), found ${found}`;
+	faults.push({ path: name.split('.'), message });
+}
+
+function headOf(
+	options: Options,
+	description: DetectorDescription | undefined,
+	objective: Config['objective'],
+): Config['head'] {
+	const { head } = options.config;
+	// an adapter of the other objective has no head: a fresh one is as the config says
+	if (description?.objective !== 'class' || objective !== 'class') return head;
+	return {
+		pool: bound(options, 'head.pool', head.pool, description.head.pool),
+		hidden: bound(options, 'head.hidden', head.hidden, description.head.hidden),
+	};
+}
+
+/** How the base is held. */
+function baseOf(options: Options, description: DetectorDescription | undefined, allowOther: boolean) {
+	const { type, base, doubleQuantization } = options.config.method;
+	const own = { base, doubleQuantization };
+	if (description === undefined) return own;
+	const adapters = description.base as MethodBase;
+	const isQuantized = (quantizedBases as readonly string[]).includes(adapters);
+	const fits = isQuantized === (type === 'qlora');
+	if (allowOther) {
+		return {
+			base: fits ? chosen(options, 'method.base', base, adapters) : base,
+			doubleQuantization: chosen(
+				options,
+				'method.doubleQuantization',
+				doubleQuantization,
+				description.doubleQuantization,
+			),
+		};
+	}
+	if (!fits) {
+		const expected = `${isQuantized ? 'qlora' : 'lora'} on a base in ${adapters}`;
+		const name = 'method.type';
+		const otherwise = 'or take the base held otherwise by name, with --allow-other-base';
+		const message = `${name}: expected ${expected}, as the adapter in method.from was trained (${otherwise}), found ${type}`;
+		options.faults.push({ path: name.split('.'), message });
+		return own;
+	}
+	return {
+		base: bound(options, 'method.base', base, adapters),
+		doubleQuantization: isQuantized
+			? bound(options, 'method.doubleQuantization', doubleQuantization, description.doubleQuantization)
+			: doubleQuantization,
+	};
+}
+
+/**
+ * The modules that the adapter adapts, by the last parts of their names where these select no others of the base. What is written is
+ * compared when the base is opened, which knows what it selects.
+ */
+function targetsOf({ config, isWritten }: Options, folder: string): Config['method']['targets'] {
+	if (isWritten('method.targets')) return config.method.targets;
+	const modules = readPeftModules(folder);
+	const inBase = countEnds(weightNames(config.model).map((name) => name.replace(/\.weight$/, '')));
+	const adapted = countEnds(modules);
+	return [...adapted].every(([end, count]) => inBase.get(end) === count) ? [...adapted.keys()] : modules;
+}
+
+function countEnds(names: readonly string[]): Map<string, number> {
+	const counts = new Map<string, number>();
+	for (const name of names) {
+		const end = name.slice(name.lastIndexOf('.') + 1);
+		counts.set(end, (counts.get(end) ?? 0) + 1);
+	}
+	return counts;
+}
+
+/** None where the base is not there or can't be read, which is said where it is opened. */
+function weightNames(model: string): readonly string[] {
+	try {
+		const { names, close } = openWeights(model);
+		close();
+		return names.filter((name) => name.endsWith('.weight'));
+	} catch (error) {
+		if (error instanceof VulntuneError) return [];
+		throw error;
+	}
+}
