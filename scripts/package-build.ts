@@ -59,6 +59,7 @@ const keptManifest = (folder: string) => path.join(folder, 'package.json.clone')
 /** The exports of a clone, `./src/x.ts`, as an installed package has them. */
 export function publishedManifest(manifest: Manifest): object {
 	const exported = Object.entries(manifest.exports).map(([name, file]) => {
+		if (!file.endsWith('.ts')) return [name, file];
 		const built = file.replace(/^\.\/src\//, './dist/').replace(/\.ts$/, '');
 		return [name, { types: `${built}.d.ts`, default: `${built}.js` }];
 	});

@@ -1,0 +1,79 @@
+/** What commands print and runs write, against the schemas that the package ships. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { projectRoot, vulntune } from './command-line.ts';
+import { createProject } from './project.ts';
+
+const file = path.join(projectRoot, 'packages/vulntune/schemas/outputs.schema.json');
+const document = JSON.parse(readFileSync(file, 'utf8'));
+
+/** What is wrong with a value under a definition of the document. */
+function faultsOf(definition: string, value: unknown): string {
+	expect(Object.keys(document.$defs)).toContain(definition);
+	const schema = z.fromJSONSchema({ ...document, $ref: `#/$defs/${definition}` });
+	const { error } = schema.safeParse(value);
+	return error === undefined ? '' : z.prettifyError(error);
+}
+
+const { root: cwd, inside } = createProject({ train: 4, valid: 4, test: 4 });
+const read = (name: string) => JSON.parse(readFileSync(inside(name), 'utf8'));
+const lines = (name: string) =>
+	readFileSync(inside(name), 'utf8')
+		.trim()
+		.split('\n')
+		.map((line) => JSON.parse(line));
+const json = async (...argv: string[]) => JSON.parse((await vulntune([...argv, '--json'], { cwd })).stdout);
+
+describe('the schemas of the package', () => {
+	let trained: unknown;
+	beforeAll(async () => {
+		trained = await json('train', 'config.yaml', '--training.epochs', '1', '--output', 'run');
+		await json('train', 'config.yaml', '--output', 'ngrams', '--method.type', 'ngram');
+	});
+
+	it.each(['run', 'ngrams'])('fit every file of %s', (run) => {
+		expect(faultsOf('environment', read(`${run}/environment.json`))).toBe('');
+		expect(faultsOf('data', read(`${run}/data.json`))).toBe('');
+		expect(faultsOf('comparison', read(`${run}/comparison.json`))).toBe('');
+		for (const line of lines(`${run}/metrics.jsonl`)) expect(faultsOf('metricsLine', line)).toBe('');
+		for (const split of ['valid', 'test']) {
+			for (const line of lines(`${run}/predictions.${split}.jsonl`)) {
+				expect(faultsOf('predictionLine', line)).toBe('');
+			}
+		}
+		for (const line of lines(`${run}/baselines.test.jsonl`)) expect(faultsOf('baselinesLine', line)).toBe('');
+	});
+
+	it('fit the times of a run', () => {
+		for (const line of lines('run/timings.jsonl')) expect(faultsOf('timingsLine', line)).toBe('');
+	});
+
+	it('fit what commands print', async () => {
+		expect(faultsOf('trainResult', trained)).toBe('');
+		expect(faultsOf('trainResult', await json('train', 'run/config.yaml', '--resume'))).toBe('');
+		expect(faultsOf('plan', await json('train', 'config.yaml', '--dry-run'))).toBe('');
+		expect(faultsOf('evaluateResult', await json('evaluate', 'run'))).toBe('');
+		const predictions = ['evaluate', '--predictions', 'run/predictions.test.jsonl'];
+		expect(faultsOf('predictionsReport', await json(...predictions))).toBe('');
+		expect(faultsOf('modelInfo', await json('model', 'info', 'model'))).toBe('');
+		expect(faultsOf('modelInfo', await json('model', 'info', 'run'))).toBe('');
+		expect(faultsOf('doctor', await json('doctor'))).toBe('');
+		expect(faultsOf('error', await json('train', 'absent.yaml'))).toBe('');
+	});
+
+	it('notice another value', () => {
+		const [step] = lines('run/metrics.jsonl');
+		expect(faultsOf('metricsLine', { ...step, loss: 'low' })).not.toBe('');
+		expect(faultsOf('metricsLine', { ...step, type: undefined })).not.toBe('');
+		expect(faultsOf('metricsLine', { ...step, more: 1 })).not.toBe('');
+		const { verdict: _verdict, ...rest } = read('run/comparison.json');
+		expect(faultsOf('comparison', rest)).not.toBe('');
+	});
+
+	it('stand in the documents', () => {
+		const text = readFileSync(path.join(projectRoot, 'docs/run-folder.md'), 'utf8');
+		for (const name of Object.keys(document.$defs)) expect(text).toContain(`\`${name}\``);
+	});
+});
