@@ -86,7 +86,7 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 		try {
 			note(describeTrainingRows(data.splits.train, data.scoring.packing));
 			const oneClass = oneClassValidationNote(data.splits.valid.rows);
-			if (oneClass !== undefined) note(oneClass);
+			if (oneClass !== undefined) note(`${oneClass}; the best epoch is the one with the lowest loss`);
 			const detector = await blamingBase(base.folder, () =>
 				createDetectorOf(config, backend, base.folder, start?.adapter),
 			);

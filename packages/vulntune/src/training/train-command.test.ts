@@ -41,6 +41,24 @@ it('shows the rate, the memory and the time that is left with validation', () =>
 	]);
 });
 
+it('shows an epoch of which validation leaves metrics open', () => {
+	const shown: string[] = [];
+	const progress = { update: () => {}, note: (line: string) => void shown.push(line), finish: () => {} };
+	const show = (rocAuc: number | null, f1: number | null) => {
+		const validation = { loss: 0.5, rocAuc, f1, averagePrecision: null, threshold: null };
+		showEvent(
+			{ type: 'record', record: { type: 'epoch', epoch: 1, validation } },
+			{ progress, interruption: () => new AbortController().signal },
+		);
+	};
+	show(0.75, 0.5);
+	show(null, null);
+	expect(shown).toEqual([
+		'epoch 1: validation loss 0.5000, ROC AUC 0.7500, F1 0.5000 (at its best threshold)',
+		'epoch 1: validation loss 0.5000, ROC AUC undefined, F1 undefined',
+	]);
+});
+
 it('tells what goes on with an interrupted run, whatever command began it', () => {
 	const interrupted = () => describeOutcome({ status: 'interrupted', output: '/runs/a' });
 	expect(interrupted).toThrow('vulntune train /runs/a/config.yaml --resume');

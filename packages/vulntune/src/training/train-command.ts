@@ -77,7 +77,8 @@ export function showEvent(event: TrainingEvent, { progress }: CommandContext): v
 function epochLine(record: Extract<TrainingEvent, { type: 'record' }>['record'] & { type: 'epoch' }): string {
 	const { loss, rocAuc, f1 } = record.validation;
 	const number = (value: number | null) => (value === null ? 'undefined' : value.toFixed(4));
-	return `epoch ${record.epoch}: validation loss ${loss.toFixed(4)}, ROC AUC ${number(rocAuc)}, F1 ${number(f1)} (at its best threshold)`;
+	const at = f1 === null ? '' : ' (at its best threshold)';
+	return `epoch ${record.epoch}: validation loss ${loss.toFixed(4)}, ROC AUC ${number(rocAuc)}, F1 ${number(f1)}${at}`;
 }
 
 /** What a run came to, for its reader. Throws INTERRUPTED, with what goes on from there. */

@@ -49,7 +49,7 @@ export function oneClassValidationNote(rows: readonly Pick<FunctionRow, 'label'>
 	const positives = rows.filter(({ label }) => label === 1).length;
 	if (positives > 0 && positives < rows.length) return undefined;
 	const found = positives === 0 ? 'no vulnerable function' : 'vulnerable functions only';
-	return `validation has ${found}: no threshold can be chosen, so there is no F1, and the lowest validation loss tells which epoch is the best`;
+	return `validation has ${found}: no threshold can be chosen, so there is no F1`;
 }
 
 /** How many training functions are learned from, and how many not or not whole. */
