@@ -73,8 +73,10 @@ describe.each(cases)('training $family on $name as the $set goldens say', ({ fol
 			const { losses } = trainOnPack(detector, pack, targets, 1, 0, focalPass(gamma, 'full'));
 			// (1 − p)^γ multiplies the relative error of a small loss by up to 1 + γ
 			const tolerance = 1e-5 * (1 + gamma);
+			// the golden's own float32 rounding of 1 − p, where p is next to 1
+			const floor = 1e-6 * Math.max(...per_function);
 			for (const [f, loss] of losses.entries()) {
-				expect(Math.abs(loss - per_function[f])).toBeLessThan(tolerance * Math.abs(per_function[f]) + 1e-7);
+				expect(Math.abs(loss - per_function[f])).toBeLessThan(tolerance * per_function[f] + floor);
 			}
 			const total = losses.reduce((a, b) => a + b, 0);
 			expect(Math.abs(total - sum)).toBeLessThan(1e-5 * sum);

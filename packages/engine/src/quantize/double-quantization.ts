@@ -1,6 +1,5 @@
 import { blockCount, quantizeBlock } from './blockwise.ts';
 import { dynamicCodebook } from './codebooks.ts';
-import { meanFloat32 } from './mean.ts';
 import { nearestTable } from './nearest.ts';
 
 /** Absmax values that share one nested absmax. */
@@ -11,7 +10,10 @@ export const nestedBlockSize = 256;
  * both steps rounded to float32. 8 bits and 32/256 for a block instead of 32: 0.127 bits an element instead of 0.5.
  */
 export interface DoubleQuantization {
-	/** The float32 mean of the absmax values, subtracted before quantising. */
+	/**
+	 * The mean of the absmax values in float32, subtracted before quantising. bitsandbytes' own may differ in the last place,
+	 * where PyTorch's order of summation decides.
+	 */
 	readonly offset: number;
 	/** [blocks] */
 	readonly codes: Uint8Array;
@@ -22,9 +24,8 @@ export interface DoubleQuantization {
 	readonly map: Float32Array;
 }
 
-/** Quantises absmax values [blocks]. */
-export function quantizeAbsmax(absmax: Float32Array): DoubleQuantization {
-	const offset = meanFloat32(absmax);
+/** Quantises absmax values [blocks], by default about their mean. */
+export function quantizeAbsmax(absmax: Float32Array, offset: number = meanOf(absmax)): DoubleQuantization {
 	const centred = absmax.map((value) => value - offset); // [blocks]
 	const map = dynamicCodebook();
 	const codes = new Uint8Array(absmax.length);
@@ -35,6 +36,10 @@ export function quantizeAbsmax(absmax: Float32Array): DoubleQuantization {
 		nestedAbsmax[block] = quantizeBlock(centred, start, end, nearestTable(map), codes, start);
 	}
 	return { offset, codes, nestedAbsmax, nestedBlockSize, map };
+}
+
+function meanOf(values: Float32Array): number {
+	return Math.fround(values.reduce((sum, value) => sum + value, 0) / values.length);
 }
 
 /** The absmax values [blocks] that the codes stand for. */

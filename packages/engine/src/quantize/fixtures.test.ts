@@ -5,6 +5,7 @@ import { needsShared } from '../../../../tests/shared.ts';
 import { toFloat32 } from '../formats/floats.ts';
 import { openSafetensors } from '../formats/safetensors/reader.ts';
 import { dynamicCodebook } from './codebooks.ts';
+import { quantizeAbsmax, restoreAbsmax } from './double-quantization.ts';
 import { dequantizeFourBit, fourBitCodebook, quantizeFourBit, type ValueType } from './four-bit.ts';
 import { type QuantileBits, type QuantileReading, quantileCodebook } from './quantile-codebook.ts';
 import { quantileTypeCodebook } from './quantile-matrix.ts';
@@ -75,16 +76,19 @@ describe.skipIf(shared.skip)('golden quantisation', () => {
 		});
 
 		test('double quantisation: offset, codes, nested absmax and restored values', () => {
-			const quantized = quantizeFourBit(values, shape, 'nf4', { valueType: dtype, doubleQuantization: true });
-			const double = quantized.double!;
-			expect(double.offset).toBe(floats(`${name}.double.offset`)[0]);
+			const single = quantizeFourBit(values, shape, 'nf4', { valueType: dtype });
+			const { offset } = quantizeAbsmax(single.absmax);
+			const goldenOffset = floats(`${name}.double.offset`)[0]!;
+			// one unit in the last place: the order of PyTorch's summation decides it
+			expect(Math.abs(offset - goldenOffset)).toBeLessThanOrEqual(2 ** -23 * Math.abs(goldenOffset));
+			const double = quantizeAbsmax(single.absmax, goldenOffset);
+			const absmax = restoreAbsmax(double);
 			expect(double.nestedAbsmax).toEqual(floats(`${name}.double.nested_absmax`));
 			const nearTies = new Set(matrix.double_near_ties);
 			const isFixed = (block: number) => !nearTies.has(block);
 			expect(differing(double.codes, file.read(`${name}.double.absmax_codes`)).filter(isFixed)).toEqual([]);
-			expect(differing(quantized.absmax, floats(`${name}.double.absmax_restored`)).filter(isFixed)).toEqual(
-				[],
-			);
+			expect(differing(absmax, floats(`${name}.double.absmax_restored`)).filter(isFixed)).toEqual([]);
+			const quantized = { ...single, absmax, double };
 			const restored = differing(dequantizeFourBit(quantized), floats(`${name}.double.dequantized`));
 			const codeTies = new Set(matrix.nf4_near_ties);
 			expect(restored.filter((index) => isFixed(Math.floor(index / 64)) && !codeTies.has(index))).toEqual([]);
