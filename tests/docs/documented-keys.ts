@@ -1,0 +1,51 @@
+import { bitsandbytesKeys } from '@vulntune/engine/formats/huggingface/quantization-config.ts';
+import type { KeyTable } from '@vulntune/engine/formats/known-keys.ts';
+import {
+	addedTokenKeys,
+	modelKeys,
+	stepKeys,
+	tokenizerConfigKeys,
+	tokenizerKeys,
+} from '@vulntune/engine/formats/tokenizer/tokenizer-keys.ts';
+import { adapterConfigKeys } from '@vulntune/engine/models/adapter-config.ts';
+import { families } from '@vulntune/engine/models/families.ts';
+
+const code = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ');
+
+/** A table of keys as docs/models.md has it. */
+function section(title: string, table: KeyTable): string {
+	const keysOf = (rule: string) => [...table].filter(([, own]) => own === rule).map(([key]) => key);
+	const only = [...table].flatMap(([key, rule]) =>
+		typeof rule === 'string'
+			? []
+			: [`\`${key}\`: ${rule.map((value) => `\`${JSON.stringify(value)}\``).join(' or ')}`],
+	);
+	const lines = [
+		['Used', code(keysOf('used'))],
+		['Change nothing', code(keysOf('neutral'))],
+		['Only with these values', only.join('; ')],
+		['Refused unless off', code(keysOf('off'))],
+	].filter(([, text]) => text !== '');
+	return `## ${title}\n\n${lines.map(([what, text]) => `- ${what}: ${text}.`).join('\n')}\n`;
+}
+
+function steps(): string {
+	const kinds = Object.entries(stepKeys).map(
+		([kind, types]) => `- \`${kind}\`: ${code(Object.keys(types))}.`,
+	);
+	return `## Steps of tokenizer.json\n\n${kinds.join('\n')}\n`;
+}
+
+/** The sections of docs/models.md that say what becomes of each key, from the tables that readers go by. */
+export const documentedKeys: readonly string[] = [
+	section('adapter_config.json', adapterConfigKeys),
+	...families.map(({ keys, modelTypes }) =>
+		section(`config.json of model_type ${modelTypes.join(', ')}`, keys),
+	),
+	section('quantization_config of bitsandbytes', bitsandbytesKeys),
+	section('tokenizer.json', tokenizerKeys),
+	section('The BPE model in tokenizer.json', modelKeys),
+	section('An added token', addedTokenKeys),
+	steps(),
+	section('tokenizer_config.json', tokenizerConfigKeys),
+];
