@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { stringify } from 'yaml';
 import type { PretrainConfig } from './config-schema.ts';
-import type { ValidationLoss } from './pretrain-loop.ts';
+import type { ValidationLoss } from './pretraining-task.ts';
 
 export interface ModelCardFacts {
 	readonly parameters: number;

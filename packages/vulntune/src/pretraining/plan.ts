@@ -2,7 +2,7 @@ import { elements, expectedTensors } from '@vulntune/engine';
 import { formatBytes, formatNumber } from '../cli/format.ts';
 import { warmupNote } from '../training/schedule.ts';
 import type { PretrainConfig } from './config-schema.ts';
-import { countSteps } from './pretrain-loop.ts';
+import { countSteps } from './pretraining-task.ts';
 import { preparePretraining } from './session.ts';
 
 /** What a run would do. */

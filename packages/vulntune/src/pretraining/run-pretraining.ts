@@ -15,6 +15,8 @@ import { createOptimizer } from '../training/optimizer.ts';
 import { openRunProgress, type RunProgress, type RunTarget, resumeState } from '../training/run-progress.ts';
 import { warmupNote } from '../training/schedule.ts';
 import { createStopwatch } from '../training/stopwatch.ts';
+import type { PackProgress } from '../training/task.ts';
+import { train } from '../training/trainer.ts';
 import type { PretrainConfig } from './config-schema.ts';
 import { loadPretrainConfig, pretrainingConfig } from './load-config.ts';
 import { modelCard } from './model-card.ts';
@@ -23,9 +25,9 @@ import {
 	initialPretrainState,
 	type PretrainRecord,
 	type PretrainState,
-	pretrain,
+	pretrainingTask,
 	type ValidationLoss,
-} from './pretrain-loop.ts';
+} from './pretraining-task.ts';
 import { saveModelFolder } from './save-model.ts';
 import { type PretrainSession, preparePretraining } from './session.ts';
 
@@ -111,7 +113,7 @@ export async function runPretraining(
 			);
 			const progress = openRunProgress(folder, state, target);
 			try {
-				return pretrainAndSave(config, folder, session, target, state, progress, signals);
+				return await pretrainAndSave(config, folder, session, target, state, progress, signals);
 			} finally {
 				progress.close();
 			}
@@ -134,7 +136,7 @@ function refuseOtherCommand(folder: RunFolder): void {
 	throw otherRun(folder, 'the folder holds a run of another command, not of pretrain');
 }
 
-function pretrainAndSave(
+async function pretrainAndSave(
 	config: PretrainConfig,
 	folder: RunFolder,
 	session: PretrainSession,
@@ -142,8 +144,8 @@ function pretrainAndSave(
 	state: PretrainState,
 	progress: RunProgress,
 	signals: Signals<PretrainEvent>,
-): PretrainOutcome {
-	const outcome = pretrainWithEvents(config, session, target, state, progress, signals);
+): Promise<PretrainOutcome> {
+	const outcome = await pretrainWithEvents(config, session, target, state, progress, signals);
 	if (outcome === 'interrupted') return { status: 'interrupted', output: folder.root };
 	const { step, epoch } = state;
 	// a finished run has measured the loss after its last step
@@ -176,7 +178,7 @@ function pretrainWithEvents(
 	state: PretrainState,
 	logs: RunProgress,
 	signals: Signals<PretrainEvent>,
-): 'finished' | 'interrupted' {
+): Promise<'finished' | 'interrupted'> {
 	const { data, settings } = session;
 	const { precision, checkpointing } = config.training;
 	const pass = { backend: target.backend, model: target.model, precision, checkpointing };
@@ -196,13 +198,13 @@ function pretrainWithEvents(
 			residentBytes: process.memoryUsage.rss(),
 			loss,
 		});
-	return pretrain(pass, target.optimizer, data, settings, state, {
-		progress(done) {
-			share = done.share;
-			stopwatch.count(done.tokens);
+	const listener = {
+		progress({ stepShare, tokens }: PackProgress) {
+			share = (state.step + stepShare) / steps;
+			stopwatch.count(tokens);
 			tell();
 		},
-		record(record) {
+		record(record: PretrainRecord) {
 			logs.metrics.append(record);
 			logs.timings.append(stopwatch.lap(record, process.memoryUsage.rss()));
 			if (record.type === 'step') {
@@ -211,10 +213,13 @@ function pretrainWithEvents(
 			}
 			signals.emit({ type: 'record', record });
 		},
-		validating: (done, total) => signals.emit({ type: 'validating', done, total }),
+		validating: (done: number, total: number) => signals.emit({ type: 'validating', done, total }),
 		checkpoint: logs.save,
 		interrupted: signals.interrupted,
-	});
+	};
+	const task = pretrainingTask(pass, data, settings, listener);
+	const schedule = { ...settings.schedule, totalSteps: steps };
+	return train(task, target.optimizer, { ...settings, schedule }, state, listener);
 }
 
 function modelFiles(

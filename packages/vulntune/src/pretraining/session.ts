@@ -4,7 +4,7 @@ import type { RunIdentity } from '../run/identity.ts';
 import type { PretrainConfig } from './config-schema.ts';
 import { readDocuments } from './documents.ts';
 import { modelConfigJson, toModelConfig } from './model-config.ts';
-import type { PretrainData, PretrainSettings } from './pretrain-loop.ts';
+import type { PretrainData, PretrainSettings } from './pretraining-task.ts';
 import { type PretrainTokenizer, prepareTokenizer } from './tokenizer.ts';
 
 /** All of a run that needs no kernel. */

@@ -16,6 +16,9 @@ export interface AdamWSettings {
 }
 
 export interface Optimizer {
+	readonly backend: Backend;
+	/** What the gradients of a step add up in. */
+	readonly gradients: View;
 	readonly firstMoment: View;
 	readonly secondMoment: View;
 	/**
@@ -49,6 +52,8 @@ export function createOptimizer(
 	const secondMoment = zeros();
 	const stretches = decayStretches(parameters.specs);
 	return {
+		backend,
+		gradients,
 		firstMoment,
 		secondMoment,
 		step(step, learningRate) {

@@ -14,11 +14,11 @@ import { openJsonlLog } from '../run/jsonl-log.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
 import { otherRun, requireOwnMethod } from './earlier-run.ts';
+import { splitMetrics } from './fine-tuning-task.ts';
 import { summarizeRun } from './finish-run.ts';
 import { savePredictions } from './predictions.ts';
 import type { RunMode, RunOutcome, RunSignals } from './run-training.ts';
 import { createStopwatch } from './stopwatch.ts';
-import { splitMetrics } from './train-loop.ts';
 import { oneClassValidationNote, requireBothClasses } from './training-rows.ts';
 
 /** The file of an n-gram model in a run's adapter folder. */

@@ -12,6 +12,12 @@ import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '..
 import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
 import { describeExtension, extendRun, extensionRecord } from './extend-run.ts';
+import {
+	countSteps,
+	type FineTuningSettings,
+	fineTuningTask,
+	type TrainingRecord,
+} from './fine-tuning-task.ts';
 import type { RunSummary } from './finish-run.ts';
 import { createOptimizer } from './optimizer.ts';
 import { savePredictions } from './predictions.ts';
@@ -20,9 +26,10 @@ import { warmupNote } from './schedule.ts';
 import { scoreSplit } from './score-split.ts';
 import { answersOf, createDetectorOf, methodOf, type PreparedData, prepareData } from './session.ts';
 import { openTrainingBase, type StartAdapter } from './start-adapter.ts';
-import { initialState, type TrainingState } from './state.ts';
+import { type BestEpoch, initialState, type TrainingState } from './state.ts';
 import { createStopwatch } from './stopwatch.ts';
-import { countSteps, type TrainingRecord, type TrainingSettings, train } from './train-loop.ts';
+import type { PackProgress } from './task.ts';
+import { train } from './trainer.ts';
 import { describeTrainingRows, oneClassValidationNote, trainingFunctions } from './training-rows.ts';
 
 /** What a run tells the process that shows it. Plain data: it crosses threads. */
@@ -166,7 +173,7 @@ async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals
 		const progress = openRunProgress(folder, state, target);
 		try {
 			logExtension(state, config, progress, signals);
-			const outcome = trainWithEvents(run, state, progress, signals, optimizer);
+			const outcome = await trainWithEvents(run, state, progress, signals, optimizer);
 			if (outcome === 'interrupted') return { status: 'interrupted', output: folder.root };
 			// the best epoch is scored, but what the run would go on with is the last
 			const last = Float32Array.from(backend.download(detector.parameters.values));
@@ -222,18 +229,19 @@ function trainWithEvents(
 	logs: RunProgress,
 	signals: RunSignals,
 	optimizer: ReturnType<typeof createOptimizer>,
-): 'finished' | 'interrupted' {
+): Promise<'finished' | 'interrupted'> {
 	const { config, folder, data, detector } = run;
 	const settings = settingsOf(config);
 	const { firstEpoch = 1, stepsBefore = 0 } = state.extension ?? {};
-	const steps = stepsBefore + countSteps(data.splits.train, settings, data.scoring, firstEpoch);
+	const totalSteps = countSteps(data.splits.train, settings, data.scoring, firstEpoch);
+	const steps = stepsBefore + totalSteps;
 	const stopwatch = createStopwatch();
 	let loss: number | null = null;
 	// this thread's clock starts with the process
 	const seconds = performance.now() / 1000;
 	logs.timings.append({ type: 'start', seconds, residentBytes: process.memoryUsage.rss() });
-	return train(detector, optimizer, data.splits, settings, data.scoring, state, {
-		progress({ epoch, pack, packs, tokens }) {
+	const listener = {
+		progress({ epoch, pack, packs, tokens }: PackProgress) {
 			stopwatch.count(tokens);
 			signals.emit({
 				type: 'training',
@@ -249,20 +257,24 @@ function trainWithEvents(
 				loss,
 			});
 		},
-		record(record) {
+		record(record: TrainingRecord) {
 			logs.metrics.append(record);
 			logs.timings.append(stopwatch.lap(record, process.memoryUsage.rss()));
 			if (record.type === 'step') loss = record.loss;
 			signals.emit({ type: 'record', record });
 		},
-		validating: (done, total) => signals.emit({ type: 'scoring', split: 'valid', done, total }),
-		bestEpoch(best, probabilities) {
+		validating: (done: number, total: number) =>
+			signals.emit({ type: 'scoring', split: 'valid', done, total }),
+		bestEpoch(best: BestEpoch, probabilities: Float64Array) {
 			saveDetector(folder.adapter, detector, methodOf(config), describeDetector(run, state, best));
 			savePredictions(folder.predictions('valid'), data.splits.valid.rows, probabilities, best.threshold);
 		},
 		checkpoint: logs.save,
 		interrupted: signals.interrupted,
-	});
+	};
+	const task = fineTuningTask(detector, data.splits, settings, data.scoring, listener);
+	const schedule = { ...settings.schedule, totalSteps };
+	return train(task, optimizer, { ...settings, schedule, stepsBefore }, state, listener);
 }
 
 /** Scores the test split with what the detector holds; undefined if interrupted. */
@@ -274,7 +286,7 @@ function scoreTest(data: PreparedData, detector: Detector, signals: RunSignals) 
 	});
 }
 
-export function settingsOf(config: Config): TrainingSettings {
+export function settingsOf(config: Config): FineTuningSettings {
 	const { epochs, accumulation, schedule, learningRate, warmupSteps, weightDecay, clipNorm } =
 		config.training;
 	const { seed, earlyStopping, checkpointEverySteps } = config.training;

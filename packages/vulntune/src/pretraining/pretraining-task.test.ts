@@ -1,13 +1,14 @@
 import { createReferenceBackend, createTrainableModel } from '@vulntune/engine';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createOptimizer, type Optimizer } from '../training/optimizer.ts';
+import { train as trainTask } from '../training/trainer.ts';
 import { modelConfigJson, toModelConfig } from './model-config.ts';
 import {
 	initialPretrainState,
 	type PretrainRecord,
 	type PretrainSettings,
-	pretrain,
-} from './pretrain-loop.ts';
+	pretrainingTask,
+} from './pretraining-task.ts';
 
 const shape = {
 	...{ vocabularySize: 257, hiddenSize: 8, intermediateSize: 8, layers: 1, heads: 2, keyValueHeads: 1 },
@@ -32,40 +33,43 @@ function train(change: (optimizer: Optimizer, fillParameters: (value: number) =>
 	const optimizer = createOptimizer(backend, parameters, settings.optimizer);
 	const records: PretrainRecord[] = [];
 	let checkpoints = 0;
+	const listener = {
+		progress: () => {},
+		record: (record: PretrainRecord) => void records.push(record),
+		validating: () => {},
+		checkpoint: () => void (checkpoints += 1),
+		interrupted: () => false,
+	};
+	const pass = { backend, model, precision: 'fp32', checkpointing: false } as const;
 	const run = () =>
-		pretrain(
-			{ backend, model, precision: 'fp32', checkpointing: false },
+		trainTask(
+			pretrainingTask(pass, documents, settings, listener),
 			change(optimizer, (value) => backend.fill(parameters.values, value)),
-			documents,
-			settings,
+			{ ...settings, schedule: { ...settings.schedule, totalSteps: 1 } },
 			initialPretrainState(),
-			{
-				progress: () => {},
-				record: (record) => void records.push(record),
-				validating: () => {},
-				checkpoint: () => void (checkpoints += 1),
-				interrupted: () => false,
-			},
+			listener,
 		);
 	return { run, records, checkpoints: () => checkpoints };
 }
 
 describe('a pretraining', () => {
-	it('takes its steps and measures the validation loss', () => {
+	it('takes its steps and measures the validation loss', async () => {
 		const { run, records } = train((optimizer) => optimizer);
-		expect(run()).toBe('finished');
+		expect(await run()).toBe('finished');
 		expect(records.map(({ type }) => type)).toEqual(['step', 'validation']);
 	});
 
-	it('stops where the gradient is no longer a number, before anything is recorded or saved', () => {
+	it('stops where the gradient is no longer a number, before anything is recorded or saved', async () => {
 		const { run, records, checkpoints } = train((optimizer) => ({ ...optimizer, step: () => Number.NaN }));
-		expect(run).toThrow(/the gradient is no longer a number in epoch 1, step 1/);
-		expect(run).toThrow(expect.objectContaining({ code: 'LOSS_NOT_FINITE', kind: 'runtime' }));
+		await expect(run()).rejects.toThrow(/the gradient is no longer a number in epoch 1, step 1/);
+		await expect(run()).rejects.toThrow(
+			expect.objectContaining({ code: 'LOSS_NOT_FINITE', kind: 'runtime' }),
+		);
 		expect(records).toEqual([]);
 		expect(checkpoints()).toBe(0);
 	});
 
-	it('stops where the validation loss is no longer a number', () => {
+	it('stops where the validation loss is no longer a number', async () => {
 		const { run, records } = train((optimizer, fillParameters) => ({
 			...optimizer,
 			step(...call) {
@@ -74,16 +78,16 @@ describe('a pretraining', () => {
 				return norm;
 			},
 		}));
-		expect(run).toThrow(/the validation loss is no longer a number in epoch 1, step 1/);
+		await expect(run()).rejects.toThrow(/the validation loss is no longer a number in epoch 1, step 1/);
 		expect(records.map(({ type }) => type)).toEqual(['step']);
 	});
 
-	it('stops where the loss of a sequence is no longer a number', () => {
+	it('stops where the loss of a sequence is no longer a number', async () => {
 		const { run, records } = train((optimizer, fillParameters) => {
 			fillParameters(Number.NaN);
 			return optimizer;
 		});
-		expect(run).toThrow(/the loss is no longer a number in epoch 1, step 1/);
+		await expect(run()).rejects.toThrow(/the loss is no longer a number in epoch 1, step 1/);
 		expect(records).toEqual([]);
 	});
 });

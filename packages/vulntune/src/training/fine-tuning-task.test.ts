@@ -4,12 +4,18 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
 import type { PackingOptions } from '../packing/options.ts';
+import {
+	countSteps,
+	type FineTuningSettings,
+	fineTuningTask,
+	type TrainingRecord,
+} from './fine-tuning-task.ts';
 import { createOptimizer } from './optimizer.ts';
 import { runTraining, settingsOf, type TrainingEvent } from './run-training.ts';
 import type { SplitData } from './split-data.ts';
 import { initialState } from './state.ts';
 import { functionsOf, type Script, scriptedDetector, scriptedScoring } from './testing/scripted-detector.ts';
-import { type TrainingRecord, type TrainingSettings, train } from './train-loop.ts';
+import { train } from './trainer.ts';
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'vulntune-loop-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -75,13 +81,13 @@ it.each([
 });
 
 /** Trains a scripted detector; what it records. */
-function trainScripted(
+async function trainScripted(
 	data: { readonly train: SplitData; readonly valid: SplitData },
-	changes: Partial<TrainingSettings> = {},
+	changes: Partial<FineTuningSettings> = {},
 	{ script, packing }: { readonly script?: Script; readonly packing?: Partial<PackingOptions> } = {},
 ) {
 	const { detector, objective, dropoutSeeds } = scriptedDetector(script);
-	const settings: TrainingSettings = {
+	const settings: FineTuningSettings = {
 		epochs: 1,
 		accumulation: 1,
 		schedule: { schedule: 'constant', learningRate: 0.1, warmupSteps: 0 },
@@ -96,27 +102,31 @@ function trainScripted(
 	const records: TrainingRecord[] = [];
 	const best: number[] = [];
 	const state = initialState();
-	train(detector, optimizer, data, settings, scriptedScoring(objective, packing), state, {
+	const listener = {
 		progress: () => {},
-		record: (record) => void records.push(record),
+		record: (record: TrainingRecord) => void records.push(record),
 		validating: () => {},
-		bestEpoch: ({ epoch }) => void best.push(epoch),
+		bestEpoch: ({ epoch }: { epoch: number }) => void best.push(epoch),
 		checkpoint: () => {},
 		interrupted: () => false,
-	});
+	};
+	const scoring = scriptedScoring(objective, packing);
+	const task = fineTuningTask(detector, data, settings, scoring, listener);
+	const schedule = { ...settings.schedule, totalSteps: countSteps(data.train, settings, scoring) };
+	await train(task, optimizer, { ...settings, schedule }, state, listener);
 	const steps = records.filter((record) => record.type === 'step');
 	return { records, steps, best, state, dropoutSeeds };
 }
 
 const both = functionsOf([1, 1, 1], [0, 1, 0]);
 
-it('never drops the same twice, though the number of packs differs by epoch', () => {
+it('never drops the same twice, though the number of packs differs by epoch', async () => {
 	const lengths = Array.from({ length: 24 }, (_, i) => 1 + ((i * 5) % 8));
 	const train = functionsOf(
 		lengths,
 		lengths.map((_, i) => i % 2),
 	);
-	const { dropoutSeeds, steps } = trainScripted(
+	const { dropoutSeeds, steps } = await trainScripted(
 		{ train, valid: both },
 		{ epochs: 6 },
 		{ packing: { order: 'arrival' } },
@@ -127,19 +137,20 @@ it('never drops the same twice, though the number of packs differs by epoch', ()
 	expect(dropoutSeeds).toHaveLength(steps.length);
 });
 
-it('takes the sum or the mean over the functions of a sequence', () => {
+it('takes the sum or the mean over the functions of a sequence', async () => {
 	const train = functionsOf([1, 1, 1, 1], [1, 1, 0, 1]);
-	const [sum] = trainScripted({ train, valid: both }).steps;
-	const [mean] = trainScripted({ train, valid: both }, { reduction: 'mean' }).steps;
+	const { steps: sums } = await trainScripted({ train, valid: both });
+	const { steps: means } = await trainScripted({ train, valid: both }, { reduction: 'mean' });
+	const [[sum], [mean]] = [sums, means];
 	expect(sum!.loss).toBeCloseTo(4 * Math.LN2, 5);
 	expect(mean!.loss).toBeCloseTo(Math.LN2, 5);
 	expect(sum!.gradNorm).toBeCloseTo(Math.SQRT2, 5);
 	expect(mean!.gradNorm).toBeCloseTo(Math.SQRT2 / 4, 5);
 });
 
-it('takes the mean of the sequences of a step, fewer in the last one', () => {
+it('takes the mean of the sequences of a step, fewer in the last one', async () => {
 	const train = functionsOf([8, 8, 8], [1, 1, 1]);
-	const { steps } = trainScripted({ train, valid: both }, { accumulation: 2 });
+	const { steps } = await trainScripted({ train, valid: both }, { accumulation: 2 });
 	expect(steps).toHaveLength(2);
 	expect(steps[0]).toMatchObject({ step: 1, tokens: 18 });
 	expect(steps[1]).toMatchObject({ step: 2, tokens: 9 });
@@ -149,7 +160,7 @@ it('takes the mean of the sequences of a step, fewer in the last one', () => {
 
 describe('the best epoch', () => {
 	/** Validation probabilities [functions] by epoch. */
-	const scripted = (epochs: readonly (readonly number[])[], changes: Partial<TrainingSettings> = {}) =>
+	const scripted = (epochs: readonly (readonly number[])[], changes: Partial<FineTuningSettings> = {}) =>
 		trainScripted(
 			{ train: both, valid: both },
 			{ epochs: epochs.length, ...changes },
@@ -159,16 +170,16 @@ describe('the best epoch', () => {
 	const half = [0.25, 0.5, 0.75];
 	const wrong = [0.75, 0.25, 0.5];
 
-	it('is the one with the largest ROC AUC on validation, the earlier of equals', () => {
-		const { best, state } = scripted([half, right, wrong, right]);
+	it('is the one with the largest ROC AUC on validation, the earlier of equals', async () => {
+		const { best, state } = await scripted([half, right, wrong, right]);
 		expect(best).toEqual([1, 2]);
 		expect(state.best).toMatchObject({ epoch: 2, rocAuc: 1, threshold: 0.75 });
 	});
 
-	it('is the one with the lowest loss where validation has one class', () => {
+	it('is the one with the lowest loss where validation has one class', async () => {
 		const valid = functionsOf([3, 3], [1, 1]);
 		// two logits learn that everything is vulnerable: the loss falls
-		const { best, state, records } = trainScripted(
+		const { best, state, records } = await trainScripted(
 			{ train: functionsOf([3, 3], [1, 1]), valid },
 			{ epochs: 3 },
 		);
@@ -177,8 +188,8 @@ describe('the best epoch', () => {
 		expect(records.at(-1)).toMatchObject({ validation: { rocAuc: null, f1: null, threshold: null } });
 	});
 
-	it('ends the training once there was no better one for long enough', () => {
-		const { records } = scripted([right, half, wrong, right], { earlyStopping: 2 });
+	it('ends the training once there was no better one for long enough', async () => {
+		const { records } = await scripted([right, half, wrong, right], { earlyStopping: 2 });
 		expect(records.filter(({ type }) => type === 'epoch')).toHaveLength(3);
 	});
 });

@@ -1,0 +1,55 @@
+import type { RunState } from './state.ts';
+
+/** One line of metrics.jsonl. Holds nothing that differs between two equal runs. */
+export interface StepRecord {
+	readonly type: 'step';
+	readonly step: number;
+	readonly epoch: number;
+	readonly loss: number;
+	readonly gradNorm: number;
+	readonly learningRate: number;
+	readonly tokens: number;
+}
+
+/** Which packs of an epoch go into one optimiser step. */
+export interface StepGroup {
+	/** Index of the first pack in its epoch. */
+	readonly start: number;
+	readonly size: number;
+}
+
+/** What is trained: the trainer knows packs by their number only. */
+export interface Task<State extends RunState> {
+	/** Packs of the state's epoch. */
+	packs(state: State): number;
+	/** Adds the gradients of a pack to those of its step; what it adds to the step's loss, and its tokens. */
+	train(pack: number, group: StepGroup, state: State): { readonly loss: number; readonly tokens: number };
+	/**
+	 * Called before every pack and after the last step: validates where that is due and moves the state to the next epoch where
+	 * this one is done. False where the listener interrupted it, with the state unchanged.
+	 */
+	betweenPacks(state: State): boolean;
+	isFinished(state: State): boolean;
+}
+
+/** What the trainer tells whoever keeps, shows or stores it. */
+export interface TrainerListener {
+	/** After every pack. */
+	progress(done: PackProgress): void;
+	record(record: StepRecord): void;
+	/** Time to make the state durable. */
+	checkpoint(): void;
+	/** Asked between packs. */
+	interrupted(): boolean;
+}
+
+export interface PackProgress {
+	readonly epoch: number;
+	/** Packs of the epoch that are done, and all. */
+	readonly pack: number;
+	readonly packs: number;
+	/** Of the step so far. */
+	readonly tokens: number;
+	/** Share of the step's packs that are done. */
+	readonly stepShare: number;
+}
