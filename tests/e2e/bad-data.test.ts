@@ -1,9 +1,10 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { vulntune } from './command-line.ts';
 import { createProject } from './project.ts';
 import { expectRefusal } from './refusal.ts';
+import { vulntuneHere } from './same-process.ts';
 
 const project = createProject();
 
@@ -113,4 +114,33 @@ describe('refuses a dataset with', () => {
 		const argv = ['train', 'config.yaml', '--data.path', 'archives/rows.tar.gz', '--output', 'out'];
 		await expectRefusal(project, { argv, code: 'ARCHIVE_DAMAGED', says: ['archives/rows.tar.gz: '] });
 	});
+});
+
+describe('data.onBadRow: skip', () => {
+	it.each(['lora', 'ngram'])(
+		'trains %s without the bad rows, tells which, and keeps the list',
+		async (type) => {
+			const data = dataset(`skipped-${type}`, { 5: row({ code: ' ' }) });
+			const argv = ['train', 'config.yaml', '--data.path', data, '--data.onBadRow', 'skip', '--output', type];
+			const { code, stderr } = await vulntuneHere([...argv, '--method.type', type], { cwd: project.root });
+			expect(code).toBe(0);
+			const fault = { place: 'train.jsonl:5', message: 'code: the function is empty' };
+			expect(stderr).toContain(
+				'left out 1 row (data.onBadRow: skip): train.jsonl:5: code: the function is empty',
+			);
+			const record = JSON.parse(readFileSync(path.join(project.root, type, 'data.json'), 'utf8'));
+			expect(record.leftOut).toEqual({ rows: 1, faults: [fault] });
+			expect(record.splits.train).toMatchObject({
+				functions: 11,
+				tokens: type === 'ngram' ? null : { functions: 11 },
+			});
+
+			const scored = await vulntuneHere(['evaluate', type, '--split', 'train', '--json'], {
+				cwd: project.root,
+			});
+			expect(JSON.parse(scored.stdout)).toMatchObject({
+				caution: expect.stringContaining('Left out 1 row'),
+			});
+		},
+	);
 });

@@ -45,7 +45,7 @@ describe('defaults', () => {
 	it('are those of the product page', () => {
 		expect(load(required)).toEqual({
 			model: path.join(folder, 'base'),
-			data: { path: path.join(folder, 'rows'), collapseWhitespace: true },
+			data: { path: path.join(folder, 'rows'), collapseWhitespace: true, onBadRow: 'error' },
 			method: {
 				type: 'qlora',
 				base: 'nf4',

@@ -53,6 +53,10 @@ const data = z.strictObject({
 		.boolean()
 		.default(true)
 		.describe('every run of white space becomes one space, ends trimmed'),
+	onBadRow: z
+		.enum(['error', 'skip'])
+		.default('error')
+		.describe('a row without code or label, or with a broken line: an error, or left out and counted'),
 });
 
 const method = z.strictObject({

@@ -109,6 +109,59 @@ describe('a dataset folder', () => {
 		});
 	});
 
+	it('leaves bad rows out where it is told to, and lists them', async () => {
+		const bad = Buffer.from('{"code": "caf\u00e9()", "target": 1}\n', 'latin1');
+		const lines = [
+			'{"code": " ", "target": 7}',
+			'{"code": "f()"}',
+			good.trim(),
+			'{"code": "g()", "target": 1, "idx": 9}',
+			'{',
+		];
+		await write('train.jsonl', Buffer.concat([Buffer.from(`${good}${lines.join('\n')}\n`), bad]));
+		const { splits, leftOut } = await loadDataset(folder, { onBadRow: 'skip' });
+		expect(splits.train.map(({ code }) => code)).toEqual(['int f() { return 1; }', 'g()']);
+		expect(leftOut.rows).toBe(5);
+		expect(leftOut.faults.map(({ place }) => place)).toEqual(
+			[2, 2, 3, 4, 6, 7].map((line) => `train.jsonl:${line}`),
+		);
+		expect(leftOut.faults[0]!.message).toBe('code: the function is empty');
+		expect((await loadDataset(folder, { required: ['test'] })).leftOut.rows).toBe(0);
+		await write('train.jsonl', lines[0]!);
+		expect(await failure(loadDataset(folder, { onBadRow: 'skip' }))).toMatchObject({
+			code: 'DATASET_EMPTY',
+			summary: 'train.jsonl holds no row that is as it should be',
+		});
+	});
+
+	it.each([
+		['[{"code": "f()", "target": 1}]', 'a JSON array', "jq -c '.[]'"],
+		['[\n  {"code": "f()", "target": 1}\n]', 'a JSON array', "jq -c '.[]'"],
+		['{\n  "code": "f()", "target": 1\n}', 'a JSON object over several lines', "jq -c '.'"],
+		['idx,code,target\n1,f(),1\n', 'a table (CSV)', 'to_json'],
+		['"func"\t"label"\nf()\t1\n', 'a table (CSV)', 'to_json'],
+		['PAR1\u0000', 'a Parquet file', 'to_json'],
+		[Buffer.from(`\ufeff${good}`, 'utf16le'), 'UTF-16 text', 'UTF-8'],
+		[Buffer.from([0x1f, 0x8b, 8, 0]), 'a gzip file', 'gunzip'],
+	])('names another format: %s', async (content, what, remedy) => {
+		await write('valid.jsonl', content);
+		for (const onBadRow of ['error', 'skip'] as const) {
+			const error = await failure(loadDataset(folder, { onBadRow }));
+			expect(error).toMatchObject({ code: 'DATASET_FORMAT', place: 'valid.jsonl' });
+			expect(error.summary).toContain(what);
+			expect(error.remedy).toContain(remedy);
+		}
+	});
+
+	it('says what lies there instead of JSONL', async () => {
+		await rm(folder, { recursive: true });
+		folder = await mkdtemp(path.join(os.tmpdir(), 'vulntune-data-'));
+		await write('train.csv', 'code,target');
+		expect((await failure(loadDataset(folder))).remedy).toContain(
+			'JSONL, one JSON object a line; found train.csv',
+		);
+	});
+
 	it('has the hash of its contents, in a folder and in an archive alike', async () => {
 		const first = await loadDataset(folder);
 		const archive = path.join(folder, 'data.tar.gz');

@@ -4,8 +4,9 @@ import path from 'node:path';
 import { inputError } from '@vulntune/engine/errors.ts';
 import { fileError } from '@vulntune/engine/formats/files.ts';
 import { readArchive } from './archive.ts';
-import { createFaultList } from './faults.ts';
+import { createFaultList, type LeftOut } from './faults.ts';
 import { readJsonlRows } from './jsonl.ts';
+import { otherFormat } from './other-formats.ts';
 import type { FunctionRow } from './row.ts';
 
 export const splitNames = ['train', 'valid', 'test'] as const;
@@ -18,6 +19,8 @@ export interface Dataset {
 	readonly splits: Readonly<Record<SplitName, readonly FunctionRow[]>>;
 	/** SHA-256 over the names and bytes of the files read, in hex: the same for a folder and its archive. */
 	readonly hash: string;
+	/** What `onBadRow: skip` left out. */
+	readonly leftOut: LeftOut;
 }
 
 export interface DatasetOptions {
@@ -25,6 +28,8 @@ export interface DatasetOptions {
 	readonly required?: readonly SplitName[];
 	/** Splits that are read where they are there; default none. */
 	readonly optional?: readonly SplitName[];
+	/** What becomes of a row that is not as it should be: an error (the default), or it is left out and counted. */
+	readonly onBadRow?: 'error' | 'skip';
 	/** A larger split file is refused. */
 	readonly maxFileBytes?: number;
 }
@@ -32,7 +37,7 @@ export interface DatasetOptions {
 /**
  * X1-style rows from a folder with `train.jsonl`, `valid.jsonl` and `test.jsonl`, or a `.tar.gz` that holds them.
  *
- * @throws VulntuneError DATASET_NOT_FOUND, DATASET_EMPTY, DATASET_INVALID (up to 20 faults, each as `train.jsonl:7: …`),
+ * @throws VulntuneError DATASET_NOT_FOUND, DATASET_EMPTY, DATASET_FORMAT (a JSON array, CSV, …), DATASET_INVALID (up to 20 faults, each as `train.jsonl:7: …`),
  * ARCHIVE_*
  *
  * @example const { splits, hash } = await loadDataset('data/x1-without-p3', { required: ['test'] });
@@ -50,15 +55,23 @@ export async function loadDataset(location: string, options: DatasetOptions = {}
 	const splits: Record<SplitName, readonly FunctionRow[]> = { train: [], valid: [], test: [] };
 	for (const [split, bytes] of files) {
 		hash.update(`${split} ${bytes.length}\n`).update(bytes);
+		const other = otherFormat(bytes, `${split}.jsonl`);
+		if (other !== undefined) throw other;
 		splits[split] = readJsonlRows(bytes, { name: `${split}.jsonl` }, faults);
 	}
-	const error = faults.toError();
+	const error = options.onBadRow === 'skip' ? undefined : faults.toError();
 	if (error !== undefined) throw error;
 	const empty = required.find((split) => splits[split].length === 0);
 	if (empty !== undefined) {
-		throw inputError('DATASET_EMPTY', `${empty}.jsonl holds no rows`, { place: location });
+		throw inputError(
+			'DATASET_EMPTY',
+			`${empty}.jsonl holds no ${faults.count > 0 ? 'row that is as it should be' : 'rows'}`,
+			{
+				place: location,
+			},
+		);
 	}
-	return { location, splits, hash: hash.digest('hex') };
+	return { location, splits, hash: hash.digest('hex'), leftOut: faults.leftOut() };
 }
 
 /** Bytes of the split files that exist, in the order of `splits`. */
@@ -118,8 +131,14 @@ async function readSplitFiles(
 async function failMissing(location: string, split: SplitName): Promise<never> {
 	const names = await readdir(location).catch(() => []);
 	const jsonl = names.filter((name) => name.endsWith('.jsonl'));
+	const others = names.filter((name) => /\.(json|csv|tsv|parquet)(\.gz)?$/i.test(name));
 	throw inputError('DATASET_NOT_FOUND', `${split}.jsonl is missing`, {
 		place: location,
-		remedy: jsonl.length > 0 ? `Found ${jsonl.slice(0, 10).join(', ')}.` : 'No .jsonl file was found there.',
+		remedy:
+			jsonl.length > 0
+				? `Found ${jsonl.slice(0, 10).join(', ')}.`
+				: others.length > 0
+					? `Rows are read from JSONL, one JSON object a line; found ${others.slice(0, 10).join(', ')}.`
+					: 'No .jsonl file was found there.',
 	});
 }

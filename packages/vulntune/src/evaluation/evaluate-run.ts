@@ -8,6 +8,7 @@ import type { ConfigOverrides } from '../config/overrides.ts';
 import type { Config } from '../config/schema.ts';
 import { loadDataset, type SplitName } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
+import { describeLeftOut } from '../data/summary.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
 import { restoreDetector } from '../methods/saved-detector.ts';
 import { blamingBase } from '../model/damaged-base.ts';
@@ -128,11 +129,15 @@ async function evaluateOpened(
 	}
 	const dataset = await loadDataset(options.data ?? config.data.path, {
 		required: [split],
+		onBadRow: config.data.onBadRow,
 		optional: (['train', 'valid', 'test'] as const).filter((name) => name !== split),
 	});
 	const isCollapsed = config.data.collapseWhitespace;
 	const fitting = await fittingRows(run === undefined ? undefined : config, dataset.splits);
+	const { leftOut } = dataset;
+	const skipped = leftOut.rows === 0 ? [] : [`Left out ${describeLeftOut(leftOut)}.`];
 	const cautions = [
+		...skipped,
 		...(run === undefined ? [] : runCautions(run, options.data === undefined ? dataset.hash : undefined)),
 		...(fitting === undefined ? [noFittingRows] : []),
 		...(opened?.caution === undefined ? [] : [opened.caution]),
@@ -153,7 +158,7 @@ async function evaluateOpened(
 		without: config.method.type === 'ngram' ? 'ngram' : undefined,
 		seed: config.training.seed,
 	});
-	const isTrusted = cautions.every((caution) => caution === uncheckedBase);
+	const isTrusted = cautions.every((caution) => caution === uncheckedBase || skipped.includes(caution));
 	const isRunsOwn = run !== undefined && options.data === undefined && isTrusted;
 	const stored = isRunsOwn ? storedScores(run.predictions(split), rows) : undefined;
 	const precisionChange =
@@ -182,7 +187,9 @@ async function fittingRows(
 	const hasBothClasses = new Set(splits.train.map((row) => row.label)).size === 2;
 	if (hasBothClasses && splits.valid.length > 0) return splits;
 	if (config === undefined || !existsSync(config.data.path)) return undefined;
-	return (await loadDataset(config.data.path, { required: ['train', 'valid'] })).splits;
+	return (
+		await loadDataset(config.data.path, { required: ['train', 'valid'], onBadRow: config.data.onBadRow })
+	).splits;
 }
 
 interface Scored {

@@ -19,7 +19,7 @@ it('plans n-grams without a model', async () => {
 	onTestFinished(() => rmSync(folder, { recursive: true }));
 	const { data, text } = await dryRun(writeTinyDataset(folder, { train: 6, valid: 2, test: 4 }));
 	expect(data).toMatchObject({ method: 'ngram', data: { rows: { train: 6, valid: 2, test: 4 } } });
-	expect(text).toContain('6 train, 2 valid, 4 test functions');
+	expect(text).toContain('train     6 functions, 50.0 % vulnerable');
 	expect(text).toContain('no model is needed');
 	expect(text).not.toMatch(/base|trainable|memory|packs/);
 });

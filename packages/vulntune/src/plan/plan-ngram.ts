@@ -4,6 +4,7 @@ import { defaultInverseRegularizations } from '../baselines/ngram/select.ts';
 import { formatNumber } from '../cli/format.ts';
 import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
+import { type DataSummary, describeData, summarizeData } from '../data/summary.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
 
 /** What `train --dry-run` prints for `method.type: ngram`, which needs no model. */
@@ -16,6 +17,7 @@ export interface NgramPlan {
 	readonly data:
 		| {
 				readonly rows: { readonly train: number; readonly valid: number; readonly test: number };
+				readonly summary: DataSummary;
 				/** Of the training functions. */
 				readonly characters: number;
 		  }
@@ -35,9 +37,13 @@ export async function planNgram(config: Config): Promise<NgramPlan> {
 
 async function planData({ data }: Config): Promise<NgramPlan['data']> {
 	if (!existsSync(data.path)) return { missing: data.path };
-	const { train, valid, test } = (await loadDataset(data.path)).splits;
+	const dataset = await loadDataset(data.path, { onBadRow: data.onBadRow });
+	const { train, valid, test } = dataset.splits;
+	const splits = { train: { rows: train }, valid: { rows: valid }, test: { rows: test } };
+	const summary = summarizeData(splits, null, dataset.leftOut);
 	const texts = textRows(train, data.collapseWhitespace);
 	return {
+		summary,
 		rows: { train: train.length, valid: valid.length, test: test.length },
 		characters: texts.reduce((sum, { text }) => sum + text.length, 0),
 	};
@@ -52,9 +58,8 @@ export function renderNgramPlan({ data, lengths, inverseRegularizations, output 
 	if ('missing' in data) {
 		lines.push(['data', `${data.missing} is not there`]);
 	} else {
-		const { train, valid, test } = data.rows;
 		lines.push(
-			['data', `${train} train, ${valid} valid, ${test} test functions`],
+			...describeData(data.summary),
 			['', `${formatNumber(data.characters)} characters to train on`],
 			['time', 'seconds for a thousand functions, on one core'],
 		);

@@ -39,7 +39,13 @@ it('estimates tokens of what the model will see: white space collapsed where the
 	for (const split of ['train', 'valid', 'test']) {
 		writeFileSync(path.join(folder, `${split}.jsonl`), `${row(0)}\n${row(1)}\n`);
 	}
-	expect((await plan({ 'data.path': folder })).data).toMatchObject({ ignored: 0, tokens: 'estimated' });
+	const planned = await plan({ 'data.path': folder });
+	expect(planned.data).toMatchObject({
+		ignored: 0,
+		tokens: 'estimated',
+		summary: { sequenceLength: 512, splits: { test: { functions: 2, vulnerable: 1 } } },
+	});
+	expect(renderPlan(planned)).toMatch(/^valid +2 functions, 50.0 % vulnerable; tokens: median 2, /m);
 	const kept = await plan({ 'data.path': folder, 'data.collapseWhitespace': 'false' });
 	expect(kept.data).toMatchObject({ ignored: 2 });
 });

@@ -9,6 +9,8 @@ import {
 } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
+import type { FunctionRow } from '../data/row.ts';
+import { type DataSummary, summarizeData } from '../data/summary.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
@@ -55,6 +57,7 @@ export interface TrainingPlan {
 
 interface DataPlan {
 	readonly rows: { readonly train: number; readonly valid: number; readonly test: number };
+	readonly summary: DataSummary;
 	/** Whether tokens were counted by the model's tokenizer or guessed from characters. */
 	readonly tokens: 'counted' | 'estimated';
 	readonly packs: number;
@@ -172,38 +175,62 @@ function countTrainable(config: Config, shape: DecoderShape): number {
 	return head + loraSpecs(layers, method.lora).reduce((sum, spec) => sum + elements(spec.shape), 0);
 }
 
+/** The lengths of a split's functions, and their tokens where there is a tokenizer. */
+interface PlannedSplit {
+	readonly lengths: readonly number[];
+	readonly tokens?: readonly Int32Array[];
+}
+
+function packSplit({ lengths, tokens }: PlannedSplit, packing: PackingOptions): PackPlan {
+	if (tokens !== undefined) return packFunctions(lengths, packing, { tokens });
+	// what functions have in common can't be guessed
+	return packFunctions(lengths, { ...packing, sharePrefixes: false });
+}
+
 async function planData(config: Config, base: PlannedBase | undefined): Promise<TrainingPlan['data']> {
 	if (!existsSync(config.data.path)) return { missing: config.data.path };
-	const { splits } = await loadDataset(config.data.path);
-	const plan = async (rows: (typeof splits)['train'], packing: PackingOptions): Promise<PackPlan> => {
+	const { collapseWhitespace, onBadRow } = config.data;
+	const dataset = await loadDataset(config.data.path, { onBadRow });
+	const read = async (rows: readonly FunctionRow[]): Promise<PlannedSplit> => {
 		if (base === undefined) {
-			// what functions have in common can't be guessed
-			const lengths = textRows(rows, config.data.collapseWhitespace).map(({ text }) =>
-				Math.ceil(text.length / CHARACTERS_PER_TOKEN),
-			);
-			return packFunctions(lengths, { ...packing, sharePrefixes: false });
+			const texts = textRows(rows, collapseWhitespace);
+			return { lengths: texts.map(({ text }) => Math.ceil(text.length / CHARACTERS_PER_TOKEN)) };
 		}
-		const options = {
-			collapseWhitespace: config.data.collapseWhitespace,
-			cacheFolder: defaultTokenCacheFolder(),
-		};
-		const tokens = await tokenizeRows(rows, base.tokenizer, options);
-		return packFunctions(
-			tokens.map((ids) => ids.length),
-			packing,
-			{ tokens },
-		);
+		const cacheFolder = defaultTokenCacheFolder();
+		const tokens = await tokenizeRows(rows, base.tokenizer, { collapseWhitespace, cacheFolder });
+		return { lengths: tokens.map((ids) => ids.length), tokens };
 	};
 	const { packing, tokens } =
 		base === undefined
 			? { packing: config.sequence, tokens: { leading: [], separator: 0, suffix: [] } }
 			: scoringOf(config, base.tokenizer, base.folder.config);
-	const train = await plan(splits.train, packing);
-	const valid = await plan(splits.valid, scoringPacking(packing, tokens));
+	const [trainRows, validRows, testRows] = [
+		await read(dataset.splits.train),
+		await read(dataset.splits.valid),
+		await read(dataset.splits.test),
+	];
+	const train = packSplit(trainRows, packing);
+	const valid = packSplit(validRows, scoringPacking(packing, tokens));
+	const { splits, leftOut } = dataset;
+	const ofSplits = {
+		train: { rows: splits.train, lengths: trainRows.lengths },
+		valid: { rows: splits.valid, lengths: validRows.lengths },
+		test: { rows: splits.test, lengths: testRows.lengths },
+	};
+	const summary = summarizeData(
+		ofSplits,
+		packing.length - tokens.leading.length - tokens.suffix.length,
+		leftOut,
+	);
 	const steps = Math.ceil(train.packs.length / config.training.accumulation) * config.training.epochs;
 	const { warmupSteps } = config.training;
 	return {
-		rows: { train: splits.train.length, valid: splits.valid.length, test: splits.test.length },
+		rows: {
+			train: trainRows.lengths.length,
+			valid: validRows.lengths.length,
+			test: testRows.lengths.length,
+		},
+		summary,
 		tokens: base === undefined ? 'estimated' : 'counted',
 		packs: train.packs.length,
 		tokensPerEpoch: train.tokens,

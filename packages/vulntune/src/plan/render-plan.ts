@@ -1,4 +1,5 @@
 import { formatBytes, formatDuration, formatNumber } from '../cli/format.ts';
+import { describeData } from '../data/summary.ts';
 import { describeShared } from '../packing/describe-shared.ts';
 import type { TrainingPlan } from './plan-training.ts';
 
@@ -24,9 +25,8 @@ export function renderPlan(plan: TrainingPlan): string {
 	if ('missing' in data) {
 		lines.push(['data', `${data.missing} is not there: no packs, no time`]);
 	} else {
-		const { rows } = data;
 		lines.push(
-			['data', `${rows.train} train, ${rows.valid} valid, ${rows.test} test functions`],
+			...describeData(data.summary),
 			[
 				'packs',
 				`${data.packs} sequences, ${formatNumber(data.tokensPerEpoch)} tokens an epoch ${data.tokens}, ${(100 * data.efficiency).toFixed(1)} % full`,

@@ -74,7 +74,7 @@ function rawTexts(source: SourceOptions, warn: (line: string) => void): Iterable
 }
 
 function jsonlTexts(file: string): string[] {
-	const faults = createFaultList(20, '{"code": "..."}');
+	const faults = createFaultList('Mend or remove these lines; a line is {"code": "..."}.');
 	const texts: string[] = [];
 	const bytes = readSmallFile(file, maxJsonlBytes);
 	readJsonLines(bytes, { name: path.basename(file) }, faults, (value, _line, place) => {

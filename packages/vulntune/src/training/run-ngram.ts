@@ -6,6 +6,7 @@ import { predictNgram } from '../baselines/ngram/model.ts';
 import { selectNgram } from '../baselines/ngram/select.ts';
 import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
+import { describeLeftOut, summarizeData } from '../data/summary.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
 import { writeReport } from '../report/write-report.ts';
 import { writeDataRecord } from '../run/data-record.ts';
@@ -33,11 +34,13 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	refuseExistingRun(folder, mode);
 	if (mode.resume) refuseOtherRun(folder, config);
 	if (mode.resume && hasEnded(folder)) return { status: 'alreadyFinished', output: folder.root };
-	const dataset = await loadDataset(config.data.path);
+	const dataset = await loadDataset(config.data.path, { onBadRow: config.data.onBadRow });
+	const note = (line: string) => signals.emit({ type: 'note', line });
+	if (dataset.leftOut.rows > 0) note(`left out ${describeLeftOut(dataset.leftOut)}`);
 	const { train, valid, test } = dataset.splits;
 	requireBothClasses(train);
 	const oneClass = oneClassValidationNote(valid);
-	if (oneClass !== undefined) signals.emit({ type: 'note', line: oneClass });
+	if (oneClass !== undefined) note(oneClass);
 	const isCollapsed = config.data.collapseWhitespace;
 	claimRunFolder(folder, { resume: false, overwrite: mode.overwrite || mode.resume });
 	writeRunHeader(folder, config, {
@@ -47,11 +50,12 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 		fingerprint: '',
 		synthetic: dataset.splits.test.some((row) => row.synthetic === true),
 	});
-	writeDataRecord(folder, { train: { rows: train }, valid: { rows: valid }, test: { rows: test } }, null);
+	const splits = { train: { rows: train }, valid: { rows: valid }, test: { rows: test } };
+	writeDataRecord(folder, summarizeData(splits, null, dataset.leftOut));
 	const stopwatch = createStopwatch();
 	const startSeconds = performance.now() / 1000;
 	const interrupted = { status: 'interrupted', output: folder.root, startsAnew: true } as const;
-	signals.emit({ type: 'note', line: `fitting n-grams of ${train.length} functions` });
+	note(`fitting n-grams of ${train.length} functions`);
 	const selection = selectNgram(textRows(train, isCollapsed), textRows(valid, isCollapsed), {
 		stop: signals.interrupted,
 	});

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createBackend, fingerprintDifferences, type ModelFingerprint } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
+import { describeLeftOut, summarizeData } from '../data/summary.ts';
 import type { DetectorDescription } from '../methods/description.ts';
 import type { Detector } from '../methods/detector.ts';
 import { restoreDetector, saveDetector } from '../methods/saved-detector.ts';
@@ -89,6 +90,8 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 	const { base, start } = openTrainingBase(config, mode.allowOtherBase === true, note);
 	try {
 		const data = await prepareData(config, base);
+		const { leftOut } = data.dataset;
+		if (leftOut.rows > 0) note(`left out ${describeLeftOut(leftOut)}`);
 		const backend = createBackend(config.backend, note);
 		try {
 			note(describeTrainingRows(data.splits.train, data.scoring.packing));
@@ -168,8 +171,9 @@ async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals
 			...(state.earlierBases === undefined ? {} : { earlierBases: state.earlierBases }),
 			synthetic: data.dataset.splits.test.some((row) => row.synthetic === true),
 		});
-		const { length, suffixLength = 0 } = data.scoring.packing;
-		writeDataRecord(folder, data.splits, length - suffixLength);
+		const { length, leadingLength = 0, suffixLength = 0 } = data.scoring.packing;
+		const room = length - leadingLength - suffixLength;
+		writeDataRecord(folder, summarizeData(data.splits, room, data.dataset.leftOut));
 		const progress = openRunProgress(folder, state, target);
 		try {
 			logExtension(state, config, progress, signals);

@@ -36,7 +36,7 @@ export async function prepareData(
 ): Promise<PreparedData> {
 	// what is wrong with the question or the length is said before the rows are read
 	const scoring = scoringOf(config, tokenizer, folder.config);
-	const dataset = await loadDataset(config.data.path);
+	const dataset = await loadDataset(config.data.path, { onBadRow: config.data.onBadRow });
 	checkStatusWeights(config, dataset);
 	const tokenized = (split: SplitName) =>
 		tokenizedSplit(config, dataset.splits[split], tokenizer, folder.config);

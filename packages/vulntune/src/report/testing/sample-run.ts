@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { makeFolder } from '@vulntune/engine';
 import { fitBaselines } from '../../baselines/fit-baselines.ts';
 import { resolveConfig } from '../../config/load.ts';
+import { summarizeData } from '../../data/summary.ts';
 import { baselineDetectors, formatBaselineScores } from '../../evaluation/baseline-detectors.ts';
 import { compareWithBaselines } from '../../evaluation/compare-with-baselines.ts';
 import { formatPredictions, type Prediction } from '../../evaluation/predictions.ts';
@@ -58,7 +59,7 @@ export function writeSampleRun(root: string, sample: SampleRun = {}): string {
 			lengths: sample.lengths!,
 		});
 		const splits = { train: split(() => 1), valid: split(() => 0), test: split(label) };
-		writeDataRecord(folder, splits, 512);
+		writeDataRecord(folder, summarizeData(splits, 512, { rows: 0, faults: [] }));
 	}
 	if (environment !== undefined) {
 		const written = JSON.parse(readFileSync(folder.environment, 'utf8'));
