@@ -49,7 +49,13 @@ describe.skipIf(shared.skip)('golden quantisation', () => {
 				expect(values).toHaveLength(expected.length);
 				expect(largestDifference(values, expected)).toBeLessThan(1e-9);
 			}
-			expect(quantileTypeCodebook(bits)).toHaveLength(2 ** bits);
+			const [equation, map] = [
+				golden.quantile_codebooks.k[k]!.finite,
+				golden.quantile_codebooks.k[k]!.normal_map,
+			];
+			expect(quantileTypeCodebook(`quantile${bits}`)).toEqual(Float32Array.from(equation));
+			expect(quantileTypeCodebook(`normal${bits}`)).toEqual(Float32Array.from(map));
+			expect(equation).toHaveLength(2 ** bits - 1);
 		},
 	);
 

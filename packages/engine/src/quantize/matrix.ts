@@ -30,6 +30,13 @@ export const quantizedTypes: readonly QuantizedType[] = [
 	'quantile6',
 	'quantile7',
 	'quantile8',
+	'normal2',
+	'normal3',
+	'normal4',
+	'normal5',
+	'normal6',
+	'normal7',
+	'normal8',
 ];
 
 export function isQuantizedType(name: unknown): name is QuantizedType {
@@ -67,7 +74,7 @@ export function dequantizeMatrix(
 	}
 }
 
-/** The value of every code before scaling, [16] or [2^k]; undefined for int8, whose codes are the values. */
+/** The value of every code before scaling, [16], [2^k - 1] or [2^k]; undefined for int8, whose codes are the values. */
 export function matrixCodebook(matrix: QuantizedMatrix): Float32Array | undefined {
 	switch (matrix.type) {
 		case 'int8':

@@ -2,6 +2,7 @@ import type { SafetensorsEntry } from '../formats/safetensors/writer.ts';
 import type { WeightSource } from '../formats/weight-source.ts';
 import { blockCount, blockSize } from './blockwise.ts';
 import type { QuantizedMatrix8 } from './int8.ts';
+import { packBits, packedBytes, unpackBits } from './pack-bits.ts';
 import { type QuantileMatrix, type QuantileType, quantileBits } from './quantile-matrix.ts';
 import {
 	entry,
@@ -47,27 +48,36 @@ export function readInt8(source: WeightSource, name: string): QuantizedMatrix8 {
 }
 
 /**
- * A matrix `<name>` of [N, K] in k-bit quantile codes:
+ * A matrix `<name>` of [N, K] in k-bit codes of a quantile codebook (`quantilek`, `normalk`):
  *
  * | tensor | type | holds |
  * | --- | --- | --- |
- * | `<name>` | U8 [N, K] | codes below 2^k, one a byte |
+ * | `<name>` | U8 [ceil(N · K · k / 8), 1] | codes of k bits each, as `packBits` lays them |
  * | `<name>.absmax` | F32 [ceil(N · K / 64)] | absmax of every block |
- * | `<name>.quant_map` | F32 [2^k] | the codebook |
- * | `<name>.quant_state.vulntune__quantilek` | U8 | JSON: quant_type, blocksize, shape |
+ * | `<name>.quant_map` | F32 [2^k - 1] or [2^k] | the codebook |
+ * | `<name>.quant_state.vulntune__quantilek` | U8 | JSON: quant_type, blocksize, bits, shape |
  */
 export function quantileEntries(name: string, matrix: QuantileMatrix): SafetensorsEntry[] {
 	const { absmax, codebook, codes, shape, type } = matrix;
+	const bits = quantileBits(type);
+	const packed = packBits(codes, bits);
 	return [
-		entry(name, codes, shape),
+		entry(name, packed, [packed.length, 1]),
 		entry(`${name}.absmax`, absmax),
 		entry(`${name}.quant_map`, codebook),
-		stateEntry(`${name}.quant_state.vulntune__${type}`, { quant_type: type, blocksize: blockSize, shape }),
+		stateEntry(`${name}.quant_state.vulntune__${type}`, {
+			quant_type: type,
+			blocksize: blockSize,
+			bits,
+			shape,
+		}),
 	];
 }
 
 /**
  * Reads it back, with the codebook that the file holds. A code beyond the codebook is refused: kernels look codes up unchecked.
+ * Files of the first version have no `bits`, a byte a code, and `normalk`'s codebook under the name `quantilek`: they are read as they
+ * are.
  * Throws as `readInt8`.
  */
 export function readQuantile(source: WeightSource, name: string, type: QuantileType): QuantileMatrix {
@@ -75,8 +85,13 @@ export function readQuantile(source: WeightSource, name: string, type: QuantileT
 	const { shape } = state;
 	state.oneOf('blocksize', [blockSize]);
 	const length = shape[0] * shape[1];
-	const values = 2 ** quantileBits(type);
-	const codes = readExactly(source, name, 'U8', length);
+	const bits = quantileBits(type);
+	const isPacked = state.has('bits');
+	if (isPacked) state.oneOf('bits', [bits]);
+	const stored = readExactly(source, name, 'U8', isPacked ? packedBytes(length, bits) : length);
+	const codes = isPacked ? unpackBits(stored, bits, length) : stored;
+	const isShort = source.info(`${name}.quant_map`)?.byteLength === 4 * (2 ** bits - 1);
+	const values = isShort ? 2 ** bits - 1 : 2 ** bits;
 	const beyond = codes.findIndex((code) => code >= values);
 	if (beyond >= 0) {
 		throw storedError(

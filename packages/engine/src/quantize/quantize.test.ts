@@ -31,7 +31,7 @@ function definedCode(codebook: Float32Array, value: number): number {
 }
 
 describe('blockwise quantisation', () => {
-	test.each(['nf4', 'fp4', 'quantile2', 'quantile7', 'quantile8'] as const)(
+	test.each(['nf4', 'fp4', 'quantile2', 'quantile7', 'normal2', 'normal8'] as const)(
 		'%s: every code is the one that the definition gives',
 		(type) => {
 			fc.assert(
@@ -59,7 +59,12 @@ describe('blockwise quantisation', () => {
 	);
 
 	test('a number on a midpoint takes the lower value, the next float32 the upper one', () => {
-		for (const codebook of [fourBitCodebook('nf4'), quantileTypeCodebook(8), dynamicCodebook()]) {
+		for (const codebook of [
+			fourBitCodebook('nf4'),
+			quantileTypeCodebook('quantile8'),
+			quantileTypeCodebook('normal8'),
+			dynamicCodebook(),
+		]) {
 			const table = nearestTable(codebook);
 			table.midpoints.subarray(0, -1).forEach((midpoint, rank) => {
 				expect(nearestCode(table, midpoint)).toBe(rank);
@@ -163,8 +168,9 @@ test('more bits give less error, and NF4 beats FP4 on normal weights', () => {
 	);
 	for (let bits = 3; bits <= 8; bits++) {
 		expect(errorOf[`quantile${bits}`]).toBeLessThan(errorOf[`quantile${bits - 1}`]!);
+		expect(errorOf[`normal${bits}`]).toBeLessThan(errorOf[`normal${bits - 1}`]!);
 	}
-	expect(Math.abs(errorOf.nf4! - errorOf.quantile4!)).toBeLessThan(1e-4);
+	expect(Math.abs(errorOf.nf4! - errorOf.normal4!)).toBeLessThan(1e-4);
 	expect(errorOf.nf4).toBeLessThan(errorOf.fp4!);
 	expect(errorOf.int8).toBeLessThan(0.01);
 });

@@ -6,6 +6,7 @@ import { damaged } from '../formats/testing/damage.ts';
 import type { WeightSource } from '../formats/weight-source.ts';
 import { normalArray } from '../random/streams.ts';
 import { dequantizeMatrix, quantizedTypes, quantizeMatrix } from './matrix.ts';
+import type { QuantileMatrix } from './quantile-matrix.ts';
 import { quantizedMatrixEntries, readQuantizedMatrix } from './stored-matrix.ts';
 
 const name = 'layer.weight';
@@ -135,7 +136,42 @@ test('codes that no codebook has are refused', () => {
 	const entriesOf = (type: 'int8' | 'quantile3') =>
 		quantizedMatrixEntries(name, quantizeMatrix(weights, [rows, columns], type));
 	expect(errorOf(withTensor(entriesOf('int8'), '', filled(128))).message).toMatch(/found -128/);
-	expect(errorOf(withTensor(entriesOf('quantile3'), '', filled(8))).message).toMatch(/element 0 is 8/);
+	// three bits hold 7 too, which the seven values of equation (1) leave out
+	const ones = (entry: SafetensorsEntry) => ({
+		...entry,
+		data: new Uint8Array((entry.data as Uint8Array).byteLength).fill(255),
+	});
+	expect(errorOf(withTensor(entriesOf('quantile3'), '', ones)).message).toMatch(/below 7 .* element 0 is 7/);
+});
+
+test.each([2, 3, 4, 5, 6, 7, 8] as const)('codes of %s bits take as many on disk', (bits) => {
+	for (const type of [`quantile${bits}`, `normal${bits}`] as const) {
+		const entries = quantizedMatrixEntries(name, quantizeMatrix(weights, [rows, columns], type));
+		expect((entries[0]!.data as Uint8Array).byteLength).toBe(Math.ceil((rows * columns * bits) / 8));
+		const other = withTensor(entries, `.quant_state.vulntune__${type}`, (entry) => {
+			const text = new TextDecoder().decode(entry.data as Uint8Array);
+			return { ...entry, data: new TextEncoder().encode(text.replace(`"bits": ${bits}`, '"bits": 1')) };
+		});
+		expect(errorOf(other).message).toMatch(/"bits" must be/);
+	}
+});
+
+test('files of the first version, a byte a code, are read as they are', () => {
+	const matrix = quantizeMatrix(weights, [rows, columns], 'normal3') as QuantileMatrix;
+	const state = `{"quant_type": "quantile3", "blocksize": 64, "shape": [${rows}, ${columns}]}`;
+	const bytes = (values: Float32Array) => new Uint8Array(values.buffer);
+	const old: SafetensorsEntry[] = [
+		{ name, dtype: 'U8', shape: [rows, columns], data: matrix.codes },
+		{ name: `${name}.absmax`, dtype: 'F32', shape: [matrix.absmax.length], data: bytes(matrix.absmax) },
+		{ name: `${name}.quant_map`, dtype: 'F32', shape: [8], data: bytes(matrix.codebook) },
+		{
+			name: `${name}.quant_state.vulntune__quantile3`,
+			dtype: 'U8',
+			shape: [state.length],
+			data: new TextEncoder().encode(state),
+		},
+	];
+	expect(dequantizeMatrix(readQuantizedMatrix(sourceOf(old), name)!)).toEqual(dequantizeMatrix(matrix));
 });
 
 test('integers without one quant state of a known type are refused, plain floats are not ours', () => {

@@ -6,7 +6,11 @@ import { addFlags, readFlags } from '../cli/schema-flags.ts';
 import { quantizedBases } from '../config/schema.ts';
 
 const quantizeFlags = z.strictObject({
-	type: z.enum(quantizedBases).describe('how weights are stored'),
+	type: z
+		.enum(quantizedBases)
+		.describe(
+			"how weights are stored; quantilek: k bits by the paper's equation (1); normalk: k bits as NF4 is made",
+		),
 	output: z.string().min(1).describe('folder for the quantised model'),
 	double: z.boolean().default(true).describe('keep the scales of nf4 and fp4 in full precision'),
 	overwrite: z.boolean().default(false).describe('replace what is in the output folder'),

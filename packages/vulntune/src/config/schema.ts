@@ -6,7 +6,10 @@ import type { Needs, OptionFacts } from './needs.ts';
  * and the docs: an option is added here and nowhere else.
  */
 
-/** Quantised types of a frozen base; any other base is a float type. */
+/**
+ * Quantised types of a frozen base; any other base is a float type. quantilek: equation (1) of the paper, 2^k - 1 values; normalk: NF4's
+ * own construction for k bits.
+ */
 export const quantizedBases = [
 	'nf4',
 	'fp4',
@@ -18,6 +21,13 @@ export const quantizedBases = [
 	'quantile6',
 	'quantile7',
 	'quantile8',
+	'normal2',
+	'normal3',
+	'normal4',
+	'normal5',
+	'normal6',
+	'normal7',
+	'normal8',
 ] as const;
 export const backendTypes = ['auto', 'cpu', 'wasm', 'reference'] as const;
 export const floatBases = ['fp32', 'bf16'] as const;
@@ -70,7 +80,7 @@ const method = z.strictObject({
 		.enum([...quantizedBases, ...floatBases])
 		.optional()
 		.describe(
-			'storage of the base: nf4 unless given for qlora; for others bf16, or fp32 with precision fp32; full: fp32 always',
+			"storage of the base: nf4 unless given for qlora; for others bf16, or fp32 with precision fp32; full: fp32 always; quantilek: k bits by the paper's equation (1); normalk: k bits as NF4 is made",
 		)
 		.meta(facts({ needs: withModel })),
 	doubleQuantization: z

@@ -10,7 +10,7 @@ export type QuantizationConfig =
 			/** The scales of the blocks are themselves quantised, to 8 bits. */
 			readonly doubleQuantization: boolean;
 	  }
-	/** In a layout of ours; `type` is `int8` or `quantile2` … `quantile8`. */
+	/** In a layout of ours; `type` is `int8`, `quantile2` … `quantile8` or `normal2` … `normal8`. */
 	| { readonly method: 'vulntune'; readonly type: string };
 
 /**
@@ -70,10 +70,10 @@ export function parseQuantization(config: Fields): QuantizationConfig | undefine
 
 function parseOwnType(fields: Fields): string {
 	const type = fields.text('quant_type') ?? '';
-	if (/^(int8|quantile[2-8])$/.test(type)) return type;
+	if (/^(int8|(quantile|normal)[2-8])$/.test(type)) return type;
 	throw fields.error(
 		'quant_type',
-		`int8 or quantile2 to quantile8 is expected, found ${JSON.stringify(type)}`,
+		`int8, quantile2 to quantile8 or normal2 to normal8 is expected, found ${JSON.stringify(type)}`,
 		'Quantise the model again with this version.',
 	);
 }

@@ -7,8 +7,11 @@ export interface StoredLayout {
 	readonly states: readonly string[];
 	/** Types in which the codes may lie. */
 	readonly dtypes: readonly SafetensorsDtype[];
-	/** Two codes a byte lie in the shape [elements / 2, 1], single ones in the shape of the matrix. */
-	readonly codesPerByte: 1 | 2;
+	/**
+	 * Two codes a byte lie in the shape [elements / 2, 1], single ones in the shape of the matrix; undefined where only the quant
+	 * state tells how many bits a code has.
+	 */
+	readonly codesPerByte: 1 | 2 | undefined;
 	/** What else must be there as `<name>.<suffix>`. */
 	readonly companions: readonly string[];
 	/** What may be there besides. */
@@ -33,9 +36,11 @@ const layouts: readonly StoredLayout[] = [
 		optional: [],
 	},
 	{
-		states: [2, 3, 4, 5, 6, 7, 8].map((bits) => `vulntune__quantile${bits}`),
+		states: ['quantile', 'normal'].flatMap((kind) =>
+			[2, 3, 4, 5, 6, 7, 8].map((bits) => `vulntune__${kind}${bits}`),
+		),
 		dtypes: ['U8'],
-		codesPerByte: 1,
+		codesPerByte: undefined,
 		companions: ['absmax', 'quant_map'],
 		optional: [],
 	},
