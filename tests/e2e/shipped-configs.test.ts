@@ -31,7 +31,16 @@ describe('a dry run', () => {
 		for (const line of ['trainable', 'packs', 'steps', 'memory', 'time', 'output']) {
 			expect(stdout).toMatch(new RegExp(`^${line} +\\S`, 'm'));
 		}
-		expect(stdout).toMatch(/^data +12 train, 6 valid, 6 test functions$/m);
+		expect(stdout).toMatch(/^train +12 functions, 50\.0 % vulnerable; tokens: median \d/m);
+		expect(stdout).not.toContain('The config says');
+	});
+
+	it('says what a config says of its model, data and hardware where they are absent', async () => {
+		const argv = ['train', configs[0]!, '--data.path', project.inside('absent'), '--dry-run'];
+		const { stdout } = await vulntuneHere(argv, options);
+		expect(stdout).toMatch(
+			/^The config says:\n(.+\n)* {2}Model: huggingface\.co.+\n {2}Data: .+\n(.+\n)* {2}Hardware: /m,
+		);
 	});
 
 	it('writes nothing', () => {

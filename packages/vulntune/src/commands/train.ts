@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { inputError } from '@vulntune/engine/errors.ts';
 import { z } from 'zod';
 import type { CommandContext, CommandResult } from '../cli/context.ts';
 import type { CommandDefinition } from '../cli/program.ts';
 import { addConfigFlags, addFlags, configOverrides, readFlags } from '../cli/schema-flags.ts';
+import { headComment } from '../config/head-comment.ts';
 import { loadConfig } from '../config/load.ts';
 import { configJsonSchema } from '../config/printed-schema.ts';
 import type { Config } from '../config/schema.ts';
@@ -29,6 +31,8 @@ export interface TrainRequest {
 	readonly overwrite: boolean;
 	readonly allowOtherBase: boolean;
 	readonly dryRun: boolean;
+	/** What the config file says of itself at its head. */
+	readonly configComment?: readonly string[];
 }
 
 /** `vulntune train`; `train` is what does the work. */
@@ -78,7 +82,8 @@ Examples:
 					note: context.progress.note,
 					allowOtherBase: mode.allowOtherBase,
 				});
-				return train({ config, ...mode }, context);
+				const configComment = headComment(readFileSync(file, 'utf8'));
+				return train({ config, configComment, ...mode }, context);
 			});
 		});
 	};

@@ -80,7 +80,7 @@ const method = z.strictObject({
 		.enum([...quantizedBases, ...floatBases])
 		.optional()
 		.describe(
-			"storage of the base: nf4 unless given for qlora; for others bf16, or fp32 with precision fp32; full: fp32 always; quantilek: k bits by the paper's equation (1); normalk: k bits as NF4 is made",
+			'storage of the base; default nf4 (qlora), bf16, or fp32; quantilek: k bits by equation (1), normalk: k bits as NF4 is made',
 		)
 		.meta(facts({ needs: withModel })),
 	doubleQuantization: z

@@ -1,7 +1,8 @@
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { headComment } from './head-comment.ts';
 import { loadConfig } from './load.ts';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
@@ -26,6 +27,16 @@ describe('shipped configs', () => {
 			'x1-without-p3 512 ignore',
 			'x1-without-p3 512 truncate',
 		]);
+	});
+
+	it.each(files)('%s says where its model and data come from and what it needs', (file) => {
+		const comment = headComment(readFileSync(path.join(root, file), 'utf8')).join('\n');
+		const { model } = loadConfig(file, { workingFolder: root });
+		expect(comment).toMatch(/^Model: huggingface\.co\/\S+, [\d.]+ GB, .+; download/m);
+		if (!path.isAbsolute(model)) expect(comment).toContain(`huggingface.co/${model},`);
+		expect(comment).toMatch(/^Data: /m);
+		expect(comment).toMatch(/^Hardware: [\d.]+ GiB of free memory/m);
+		expect(comment).toContain(`vulntune train ${file} --model FOLDER --data.path FOLDER`);
 	});
 
 	it.each(files)('%s is a valid config', (file) => {

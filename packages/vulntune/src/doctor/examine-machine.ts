@@ -4,6 +4,7 @@ import { cpuFeatures } from '@vulntune/engine/backends/cpu/features.ts';
 import { loadWasm } from '@vulntune/engine/backends/wasm/node.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { findGpus, type Gpu } from './gpus.ts';
+import { availableMemory } from './memory.ts';
 import { type Fit, whatFits } from './what-fits.ts';
 
 /** What `vulntune doctor --json` prints; others script against the names. */
@@ -63,12 +64,6 @@ export async function examineMachine(): Promise<MachineReport> {
 		tokenCacheFolder: defaultTokenCacheFolder(),
 		fits: whatFits(backend === 'wasm' ? Math.min(memoryBytes, WASM_BYTES) : memoryBytes),
 	};
-}
-
-/** A container's limit counts only where it is below what the machine has: without one the system reports a huge number. */
-function availableMemory(): number {
-	const limit = process.constrainedMemory();
-	return limit > 0 ? Math.min(limit, os.totalmem()) : os.totalmem();
 }
 
 function freeDisk(folder: string): number | null {

@@ -63,3 +63,19 @@ it('says what becomes of a warm-up that is as long as the run', async () => {
 	expect(short?.text).toContain(note);
 	expect(await warmups('3')).toMatchObject({ steps: 3, warmup: null });
 });
+
+it('says where model and data come from, what takes more than a week, and what memory is not there', async () => {
+	const planned = await plan();
+	const comment = ['Model: somewhere', 'Data: elsewhere'];
+	expect(renderPlan(planned, comment)).toMatch(
+		/\n\nThe config says:\n {2}Model: somewhere\n {2}Data: elsewhere$/,
+	);
+	expect(renderPlan({ ...planned, availableBytes: 2 ** 20 }, comment)).toContain(
+		'more than this machine has (1.0 MiB)',
+	);
+	expect(renderPlan(planned, comment)).not.toContain('more than');
+	const month = { seconds: { epoch: 86_400, total: 30 * 86_400 }, operations: 604_800e12 * 2.5 };
+	expect(renderPlan({ ...planned, ...month })).toContain(
+		'more than a week on this machine: for a week it takes 2.5 Tflop/s',
+	);
+});

@@ -13,6 +13,7 @@ import type { FunctionRow } from '../data/row.ts';
 import { type DataSummary, summarizeData } from '../data/summary.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
+import { availableMemory } from '../doctor/memory.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
 import { checkBaseModel } from '../model/base-model.ts';
 import { type Base, checkPositions } from '../model/open-base.ts';
@@ -52,6 +53,10 @@ export interface TrainingPlan {
 	readonly backend: string;
 	/** null where the data is missing. */
 	readonly seconds: { readonly epoch: number; readonly total: number } | null;
+	/** Of the matrix products of the whole run; null where the data is missing. */
+	readonly operations: number | null;
+	/** What this process may use. */
+	readonly availableBytes: number;
 	readonly output: string;
 }
 
@@ -107,7 +112,8 @@ export async function planTraining(
 	const backend = createBackend(config.backend, () => {});
 	try {
 		const flopsPerSecond = measureFlops(backend, precision);
-		const seconds = 'missing' in data ? null : estimateSeconds(config, shape, data, flopsPerSecond);
+		const operations = 'missing' in data ? null : operationsPerEpoch(config, shape, data);
+		const { epochs } = config.training;
 		return {
 			model: {
 				name,
@@ -124,7 +130,12 @@ export async function planTraining(
 			data,
 			memoryBytes: memory,
 			backend: `${backend.name} (${backend.description})`,
-			seconds,
+			seconds:
+				operations === null
+					? null
+					: { epoch: operations / flopsPerSecond, total: (operations / flopsPerSecond) * epochs },
+			operations: operations === null ? null : operations * epochs,
+			availableBytes: availableMemory(),
 			output: config.output,
 		};
 	} finally {
@@ -245,18 +256,11 @@ async function planData(config: Config, base: PlannedBase | undefined): Promise<
 	};
 }
 
-function estimateSeconds(
-	config: Config,
-	shape: DecoderShape,
-	data: DataPlan,
-	flopsPerSecond: number,
-): TrainingPlan['seconds'] {
+function operationsPerEpoch(config: Config, shape: DecoderShape, data: DataPlan): number {
 	const { type } = config.method;
 	const flops = estimateFlops(shape, {
 		backward: type === 'head' ? 'none' : type === 'full' ? 'all' : 'inputs',
 		checkpointing: config.training.checkpointing,
 	});
-	const epoch =
-		(data.tokensPerEpoch * flops.training + data.validationTokens * flops.forward) / flopsPerSecond;
-	return { epoch, total: epoch * config.training.epochs };
+	return data.tokensPerEpoch * flops.training + data.validationTokens * flops.forward;
 }

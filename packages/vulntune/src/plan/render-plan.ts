@@ -9,8 +9,15 @@ const precisionText: Readonly<Record<TrainingPlan['precision'], string>> = {
 	int8: 'int8 for products with the base, bf16 beside them',
 };
 
-/** The plan for people. */
-export function renderPlan(plan: TrainingPlan): string {
+/** Longer than anybody waits. */
+const weekSeconds = 7 * 86_400;
+
+/**
+ * The plan for people.
+ *
+ * @param comment what the config says of itself at its head: shown where its model or its data isn't at hand
+ */
+export function renderPlan(plan: TrainingPlan, comment: readonly string[] = []): string {
 	const { model, data, memoryBytes: memory, seconds } = plan;
 	const lines: (readonly [string, string])[] = [
 		[
@@ -44,6 +51,9 @@ export function renderPlan(plan: TrainingPlan): string {
 			'memory',
 			`about ${formatBytes(memory.total)}: base ${formatBytes(memory.base)}, trained ${formatBytes(memory.trained)}, activations ${formatBytes(memory.activations)}`,
 		],
+		...(memory.total > plan.availableBytes
+			? [['', `more than this machine has (${formatBytes(plan.availableBytes)})`] as const]
+			: []),
 		['backend', plan.backend],
 	);
 	if (seconds !== null) {
@@ -51,7 +61,14 @@ export function renderPlan(plan: TrainingPlan): string {
 			'time',
 			`about ${formatDuration(seconds.epoch)} an epoch, ${formatDuration(seconds.total)} in all`,
 		]);
+		if (seconds.total > weekSeconds) {
+			const speed = (plan.operations! / weekSeconds / 1e12).toFixed(1);
+			lines.push(['', `more than a week on this machine: for a week it takes ${speed} Tflop/s`]);
+		}
 	}
 	lines.push(['output', plan.output]);
-	return lines.map(([name, text]) => `${name.padEnd(10)}${text}`).join('\n');
+	const isComplete = model.source === 'folder' && !('missing' in data);
+	const said =
+		isComplete || comment.length === 0 ? [] : ['', 'The config says:', ...comment.map((line) => `  ${line}`)];
+	return [...lines.map(([name, text]) => `${name.padEnd(10)}${text}`), ...said].join('\n');
 }

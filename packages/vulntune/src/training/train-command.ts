@@ -24,7 +24,7 @@ export async function trainFromConfig(
 
 // The rooms of a plan hold the engine, which a run loads on its own thread: a run starts without them.
 async function describePlan(
-	{ config, allowOtherBase }: TrainRequest,
+	{ config, allowOtherBase, configComment }: TrainRequest,
 	note: (line: string) => void,
 ): Promise<CommandResult> {
 	if (config.method.type === 'ngram') {
@@ -37,7 +37,7 @@ async function describePlan(
 		import('../plan/render-plan.ts'),
 	]);
 	const plan = await planTraining(config, { allowOtherBase, note });
-	return { data: plan, text: renderPlan(plan) };
+	return { data: plan, text: renderPlan(plan, configComment) };
 }
 
 /** Draws what a training tells. */
