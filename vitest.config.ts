@@ -18,7 +18,10 @@ export default defineConfig({
 		maxWorkers: 2,
 		pool: 'forks',
 		projects: [
-			{ extends: true, test: { name: 'together', include, exclude: alone, isolate: false } },
+			{
+				extends: true,
+				test: { name: 'together', include, exclude: [...alone, '**/node_modules/**'], isolate: false },
+			},
 			{ extends: true, test: { name: 'alone', include: alone } },
 		],
 	},

@@ -1,13 +1,23 @@
+import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { memoryFolder } from '../memory-folder.ts';
 
-/** The long versions of tests that `npm test` runs shortened: `npm run nightly`, about half an hour on two cores. */
+const root = path.resolve(import.meta.dirname, '../..');
+
+/** Every test file that has a long version. */
+const include = globSync(['packages/*/src/**/*.test.ts', 'tests/**/*.test.ts'], {
+	cwd: root,
+	exclude: ['**/node_modules/**'],
+}).filter((file) => readFileSync(path.join(root, file), 'utf8').includes('nightly/nightly.ts'));
+
+/** The long versions of tests that `npm test` runs shortened, with other seeds every time: `npm run nightly`. */
 export default defineConfig({
 	test: {
-		root: path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..'),
-		include: ['tests/e2e/kills.test.ts', 'tests/training/full-disk.test.ts'],
-		env: { VULNTUNE_NIGHTLY: '1' },
+		root,
+		include,
+		setupFiles: ['tests/properties.ts'],
+		env: { ...memoryFolder(), VULNTUNE_NIGHTLY: '1' },
 		testTimeout: 3_600_000,
 		hookTimeout: 60_000,
 		maxWorkers: 2,

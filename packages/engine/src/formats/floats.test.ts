@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runsOf } from '../../../../tests/nightly/nightly.ts';
 import { roundToBfloat16, roundToFloat16, toFloat32, widenBfloat16, widenFloat16 } from './floats.ts';
 
 const everyWord = Uint16Array.from({ length: 0x10000 }, (_, index) => index);
@@ -64,7 +65,7 @@ test.each([
 				else expect(error).toBeLessThanOrEqual(Math.abs(value - neighbour));
 			}
 		}),
-		{ seed: 4, numRuns: 3000 },
+		runsOf({ suite: 3000, nightly: 10_000, seed: 4 }),
 	);
 });
 

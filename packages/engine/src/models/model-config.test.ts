@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { runsOf } from '../../../../tests/nightly/nightly.ts';
 import { needsShared } from '../../../../tests/shared.ts';
 import type { RopeScaling } from '../formats/huggingface/rope-scaling.ts';
 import { smallConfig } from '../formats/testing/small-model.ts';
@@ -250,7 +251,7 @@ describe('parseModelConfig', () => {
 					expect(error).toMatchObject({ name: 'VulntuneError' });
 				}
 			}),
-			{ seed: 6, numRuns: 2000 },
+			runsOf({ suite: 2000, nightly: 100_000, seed: 6 }),
 		);
 	});
 });

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { seedsFor } from '../../../../tests/nightly/nightly.ts';
 import type { Backend } from '../backends/contract.ts';
 import { createReferenceBackend } from '../backends/reference/reference-backend.ts';
 import { elements, viewOf } from '../backends/view.ts';
-import { normalArray } from '../random/streams.ts';
+import { normalArray, uniform } from '../random/streams.ts';
 import { Arena } from '../tensor/arena.ts';
 import { checkpoint } from '../tensor/checkpoint.ts';
 import { uploadIndices, uploadRanges, uploadSegments, uploadTargets } from '../tensor/indices.ts';
@@ -38,8 +39,29 @@ interface Case {
 	readonly dropoutSeed?: number;
 }
 
-const T = 5;
-const H = 6;
+/** What the shapes of the cases are made of. */
+interface Sizes {
+	/** Tokens, at least 5. */
+	readonly T: number;
+	/** Width of a state. */
+	readonly H: number;
+	/** Width of an attention head, even. */
+	readonly D: number;
+	/** Query heads on each key and value head. */
+	readonly G: number;
+	/** Vocabulary, at least 9. */
+	readonly V: number;
+}
+
+const plain: Sizes = { T: 5, H: 6, D: 2, G: 2, V: 9 };
+
+/** Sizes that a seed draws. */
+function drawSizes(seed: number): Sizes {
+	const size = (index: number, from: number, to: number) =>
+		from + Math.floor((to + 1 - from) * uniform(seed, 0, index));
+	const sizes = { T: size(0, 5, 9), H: size(1, 2, 9), D: 2 * size(2, 1, 3), G: size(3, 1, 3) };
+	return { ...sizes, V: size(4, 9, 14) };
+}
 
 const indices = (context: Context, values: readonly number[]) =>
 	uploadIndices(context, Int32Array.from(values));
@@ -49,8 +71,6 @@ const ranges = (context: Context, values: readonly number[], shape: readonly [nu
 	uploadRanges(context, Int32Array.from(values), shape);
 const segments = (context: Context, starts: readonly number[], parents?: readonly number[]) =>
 	uploadSegments(context, Int32Array.from(starts), parents && Int32Array.from(parents));
-
-const qkv = { heads: 4, keyValueHeads: 2, headDim: 2, scale: 0.7 };
 
 type WeightCase = [
 	name: string,
@@ -74,7 +94,7 @@ function weightCases(cases: readonly WeightCase[]): Case[] {
 }
 
 /** An adapter of which one matrix is given and the other one drawn. */
-function adapted(context: Context, { a, b }: { readonly a?: Tensor; readonly b?: Tensor }) {
+function adapted(context: Context, H: number, { a, b }: { readonly a?: Tensor; readonly b?: Tensor }) {
 	const drawn = (stream: number, shape: readonly number[]): Tensor => ({
 		...upload(context, normalArray(4, stream, elements(shape)), shape),
 		tracked: true,
@@ -85,211 +105,221 @@ function adapted(context: Context, { a, b }: { readonly a?: Tensor; readonly b?:
 	};
 }
 
-const cases: Case[] = [
-	{
-		name: 'add',
-		inputs: [
-			[T, H],
-			[T, H],
-		],
-		run: (c, [a, b]) => add(c, a!, b!),
-	},
-	{ name: 'add of a tensor to itself', inputs: [[T, H]], run: (c, [a]) => add(c, a!, a!) },
-	{
-		name: 'linear',
-		inputs: [[T, H], [3, H], [3]],
-		run: (c, [x, w, b]) => linear(c, x!, { weight: w!, bias: b! }),
-	},
-	{
-		name: 'linear with an adapter',
-		inputs: [
-			[T, H],
-			[2, H],
-			[3, 2],
-		],
-		run: (c, [x, a, b]) =>
-			linear(c, x!, {
-				weight: constant(upload(c, normalArray(3, 1, 3 * H), [3, H])),
-				lora: { a: a!, b: b!, scale: 1.5, dropout: 0, site: 0 },
-			}),
-	},
-	{
-		name: 'linear with an adapter and dropout',
-		inputs: [
-			[T, H],
-			[2, H],
-			[3, 2],
-		],
-		dropoutSeed: 7,
-		run: (c, [x, a, b]) =>
-			linear(c, x!, {
-				weight: constant(upload(c, normalArray(3, 1, 3 * H), [3, H])),
-				lora: { a: a!, b: b!, scale: 1.5, dropout: 0.3, site: 11 },
-			}),
-	},
-	{ name: 'dropout', inputs: [[T, H]], dropoutSeed: 5, run: (c, [x]) => dropout(c, x!, 0.4, 3) },
-	{ name: 'rmsNorm', inputs: [[T, H], [H]], run: (c, [x, w]) => rmsNorm(c, x!, w!, 1e-5) },
-	{
-		name: 'layerNorm',
-		inputs: [[T, H], [H], [H]],
-		run: (c, [x, w, b]) => layerNorm(c, x!, w!, b!, 1e-5),
-	},
-	{
-		name: 'layerNorm without bias',
-		inputs: [[T, H], [H]],
-		run: (c, [x, w]) => layerNorm(c, x!, w!, undefined, 1e-5),
-	},
-	{
-		name: 'rope',
-		inputs: [[T, 8]],
-		run: (c, [x]) => {
-			const angles = normalArray(9, 2, T * 2);
-			const cos = upload(c, angles.map(Math.cos), [T, 2]);
-			const sin = upload(c, angles.map(Math.sin), [T, 2]);
-			return rope(c, x!, { cos, sin }, 4);
-		},
-	},
-	...[true, false].flatMap((causal) =>
-		[
-			[0, T],
-			[0, 1, 3, T],
-		].map((starts) => ({
-			name: `attention, ${causal ? 'causal' : 'both ways'}, ${starts.length - 1} segments`,
+/** As many numbers as there are tokens. */
+function perToken(T: number, values: readonly number[]): number[] {
+	return Array.from({ length: T }, (_, t) => values[t % values.length]!);
+}
+
+function casesOf({ T, H, D, G, V }: Sizes): Case[] {
+	const qkv = { heads: 2 * G, keyValueHeads: 2, headDim: D, scale: 0.7 };
+	const attentionInputs = [
+		[T, 2 * G * D],
+		[T, 2 * D],
+		[T, 2 * D],
+	];
+	return [
+		{
+			name: 'add',
 			inputs: [
-				[T, 8],
-				[T, 4],
-				[T, 4],
+				[T, H],
+				[T, H],
 			],
-			run: (c: Context, [q, k, v]: readonly Tensor[]) =>
-				attention(c, q!, k!, v!, segments(c, starts), { ...qkv, causal }),
-		})),
-	),
-	{
-		name: 'fused attention',
-		inputs: [[T, 16]],
-		run: (c, [x]) => fusedAttention(c, x!, segments(c, [0, 2, T]), { ...qkv, causal: true }),
-	},
-	{
-		name: 'attention, two segments with a common parent',
-		inputs: [
-			[T, 8],
-			[T, 4],
-			[T, 4],
-		],
-		run: (c, [q, k, v]) =>
-			attention(c, q!, k!, v!, segments(c, [0, 2, 3, T], [-1, 0, 0]), { ...qkv, causal: true }),
-	},
-	{
-		name: 'swiglu',
-		inputs: [
-			[T, H],
-			[T, H],
-		],
-		run: (c, [gate, up]) => swiglu(c, gate!, up!),
-	},
-	...(['gelu', 'geluTanh', 'tanh', 'silu'] as const).map((kind) => ({
-		name: `activation ${kind}`,
-		inputs: [[T, H]],
-		run: (c: Context, [x]: readonly Tensor[]) => activation(c, kind, x!),
-	})),
-	{ name: 'gatherRows', inputs: [[T, H]], run: (c, [x]) => gatherRows(c, x!, indices(c, [4, 0, 4, 2])) },
-	...(['mean', 'max'] as const).map((kind) => ({
-		name: `poolRows ${kind}`,
-		inputs: [[T, H]],
-		run: (c: Context, [x]: readonly Tensor[]) => poolRows(c, kind, x!, ranges(c, [0, 2, 3, 5], [2, 2])),
-	})),
-	...(['mean', 'max'] as const).map((kind) => ({
-		name: `poolRows ${kind} with common rows`,
-		inputs: [[T, H]],
-		run: (c: Context, [x]: readonly Tensor[]) =>
-			poolRows(c, kind, x!, ranges(c, [0, 2, 2, 3, 0, 2, 4, 4, 0, 0, 3, 5], [3, 4])),
-	})),
-	...(['full'] as const).flatMap((gradient) =>
-		[0, 1, 2.5].map((gamma) => ({
-			name: `focalLoss γ ${gamma}`,
-			inputs: [[4, 3]],
-			run: (c: Context, [x]: readonly Tensor[]) => {
-				const weights = upload(c, Float32Array.of(1, 0.5, 2, 1));
-				return focalLoss(c, x!, indices(c, [0, 2, 1, 1]), weights, { gamma, gradient }).losses;
+			run: (c, [a, b]) => add(c, a!, b!),
+		},
+		{ name: 'add of a tensor to itself', inputs: [[T, H]], run: (c, [a]) => add(c, a!, a!) },
+		{
+			name: 'linear',
+			inputs: [[T, H], [3, H], [3]],
+			run: (c, [x, w, b]) => linear(c, x!, { weight: w!, bias: b! }),
+		},
+		{
+			name: 'linear with an adapter',
+			inputs: [
+				[T, H],
+				[2, H],
+				[3, 2],
+			],
+			run: (c, [x, a, b]) =>
+				linear(c, x!, {
+					weight: constant(upload(c, normalArray(3, 1, 3 * H), [3, H])),
+					lora: { a: a!, b: b!, scale: 1.5, dropout: 0, site: 0 },
+				}),
+		},
+		{
+			name: 'linear with an adapter and dropout',
+			inputs: [
+				[T, H],
+				[2, H],
+				[3, 2],
+			],
+			dropoutSeed: 7,
+			run: (c, [x, a, b]) =>
+				linear(c, x!, {
+					weight: constant(upload(c, normalArray(3, 1, 3 * H), [3, H])),
+					lora: { a: a!, b: b!, scale: 1.5, dropout: 0.3, site: 11 },
+				}),
+		},
+		{ name: 'dropout', inputs: [[T, H]], dropoutSeed: 5, run: (c, [x]) => dropout(c, x!, 0.4, 3) },
+		{ name: 'rmsNorm', inputs: [[T, H], [H]], run: (c, [x, w]) => rmsNorm(c, x!, w!, 1e-5) },
+		{
+			name: 'layerNorm',
+			inputs: [[T, H], [H], [H]],
+			run: (c, [x, w, b]) => layerNorm(c, x!, w!, b!, 1e-5),
+		},
+		{
+			name: 'layerNorm without bias',
+			inputs: [[T, H], [H]],
+			run: (c, [x, w]) => layerNorm(c, x!, w!, undefined, 1e-5),
+		},
+		{
+			name: 'rope',
+			inputs: [[T, 4 * D]],
+			run: (c, [x]) => {
+				const angles = normalArray(9, 2, T * D);
+				const cos = upload(c, angles.map(Math.cos), [T, D]);
+				const sin = upload(c, angles.map(Math.sin), [T, D]);
+				return rope(c, x!, { cos, sin }, 2 * D);
 			},
+		},
+		...[true, false].flatMap((causal) =>
+			[
+				[0, T],
+				[0, 1, 3, T],
+			].map((starts) => ({
+				name: `attention, ${causal ? 'causal' : 'both ways'}, ${starts.length - 1} segments`,
+				inputs: attentionInputs,
+				run: (c: Context, [q, k, v]: readonly Tensor[]) =>
+					attention(c, q!, k!, v!, segments(c, starts), { ...qkv, causal }),
+			})),
+		),
+		{
+			name: 'fused attention',
+			inputs: [[T, (2 * G + 4) * D]],
+			run: (c, [x]) => fusedAttention(c, x!, segments(c, [0, 2, T]), { ...qkv, causal: true }),
+		},
+		{
+			name: 'attention, two segments with a common parent',
+			inputs: attentionInputs,
+			run: (c, [q, k, v]) =>
+				attention(c, q!, k!, v!, segments(c, [0, 2, 3, T], [-1, 0, 0]), { ...qkv, causal: true }),
+		},
+		{
+			name: 'swiglu',
+			inputs: [
+				[T, H],
+				[T, H],
+			],
+			run: (c, [gate, up]) => swiglu(c, gate!, up!),
+		},
+		...(['gelu', 'geluTanh', 'tanh', 'silu'] as const).map((kind) => ({
+			name: `activation ${kind}`,
+			inputs: [[T, H]],
+			run: (c: Context, [x]: readonly Tensor[]) => activation(c, kind, x!),
 		})),
-	),
-	{
-		name: 'linearCrossEntropy',
-		inputs: [
-			[T, H],
-			[9, H],
-		],
-		run: (c, [x, w]) => linearCrossEntropy(c, x!, w!, targets(c, [3, 8, -100, 0, 3])),
-	},
-	...weightCases([
-		['linear', [T, H], [3, H], (c, x, w) => linear(c, x, { weight: w })],
-		[
-			'linearCrossEntropy',
-			[T, H],
-			[9, H],
-			(c, x, w) => linearCrossEntropy(c, x, w, targets(c, [3, 8, 1, 0, 3])),
-		],
-		['rmsNorm', [T, H], [H], (c, x, w) => rmsNorm(c, x, w, 1e-5)],
-		['layerNorm', [T, H], [H], (c, x, w) => layerNorm(c, x, w, undefined, 1e-5)],
-		["an adapter's A", [T, H], [2, H], (c, x, a) => linear(c, x, adapted(c, { a }))],
-		["an adapter's B", [T, H], [3, 2], (c, x, b) => linear(c, x, adapted(c, { b }))],
-	]),
-	{
-		name: 'focalOfNegLogP after linearCrossEntropy',
-		inputs: [
-			[T, H],
-			[9, H],
-		],
-		run: (c, [x, w]) => {
-			const negLogP = linearCrossEntropy(c, x!, w!, targets(c, [3, 8, 1, 0, 3]));
-			const weights = upload(c, Float32Array.of(1, 0.5, 2, 1, 1));
-			return focalOfNegLogP(c, negLogP, weights, { gamma: 1.5, gradient: 'full' });
+		{ name: 'gatherRows', inputs: [[T, H]], run: (c, [x]) => gatherRows(c, x!, indices(c, [4, 0, 4, 2])) },
+		...(['mean', 'max'] as const).map((kind) => ({
+			name: `poolRows ${kind}`,
+			inputs: [[T, H]],
+			run: (c: Context, [x]: readonly Tensor[]) => poolRows(c, kind, x!, ranges(c, [0, 2, 3, 5], [2, 2])),
+		})),
+		...(['mean', 'max'] as const).map((kind) => ({
+			name: `poolRows ${kind} with common rows`,
+			inputs: [[T, H]],
+			run: (c: Context, [x]: readonly Tensor[]) =>
+				poolRows(c, kind, x!, ranges(c, [0, 2, 2, 3, 0, 2, 4, 4, 0, 0, 3, 5], [3, 4])),
+		})),
+		...(['full'] as const).flatMap((gradient) =>
+			[0, 1, 2.5].map((gamma) => ({
+				name: `focalLoss γ ${gamma}`,
+				inputs: [[4, 3]],
+				run: (c: Context, [x]: readonly Tensor[]) => {
+					const weights = upload(c, Float32Array.of(1, 0.5, 2, 1));
+					return focalLoss(c, x!, indices(c, [0, 2, 1, 1]), weights, { gamma, gradient }).losses;
+				},
+			})),
+		),
+		{
+			name: 'linearCrossEntropy',
+			inputs: [
+				[T, H],
+				[V, H],
+			],
+			run: (c, [x, w]) => linearCrossEntropy(c, x!, w!, targets(c, perToken(T, [3, 8, -100, 0, 3]))),
 		},
-	},
-	{
-		name: 'a checkpointed block that passes its gradient on as it is',
-		inputs: [
-			[T, H],
-			[T, H],
-		],
-		run: (c, [x, other]) => {
-			const doubled = add(c, x!, x!);
-			const out = checkpoint(c, doubled, [], (inner, input) => add(inner, input, other!));
-			release(c, doubled);
-			return activation(c, 'tanh', out);
+		...weightCases([
+			['linear', [T, H], [3, H], (c, x, w) => linear(c, x, { weight: w })],
+			[
+				'linearCrossEntropy',
+				[T, H],
+				[V, H],
+				(c, x, w) => linearCrossEntropy(c, x, w, targets(c, perToken(T, [3, 8, 1, 0, 3]))),
+			],
+			['rmsNorm', [T, H], [H], (c, x, w) => rmsNorm(c, x, w, 1e-5)],
+			['layerNorm', [T, H], [H], (c, x, w) => layerNorm(c, x, w, undefined, 1e-5)],
+			["an adapter's A", [T, H], [2, H], (c, x, a) => linear(c, x, adapted(c, H, { a }))],
+			["an adapter's B", [T, H], [3, 2], (c, x, b) => linear(c, x, adapted(c, H, { b }))],
+		]),
+		{
+			name: 'focalOfNegLogP after linearCrossEntropy',
+			inputs: [
+				[T, H],
+				[V, H],
+			],
+			run: (c, [x, w]) => {
+				const negLogP = linearCrossEntropy(c, x!, w!, targets(c, perToken(T, [3, 8, 1, 0, 3])));
+				const weights = upload(c, Float32Array.from(perToken(T, [1, 0.5, 2, 1, 1])));
+				return focalOfNegLogP(c, negLogP, weights, { gamma: 1.5, gradient: 'full' });
+			},
 		},
-	},
-	{
-		name: 'a checkpointed block that is its input',
-		inputs: [[T, H]],
-		run: (c, [x]) => {
-			const doubled = add(c, x!, x!);
-			const out = checkpoint(c, doubled, [], (_, input) => input);
-			release(c, doubled);
-			return add(c, out, x!);
+		{
+			name: 'a checkpointed block that passes its gradient on as it is',
+			inputs: [
+				[T, H],
+				[T, H],
+			],
+			run: (c, [x, other]) => {
+				const doubled = add(c, x!, x!);
+				const out = checkpoint(c, doubled, [], (inner, input) => add(inner, input, other!));
+				release(c, doubled);
+				return activation(c, 'tanh', out);
+			},
 		},
-	},
-	{
-		name: 'a checkpointed block with a residual',
-		inputs: [[T, H], [H], [H, H]],
-		run: (c, [x, norm, w]) => {
-			const doubled = add(c, x!, x!);
-			const out = checkpoint(c, doubled, [], (inner, input) => {
-				const normed = rmsNorm(inner, input, norm!, 1e-5);
-				const projected = linear(inner, normed, { weight: w! });
-				const sum = add(inner, input, projected);
-				release(inner, normed, projected);
-				return sum;
-			});
-			release(c, doubled);
-			return add(c, out, x!);
+		{
+			name: 'a checkpointed block that is its input',
+			inputs: [[T, H]],
+			run: (c, [x]) => {
+				const doubled = add(c, x!, x!);
+				const out = checkpoint(c, doubled, [], (_, input) => input);
+				release(c, doubled);
+				return add(c, out, x!);
+			},
 		},
-	},
-];
+		{
+			name: 'a checkpointed block with a residual',
+			inputs: [[T, H], [H], [H, H]],
+			run: (c, [x, norm, w]) => {
+				const doubled = add(c, x!, x!);
+				const out = checkpoint(c, doubled, [], (inner, input) => {
+					const normed = rmsNorm(inner, input, norm!, 1e-5);
+					const projected = linear(inner, normed, { weight: w! });
+					const sum = add(inner, input, projected);
+					release(inner, normed, projected);
+					return sum;
+				});
+				release(c, doubled);
+				return add(c, out, x!);
+			},
+		},
+	];
+}
+
+const cases = casesOf(plain);
+const drawn = seedsFor('gradients', { suite: 3, nightly: 100 }).flatMap((seed) =>
+	casesOf(drawSizes(seed)).map((one) => ({ ...one, name: `${one.name}, sizes drawn from ${seed}` })),
+);
 
 describe('gradients of the ops', () => {
-	it.each(cases)('$name', (testCase) => {
+	it.each([...cases, ...drawn])('$name', (testCase) => {
 		const backend = createReferenceBackend({ storage: 'f64' });
 		const values = testCase.inputs.map((shape, i) => Float64Array.from(normalArray(1, i, elements(shape))));
 		const analytic = gradientsOf(backend, testCase, values);

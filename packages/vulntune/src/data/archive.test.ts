@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { Header } from 'tar';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runsOf } from '../../../../tests/nightly/nightly.ts';
 import { readArchive } from './archive.ts';
 
 let folder: string;
@@ -107,6 +108,6 @@ describe('a .tar.gz', () => {
 			);
 			expect(code).toMatch(/^(read|ARCHIVE_[A-Z_]+)$/);
 		});
-		await fc.assert(property, { numRuns: 1000, seed: 1 });
+		await fc.assert(property, runsOf({ suite: 2000, nightly: 100_000, seed: 1 }));
 	});
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { runsOf } from '../../../../tests/nightly/nightly.ts';
 import { createFaultList } from './faults.ts';
 import { readJsonlRows } from './jsonl.ts';
 
@@ -20,7 +21,7 @@ it('gives rows or faults with their line for any bytes', () => {
 			if (faults.count > 0) expect(faults.toError()?.message).toMatch(/train\.jsonl:\d+: /);
 			else expect(rows.length).toBeGreaterThan(0);
 		}),
-		{ numRuns: 2000, seed: 1 },
+		runsOf({ suite: 2000, nightly: 100_000, seed: 1 }),
 	);
 });
 

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { runsOf } from '../../../../../tests/nightly/nightly.ts';
 import { VulntuneError } from '../../errors.ts';
 import { damaged } from '../testing/damage.ts';
 import { thrownBy } from '../testing/thrown-by.ts';
@@ -73,7 +74,7 @@ describe('safetensors', () => {
 				}
 				file.close();
 			}),
-			{ seed: 1, numRuns: 150 },
+			runsOf({ suite: 150, nightly: 10_000, seed: 1 }),
 		);
 	});
 
@@ -112,7 +113,7 @@ describe('safetensors', () => {
 					refused++;
 				}
 			}),
-			{ seed: 3, numRuns: 2000 },
+			runsOf({ suite: 2000, nightly: 100_000, seed: 3 }),
 		);
 		expect(refused).toBeGreaterThan(1000);
 	});

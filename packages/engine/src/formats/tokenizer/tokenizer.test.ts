@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { runsOf } from '../../../../../tests/nightly/nightly.ts';
 import { VulntuneError } from '../../errors.ts';
 import { parseModelConfig } from '../../models/model-config.ts';
 import { damaged } from '../testing/damage.ts';
@@ -44,7 +45,7 @@ describe('encode and decode', () => {
 				expect([...ids]).toEqual(utf8(value));
 				expect(tokenizer.decode(ids)).toBe(value);
 			}),
-			{ seed: 7, numRuns: 200 },
+			runsOf({ suite: 200, nightly: 10_000, seed: 7 }),
 		);
 	});
 
@@ -351,7 +352,7 @@ describe('loadTokenizer', () => {
 					refused++;
 				}
 			}),
-			{ seed: 8, numRuns: 2000 },
+			runsOf({ suite: 2000, nightly: 100_000, seed: 8 }),
 		);
 		expect(refused).toBeGreaterThan(1000);
 	});
@@ -374,7 +375,7 @@ describe('loadTokenizer', () => {
 					if (!(error instanceof VulntuneError)) throw error;
 				}
 			}),
-			{ seed: 9, numRuns: 300 },
+			runsOf({ suite: 300, nightly: 10_000, seed: 9 }),
 		);
 	});
 });
