@@ -56,7 +56,7 @@ export function adaptedDetector(
 		...base,
 		method: { type: 'lora', lora: adapter.config },
 		head: { pool: 'last', hidden: null },
-		maxPositions: 512,
+		maxPositions: folder.config.maxPositions,
 		seed: 1,
 		start: adapter,
 	});

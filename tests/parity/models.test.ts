@@ -56,7 +56,7 @@ describe.each(backendsUnderTest())('decoders on $name', ({ create }) => {
 		const { model, free } = loadModel(backend, folder, {
 			base: baseOf(location),
 			doubleQuantization: true,
-			maxPositions: 512,
+			maxPositions: folder.config.maxPositions,
 		});
 		inContext(backend, (context) => {
 			const ids = golden.get('single.input_ids')!.values as Int32Array;
@@ -95,7 +95,7 @@ describe.each(backendsUnderTest())('decoders on $name', ({ create }) => {
 		const { model, free } = loadModel(backend, folder, {
 			base: 'fp32',
 			doubleQuantization: false,
-			maxPositions: 512,
+			maxPositions: folder.config.maxPositions,
 		});
 		const batch = flatten(json.packed);
 		const width = folder.config.hiddenSize;
