@@ -77,7 +77,7 @@ export function evaluateCommand(
 			.command('evaluate')
 			.summary('score a split: metrics with intervals, baselines beside them')
 			.description(
-				'Score a split with a trained adapter, or measure a file of predictions: metrics with 95 % intervals, the threshold taken from validation, baselines beside them.',
+				'Score a split with a trained adapter, or measure a file of predictions: metrics with 95 % intervals, the threshold taken from validation, baselines beside them. It computes on the backend of the run where this machine has it, unless --backend names another.',
 			)
 			.argument('[run]', 'run folder, or an adapter folder with its vulntune.json (then with --data)')
 			.addHelpText(
