@@ -165,12 +165,13 @@ describe('method.from', () => {
 		writeFileSync(file, readFileSync(file, 'utf8').replace('"rope_theta":10000', '"rope_theta":20000'));
 		const onOther = { model: other, 'method.from': first, 'method.rsLora': 'true' };
 		expect(await refusal(onOther)).toBe('BASE_MISMATCH');
-		const allowed = runTraining(
-			configOf('refused', { ...absent, ...onOther }),
-			{ ...fresh, allowOtherBase: true },
-			silent,
-		);
-		await expect(allowed).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
+		const allowed = configOf('on other base', { ...onOther, 'training.epochs': '1' });
+		expect((await runTraining(allowed, { ...fresh, allowOtherBase: true }, silent)).status).toBe('finished');
+		const { baseFingerprint } = JSON.parse(readFileSync(path.join(first, 'adapter/vulntune.json'), 'utf8'));
+		for (const file of ['environment.json', 'adapter/vulntune.json']) {
+			const written = JSON.parse(readFileSync(path.join(allowed.output, file), 'utf8'));
+			expect(written.earlierBases).toEqual([baseFingerprint]);
+		}
 	});
 });
 
