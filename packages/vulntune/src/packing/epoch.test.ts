@@ -21,9 +21,19 @@ describe('an epoch', () => {
 		expect(epoch(1, 2)).not.toEqual(epoch(2, 2));
 	});
 
+	/** Packs whatever their order. */
+	const key = (list: readonly unknown[]) => list.map((pack) => JSON.stringify(pack)).toSorted();
+
+	it('packs functions with others in every epoch as they arrive, unless each stands alone', () => {
+		const arrival = { ...options, order: 'arrival' } as const;
+		const packs = [0, 1].map((epoch) => key(packEpoch(lengths, arrival, 1, epoch).packs));
+		expect(packs[0]).not.toEqual(packs[1]);
+		const alone = { ...options, packing: 'none' } as const;
+		expect(packEpoch(lengths, { ...alone, order: 'arrival' }, 1, 0)).toEqual(packEpoch(lengths, alone, 1, 0));
+	});
+
 	it('only reorders the packs of bestFit and of no packing', () => {
 		for (const packing of ['isolated', 'none'] as const) {
-			const key = (list: readonly unknown[]) => list.map((pack) => JSON.stringify(pack)).toSorted();
 			expect(key(packEpoch(lengths, { ...options, packing }, 1, 0).packs)).toEqual(
 				key(packFunctions(lengths, { ...options, packing }).packs),
 			);

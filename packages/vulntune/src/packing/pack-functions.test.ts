@@ -36,6 +36,10 @@ describe('packing', () => {
 			fc.property(anyLengths, anyOptions, (lengths, options) => {
 				const plan = packFunctions(lengths, options);
 				const byFunction = piecesOf(plan.packs);
+				const cut = lengths.flatMap((length, index) => (length >= options.length ? [index] : []));
+				expect(plan.truncated.toSorted((a, b) => a - b)).toEqual(
+					options.largeFunctions === 'truncate' ? cut : [],
+				);
 				for (const [index, length] of lengths.entries()) {
 					const pieces = (byFunction[index] ?? []).toSorted((a, b) => a.windowIndex - b.windowIndex);
 					if (length < options.length) {

@@ -30,6 +30,7 @@ describe('a pack', () => {
 		const pack = buildPack(pieces!, tokens, separator, 'leaky');
 		expect(Array.from(pack.positionIds)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
 		expect(Array.from(pack.attentionStarts)).toEqual([0, 9]);
+		expect(Array.from(pack.attentionParents)).toEqual([-1]);
 		expect(Array.from(pack.segmentStarts)).toEqual([0, 4, 6, 9]);
 	});
 
