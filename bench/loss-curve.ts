@@ -54,9 +54,9 @@ async function learn(config: Config, steps: number): Promise<Learned> {
 			const { pack, targets } = assemblePack(train, pieces, scoring.packing.packing, scoring.tokens);
 			const step = losses.length + 1;
 			const functions = targets.labels.length;
-			const result = trainOnPack(detector, pack, targets, 1 / functions, step, scoring.pass);
+			const ofFunctions = trainOnPack(detector, pack, targets, 1 / functions, step, scoring.pass);
 			optimizer.step(step, learningRateAt(step, { schedule, learningRate, warmupSteps, totalSteps: steps }));
-			losses.push(result.losses.reduce((sum, loss) => sum + loss, 0) / functions);
+			losses.push(ofFunctions.reduce((sum, loss) => sum + loss, 0) / functions);
 			tokens += pack.inputIds.length;
 			if (step % 20 === 0) console.error(`${precision}: step ${step} of ${steps}, loss ${losses.at(-1)}`);
 		}

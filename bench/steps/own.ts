@@ -96,7 +96,7 @@ async function serve(given: OwnStep): Promise<void> {
 		profile.reset();
 		const start = performance.now();
 		for (const { pack, targets } of chosen) {
-			if (given.task === 'forward') scorePack(detector, pack, targets, pass);
+			if (given.task === 'forward') scorePack(detector, pack, pass, targets);
 			else trainOnPack(detector, pack, targets, 1 / targets.labels.length, steps, pass);
 		}
 		if (given.task === 'lora') optimizer.step(steps, 1e-4);

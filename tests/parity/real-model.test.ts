@@ -81,7 +81,7 @@ describe.skipIf(isAbsent || !hasKernels)(
 				const labels = Int32Array.from(batch.labels);
 				const weights = new Float32Array(labels.length).fill(1);
 				backend.fill(detector.parameters.gradients, 0);
-				const { losses } = trainOnPack(detector, pack, { labels, weights }, 1, 0, focalPass(1, 'full'));
+				const losses = trainOnPack(detector, pack, { labels, weights }, 1, 0, focalPass(1, 'full'));
 				for (const [f, loss] of losses.entries()) {
 					const goldenLoss = expected.focal1_per_function[f]!;
 					expect(Math.abs(loss - goldenLoss)).toBeLessThan(lossTolerance * Math.max(0.01, goldenLoss));
@@ -123,7 +123,7 @@ describe.skipIf(isAbsent || !hasKernels)(
 					const batch = batchOf(packs[index * size + micro]!);
 					const labels = Int32Array.from(batch.labels);
 					const weights = new Float32Array(labels.length).fill(1);
-					const { losses } = trainOnPack(
+					const losses = trainOnPack(
 						detector,
 						packOf(batch),
 						{ labels, weights },

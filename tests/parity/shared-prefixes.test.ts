@@ -8,6 +8,7 @@ import {
 	loadDataset,
 	type PackingOptions,
 	packFunctions,
+	scorePack,
 	tokenizeRows,
 	trainOnPack,
 } from 'vulntune';
@@ -50,11 +51,13 @@ describe.skipIf(adapter.skip || dataset.skip || isAbsent || !hasKernels)(
 				const labels = Int32Array.from(pack.functionIndex, (index) => rows[index]!.label);
 				const weights = new Float32Array(labels.length).fill(1);
 				backend.fill(parameters.gradients, 0);
-				const result = trainOnPack(detector, pack, { labels, weights }, 1, 0, focalPass(1, 'full'));
+				const pass = focalPass(1, 'full');
+				const { probabilities } = scorePack(detector, pack, pass);
+				const losses = trainOnPack(detector, pack, { labels, weights }, 1, 0, pass);
 				const gradients = parameters.specs.map(({ name }) =>
 					Float32Array.from(backend.download(parameters.get(name).gradient!)),
 				);
-				return { ...result, gradients, size: pack.inputIds.length };
+				return { probabilities, losses, gradients, size: pack.inputIds.length };
 			});
 			expect(alone!.losses).toHaveLength(count);
 			expect(shared!.size).toBeLessThan(0.85 * alone!.size);

@@ -70,7 +70,7 @@ describe.each(cases)('training $family on $name as the $set goldens say', ({ fol
 		const pack = packOf(batch);
 		for (const { gamma, alpha, per_function, sum } of json.focal) {
 			const targets = weighted(pack, batch.labels, alpha);
-			const { losses } = trainOnPack(detector, pack, targets, 1, 0, focalPass(gamma, 'full'));
+			const losses = trainOnPack(detector, pack, targets, 1, 0, focalPass(gamma, 'full'));
 			// (1 − p)^γ multiplies the relative error of a small loss by up to 1 + γ
 			const tolerance = 1e-5 * (1 + gamma);
 			// the golden's own float32 rounding of 1 − p, where p is next to 1
@@ -159,14 +159,7 @@ describe.each(cases)('training $family on $name as the $set goldens say', ({ fol
 				doubleQuantization,
 			});
 			const pack = packOf(batch);
-			const { losses } = trainOnPack(
-				detector,
-				pack,
-				unweighted(pack, batch.labels),
-				1,
-				0,
-				focalPass(1, 'full'),
-			);
+			const losses = trainOnPack(detector, pack, unweighted(pack, batch.labels), 1, 0, focalPass(1, 'full'));
 			const total = losses.reduce((a, b) => a + b, 0);
 			const expected = json[`${variant}_loss_focal1_sum`];
 			expect(Math.abs(total - expected)).toBeLessThan(1e-5 * expected);
@@ -199,7 +192,7 @@ describe.each(cases)('training $family on $name as the $set goldens say', ({ fol
 					const factor = (loss.reduction === 'mean' ? 1 / batch.labels.length : 1) / accumulation;
 					const targets = weighted(pack, batch.labels, alpha);
 					const pass = focalPass(loss.gamma, loss.gradient);
-					const { losses } = trainOnPack(detector, pack, targets, factor, 0, pass);
+					const losses = trainOnPack(detector, pack, targets, factor, 0, pass);
 					sum += losses.reduce((a, b) => a + b, 0) * factor;
 				}
 				const learningRate = learningRateAt(index + 1, {

@@ -65,7 +65,7 @@ export {
 export { type Answers, type AnswerTexts, answerBranches, encodeAnswers } from './objectives/answers.ts';
 export { classObjective } from './objectives/class-objective.ts';
 export { nextTokenObjective } from './objectives/next-token-objective.ts';
-export type { Objective, ObjectiveOptions, PackLabels } from './objectives/objective.ts';
+export type { Judgement, Objective, PackLabels } from './objectives/objective.ts';
 export { combineWindows, type WindowCombination } from './packing/combine-windows.ts';
 export { packEpoch } from './packing/epoch.ts';
 export type { PackingOptions, Piece } from './packing/options.ts';
@@ -88,7 +88,7 @@ export {
 	writeReport,
 } from './report/index.ts';
 export { type FineTuning, type FineTuningOptions, finetune } from './training/finetune.ts';
-export { type PassOptions, type PassResult, scorePack, trainOnPack } from './training/micro-batch.ts';
+export { type PackScores, type PassOptions, scorePack, trainOnPack } from './training/micro-batch.ts';
 export { createOptimizer, type Optimizer } from './training/optimizer.ts';
 export {
 	type RunMode,

@@ -106,8 +106,8 @@ function unexpectedTensors(
 	source: WeightSource,
 ): readonly string[] {
 	const known = new Set(expected.map(({ name }) => name));
-	// an output matrix that is the embedding once more is stored by some (see `openModelFolder`)
-	const unread = [...familyOf(config).unread, /^lm_head\.weight$/];
+	// an output matrix that is the embedding once more is stored by some (see `openModelFolder`), and a classifier's head by many
+	const unread = [...familyOf(config).unread, /^lm_head\.weight$/, /^score\./];
 	return source.names
 		.filter((name) => !known.has(name) && !unread.some((pattern) => pattern.test(name)))
 		.filter((name) => !known.has(weightBeside(name) ?? ''))

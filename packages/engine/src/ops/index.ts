@@ -10,4 +10,5 @@ export { linearCrossEntropy } from './linear-cross-entropy.ts';
 export { poolRows } from './pool-rows.ts';
 export { rmsNorm } from './rms-norm.ts';
 export { type Angles, rope } from './rope.ts';
+export { softmax } from './softmax.ts';
 export { swiglu } from './swiglu.ts';

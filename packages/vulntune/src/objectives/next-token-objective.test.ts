@@ -18,7 +18,7 @@ import { backendsUnderTest } from '../../../../tests/backends.ts';
 import { temporaryFolder, writeTinyModel } from '../../../../tests/tiny.ts';
 import { createDetector, type Detector } from '../methods/detector.ts';
 import { packFunctions } from '../packing/pack-functions.ts';
-import { type PassOptions, trainOnPack } from '../training/micro-batch.ts';
+import { type PassOptions, scorePack, trainOnPack } from '../training/micro-batch.ts';
 import { assemblePack, splitData } from '../training/split-data.ts';
 import { answerBranches } from './answers.ts';
 import { hiddenStates } from './hidden-states.ts';
@@ -64,15 +64,14 @@ function compute(detector: Detector, objective: Objective, alone: boolean) {
 			suffix,
 			branches,
 		});
-		const result = trainOnPack(detector, pack, targets, 0.5, 0, pass(objective));
-		losses.push(...result.losses);
-		probabilities.push(...result.probabilities);
+		losses.push(...trainOnPack(detector, pack, targets, 0.5, 0, pass(objective)));
+		probabilities.push(...scorePack(detector, pack, pass(objective)).probabilities);
 	}
 	return { losses, probabilities, gradients: Array.from(backend.download(parameters.gradients)) };
 }
 
 /** The slow, obvious one: each function with its question and one answer is a text of its own, and the losses of its tokens are added. */
-const plainly: Objective = (context, detector, pack, targets, { focal }) => {
+const plainly: Objective = (context, detector, pack) => {
 	const own = Array.from(pack.inputIds).slice(0, -1);
 	const negLogPOf = (answer: readonly number[]): Tensor => {
 		const ids = Int32Array.from([...own, ...answers.question, ...answer]);
@@ -93,11 +92,16 @@ const plainly: Objective = (context, detector, pack, targets, { focal }) => {
 			.reduce((sum, loss) => add(context, sum, loss));
 	};
 	const [no, yes] = [negLogPOf(answers.no), negLogPOf(answers.yes)];
-	const right = targets.labels[0] === 1 ? yes : no;
-	const losses = focalOfNegLogP(context, right, upload(context, targets.weights), focal); // [1]
-	const p = [no, yes].map((each) => Math.exp(-context.backend.download(each)[0]!));
-	const pair = Float32Array.from(p, (each) => each / (p[0]! + p[1]!));
-	return { losses, probabilities: upload(context, pair, [1, 2]) };
+	return {
+		losses({ labels, weights }, focal) {
+			const right = labels[0] === 1 ? yes : no;
+			return focalOfNegLogP(context, right, upload(context, weights), focal); // [1]
+		},
+		probabilities() {
+			const p = [no, yes].map((each) => Math.exp(-context.backend.download(each)[0]!));
+			return Float32Array.of(p[1]! / (p[0]! + p[1]!));
+		},
+	};
 };
 
 describe.each(backendsUnderTest())('answers of several tokens on $name', ({ create }) => {

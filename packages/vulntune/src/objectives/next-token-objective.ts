@@ -2,7 +2,6 @@ import {
 	add,
 	type Context,
 	constant,
-	focalLoss,
 	focalOfNegLogP,
 	gatherRows,
 	isQuantized,
@@ -10,11 +9,11 @@ import {
 	linearCrossEntropy,
 	outputMatrixOf,
 	release,
+	softmax,
 	type Tensor,
 	upload,
 	uploadIndices,
 	uploadTargets,
-	type View,
 } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
 import type { Pack } from '../packing/pack.ts';
@@ -33,16 +32,21 @@ const NONE = -100;
  */
 export function nextTokenObjective(answers: Answers): Objective {
 	const branches = answerBranches(answers).reduce((sum, branch) => sum + branch.length, 0);
-	return (context, detector, pack, targets, options) => {
+	return (context, detector, pack, options) => {
 		const rows = answerRows(pack, branches);
 		const states = hiddenStates(context, detector, pack, options.checkpointing, rows); // [F × (1 + branches), H]
-		const negLogP = answerNegLogP(context, detector, states, answers, targets.labels); // [F]
-		const weights = upload(context, targets.weights);
-		const losses = focalOfNegLogP(context, negLogP, weights, options.focal); // [F]
-		const score = branches === 0 ? oneTokenProbabilities : answerProbabilities;
-		const probabilities = score(context, detector, states, answers, targets.labels.length); // [F, 2]
-		release(context, states, negLogP);
-		return { losses, probabilities };
+		return {
+			losses({ labels, weights }, focal) {
+				const negLogP = answerNegLogP(context, detector, states, answers, labels); // [F]
+				const losses = focalOfNegLogP(context, negLogP, upload(context, weights), focal); // [F]
+				release(context, negLogP);
+				return losses;
+			},
+			probabilities() {
+				const score = branches === 0 ? oneTokenProbabilities : answerProbabilities;
+				return score(context, detector, states, answers, pack.poolPositions.length); // [F]
+			},
+		};
 	};
 }
 
@@ -95,26 +99,21 @@ function answerNegLogP(
 	return sum!;
 }
 
-/** [F, 2] probabilities of NO and YES against each other, from those of the whole answers. */
+/** [F] probability of YES against NO, from those of the whole answers. */
 function answerProbabilities(
 	context: Context,
 	detector: Detector,
 	states: Tensor,
 	answers: Answers,
 	functions: number,
-): View {
+): Float32Array {
 	const plain: Context = { ...context, tape: undefined, precision: 'fp32' };
 	const negLogPOf = (label: 0 | 1) => {
 		const labels = new Int32Array(functions).fill(label);
 		return context.backend.download(answerNegLogP(plain, detector, constant(states), answers, labels)); // [F]
 	};
 	const [no, yes] = [negLogPOf(0), negLogPOf(1)];
-	const pairs = new Float32Array(2 * functions); // [F, 2]
-	for (let f = 0; f < functions; f++) {
-		const probability = 1 / (1 + Math.exp(yes[f]! - no[f]!));
-		pairs.set([1 - probability, probability], 2 * f);
-	}
-	return upload(plain, pairs, [functions, 2]);
+	return Float32Array.from({ length: functions }, (_, f) => 1 / (1 + Math.exp(yes[f]! - no[f]!)));
 }
 
 /** The same for answers of one token each, whose two logits are all that is needed of the vocabulary. */
@@ -123,16 +122,12 @@ function oneTokenProbabilities(
 	{ model }: Detector,
 	states: Tensor,
 	{ no, yes }: Answers,
-	functions: number,
-): View {
+): Float32Array {
 	const languageHead = outputMatrixOf(model); // [V, H]
 	if (isQuantized(languageHead)) throw new TypeError('output matrices are never quantised');
 	const plain: Context = { ...context, tape: undefined, precision: 'fp32' };
 	const rows = uploadIndices(plain, Int32Array.of(no[0]!, yes[0]!));
 	const pair = gatherRows(plain, constant(languageHead), rows); // [2, H]
 	const logits = linear(plain, constant(states), { weight: pair }); // [F, 2]
-	const labels = uploadIndices(plain, new Int32Array(functions));
-	const weights = upload(plain, new Float32Array(functions));
-	const { probabilities } = focalLoss(plain, logits, labels, weights, { gamma: 0, gradient: 'full' });
-	return probabilities;
+	return softmax(plain, logits).filter((_, i) => i % 2 === 1);
 }

@@ -1,4 +1,4 @@
-import type { Context, FocalOptions, Tensor, View } from '@vulntune/engine';
+import type { Context, FocalOptions, Tensor } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
 import type { Pack } from '../packing/pack.ts';
 
@@ -10,23 +10,18 @@ export interface PackLabels {
 	readonly weights: Float32Array;
 }
 
-export interface ObjectiveOutput {
+/** What a detector makes of the functions of a pack; losses and probabilities are computed where they are asked for. */
+export interface Judgement {
 	/** [F] weighted, before any reduction. */
-	readonly losses: Tensor;
-	/** [F, 2]; column 1 is the probability of being vulnerable. */
-	readonly probabilities: View;
+	losses(targets: PackLabels, focal: FocalOptions): Tensor;
+	/** [F] of being vulnerable, on the host. */
+	probabilities(): Float32Array;
 }
 
-/** Turns a pack into a loss and a probability per function. */
+/** How functions are asked about, and what the answer is taken for. */
 export type Objective = (
 	context: Context,
 	detector: Detector,
 	pack: Pack,
-	targets: PackLabels,
-	options: ObjectiveOptions,
-) => ObjectiveOutput;
-
-export interface ObjectiveOptions {
-	readonly focal: FocalOptions;
-	readonly checkpointing: boolean;
-}
+	options: { readonly checkpointing: boolean },
+) => Judgement;

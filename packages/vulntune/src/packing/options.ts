@@ -1,7 +1,9 @@
 /** How functions become sequences; the `sequence` section of the config. */
 export interface PackingOptions {
-	/** Tokens a sequence holds at most, separators included; at least 2. */
+	/** Tokens that a function takes at most in a sequence, what is put around it included; at least 2. */
 	readonly length: number;
+	/** Tokens a sequence holds at most; default `length`. */
+	readonly packLength?: number;
 	/** `isolated`: a function attends to itself alone. `leaky`: to all before it in the pack. `none`: one function a pack. */
 	readonly packing: 'isolated' | 'leaky' | 'none';
 	/** `bestFit`: best-fit decreasing. `arrival`: one pack open at a time, in the order in which functions come. */

@@ -52,7 +52,8 @@ export function packFunctions(
 	const packs = arrange(pieces, options, tokens);
 	const sizes = packs.map(packSize);
 	const total = sizes.reduce((sum, size) => sum + size, 0);
-	const filled = sizes.reduce((sum, size) => sum + Math.min(1, size / options.length), 0);
+	const { packLength = options.length } = options;
+	const filled = sizes.reduce((sum, size) => sum + Math.min(1, size / packLength), 0);
 	return {
 		packs,
 		ignored,
@@ -71,7 +72,7 @@ function arrange(
 ): Piece[][] {
 	if (options.packing === 'none') return pieces.map((piece) => [piece]);
 	const pack = options.order === 'bestFit' ? packBestFit : packArrival;
-	return pack(groupsOf(pieces, options, tokens), options.length, options.maxFunctions);
+	return pack(groupsOf(pieces, options, tokens), options.packLength ?? options.length, options.maxFunctions);
 }
 
 /** Pieces that must lie in one pack. */

@@ -84,7 +84,7 @@ export function fineTuningTask(
 			const factor = (settings.reduction === 'mean' ? 1 / functions : 1) / group.size;
 			const packsBefore = sum(counts.slice(0, state.epoch - 1));
 			const dropoutSeed = dropoutSeedOf(settings.seed, packsBefore + index);
-			const { losses } = trainOnPack(detector, pack, targets, factor, dropoutSeed, scoring.pass);
+			const losses = trainOnPack(detector, pack, targets, factor, dropoutSeed, scoring.pass);
 			const loss = losses.reduce((total, value) => total + value, 0) * factor;
 			const { epoch, step } = state;
 			const what = `the loss of functions ${idsOf(data.train, pack.functionIndex)} is`;

@@ -40,7 +40,7 @@ describe('finetune', () => {
 		// the last line is the run's end, which is its result
 		expect(records).toEqual(metrics.slice(0, -1));
 		const states = seen.slice(1).filter(({ type }) => type === 'training' || type === 'scoring');
-		expect(states).toEqual([{ type: 'scoring', split: 'test', done: 2, total: 2 }]);
+		expect(states).toEqual([{ type: 'scoring', split: 'test', done: 1, total: 1 }]);
 		expect(outcome).toMatchObject({ status: 'finished', summary: { output: inside('slow') } });
 	});
 

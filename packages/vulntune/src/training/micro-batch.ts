@@ -1,24 +1,29 @@
-import { Arena, type Backend, type Context, type Precision, Tape, upload } from '@vulntune/engine';
+import {
+	Arena,
+	type Backend,
+	type Context,
+	type FocalOptions,
+	type Precision,
+	Tape,
+	upload,
+} from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
-import type { Objective, ObjectiveOptions, PackLabels } from '../objectives/objective.ts';
+import type { Objective, PackLabels } from '../objectives/objective.ts';
 import type { Pack } from '../packing/pack.ts';
 
-export interface PassOptions extends ObjectiveOptions {
+/** How a pack is computed. */
+export interface PassOptions {
 	readonly objective: Objective;
 	readonly precision: Precision;
-}
-
-export interface PassResult {
-	/** [F] weighted loss of each function. */
-	readonly losses: Float32Array;
-	/** [F] probability of being vulnerable. */
-	readonly probabilities: Float64Array;
+	readonly focal: FocalOptions;
+	readonly checkpointing: boolean;
 }
 
 /**
  * Forward and backward pass of one pack: adds factor × ∂(Σ losses) to the gradients.
  *
  * @param dropoutSeed tells this micro-batch's dropout masks apart from all others'
+ * @returns [F] the weighted loss of each function
  */
 export function trainOnPack(
 	detector: Detector,
@@ -27,45 +32,40 @@ export function trainOnPack(
 	factor: number,
 	dropoutSeed: number,
 	options: PassOptions,
-): PassResult {
+): Float32Array {
 	const tape = new Tape();
 	return inArena(detector.backend, options.precision, { tape, dropoutSeed }, (context) => {
-		const { losses, probabilities } = options.objective(context, detector, pack, targets, options);
-		const dLosses = upload(context, new Float32Array(losses.shape[0]!).fill(factor)); // [F]
-		const result = download(context, losses, probabilities);
+		const losses = options.objective(context, detector, pack, options).losses(targets, options.focal); // [F]
+		const values = Float32Array.from(context.backend.download(losses));
+		const dLosses = upload(context, new Float32Array(values.length).fill(factor)); // [F]
 		tape.backward(context, losses, dLosses);
-		return result;
+		return values;
 	});
+}
+
+export interface PackScores {
+	/** [F] of being vulnerable. */
+	readonly probabilities: Float32Array;
+	/** [F] weighted loss of each function; undefined where their labels aren't known. */
+	readonly losses: Float32Array | undefined;
 }
 
 /** Forward pass of one pack without gradients or dropout. */
 export function scorePack(
 	detector: Detector,
 	pack: Pack,
-	targets: PackLabels,
 	options: PassOptions,
-): PassResult {
-	return inArena(
-		detector.backend,
-		options.precision,
-		{ tape: undefined, dropoutSeed: undefined },
-		(context) => {
-			const { losses, probabilities } = options.objective(context, detector, pack, targets, options);
-			return download(context, losses, probabilities);
-		},
-	);
-}
-
-function download(
-	context: Context,
-	losses: Parameters<Context['backend']['download']>[0],
-	probabilities: Parameters<Context['backend']['download']>[0],
-): PassResult {
-	const pairs = context.backend.download(probabilities); // [F, 2]
-	return {
-		losses: Float32Array.from(context.backend.download(losses)),
-		probabilities: Float64Array.from({ length: pairs.length / 2 }, (_, f) => pairs[2 * f + 1]!),
-	};
+	targets?: PackLabels,
+): PackScores {
+	const mode = { tape: undefined, dropoutSeed: undefined };
+	return inArena(detector.backend, options.precision, mode, (context) => {
+		const judgement = options.objective(context, detector, pack, options);
+		const losses =
+			targets === undefined
+				? undefined
+				: Float32Array.from(context.backend.download(judgement.losses(targets, options.focal)));
+		return { probabilities: judgement.probabilities(), losses };
+	});
 }
 
 /** Runs `body` with memory of its own, all of which is given back at its end. */

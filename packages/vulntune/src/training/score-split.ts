@@ -1,10 +1,12 @@
 import { VulntuneError } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
+import type { PackLabels } from '../objectives/objective.ts';
 import { combineWindows, type WindowCombination } from '../packing/combine-windows.ts';
 import type { PackingOptions } from '../packing/options.ts';
+import { buildPack, type Pack } from '../packing/pack.ts';
 import { packFunctions } from '../packing/pack-functions.ts';
 import { type PassOptions, scorePack } from './micro-batch.ts';
-import { assemblePack, branchTokens, type PackTokens, type SplitData } from './split-data.ts';
+import { branchTokens, labelsOf, type PackTokens, type SplitData } from './split-data.ts';
 
 export interface ScoringOptions {
 	readonly pass: PassOptions;
@@ -17,10 +19,10 @@ export interface ScoringOptions {
 	readonly stop?: () => boolean;
 }
 
-export interface SplitScores {
-	/** [rows] probability of being vulnerable. */
+export interface FunctionScores {
+	/** [functions] probability of being vulnerable. */
 	readonly probabilities: Float64Array;
-	/** Mean weighted loss of a segment. */
+	/** Mean weighted loss of a segment; NaN where the labels aren't known. */
 	readonly loss: number;
 	/** Functions that were cut to the length of a sequence. */
 	readonly truncated: number;
@@ -30,36 +32,35 @@ export interface SplitScores {
 }
 
 /**
- * Scores every function of a split by itself: packs are isolated whatever training does, and functions that training
- * ignores as too long are cut, so that no function is missing and no score depends on its neighbours. What functions
- * have in common at their beginning is computed once, which changes no score.
+ * Scores every function by itself: packs are isolated whatever training does, and functions that training ignores as too long are
+ * cut, so that no function is missing and no score depends on its neighbours. What functions have in common at their beginning is
+ * computed once, and packs are as long as is fastest; neither changes a score.
  *
- * Throws SCORE_NOT_FINITE: no file and no metric is made of such a score.
+ * @param tokens ids per function
+ * @param targetsOf the labels of a pack's functions, where they are known
  */
-export function scoreSplit(
+export function scoreFunctions(
 	detector: Detector,
-	data: SplitData,
+	tokens: readonly Int32Array[],
 	options: ScoringOptions,
-): SplitScores | undefined {
-	const { packing } = options;
-	const plan = packFunctions(data.lengths, scoringPacking(packing, options.tokens), data);
+	targetsOf?: (pack: Pack) => PackLabels,
+): FunctionScores | undefined {
+	const lengths = tokens.map((ids) => ids.length);
+	const plan = packFunctions(lengths, scoringPacking(options.packing, options.tokens), { tokens });
 	const scores: number[] = [];
 	const owners: number[] = [];
 	let loss = 0;
 	for (const [index, pieces] of plan.packs.entries()) {
 		if (options.stop?.() === true) return undefined;
-		const { pack, targets } = assemblePack(data, pieces, 'isolated', options.tokens);
-		const { losses, probabilities } = scorePack(detector, pack, targets, options.pass);
-		scores.push(...probabilities);
+		const pack = buildPack(pieces, tokens, options.tokens.separator, 'isolated', options.tokens);
+		const judged = scorePack(detector, pack, options.pass, targetsOf?.(pack));
+		scores.push(...judged.probabilities);
 		owners.push(...pack.functionIndex);
-		for (const value of losses) loss += value;
+		for (const value of judged.losses ?? [Number.NaN]) loss += value;
 		options.progress?.(index + 1, plan.packs.length);
 	}
-	const { windowCombination } = options;
-	const probabilities = combineWindows(scores, owners, data.rows.length, windowCombination);
-	requireScores(probabilities, data);
 	return {
-		probabilities,
+		probabilities: combineWindows(scores, owners, tokens.length, options.windowCombination),
 		loss: loss / Math.max(1, scores.length),
 		truncated: plan.truncated.length,
 		tokens: plan.tokens,
@@ -67,24 +68,44 @@ export function scoreSplit(
 	};
 }
 
-function requireScores(probabilities: Float64Array, { rows }: SplitData): void {
+/**
+ * The scores of a split, with the loss of its labels.
+ *
+ * Throws SCORE_NOT_FINITE: no file and no metric is made of such a score.
+ */
+export function scoreSplit(
+	detector: Detector,
+	data: SplitData,
+	options: ScoringOptions,
+): FunctionScores | undefined {
+	const scores = scoreFunctions(detector, data.tokens, options, (pack) => labelsOf(data, pack));
+	if (scores !== undefined) requireScores(scores.probabilities, (index) => data.rows[index]!.id);
+	return scores;
+}
+
+/** Throws SCORE_NOT_FINITE with the name of the first function whose score is no number. */
+export function requireScores(probabilities: Float64Array, nameOf: (index: number) => string | number): void {
 	const index = probabilities.findIndex((value) => !Number.isFinite(value));
 	if (index < 0) return;
 	throw new VulntuneError({
 		code: 'SCORE_NOT_FINITE',
 		kind: 'runtime',
-		message: `the score of function ${rows[index]!.id} is ${probabilities[index]}`,
+		message: `the score of function ${nameOf(index)} is ${probabilities[index]}`,
 		remedy:
 			'The weights overflow or are none: train anew with a lower training.learningRate, or look at the base model.',
 	});
 }
 
-/** How a split is packed to be scored, whatever training does. */
+/** Tokens of a pack from which on products are as fast as they get; training's sequences may be shorter. */
+const FASTEST_PACK = 2048;
+
+/** How functions are packed to be scored, whatever training does. */
 export function scoringPacking(packing: PackingOptions, tokens: PackTokens): PackingOptions {
 	return {
 		...packing,
 		packing: packing.packing === 'none' ? 'none' : 'isolated',
 		order: 'bestFit',
+		packLength: Math.max(packing.length, FASTEST_PACK),
 		largeFunctions: packing.largeFunctions === 'window' ? 'window' : 'truncate',
 		// an answer behind a function has no second parent for what that shares
 		sharePrefixes: branchTokens(tokens) === 0,

@@ -70,13 +70,10 @@ function compute(detector: Detector, pass: PassOptions, share: boolean) {
 	const { backend, parameters } = detector;
 	backend.fill(parameters.gradients, 0);
 	const scored = byFunction(
-		({ pack, targets }) => scorePack(detector, pack, targets, pass).probabilities,
+		({ pack, targets }) => scorePack(detector, pack, pass, targets).probabilities,
 		share,
 	);
-	const losses = byFunction(
-		({ pack, targets }) => trainOnPack(detector, pack, targets, 1, 0, pass).losses,
-		share,
-	);
+	const losses = byFunction(({ pack, targets }) => trainOnPack(detector, pack, targets, 1, 0, pass), share);
 	const gradients = parameters.specs.map(({ name }) => ({
 		name,
 		values: Float32Array.from(backend.download(parameters.get(name).gradient!)),

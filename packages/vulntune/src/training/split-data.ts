@@ -51,11 +51,13 @@ export function assemblePack(
 	tokens: PackTokens,
 ): { pack: Pack; targets: PackLabels } {
 	const pack = buildPack(pieces, data.tokens, tokens.separator, packing, tokens);
+	return { pack, targets: labelsOf(data, pack) };
+}
+
+/** What the functions of a pack are to be taken for. */
+export function labelsOf(data: SplitData, { functionIndex }: Pack): PackLabels {
 	return {
-		pack,
-		targets: {
-			labels: Int32Array.from(pack.functionIndex, (index) => data.rows[index]!.label),
-			weights: Float32Array.from(pack.functionIndex, (index) => data.weights[index]!),
-		},
+		labels: Int32Array.from(functionIndex, (index) => data.rows[index]!.label),
+		weights: Float32Array.from(functionIndex, (index) => data.weights[index]!),
 	};
 }

@@ -101,5 +101,5 @@ export const gptBigCode: Family<GptBigCodeConfig> = {
 	keys,
 	parse,
 	weights,
-	unread: [/\.attn\.(bias|masked_bias)$/, /^score\./],
+	unread: [/\.attn\.(bias|masked_bias)$/],
 };

@@ -144,5 +144,5 @@ export const llama: Family<LlamaConfig> = {
 	parse,
 	weights,
 	frequencies: ({ headDim, ropeTheta, ropeScaling }) => inverseFrequencies(headDim, ropeTheta, ropeScaling),
-	unread: [/\.rotary_emb\.inv_freq$/, /^(score|qa_outputs)\./],
+	unread: [/\.rotary_emb\.inv_freq$/, /^qa_outputs\./],
 };

@@ -6,7 +6,6 @@ import {
 	type Model,
 	upload,
 	uploadIndices,
-	type View,
 } from '@vulntune/engine';
 import type { Detector } from '../../methods/detector.ts';
 import type { Objective } from '../../objectives/objective.ts';
@@ -32,31 +31,23 @@ export function scriptedDetector(script: Script = () => 0.5) {
 	backend.fill(parameters.values, 0);
 	const dropoutSeeds: number[] = [];
 	let passes = 0;
-	const objective: Objective = (context, _detector, pack, targets, { focal }) => {
-		const functions = targets.labels.length;
-		const isTraining = context.tape !== undefined;
-		if (isTraining) dropoutSeeds.push(context.dropoutSeed!);
-		const logits = gatherRows(
-			context,
-			parameters.get('logits'),
-			uploadIndices(context, new Int32Array(functions)),
-		); // [F, 2]
-		const labels = uploadIndices(context, targets.labels);
-		const { losses } = focalLoss(context, logits, labels, upload(context, targets.weights), focal);
-		const pairs = Float32Array.from({ length: 2 * functions }, (_, i) => {
-			const segment = i >> 1;
-			const probability = isTraining
-				? 0.5
-				: script({
-						functionIndex: pack.functionIndex[segment]!,
-						windowIndex: pack.windowIndex[segment]!,
-						pass: passes,
-					});
-			return i % 2 === 1 ? probability : 1 - probability;
-		});
-		const probabilities: View = upload(context, pairs, [functions, 2]);
-		if (!isTraining) passes += 1;
-		return { losses, probabilities };
+	const objective: Objective = (context, _detector, pack) => {
+		const functions = pack.functionIndex.length;
+		return {
+			losses({ labels, weights }, focal) {
+				if (context.tape !== undefined) dropoutSeeds.push(context.dropoutSeed!);
+				const rows = uploadIndices(context, new Int32Array(functions));
+				const logits = gatherRows(context, parameters.get('logits'), rows); // [F, 2]
+				const classes = uploadIndices(context, labels);
+				return focalLoss(context, logits, classes, upload(context, weights), focal).losses;
+			},
+			probabilities() {
+				const pass = passes++;
+				return Float32Array.from(pack.functionIndex, (functionIndex, segment) =>
+					script({ functionIndex, windowIndex: pack.windowIndex[segment]!, pass }),
+				);
+			},
+		};
 	};
 	const detector: Detector = {
 		backend,
