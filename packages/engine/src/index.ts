@@ -3,6 +3,7 @@ export { createCpuBackend } from './backends/cpu/cpu.ts';
 export { type CpuFeatures, cpuFeatures } from './backends/cpu/features.ts';
 export type { KernelBackendOptions } from './backends/cpu/kernel-backend.ts';
 export { createPeakMeter, type PeakMeter, type PeakSample } from './backends/cpu/peak.ts';
+export { createCudaBackend } from './backends/cuda/cuda.ts';
 export { isKernel, kernelGroups, type MethodGroup, methodGroup } from './backends/method-groups.ts';
 export { type BackendProfile, type MethodTime, profileBackend } from './backends/profile.ts';
 export { createReferenceBackend } from './backends/reference/reference-backend.ts';

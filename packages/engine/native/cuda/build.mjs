@@ -1,0 +1,47 @@
+/**
+ * Compiles the CUDA kernels to PTX: `npm run cuda`, or with `--check` compares with what is in the repository. Needs koffi and NVRTC
+ * (wheels.mjs), no toolkit and no card.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { compile, loadCompiler } from './compile.mjs';
+import { readSignatures } from './signatures.mjs';
+import { hashOfSources } from './sources-hash.mjs';
+
+const outputFolder = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..', 'cuda');
+/** A card runs the highest that its own capability reaches; the driver compiles it when it is first loaded. */
+const architectures = ['compute_70', 'compute_80'];
+
+/** What belongs into the package, by the name of the file. */
+function buildAll() {
+	const compiler = loadCompiler();
+	const built = architectures.map((name) => [`${name}.ptx`, compile(compiler, name, 'module.cuh')]);
+	const json = { sources: hashOfSources(), signatures: readSignatures(built.at(-1)[1]) };
+	return new Map([...built, ['kernels.json', `${JSON.stringify(json, undefined, '\t')}\n`]]);
+}
+
+function check() {
+	let built;
+	try {
+		built = buildAll();
+	} catch (error) {
+		if (!/could not be fetched/.test(error.message)) throw error;
+		console.warn(`not checked: packages/engine/cuda, because ${error.message}`);
+		return;
+	}
+	const differing = [...built].filter(
+		([name, text]) => readFileSync(path.join(outputFolder, name), 'utf8') !== text,
+	);
+	for (const [name] of differing)
+		console.error(`packages/engine/cuda/${name} is not what its sources make; run npm run cuda`);
+	process.exitCode = differing.length === 0 ? 0 : 1;
+}
+
+if (process.argv.includes('--check')) check();
+else {
+	const built = buildAll();
+	mkdirSync(outputFolder, { recursive: true });
+	for (const [name, text] of built) writeFileSync(path.join(outputFolder, name), text);
+	console.log(`written to packages/engine/cuda: ${[...built.keys()].join(', ')}`);
+}

@@ -1,0 +1,336 @@
+// A stand-in for libcuda on machines without a card: the part of the driver API that the backend uses, over the emulated kernels. It
+// is stricter than a driver: it checks handles, the size of what a launch is given, the bounds and the life of every copy, and
+// no host code can read device memory, which is only mapped while a kernel or a copy runs.
+//
+// The environment sets what it pretends to be: VULNTUNE_STAND_IN_DEVICES, _DRIVER (12000 = CUDA 12.0), _CAPABILITY (80 = 8.0),
+// _MULTIPROCESSORS and _MEMORY (bytes). Without a kernel of the name that is asked for it answers as a driver does.
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "../module.cuh"
+#include "fibers.h"
+
+namespace {
+using Result = int;
+constexpr Result success = 0, invalidValue = 1, outOfMemory = 2, notInitialized = 3, noDevice = 100, invalidDevice = 101,
+				 invalidImage = 200, invalidContext = 201, invalidHandle = 400, notFound = 500, illegalAddress = 700,
+				 launchFailed = 719;
+
+long setting(const char* name, long otherwise) {
+	const char* text = std::getenv(name);
+	return text == nullptr ? otherwise : std::atol(text);
+}
+
+std::string fault;
+Result refuse(Result result, std::string why) {
+	fault = std::move(why);
+	return result;
+}
+
+/** Arguments as the driver lays them out: each aligned to its own size. */
+template <class... Argument>
+struct Call {
+	static constexpr std::size_t bytes() {
+		std::size_t offset = 0;
+		((offset = (offset + alignof(Argument) - 1) / alignof(Argument) * alignof(Argument) + sizeof(Argument)), ...);
+		return offset;
+	}
+	template <class Value>
+	static Value take(const unsigned char* buffer, std::size_t& offset) {
+		offset = (offset + alignof(Value) - 1) / alignof(Value) * alignof(Value);
+		Value value;
+		std::memcpy(&value, buffer + offset, sizeof value);
+		offset += sizeof value;
+		return value;
+	}
+	static std::tuple<Argument...> arguments(const unsigned char* buffer) {
+		std::size_t offset = 0;
+		return std::tuple<Argument...>{take<Argument>(buffer, offset)...};
+	}
+};
+
+struct Kernel {
+	const char* name;
+	std::size_t argumentBytes;
+	std::function<void()> (*bind)(const unsigned char* arguments);
+	std::size_t sharedLimit = 48 * 1024;
+};
+
+template <auto kernel, class... Argument>
+constexpr Kernel entryOf(const char* name, void (*)(Argument...)) {
+	return {name, Call<Argument...>::bytes(), [](const unsigned char* buffer) -> std::function<void()> {
+				return [values = Call<Argument...>::arguments(buffer)] { std::apply(kernel, values); };
+			}};
+}
+
+Kernel kernels[] = {
+#define ENTRY(name) entryOf<name>(#name, name),
+#include <kernels.inc>
+#undef ENTRY
+};
+
+struct Object {
+	const char* what;
+};
+Object context{"context"}, module{"module"}, stream{"stream"};
+bool initialized = false, contextCurrent = false, moduleLoaded = false, streamMade = false;
+
+constexpr std::size_t granularity = 4096;
+unsigned char* arena = nullptr;
+std::size_t arenaBytes = 0;
+/** Live allocations by their place in the arena. */
+std::map<std::size_t, std::size_t> allocations;
+
+void openArena() { mprotect(arena, arenaBytes, PROT_READ | PROT_WRITE); }
+void closeArena() { mprotect(arena, arenaBytes, PROT_NONE); }
+
+bool makeArena() {
+	if (arena != nullptr) return true;
+	arenaBytes = static_cast<std::size_t>(setting("VULNTUNE_STAND_IN_MEMORY", 1L << 30));
+	void* memory = mmap(nullptr, arenaBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED) return false;
+	arena = static_cast<unsigned char*>(memory);
+	return true;
+}
+
+bool isLive(std::uint64_t address, std::size_t bytes) {
+	const auto start = reinterpret_cast<std::uint64_t>(arena);
+	if (address < start || address >= start + arenaBytes) return false;
+	const std::size_t at = address - start;
+	auto after = allocations.upper_bound(at);
+	if (after == allocations.begin()) return false;
+	--after;
+	return at + bytes <= after->first + after->second;
+}
+
+Kernel* kernelOf(void* function) {
+	for (Kernel& kernel : kernels) {
+		if (&kernel == function) return &kernel;
+	}
+	return nullptr;
+}
+
+Result ready() {
+	if (!initialized) return refuse(notInitialized, "cuInit was not called");
+	if (!contextCurrent) return refuse(invalidContext, "no context is current");
+	return success;
+}
+
+Result copyCheck(std::uint64_t device, const void* host, std::size_t bytes) {
+	if (const Result result = ready(); result != success) return result;
+	if (!isLive(device, bytes)) return refuse(invalidValue, "a copy leaves the allocation that it begins in");
+	if (host == nullptr && bytes > 0) return refuse(invalidValue, "a copy from or to nowhere");
+	return success;
+}
+}  // namespace
+
+#pragma GCC visibility push(default)
+extern "C" {
+const char* standInFault() { return fault.c_str(); }
+/** Allocations that nobody freed. */
+int standInAllocations() { return static_cast<int>(allocations.size()); }
+
+Result cuInit(unsigned flags) {
+	if (flags != 0) return refuse(invalidValue, "cuInit takes 0");
+	if (setting("VULNTUNE_STAND_IN_DEVICES", 1) < 1) return refuse(noDevice, "no device");
+	initialized = true;
+	return success;
+}
+Result cuDriverGetVersion(int* version) {
+	*version = static_cast<int>(setting("VULNTUNE_STAND_IN_DRIVER", 12000));
+	return success;
+}
+Result cuDeviceGetCount(int* count) {
+	*count = static_cast<int>(setting("VULNTUNE_STAND_IN_DEVICES", 1));
+	return initialized ? success : notInitialized;
+}
+Result cuDeviceGet(int* device, int ordinal) {
+	if (ordinal < 0 || ordinal >= setting("VULNTUNE_STAND_IN_DEVICES", 1)) return refuse(invalidDevice, "no such device");
+	*device = ordinal;
+	return success;
+}
+Result cuDeviceGetName(char* name, int bytes, int) {
+	std::snprintf(name, static_cast<std::size_t>(bytes), "stand-in");
+	return success;
+}
+Result cuDeviceTotalMem_v2(std::size_t* bytes, int) {
+	*bytes = static_cast<std::size_t>(setting("VULNTUNE_STAND_IN_MEMORY", 1L << 30));
+	return success;
+}
+Result cuDeviceGetAttribute(int* value, int attribute, int) {
+	const int capability = static_cast<int>(setting("VULNTUNE_STAND_IN_CAPABILITY", 80));
+	switch (attribute) {
+		case 16: *value = static_cast<int>(setting("VULNTUNE_STAND_IN_MULTIPROCESSORS", 1)); return success;
+		case 75: *value = capability / 10; return success;
+		case 76: *value = capability % 10; return success;
+		case 97: *value = 163 * 1024; return success;  // shared memory a block may opt in to
+		default: return refuse(invalidValue, "an attribute that the stand-in doesn't know");
+	}
+}
+Result cuDevicePrimaryCtxRetain(void** made, int) {
+	if (!initialized) return refuse(notInitialized, "cuInit was not called");
+	if (!makeArena()) return refuse(outOfMemory, "no address space");
+	*made = &context;
+	return success;
+}
+Result cuDevicePrimaryCtxRelease_v2(int) { return success; }
+Result cuCtxSetCurrent(void* wanted) {
+	if (wanted != nullptr && wanted != &context) return refuse(invalidContext, "a context that was not made");
+	contextCurrent = wanted != nullptr;
+	return success;
+}
+Result cuStreamCreate(void** made, unsigned flags) {
+	if (const Result result = ready(); result != success) return result;
+	if (flags > 1) return refuse(invalidValue, "unknown flags of a stream");
+	streamMade = true;
+	*made = &stream;
+	return success;
+}
+Result cuStreamDestroy_v2(void* wanted) { return wanted == &stream && streamMade ? success : refuse(invalidHandle, "no stream"); }
+Result cuStreamSynchronize(void* wanted) {
+	if (wanted != &stream || !streamMade) return refuse(invalidHandle, "a stream that was not made");
+	return ready();
+}
+Result cuModuleLoadData(void** made, const void* image) {
+	if (const Result result = ready(); result != success) return result;
+	if (std::strstr(static_cast<const char*>(image), ".version") == nullptr) return refuse(invalidImage, "no PTX");
+	moduleLoaded = true;
+	*made = &module;
+	return success;
+}
+Result cuModuleUnload(void* wanted) { return wanted == &module ? success : refuse(invalidHandle, "no module"); }
+Result cuModuleGetFunction(void** function, void* wanted, const char* name) {
+	if (wanted != &module || !moduleLoaded) return refuse(invalidHandle, "a module that was not loaded");
+	for (Kernel& kernel : kernels) {
+		if (std::strcmp(kernel.name, name) != 0) continue;
+		*function = &kernel;
+		return success;
+	}
+	return refuse(notFound, std::string("no kernel ") + name);
+}
+Result cuFuncSetAttribute(void* function, int attribute, int value) {
+	Kernel* kernel = kernelOf(function);
+	if (kernel == nullptr) return refuse(invalidHandle, "no such function");
+	if (attribute != 8 || value < 0 || value > 163 * 1024) return refuse(invalidValue, "shared memory beyond the card's");
+	kernel->sharedLimit = static_cast<std::size_t>(value);
+	return success;
+}
+Result cuMemAlloc_v2(std::uint64_t* address, std::size_t bytes) {
+	if (const Result result = ready(); result != success) return result;
+	if (bytes == 0) return refuse(invalidValue, "an allocation of 0 bytes");
+	// a page between allocations, so that what leaves one doesn't reach the next
+	const std::size_t wanted = (bytes + granularity - 1) / granularity * granularity + granularity;
+	std::size_t at = 0;
+	for (const auto& [start, length] : allocations) {
+		if (start - at >= wanted) break;
+		at = start + (length + granularity - 1) / granularity * granularity + granularity;
+	}
+	if (at + wanted > arenaBytes) return refuse(outOfMemory, "the arena is full");
+	allocations[at] = bytes;
+	openArena();
+	std::memset(arena + at, 0xff, bytes);
+	closeArena();
+	*address = reinterpret_cast<std::uint64_t>(arena + at);
+	return success;
+}
+Result cuMemFree_v2(std::uint64_t address) {
+	if (const Result result = ready(); result != success) return result;
+	const auto found = allocations.find(address - reinterpret_cast<std::uint64_t>(arena));
+	if (found == allocations.end()) return refuse(invalidValue, "freed twice, or never allocated");
+	allocations.erase(found);
+	return success;
+}
+Result cuMemGetInfo_v2(std::size_t* free, std::size_t* total) {
+	std::size_t used = 0;
+	for (const auto& [start, length] : allocations) used += length;
+	*total = arenaBytes;
+	*free = arenaBytes - used;
+	return ready();
+}
+Result cuMemcpyHtoDAsync_v2(std::uint64_t device, const void* host, std::size_t bytes, void* wanted) {
+	if (wanted != &stream) return refuse(invalidHandle, "no such stream");
+	if (const Result result = copyCheck(device, host, bytes); result != success) return result;
+	openArena();
+	std::memcpy(reinterpret_cast<void*>(device), host, bytes);
+	closeArena();
+	return success;
+}
+Result cuMemcpyDtoHAsync_v2(void* host, std::uint64_t device, std::size_t bytes, void* wanted) {
+	if (wanted != &stream) return refuse(invalidHandle, "no such stream");
+	if (const Result result = copyCheck(device, host, bytes); result != success) return result;
+	openArena();
+	std::memcpy(host, reinterpret_cast<const void*>(device), bytes);
+	closeArena();
+	return success;
+}
+Result cuMemcpyDtoDAsync_v2(std::uint64_t to, std::uint64_t from, std::size_t bytes, void* wanted) {
+	if (wanted != &stream) return refuse(invalidHandle, "no such stream");
+	if (const Result result = ready(); result != success) return result;
+	if (!isLive(to, bytes) || !isLive(from, bytes)) return refuse(invalidValue, "a copy leaves its allocation");
+	openArena();
+	std::memcpy(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
+	closeArena();
+	return success;
+}
+Result cuMemsetD32Async(std::uint64_t to, unsigned value, std::size_t count, void* wanted) {
+	if (wanted != &stream) return refuse(invalidHandle, "no such stream");
+	if (const Result result = ready(); result != success) return result;
+	if (!isLive(to, 4 * count)) return refuse(invalidValue, "a fill leaves its allocation");
+	openArena();
+	for (std::size_t i = 0; i < count; i++) reinterpret_cast<unsigned*>(to)[i] = value;
+	closeArena();
+	return success;
+}
+Result cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,
+					  unsigned blockZ, unsigned sharedBytes, void* wanted, void** parameters, void** extra) {
+	if (const Result result = ready(); result != success) return result;
+	Kernel* kernel = kernelOf(function);
+	if (kernel == nullptr) return refuse(invalidHandle, "a function that was not found in a module");
+	if (wanted != &stream) return refuse(invalidHandle, "no such stream");
+	if (gridX < 1 || gridY < 1 || gridZ < 1 || gridY > 65535 || gridZ > 65535 || blockX * blockY * blockZ < 1 ||
+		blockX * blockY * blockZ > 1024 || blockX * blockY * blockZ % 32 != 0 || blockZ != 1)
+		return refuse(invalidValue, std::string(kernel->name) + ": a grid or block that can't be");
+	if (sharedBytes > kernel->sharedLimit) return refuse(invalidValue, std::string(kernel->name) + ": too much shared memory");
+	if (parameters != nullptr || extra == nullptr || extra[0] != reinterpret_cast<void*>(1) ||
+		extra[2] != reinterpret_cast<void*>(2) || extra[4] != nullptr)
+		return refuse(invalidValue, "arguments should come in one buffer");
+	if (*static_cast<std::size_t*>(extra[3]) != kernel->argumentBytes) {
+		return refuse(invalidValue, std::string(kernel->name) + " takes " + std::to_string(kernel->argumentBytes) +
+										" bytes of arguments, got " + std::to_string(*static_cast<std::size_t*>(extra[3])));
+	}
+	const auto bound = kernel->bind(static_cast<const unsigned char*>(extra[1]));
+	openArena();
+	const std::string failed = emulation::run({{gridX, gridY, gridZ}, {blockX, blockY, blockZ}, sharedBytes}, bound);
+	closeArena();
+	return failed.empty() ? success : refuse(launchFailed, std::string(kernel->name) + ": " + failed);
+}
+Result cuGetErrorString(int result, const char** text) {
+	static std::string words;
+	words = fault.empty() ? "error " + std::to_string(result) : fault;
+	*text = words.c_str();
+	return success;
+}
+Result cuEventCreate(void** made, unsigned) {
+	*made = std::malloc(8);
+	return ready();
+}
+Result cuEventDestroy_v2(void* event) {
+	std::free(event);
+	return success;
+}
+Result cuEventRecord(void*, void*) { return ready(); }
+Result cuEventSynchronize(void*) { return ready(); }
+Result cuEventElapsedTime(float* milliseconds, void*, void*) {
+	*milliseconds = 1.0f;
+	return success;
+}
+}
+#pragma GCC visibility pop

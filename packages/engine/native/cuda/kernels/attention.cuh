@@ -1,0 +1,249 @@
+// Attention over segments in float32, tile by tile (Dao et al. 2022): no matrix of tokens by tokens is made. A row's result depends
+// on the tokens that it sees, in their order, alone.
+#pragma once
+#include "reduce.cuh"
+#include "segments.cuh"
+
+/** Query rows of a block; eight threads work on each. */
+constexpr int attentionRows = 16;
+constexpr int threadsPerRow = 8;
+
+/** Copies rows of one head to shared memory, in rows of D + 1; `token(i)` < 0 for a row of zeros. */
+template <class TokenOf>
+static __device__ __forceinline__ void loadRows(float* target, const float* source, int rows, int rowLength, int headStart,
+												int headDim, TokenOf token) {
+	for (int at = threadIdx.x; at < rows * headDim; at += blockDim.x) {
+		const int row = at / headDim, d = at % headDim, from = token(row);
+		target[row * (headDim + 1) + d] = from < 0 ? 0.0f : source[static_cast<Count>(from) * rowLength + headStart + d];
+	}
+}
+
+static __device__ __forceinline__ float dot(const float* a, const float* b, int length) {
+	float sum = 0.0f;
+#pragma unroll 4
+	for (int d = 0; d < length; d++) sum += a[d] * b[d];
+	return sum;
+}
+
+/** result[i] += Σ_row factors[row] × tile[row][d] of the dimensions d that this thread holds, in ascending order of the rows. */
+template <int each, int rows>
+static __device__ __forceinline__ void addRows(float (&result)[each], const float* factors, const float* tile, int headDim) {
+	const int lane = threadIdx.x % threadsPerRow;
+#pragma unroll 1
+	for (int row = 0; row < rows; row++) {
+#pragma unroll
+		for (int i = 0; i < each; i++) {
+			const int d = lane + threadsPerRow * i;
+			if (d < headDim) result[i] += factors[row] * tile[row * (headDim + 1) + d];
+		}
+	}
+}
+
+/** How many of a stretch's tokens the token sees. */
+static __device__ __forceinline__ int seenBy(const Stretch& stretch, int token, int causal) {
+	return stretch.parentLength + (causal ? token + 1 : stretch.to) - stretch.from;
+}
+
+/** `each`: dimensions of the head that a thread holds, at most; `keys`: those of a tile. */
+template <int each, int keys>
+static __device__ __forceinline__ void attendForward(float* out, float* logSumExp, const float* q, const float* k, const float* v,
+													 const Segments& segments, int heads, int keyHeads, int headDim, int queryStride,
+													 int keyStride, int causal, float scale) {
+	DYNAMIC_SHARED(shared);
+	const int padded = headDim + 1, row = threadIdx.x / threadsPerRow, lane = threadIdx.x % threadsPerRow;
+	float* const queryTile = reinterpret_cast<float*>(shared);
+	float* const keyTile = queryTile + attentionRows * padded;
+	float* const valueTile = keyTile + keys * padded;
+	float* const weights = valueTile + keys * padded;
+	const TokenTile tile = tokenTile(segments, blockIdx.x, attentionRows);
+	if (tile.segment < 0) return;
+	const Stretch stretch = stretchOf(segments, tile.segment);
+	const int head = blockIdx.y, keyHead = keyHeadOf(head, heads, keyHeads), token = tile.first + row;
+	const bool there = token < stretch.to;
+	const int seen = there ? seenBy(stretch, token, causal) : 0;
+	const int seenByBlock = seenBy(stretch, min(tile.first + attentionRows, stretch.to) - 1, causal);
+	loadRows(queryTile, q, attentionRows, queryStride, head * headDim, headDim,
+			 [&](int i) { return tile.first + i < stretch.to ? tile.first + i : -1; });
+	float result[each] = {};
+	float largest = -INFINITE, sum = 0.0f;
+	for (int first = 0; first < seenByBlock; first += keys) {
+		const auto token = [&](int i) { return first + i < stretch.length() ? stretch.token(first + i) : -1; };
+		__syncthreads();
+		loadRows(keyTile, k, keys, keyStride, keyHead * headDim, headDim, token);
+		loadRows(valueTile, v, keys, keyStride, keyHead * headDim, headDim, token);
+		__syncthreads();
+		float scores[keys / threadsPerRow];
+		float best = largest;
+#pragma unroll
+		for (int i = 0; i < keys / threadsPerRow; i++) {
+			const int key = lane + threadsPerRow * i;
+			scores[i] = first + key < seen ? scale * dot(queryTile + row * padded, keyTile + key * padded, headDim) : -INFINITE;
+			best = larger(best, scores[i]);
+		}
+		best = overWarp<larger, threadsPerRow>(best);
+		const float shrink = best == largest ? 1.0f : expf(largest - best);
+		float added = 0.0f;
+#pragma unroll
+		for (int i = 0; i < keys / threadsPerRow; i++) {
+			const float weight = scores[i] == -INFINITE ? 0.0f : expf(scores[i] - best);
+			weights[row * keys + lane + threadsPerRow * i] = weight;
+			added += weight;
+		}
+		sum = sum * shrink + overWarp<add, threadsPerRow>(added);
+		largest = best;
+		__syncwarp();
+#pragma unroll
+		for (int i = 0; i < each; i++) result[i] *= shrink;
+		addRows<each, keys>(result, weights + row * keys, valueTile, headDim);
+	}
+	if (!there) return;
+#pragma unroll
+	for (int i = 0; i < each; i++) {
+		const int d = lane + threadsPerRow * i;
+		if (d < headDim) out[(static_cast<Count>(token) * heads + head) * headDim + d] = result[i] / sum;
+	}
+	if (lane == 0) logSumExp[static_cast<Count>(token) * heads + head] = largest + logf(sum);
+}
+
+/** delta [T, heads] = dOut · out; a warp a head. */
+KERNEL attentionDelta(float* delta, const float* out, const float* dOut, Count rows, int headDim) {
+	const Count row = threadInGrid() / warpSize32;
+	if (row >= rows) return;
+	float sum = 0.0f;
+	for (int d = threadIdx.x % warpSize32; d < headDim; d += warpSize32) sum += out[row * headDim + d] * dOut[row * headDim + d];
+	sum = overWarp<add>(sum);
+	if (threadIdx.x % warpSize32 == 0) delta[row] = sum;
+}
+
+/** dq: with p = exp(scale × q·k − logSumExp), ds = p × (dOut·v − delta) × scale, dq = Σ ds × k. Rows and tiles as forward. */
+template <int each, int keys>
+static __device__ __forceinline__ void attendBackwardQueries(float* dq, const float* q, const float* k, const float* v,
+															 const float* dOut, const float* logSumExp, const float* delta,
+															 const Segments& segments, int heads, int keyHeads, int headDim,
+															 int queryStride, int keyStride, int causal, float scale) {
+	DYNAMIC_SHARED(shared);
+	const int padded = headDim + 1, row = threadIdx.x / threadsPerRow, lane = threadIdx.x % threadsPerRow;
+	float* const queryTile = reinterpret_cast<float*>(shared);
+	float* const upstreamTile = queryTile + attentionRows * padded;
+	float* const keyTile = upstreamTile + attentionRows * padded;
+	float* const valueTile = keyTile + keys * padded;
+	float* const slopes = valueTile + keys * padded;
+	const TokenTile tile = tokenTile(segments, blockIdx.x, attentionRows);
+	if (tile.segment < 0) return;
+	const Stretch stretch = stretchOf(segments, tile.segment);
+	const int head = blockIdx.y, keyHead = keyHeadOf(head, heads, keyHeads), token = tile.first + row;
+	const bool there = token < stretch.to;
+	const int seen = there ? seenBy(stretch, token, causal) : 0;
+	const int seenByBlock = seenBy(stretch, min(tile.first + attentionRows, stretch.to) - 1, causal);
+	const auto ownToken = [&](int i) { return tile.first + i < stretch.to ? tile.first + i : -1; };
+	loadRows(queryTile, q, attentionRows, queryStride, head * headDim, headDim, ownToken);
+	loadRows(upstreamTile, dOut, attentionRows, heads * headDim, head * headDim, headDim, ownToken);
+	const Count at = static_cast<Count>(token) * heads + head;
+	const float logSum = there ? logSumExp[at] : 0.0f, offset = there ? delta[at] : 0.0f;
+	float result[each] = {};
+	for (int first = 0; first < seenByBlock; first += keys) {
+		const auto token = [&](int i) { return first + i < stretch.length() ? stretch.token(first + i) : -1; };
+		__syncthreads();
+		loadRows(keyTile, k, keys, keyStride, keyHead * headDim, headDim, token);
+		loadRows(valueTile, v, keys, keyStride, keyHead * headDim, headDim, token);
+		__syncthreads();
+#pragma unroll
+		for (int i = 0; i < keys / threadsPerRow; i++) {
+			const int key = lane + threadsPerRow * i;
+			float slope = 0.0f;
+			if (first + key < seen) {
+				const float p = expf(scale * dot(queryTile + row * padded, keyTile + key * padded, headDim) - logSum);
+				slope = p * (dot(upstreamTile + row * padded, valueTile + key * padded, headDim) - offset) * scale;
+			}
+			slopes[row * keys + key] = slope;
+		}
+		__syncwarp();
+		addRows<each, keys>(result, slopes + row * keys, keyTile, headDim);
+	}
+	if (!there) return;
+#pragma unroll
+	for (int i = 0; i < each; i++) {
+		const int d = lane + threadsPerRow * i;
+		if (d < headDim) dq[static_cast<Count>(token) * queryStride + head * headDim + d] = result[i];
+	}
+}
+
+/** dv = Σ p × dOut and dk = Σ ds × q over the queries that see a key: those of its segment, then those of its children in order. */
+template <int each, int queries>
+static __device__ __forceinline__ void attendBackwardKeys(float* dk, float* dv, const float* q, const float* k, const float* v,
+														  const float* dOut, const float* logSumExp, const float* delta,
+														  const Segments& segments, int heads, int keyHeads, int headDim,
+														  int queryStride, int keyStride, int causal, float scale) {
+	DYNAMIC_SHARED(shared);
+	const int padded = headDim + 1, row = threadIdx.x / threadsPerRow, lane = threadIdx.x % threadsPerRow;
+	float* const keyTile = reinterpret_cast<float*>(shared);
+	float* const valueTile = keyTile + attentionRows * padded;
+	float* const queryTile = valueTile + attentionRows * padded;
+	float* const upstreamTile = queryTile + queries * padded;
+	float* const weights = upstreamTile + queries * padded;
+	float* const slopes = weights + attentionRows * queries;
+	const TokenTile tile = tokenTile(segments, blockIdx.x, attentionRows);
+	if (tile.segment < 0) return;
+	const int segmentEnd = segments.starts[tile.segment + 1];
+	const int keyHead = blockIdx.y, token = tile.first + row;
+	const bool there = token < segmentEnd;
+	const auto ownToken = [&](int i) { return tile.first + i < segmentEnd ? tile.first + i : -1; };
+	loadRows(keyTile, k, attentionRows, keyStride, keyHead * headDim, headDim, ownToken);
+	loadRows(valueTile, v, attentionRows, keyStride, keyHead * headDim, headDim, ownToken);
+	float dKey[each] = {}, dValue[each] = {};
+	for (int segment = tile.segment; segment < segments.count; segment++) {
+		const bool own = segment == tile.segment;
+		// children of a segment follow it without others between
+		if (!own && (segments.parents == nullptr || segments.parents[segment] != tile.segment)) break;
+		const int end = segments.starts[segment + 1];
+		for (int head = firstQueryHead(keyHead, heads, keyHeads); head < firstQueryHead(keyHead + 1, heads, keyHeads); head++) {
+			for (int first = own && causal ? tile.first : segments.starts[segment]; first < end; first += queries) {
+				const auto queryToken = [&](int i) { return first + i < end ? first + i : -1; };
+				__syncthreads();
+				loadRows(queryTile, q, queries, queryStride, head * headDim, headDim, queryToken);
+				loadRows(upstreamTile, dOut, queries, heads * headDim, head * headDim, headDim, queryToken);
+				__syncthreads();
+#pragma unroll
+				for (int i = 0; i < queries / threadsPerRow; i++) {
+					const int index = lane + threadsPerRow * i, query = first + index;
+					float p = 0.0f, slope = 0.0f;
+					if (there && query < end && !(own && causal && query < token)) {
+						const Count at = static_cast<Count>(query) * heads + head;
+						p = expf(scale * dot(queryTile + index * padded, keyTile + row * padded, headDim) - logSumExp[at]);
+						slope = p * (dot(upstreamTile + index * padded, valueTile + row * padded, headDim) - delta[at]) * scale;
+					}
+					weights[row * queries + index] = p;
+					slopes[row * queries + index] = slope;
+				}
+				__syncwarp();
+				addRows<each, queries>(dKey, slopes + row * queries, queryTile, headDim);
+				addRows<each, queries>(dValue, weights + row * queries, upstreamTile, headDim);
+			}
+		}
+	}
+	if (!there) return;
+#pragma unroll
+	for (int i = 0; i < each; i++) {
+		const int d = lane + threadsPerRow * i;
+		if (d >= headDim) break;
+		const Count at = static_cast<Count>(token) * keyStride + keyHead * headDim + d;
+		dk[at] = dKey[i];
+		dv[at] = dValue[i];
+	}
+}
+
+// Heads of up to 64, 128 and 256 dimensions. The names and sizes stand once more in the backend's attention.ts.
+#define ATTENTION_KERNELS(most, keys)                                                                                              \
+	KERNEL __launch_bounds__(128) attention##most(float* out, float* logSumExp, const float* q, const float* k, const float* v, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, float scale) { \
+		attendForward<most / threadsPerRow, keys>(out, logSumExp, q, k, v, {starts, parents, count}, heads, keyHeads, headDim, queryStride, keyStride, causal, scale); \
+	}                                                                                                                              \
+	KERNEL __launch_bounds__(128) attentionBackwardQueries##most(float* dq, const float* q, const float* k, const float* v, const float* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, float scale) { \
+		attendBackwardQueries<most / threadsPerRow, keys>(dq, q, k, v, dOut, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, queryStride, keyStride, causal, scale); \
+	}                                                                                                                              \
+	KERNEL __launch_bounds__(128) attentionBackwardKeys##most(float* dk, float* dv, const float* q, const float* k, const float* v, const float* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, float scale) { \
+		attendBackwardKeys<most / threadsPerRow, keys>(dk, dv, q, k, v, dOut, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, queryStride, keyStride, causal, scale); \
+	}
+ATTENTION_KERNELS(64, 32)
+ATTENTION_KERNELS(128, 32)
+ATTENTION_KERNELS(256, 16)
+#undef ATTENTION_KERNELS

@@ -1,0 +1,15 @@
+// All kernels in one translation unit, so that the driver compiles and loads one module.
+#pragma once
+#include "kernels/activations.cuh"
+#include "kernels/adamW.cuh"
+#include "kernels/attention.cuh"
+#include "kernels/elementwise.cuh"
+#include "kernels/floatProduct.cuh"
+#include "kernels/int8Product.cuh"
+#include "kernels/losses.cuh"
+#include "kernels/norms.cuh"
+#include "kernels/operands.cuh"
+#include "kernels/quantize.cuh"
+#include "kernels/rope.cuh"
+#include "kernels/rows.cuh"
+#include "kernels/tensorProducts.cuh"

@@ -1,0 +1,56 @@
+/**
+ * The agreement suite over the CUDA backend, with its kernels emulated on the host behind a stand-in for libcuda. The emulation is
+ * slow, so of each kind of case the first and the last run here and all in `npm run nightly`.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isNightly } from '../../../../../tests/nightly/nightly.ts';
+import { independenceCases } from '../agreement/independence.ts';
+import { dependence, disagreement, fixedCases, seedOf } from '../agreement/suite.ts';
+import { type AgreementCase, runOn } from '../agreement/workbench.ts';
+import type { Backend } from '../contract.ts';
+import { createStandInBackend, prepareStandIn } from './testing/stand-in.ts';
+
+const { missing } = await prepareStandIn();
+
+/** The first and the last case of those whose names differ in numbers alone. */
+function sample(cases: readonly AgreementCase[]): readonly AgreementCase[] {
+	if (isNightly) return cases;
+	const kinds = Map.groupBy(cases, ({ name }) => name.replace(/[-\d\s.,×/[\]]+/g, ' '));
+	return [...kinds.values()].flatMap((same) => [...new Set([same[0]!, same.at(-1)!])]);
+}
+
+const inBfloat16 = /^(matmulTN|matmul.* (table4|bf16)|lora|linear|linearCrossEntropy.* table4) bf16/;
+const products = fixedCases.filter(({ name }) => inBfloat16.test(name));
+
+/** Cards on which products take other kernels. */
+const cards = [
+	{ card: 'of tensor cores', kind: {}, cases: sample(fixedCases) },
+	{ card: 'of many multiprocessors', kind: { multiprocessors: 132 }, cases: sample(products) },
+	{ card: 'without bfloat16', kind: { capability: 75 }, cases: sample(products) },
+];
+
+describe.skipIf(missing !== undefined).each(cards)('cuda on a card $card', ({ kind, cases }) => {
+	let backend: Backend;
+	beforeAll(() => {
+		backend = createStandInBackend(kind);
+	});
+	afterAll(() => backend.close());
+
+	it.for(cases)('agrees in $name', (testCase) => {
+		const found = runOn(backend, seedOf(testCase.name), testCase.run);
+		expect(disagreement(testCase, found)).toBe(undefined);
+		expect(backend.memory().liveBuffers).toBe(0);
+	});
+});
+
+describe.skipIf(missing !== undefined)('cuda computes each part alone as in the whole', () => {
+	let backend: Backend;
+	beforeAll(() => {
+		backend = createStandInBackend();
+	});
+	afterAll(() => backend.close());
+
+	it.for(independenceCases)('$name', (testCase) => {
+		expect(dependence(backend, testCase)).toBe(undefined);
+	});
+});

@@ -1,0 +1,135 @@
+import { type Backend, type FloatPrecision, isQuantized, type Weight } from '../contract.ts';
+import { describe } from '../view.ts';
+import { type CudaDevice, type TakeScratch, threadsPerBlock } from './device.ts';
+import {
+	type Direction,
+	floatOperand,
+	floatProduct,
+	halfOperand,
+	halfOperandOf,
+	type MatrixPart,
+	type ProductSize,
+	type ProductTarget,
+	tensorProduct,
+} from './products.ts';
+import { storages } from './weights.ts';
+
+export type CrossEntropyGroup = Pick<Backend, 'linearCrossEntropy' | 'linearCrossEntropyBackward'>;
+
+/** Entries of the vocabulary whose logits are held at once. */
+const mostColumns = 4096;
+
+/** A matrix as an operand of products: in bfloat16 where they run on tensor cores, else in float32. */
+interface Operand {
+	readonly address: number;
+	readonly stride: number;
+}
+
+/** Cross-entropy over a vocabulary, chunk by chunk of its entries. */
+export function crossEntropyGroup(device: CudaDevice): CrossEntropyGroup {
+	const { floats } = device;
+
+	/** Products in the precision that this card has for the one that was asked for. */
+	function arithmetic(precision: FloatPrecision, take: TakeScratch) {
+		const inBfloat16 = precision === 'bf16' && device.hasBfloat16;
+		return {
+			operand(matrix: Weight, part: MatrixPart): Operand {
+				if (inBfloat16) return halfOperand(device, take, matrix, part);
+				return { address: floatOperand(device, take, matrix, part), stride: part.columns };
+			},
+			/** Of logits that lie in scratch memory. */
+			logits(address: number, part: MatrixPart): Operand {
+				if (!inBfloat16) return { address, stride: part.columns };
+				return halfOperandOf(device, take, [address, 0, 0, storages.indexOf('f32')], part);
+			},
+			multiply(
+				direction: Direction,
+				target: ProductTarget,
+				left: Operand,
+				right: Operand,
+				size: ProductSize,
+			): void {
+				if (inBfloat16) tensorProduct(device, direction, target, left, right, size);
+				else floatProduct(device, direction, target, left.address, right.address, size);
+			},
+		};
+	}
+
+	/** Runs `work` on entries [first, first + columns) of the vocabulary after one another, each with scratch memory of its own. */
+	function overChunks(
+		weight: Weight,
+		work: (take: TakeScratch, first: number, columns: number) => void,
+	): void {
+		const vocabulary = weight.shape[0]!;
+		for (let first = 0; first < vocabulary; first += mostColumns) {
+			device.withScratch(
+				() => `logits over a vocabulary ${describe(weight)}`,
+				(take) => work(take, first, Math.min(mostColumns, vocabulary - first)),
+			);
+		}
+	}
+
+	return {
+		linearCrossEntropy(losses, logSumExp, hidden, weight, targets, precision) {
+			const [rows, width] = hidden.shape as [number, number];
+			if (rows === 0) return;
+			device.withScratch(
+				() => `the losses of ${describe(hidden)}`,
+				(keep) => {
+					const x = arithmetic(precision, keep).operand(hidden, { rows, columns: width });
+					const state = keep(4 * 3 * rows);
+					overChunks(weight, (take, first, columns) => {
+						const { operand, multiply } = arithmetic(precision, take);
+						const w = operand(weight, { rows: columns, columns: width, first: first * width });
+						const logits = take(4 * rows * columns); // [R, columns]
+						const target = { address: logits, accumulate: false, scale: 1 };
+						multiply('NT', target, x, w, { rows, columns, depth: width });
+						const args = [state, logits, device.address(targets), columns, first];
+						device.launch('crossEntropyChunk', [rows], threadsPerBlock, args);
+					});
+					device.launchOver('crossEntropyLosses', rows, [
+						...[floats(losses), floats(logSumExp), state, device.address(targets), rows],
+					]);
+				},
+			);
+		},
+		linearCrossEntropyBackward(
+			{ dHidden, dWeight },
+			{ hidden, weight, targets, logSumExp },
+			dLosses,
+			precision,
+		) {
+			const [rows, width] = hidden.shape as [number, number];
+			if (rows === 0) return;
+			if (dWeight !== undefined && isQuantized(weight)) {
+				throw new TypeError('a quantised vocabulary has no gradient');
+			}
+			device.withScratch(
+				() => `the gradients of ${describe(hidden)}`,
+				(keep) => {
+					const x = arithmetic(precision, keep).operand(hidden, { rows, columns: width });
+					overChunks(weight, (take, first, columns) => {
+						const chunk = arithmetic(precision, take);
+						const w = chunk.operand(weight, { rows: columns, columns: width, first: first * width });
+						const logits = take(4 * rows * columns); // [R, columns]
+						const target = { address: logits, accumulate: false, scale: 1 };
+						chunk.multiply('NT', target, x, w, { rows, columns, depth: width });
+						const saved = [floats(logSumExp), floats(dLosses), device.address(targets)];
+						const args = [logits, ...saved, columns, first];
+						device.launch('crossEntropyGradient', [rows], threadsPerBlock, args);
+						const dLogits = chunk.logits(logits, { rows, columns });
+						if (dHidden !== undefined) {
+							const accumulate = dHidden.accumulate || first > 0;
+							const to = { address: floats(dHidden.view), accumulate, scale: 1 };
+							chunk.multiply('NN', to, dLogits, w, { rows, columns: width, depth: columns });
+						}
+						if (dWeight === undefined) return;
+						const at = floats(dWeight.view) + 4 * first * width;
+						const to = { address: at, accumulate: dWeight.accumulate, scale: 1 };
+						chunk.multiply('TN', to, dLogits, x, { rows: columns, columns: width, depth: rows });
+					});
+				},
+			);
+		},
+	};
+}

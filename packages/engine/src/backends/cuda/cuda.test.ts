@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import { VulntuneError } from '../../errors.ts';
+import { tensor } from '../testing/tensors.ts';
+import { viewOf } from '../view.ts';
+import { createCudaBackend } from './cuda.ts';
+import { createDevice } from './device.ts';
+import { roundedSize } from './pool.ts';
+import { createStandInBackend, prepareStandIn, type StandIn, withStandIn } from './testing/stand-in.ts';
+
+const { missing } = await prepareStandIn();
+
+/** The error that `work` throws. */
+function errorOf(work: () => unknown): VulntuneError {
+	try {
+		work();
+	} catch (error) {
+		if (error instanceof VulntuneError) return error;
+		throw error;
+	}
+	throw new Error('nothing was thrown');
+}
+
+describe('a machine that can’t run CUDA', () => {
+	it.skipIf(missing !== undefined)('says that there is no driver', () => {
+		const standIn = process.env.VULNTUNE_LIBCUDA;
+		process.env.VULNTUNE_LIBCUDA = 'libcuda-that-is-not-there.so';
+		try {
+			const error = errorOf(() => createCudaBackend());
+			expect([error.code, error.kind]).toEqual(['CUDA_DRIVER_MISSING', 'runtime']);
+			expect(error.message).toContain('Install the driver');
+		} finally {
+			if (standIn === undefined) delete process.env.VULNTUNE_LIBCUDA;
+			else process.env.VULNTUNE_LIBCUDA = standIn;
+		}
+	});
+
+	it.skipIf(missing !== undefined).each<[string, StandIn, number, string, string]>([
+		['without a card', { devices: 0 }, 0, 'CUDA_NO_DEVICE', 'runtime'],
+		['with an old driver', { driver: 11080 }, 0, 'CUDA_DRIVER_OLD', 'runtime'],
+		['with an old card', { capability: 61 }, 0, 'CUDA_CARD_OLD', 'runtime'],
+		['asked for a card that is not there', { devices: 2 }, 2, 'CUDA_DEVICE', 'input'],
+	])('%s says so', (_, kind, device, code, errorKind) => {
+		const error = errorOf(() => withStandIn(kind, () => createCudaBackend({ device })));
+		expect([error.code, error.kind]).toEqual([code, errorKind]);
+	});
+});
+
+describe.skipIf(missing !== undefined)('the memory of a card', () => {
+	it('is used again instead of asked for again', () => {
+		const device = createDevice(0);
+		const first = device.pool.take(1000);
+		device.pool.give(first, 1000);
+		expect(device.pool.take(1024)).toBe(first);
+		expect(device.pool.reservedBytes).toBe(1024);
+		expect(device.pool.take(1000)).not.toBe(first);
+		device.close();
+	});
+
+	it('is rounded up by at most an eighth', () => {
+		for (let bytes = 4096; bytes < 2 ** 40; bytes = Math.ceil(bytes * 1.37)) {
+			expect(roundedSize(bytes)).toBeGreaterThanOrEqual(bytes);
+			expect(roundedSize(bytes)).toBeLessThanOrEqual(bytes * 1.125);
+			expect(roundedSize(roundedSize(bytes))).toBe(roundedSize(bytes));
+		}
+	});
+
+	it('gives up what lies unused before it runs out, and then says so', () => {
+		const backend = createStandInBackend();
+		const quarter = 2 ** 26; // elements of 4 bytes in the stand-in's GiB
+		const [a, b, c] = [1, 2, 3].map(() => backend.allocate('f32', quarter));
+		for (const buffer of [a!, b!, c!]) backend.free(buffer);
+		const large = backend.allocate('f32', 3 * quarter);
+		const error = errorOf(() => backend.allocate('f32', 2 * quarter));
+		expect([error.code, error.kind]).toEqual(['OUT_OF_MEMORY', 'resources']);
+		backend.free(large);
+		backend.close();
+	});
+
+	it('refuses buffers that were freed, of another backend, or too short', () => {
+		const [backend, other] = [createStandInBackend(), createStandInBackend()];
+		const [mine, foreign] = [tensor(backend, [4], [1, 2, 3, 4]), tensor(other, [4], [1, 2, 3, 4])];
+		expect(errorOf(() => backend.scale(foreign, 2)).code).toBe('CUDA_FOREIGN_BUFFER');
+		expect(errorOf(() => backend.scale(viewOf(mine.buffer, [5]), 2)).code).toBe('CUDA_VIEW');
+		backend.free(mine.buffer);
+		expect(errorOf(() => backend.scale(mine, 2)).code).toBe('CUDA_FREED');
+		expect(errorOf(() => backend.free(mine.buffer)).code).toBe('CUDA_FREED');
+		backend.close();
+		other.close();
+		expect(errorOf(() => other.scale(foreign, 2)).code).toBe('CUDA_FREED');
+	});
+});
+
+describe.skipIf(missing !== undefined)('a launch', () => {
+	it('takes as many arguments as its kernel', () => {
+		const device = createDevice(0);
+		expect(() => device.launchOver('fillFloat', 1, [0, 1])).toThrow('takes 3 arguments, got 2');
+		device.close();
+	});
+
+	it('that a card refuses says which kernel and what it was given', () => {
+		const device = createDevice(0);
+		const error = errorOf(() => device.launch('fillFloat', [1], 2048, [256, 1, 0]));
+		expect(error.code).toBe('CUDA_FAILED');
+		expect(error.message).toContain(
+			'fillFloat could not be started (grid 1, 2048 threads, arguments 256, 1, 0)',
+		);
+		device.close();
+	});
+});

@@ -1,0 +1,51 @@
+import { withComposedKernels } from '../compose-kernels.ts';
+import type { Backend } from '../contract.ts';
+import { activationGroup } from './activations.ts';
+import { attentionGroup } from './attention.ts';
+import { crossEntropyGroup } from './cross-entropy.ts';
+import { createDevice } from './device.ts';
+import { elementwiseGroup } from './elementwise.ts';
+import { loraGroup } from './lora.ts';
+import { focalGroup } from './losses.ts';
+import { matmulGroup } from './matmul.ts';
+import { memoryGroup } from './memory.ts';
+import { normGroup } from './norms.ts';
+import { optimizerGroup } from './optimizer.ts';
+import { quantizeGroup } from './quantize.ts';
+import { rowGroup } from './rows.ts';
+
+export interface CudaBackendOptions {
+	/** Which card, counted from 0. */
+	readonly device?: number;
+}
+
+/**
+ * The backend of NVIDIA cards: kernels that the driver compiles from PTX, called through it alone. No CUDA toolkit is needed.
+ *
+ * Kernels run in the order of their calls, asynchronously: only `download`, `sumOfSquares` and `quantizeTable4` wait.
+ *
+ * Errors: `CUDA_FFI_MISSING`, `CUDA_DRIVER_MISSING`, `CUDA_DRIVER_OLD`, `CUDA_NO_DEVICE`, `CUDA_CARD_OLD` (runtime) and
+ * `CUDA_DEVICE` (input) where this machine can't run it, in well under a second; `OUT_OF_MEMORY` (resources);
+ * `CUDA_FAILED` (runtime) for what goes wrong on the card.
+ */
+export function createCudaBackend(options: CudaBackendOptions = {}): Backend {
+	const device = createDevice(options.device ?? 0);
+	const { name, capability, driver } = device.card;
+	return withComposedKernels({
+		name: 'cuda',
+		description: `${name}, compute capability ${capability / 10}, driver of CUDA ${driver}`,
+		...memoryGroup(device),
+		...elementwiseGroup(device),
+		...matmulGroup(device),
+		...loraGroup(device),
+		...quantizeGroup(device),
+		...normGroup(device),
+		...attentionGroup(device),
+		...activationGroup(device),
+		...rowGroup(device),
+		...crossEntropyGroup(device),
+		...focalGroup(device),
+		...optimizerGroup(device),
+		close: device.close,
+	});
+}

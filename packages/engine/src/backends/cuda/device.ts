@@ -1,0 +1,202 @@
+import { VulntuneError } from '../../errors.ts';
+import { BYTES_PER_ELEMENT, type DataType, type DeviceBuffer, type View } from '../contract.ts';
+import { describe, extent, isStrided, stridedError } from '../view.ts';
+import { type Card, chooseCard } from './card.ts';
+import { CardMemoryExhausted, type Driver, DriverFailure, loadDriver } from './driver.ts';
+import { loadKernels } from './kernels.ts';
+import { createLauncher, type Size3 } from './launch.ts';
+import { createPool, type MemoryPool } from './pool.ts';
+
+/** A buffer in the card's memory. */
+export interface CudaBuffer extends DeviceBuffer {
+	/** 0 once the buffer is freed. */
+	address: number;
+	readonly device: CudaDevice;
+}
+
+/** Memory for the time of one call; addresses are multiples of 256. */
+export type TakeScratch = (bytes: number) => number;
+
+/** What all groups of the backend's kernels share. */
+export interface CudaDevice {
+	readonly card: Card;
+	/** Whether products run on tensor cores in bfloat16. */
+	readonly hasBfloat16: boolean;
+	readonly pool: MemoryPool;
+	readonly driver: Driver;
+	readonly stream: unknown;
+	/**
+	 * Address of a view's first element; throws if its buffer was freed, belongs to another backend, has another type or ends
+	 * before the view does: kernels would read and write other memory.
+	 */
+	address(view: View): number;
+	/** The same of an f32 view. */
+	floats(view: View): number;
+	/** The same of an f32 matrix that may be columns of a wider one: a kernel that takes it is given its row stride too. */
+	columns(view: View): number;
+	/** The same, or 0 for a view that isn't there. */
+	optionalAddress(view: View | undefined): number;
+	/** Enqueues a kernel. */
+	launch(name: string, grid: Size3, threads: number, args: readonly number[], sharedBytes?: number): void;
+	/** Enqueues a kernel with a thread for each of so many items. */
+	launchOver(name: string, items: number, args: readonly number[]): void;
+	/** Runs `work` with memory that is given back afterwards. */
+	withScratch<Result>(what: () => string, work: (take: TakeScratch) => Result): Result;
+	/** Waits for all kernels; what went wrong on the card is thrown here. */
+	finish(): void;
+	close(): void;
+}
+
+export const threadsPerBlock = 256;
+
+/** Opens a card. Throws what `loadDriver` and `chooseCard` throw. */
+export function createDevice(ordinal: number): CudaDevice {
+	const driver = loadDriver();
+	const card = chooseCard(driver, ordinal);
+	const context: [unknown] = [undefined];
+	driver.cuDevicePrimaryCtxRetain(context, card.handle);
+	driver.cuCtxSetCurrent(context[0]);
+	const made: [unknown] = [undefined];
+	driver.cuStreamCreate(made, 1); // CU_STREAM_NON_BLOCKING
+	const stream = made[0];
+	const module = loadKernels(driver, card.capability);
+	const enqueue = createLauncher(driver, stream);
+	const pool = createPool(driver, finish);
+	let open = true;
+	let lastKernel = 'no kernel';
+
+	function finish(): void {
+		try {
+			driver.cuStreamSynchronize(stream);
+		} catch (cause) {
+			throw failed(`the card failed in a kernel not later than ${lastKernel}`, cause);
+		}
+	}
+
+	function addressOf(view: View): number {
+		const buffer = view.buffer as CudaBuffer;
+		if (buffer.device !== device) {
+			throw programError('CUDA_FOREIGN_BUFFER', 'a buffer of another backend was given to the CUDA backend');
+		}
+		if (buffer.address === 0 || !open) {
+			throw programError(
+				'CUDA_FREED',
+				`a buffer of ${buffer.length} ${buffer.dtype} was used after it was freed`,
+			);
+		}
+		const end = view.offset + extent(view);
+		// Written so that NaN fails too.
+		if (!(view.dtype === buffer.dtype && view.offset >= 0 && end <= buffer.length)) {
+			throw programError(
+				'CUDA_VIEW',
+				`a view ${describe(view)} at ${view.offset} doesn't fit its buffer of ${buffer.length} ${buffer.dtype}`,
+			);
+		}
+		return buffer.address + view.offset * BYTES_PER_ELEMENT[view.dtype];
+	}
+
+	const device: CudaDevice = {
+		card,
+		hasBfloat16: module.compiledFor >= 80,
+		pool,
+		driver,
+		stream,
+		address(view) {
+			if (isStrided(view)) throw stridedError(view);
+			return addressOf(view);
+		},
+		floats(view) {
+			if (isStrided(view)) throw stridedError(view);
+			return device.columns(view);
+		},
+		columns(view) {
+			if (view.dtype !== 'f32') {
+				throw programError('CUDA_TYPE', `a kernel takes f32, but got ${describe(view)}`);
+			}
+			return addressOf(view);
+		},
+		optionalAddress: (view) => (view === undefined ? 0 : device.address(view)),
+		launch(name, grid, threads, args, sharedBytes = 0) {
+			if (!open) throw programError('CUDA_CLOSED', 'the backend was used after it was closed');
+			lastKernel = name;
+			try {
+				enqueue(module.kernel(name, sharedBytes), grid, threads, sharedBytes, args);
+			} catch (cause) {
+				if (!(cause instanceof DriverFailure)) throw cause;
+				throw failed(
+					`the kernel ${name} could not be started (grid ${grid.join(' × ')}, ${threads} threads, arguments ${args.join(', ')})`,
+					cause,
+				);
+			}
+		},
+		launchOver(name, items, args) {
+			if (items > 0) device.launch(name, [Math.ceil(items / threadsPerBlock)], threadsPerBlock, args);
+		},
+		withScratch(what, work) {
+			const taken: [address: number, bytes: number][] = [];
+			try {
+				return work((bytes) => {
+					const address = memoryGuard(device, what, () => pool.take(bytes));
+					taken.push([address, bytes]);
+					return address;
+				});
+			} finally {
+				for (const [address, bytes] of taken) pool.give(address, bytes);
+			}
+		},
+		finish,
+		close() {
+			if (!open) return;
+			open = false;
+			pool.close();
+			module.unload();
+			driver.cuStreamDestroy_v2(stream);
+			driver.cuDevicePrimaryCtxRelease_v2(card.handle);
+		},
+	};
+	return device;
+}
+
+/** An error that only a mistake in our own code can cause. */
+export function programError(code: string, message: string): VulntuneError {
+	return new VulntuneError({
+		code,
+		kind: 'runtime',
+		message,
+		remedy: 'This is a mistake in vulntune; please report it.',
+	});
+}
+
+function failed(message: string, cause: unknown): VulntuneError {
+	const reason = cause instanceof Error ? cause.message : String(cause);
+	return new VulntuneError({
+		code: 'CUDA_FAILED',
+		kind: 'runtime',
+		message: `${message}: ${reason}`,
+		remedy:
+			'Start again from the last checkpoint (--resume); if it comes again, report it with the output of `nvidia-smi`.',
+		cause,
+	});
+}
+
+/** Runs a call; memory of the card that is exhausted becomes an error of kind `resources`. */
+export function memoryGuard<Result>(device: CudaDevice, what: () => string, call: () => Result): Result {
+	try {
+		return call();
+	} catch (cause) {
+		if (!(cause instanceof CardMemoryExhausted)) throw cause;
+		const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
+		throw new VulntuneError({
+			code: 'OUT_OF_MEMORY',
+			kind: 'resources',
+			message: `not enough memory on ${device.card.name} for ${what()} (${mebibytes(device.pool.reservedBytes)} of ${mebibytes(device.card.memoryBytes)} MiB in use)`,
+			remedy: 'Choose a shorter sequence.length, a quantised base (method.base: nf4) or a smaller model.',
+			cause,
+		});
+	}
+}
+
+/** Bytes of so many elements. */
+export function bytesOf(dtype: DataType, length: number): number {
+	return length * BYTES_PER_ELEMENT[dtype];
+}

@@ -1,0 +1,200 @@
+import { createRequire } from 'node:module';
+import { VulntuneError } from '../../errors.ts';
+
+/** PTX of version 8.0 loads on drivers of CUDA 12.0 and newer. */
+const oldestDriver = 12_000;
+/** Codes of the driver API that have an error of their own here. */
+const outOfMemory = 2;
+
+type Pointer = unknown;
+/** An address on the card or a count of bytes: below 2^53. */
+type Size = number;
+
+/** The part of the driver API that the backend uses; each returns 0 or the code of what went wrong. */
+interface DriverFunctions {
+	cuInit(flags: number): number;
+	cuDriverGetVersion(version: [number]): number;
+	cuDeviceGetCount(count: [number]): number;
+	cuDeviceGet(device: [number], ordinal: number): number;
+	cuDeviceGetName(name: Buffer, bytes: number, device: number): number;
+	cuDeviceTotalMem_v2(bytes: [Size], device: number): number;
+	cuDeviceGetAttribute(value: [number], attribute: number, device: number): number;
+	cuDevicePrimaryCtxRetain(context: [Pointer], device: number): number;
+	cuDevicePrimaryCtxRelease_v2(device: number): number;
+	cuCtxSetCurrent(context: Pointer): number;
+	cuStreamCreate(stream: [Pointer], flags: number): number;
+	cuStreamDestroy_v2(stream: Pointer): number;
+	cuStreamSynchronize(stream: Pointer): number;
+	cuModuleLoadData(module: [Pointer], image: Buffer): number;
+	cuModuleUnload(module: Pointer): number;
+	cuModuleGetFunction(kernel: [Pointer], module: Pointer, name: string): number;
+	cuFuncSetAttribute(kernel: Pointer, attribute: number, value: number): number;
+	cuMemAlloc_v2(address: [Size], bytes: Size): number;
+	cuMemFree_v2(address: Size): number;
+	cuMemGetInfo_v2(free: [Size], total: [Size]): number;
+	cuMemcpyHtoDAsync_v2(to: Size, from: ArrayBufferView, bytes: Size, stream: Pointer): number;
+	cuMemcpyDtoHAsync_v2(to: ArrayBufferView, from: Size, bytes: Size, stream: Pointer): number;
+	cuMemcpyDtoDAsync_v2(to: Size, from: Size, bytes: Size, stream: Pointer): number;
+	cuMemsetD32Async(to: Size, value: number, count: Size, stream: Pointer): number;
+	cuLaunchKernel(
+		kernel: Pointer,
+		...values: [
+			...grid: [number, number, number],
+			...block: [number, number, number],
+			sharedBytes: number,
+			stream: Pointer,
+			parameters: null,
+			extra: Buffer,
+		]
+	): number;
+	cuEventCreate(event: [Pointer], flags: number): number;
+	cuEventDestroy_v2(event: Pointer): number;
+	cuEventRecord(event: Pointer, stream: Pointer): number;
+	cuEventSynchronize(event: Pointer): number;
+	cuEventElapsedTime(milliseconds: [number], start: Pointer, end: Pointer): number;
+	cuGetErrorString(code: number, text: [string]): number;
+}
+
+const prototypes: Readonly<Record<keyof DriverFunctions, string>> = {
+	cuInit: 'uint32',
+	cuDriverGetVersion: '_Out_ int*',
+	cuDeviceGetCount: '_Out_ int*',
+	cuDeviceGet: '_Out_ int*, int',
+	cuDeviceGetName: 'void*, int, int',
+	cuDeviceTotalMem_v2: '_Out_ size_t*, int',
+	cuDeviceGetAttribute: '_Out_ int*, int, int',
+	cuDevicePrimaryCtxRetain: '_Out_ void**, int',
+	cuDevicePrimaryCtxRelease_v2: 'int',
+	cuCtxSetCurrent: 'void*',
+	cuStreamCreate: '_Out_ void**, uint32',
+	cuStreamDestroy_v2: 'void*',
+	cuStreamSynchronize: 'void*',
+	cuModuleLoadData: '_Out_ void**, void*',
+	cuModuleUnload: 'void*',
+	cuModuleGetFunction: '_Out_ void**, void*, const char*',
+	cuFuncSetAttribute: 'void*, int, int',
+	cuMemAlloc_v2: '_Out_ uint64*, size_t',
+	cuMemFree_v2: 'uint64',
+	cuMemGetInfo_v2: '_Out_ size_t*, _Out_ size_t*',
+	cuMemcpyHtoDAsync_v2: 'uint64, void*, size_t, void*',
+	cuMemcpyDtoHAsync_v2: 'void*, uint64, size_t, void*',
+	cuMemcpyDtoDAsync_v2: 'uint64, uint64, size_t, void*',
+	cuMemsetD32Async: 'uint64, uint32, size_t, void*',
+	cuLaunchKernel: 'void*, uint32, uint32, uint32, uint32, uint32, uint32, uint32, void*, void*, void*',
+	cuEventCreate: '_Out_ void**, uint32',
+	cuEventDestroy_v2: 'void*',
+	cuEventRecord: 'void*, void*',
+	cuEventSynchronize: 'void*',
+	cuEventElapsedTime: '_Out_ float*, void*, void*',
+	cuGetErrorString: 'int, _Out_ const char**',
+};
+
+/** The driver's functions, which throw instead of returning a code. */
+export type Driver = {
+	readonly [Name in keyof Omit<DriverFunctions, 'cuGetErrorString'>]: (
+		...values: Parameters<DriverFunctions[Name]>
+	) => void;
+} & {
+	/** The address of host memory, for arguments that hold one. */
+	readonly addressOf: (bytes: Uint8Array) => bigint;
+};
+
+interface ForeignFunctions {
+	load(file: string): { func(prototype: string): (...values: unknown[]) => number };
+	address(bytes: Uint8Array): bigint;
+}
+
+/**
+ * Loads libcuda, which NVIDIA's driver brings; the variable VULNTUNE_LIBCUDA names another.
+ *
+ * Throws CUDA_FFI_MISSING, CUDA_DRIVER_MISSING, CUDA_NO_DEVICE or CUDA_DRIVER_OLD (runtime).
+ */
+export function loadDriver(): Driver {
+	const foreign = loadForeignFunctions();
+	const file = process.env.VULNTUNE_LIBCUDA || (process.platform === 'win32' ? 'nvcuda.dll' : 'libcuda.so.1');
+	const functions = loadFunctions(foreign, file);
+	const failed = functions.cuInit(0);
+	if (failed !== 0) {
+		throw unusable(
+			'CUDA_NO_DEVICE',
+			`NVIDIA's driver finds no card (${describeCode(functions, failed)})`,
+			'Look at what `nvidia-smi` says; in a container, pass the card on (`docker run --gpus all`).',
+		);
+	}
+	const version: [number] = [0];
+	functions.cuDriverGetVersion(version);
+	if (version[0] < oldestDriver) {
+		throw unusable(
+			'CUDA_DRIVER_OLD',
+			`NVIDIA's driver is made for CUDA ${versionText(version[0])}, but ${versionText(oldestDriver)} is needed`,
+			'Install driver 525 or newer.',
+		);
+	}
+	return checked(functions, foreign);
+}
+
+/** `12.4` of 12040. */
+export function versionText(version: number): string {
+	return `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`;
+}
+
+function loadForeignFunctions(): ForeignFunctions {
+	try {
+		return createRequire(import.meta.url)('koffi') as ForeignFunctions;
+	} catch (cause) {
+		throw unusable(
+			'CUDA_FFI_MISSING',
+			'the package koffi, which calls NVIDIA’s driver, is not installed for this platform',
+			'Run `npm install` without `--omit=optional`.',
+			cause,
+		);
+	}
+}
+
+function loadFunctions(foreign: ForeignFunctions, file: string): DriverFunctions {
+	try {
+		const library = foreign.load(file);
+		return Object.fromEntries(
+			Object.entries(prototypes).map(([name, parameters]) => [
+				name,
+				library.func(`int ${name}(${parameters})`),
+			]),
+		) as unknown as DriverFunctions;
+	} catch (cause) {
+		throw unusable(
+			'CUDA_DRIVER_MISSING',
+			`NVIDIA's driver is not there: ${file} could not be loaded`,
+			'Install the driver (525 or newer; no CUDA toolkit is needed), or use backend.type: cpu.',
+			cause,
+		);
+	}
+}
+
+function checked(functions: DriverFunctions, foreign: ForeignFunctions): Driver {
+	const guarded = Object.entries(functions).map(([name, call]) => [
+		name,
+		(...values: unknown[]) => {
+			const code = (call as (...values: unknown[]) => number)(...values);
+			if (code === 0) return;
+			throw code === outOfMemory
+				? new CardMemoryExhausted()
+				: new DriverFailure(`${name}: ${describeCode(functions, code)}`);
+		},
+	]);
+	return { ...Object.fromEntries(guarded), addressOf: (bytes: Uint8Array) => foreign.address(bytes) };
+}
+
+function describeCode(functions: DriverFunctions, code: number): string {
+	const text: [string] = [''];
+	functions.cuGetErrorString(code, text);
+	return `${text[0] || 'unknown'}, code ${code}`;
+}
+
+/** What the driver answered; callers say what they were about. */
+export class DriverFailure extends Error {}
+export class CardMemoryExhausted extends Error {}
+
+/** A machine on which this backend can't run. */
+export function unusable(code: string, message: string, remedy: string, cause?: unknown): VulntuneError {
+	return new VulntuneError({ code, kind: 'runtime', message, place: 'backend.type', remedy, cause });
+}

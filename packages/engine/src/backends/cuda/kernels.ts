@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import type { Driver } from './driver.ts';
+
+const folder = new URL('../../../cuda/', import.meta.url);
+
+/** Compute capabilities that the package holds PTX for, highest first; a card runs the highest that it reaches. */
+const compiledFor = [80, 70] as const;
+
+/** CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES */
+const sharedLimitAttribute = 8;
+/** What a launch may ask for without raising the limit. */
+const ordinaryShared = 48 * 1024;
+
+/** What a kernel takes, one letter an argument: see native/cuda/signatures.mjs. */
+type Signature = string;
+
+export interface Kernel {
+	readonly name: string;
+	readonly signature: Signature;
+	readonly handle: unknown;
+}
+
+export interface KernelModule {
+	/** A kernel that may use so much dynamic shared memory. */
+	kernel(name: string, sharedBytes: number): Kernel;
+	/** The capability that the kernels were compiled for: 80 has products on tensor cores, 70 has not. */
+	readonly compiledFor: number;
+	unload(): void;
+}
+
+/** Loads the PTX for a card; its driver compiles it to machine code, and keeps that for the next time. */
+export function loadKernels(driver: Driver, capability: number): KernelModule {
+	const target = compiledFor.find((compiled) => compiled <= capability)!;
+	const { signatures } = JSON.parse(readFileSync(new URL('kernels.json', folder), 'utf8')) as {
+		readonly signatures: Readonly<Record<string, Signature>>;
+	};
+	const ptx = readFileSync(new URL(`compute_${target}.ptx`, folder));
+	const module: [unknown] = [undefined];
+	driver.cuModuleLoadData(module, Buffer.concat([ptx, Buffer.alloc(1)]));
+	const known = new Map<string, { readonly kernel: Kernel; sharedLimit: number }>();
+
+	function find(name: string) {
+		const signature = signatures[name];
+		if (signature === undefined) throw new TypeError(`there is no CUDA kernel ${name}`);
+		const handle: [unknown] = [undefined];
+		driver.cuModuleGetFunction(handle, module[0], name);
+		const found = { kernel: { name, signature, handle: handle[0] }, sharedLimit: ordinaryShared };
+		known.set(name, found);
+		return found;
+	}
+
+	return {
+		compiledFor: target,
+		kernel(name, sharedBytes) {
+			const found = known.get(name) ?? find(name);
+			if (sharedBytes > found.sharedLimit) {
+				driver.cuFuncSetAttribute(found.kernel.handle, sharedLimitAttribute, sharedBytes);
+				found.sharedLimit = sharedBytes;
+			}
+			return found.kernel;
+		},
+		unload: () => driver.cuModuleUnload(module[0]),
+	};
+}

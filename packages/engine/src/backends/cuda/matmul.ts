@@ -1,0 +1,81 @@
+import type { Backend, MatmulOptions, View, Weight } from '../contract.ts';
+import { describe } from '../view.ts';
+import { type CudaDevice, programError } from './device.ts';
+import { int8Product } from './int8.ts';
+import { floatOperand, floatProduct, halfOperand, type ProductSize, tensorProduct } from './products.ts';
+import { weightArguments } from './weights.ts';
+
+export type MatmulGroup = Pick<Backend, 'matmulNT' | 'matmulNN' | 'matmulTN' | 'dequantize'>;
+
+/** Matrix products of linear layers, with the weight in any storage. */
+export function matmulGroup(device: CudaDevice): MatmulGroup {
+	/** Both directions over W [outputs, inputs]: `left` is x or dy, `result` is y or dx. */
+	function multiply(
+		direction: 'NT' | 'NN',
+		result: View,
+		left: View,
+		weight: Weight,
+		{ precision, scale, accumulate }: MatmulOptions,
+	): void {
+		const [outputs, inputs] = weight.shape as [number, number];
+		const rows = rowsOf(left);
+		const [columns, depth] = direction === 'NT' ? [outputs, inputs] : [inputs, outputs];
+		const size: ProductSize = { rows, columns, depth };
+		const target = { address: device.floats(result), accumulate, scale };
+		device.withScratch(
+			() => `the product of ${describe(left)} and ${describe(weight)}`,
+			(take) => {
+				const [leftPart, rightPart] = [
+					{ rows, columns: depth },
+					{ rows: outputs, columns: inputs },
+				];
+				device.floats(left);
+				if (precision === 'bf16' && device.hasBfloat16) {
+					const x = halfOperand(device, take, left, leftPart);
+					const w = halfOperand(device, take, weight, rightPart);
+					tensorProduct(device, direction, target, x, w, size);
+					return;
+				}
+				const x = device.floats(left);
+				const w = floatOperand(device, take, weight, rightPart);
+				if (precision === 'int8') int8Product(device, take, target, x, w, direction === 'NN', size);
+				else floatProduct(device, direction, target, x, w, size);
+			},
+		);
+	}
+
+	return {
+		matmulNT: (y, x, weight, options) => multiply('NT', y, x, weight, options),
+		matmulNN: (dx, dy, weight, options) => multiply('NN', dx, dy, weight, options),
+		matmulTN(dWeight, dy, x, { precision, scale, accumulate }) {
+			const [rows, columns] = dWeight.shape as [number, number];
+			const size: ProductSize = { rows, columns, depth: rowsOf(dy) };
+			const target = { address: device.floats(dWeight), accumulate, scale };
+			device.withScratch(
+				() => `the product of ${describe(dy)} and ${describe(x)}`,
+				(take) => {
+					if (precision === 'bf16' && device.hasBfloat16) {
+						const left = halfOperand(device, take, dy, { rows: size.depth, columns: rows });
+						const right = halfOperand(device, take, x, { rows: size.depth, columns });
+						tensorProduct(device, 'TN', target, left, right, size);
+					} else floatProduct(device, 'TN', target, device.floats(dy), device.floats(x), size);
+				},
+			);
+		},
+		dequantize(target, weight) {
+			const [outputs, inputs] = weight.shape as [number, number];
+			const count = outputs * inputs;
+			const source = weightArguments(device, weight);
+			device.launchOver('weightToFloats', count, [device.floats(target), ...source, 0, count, inputs]);
+		},
+	};
+}
+
+/** Rows of a matrix; none is refused, since it is always a mistake of the caller. */
+function rowsOf(view: View): number {
+	const rows = view.shape[0]!;
+	if (rows < 1) {
+		throw programError('CUDA_NO_ROWS', `a matrix product needs at least one row, but got ${describe(view)}`);
+	}
+	return rows;
+}

@@ -1,0 +1,74 @@
+import { CardMemoryExhausted, type Driver } from './driver.ts';
+
+/** Sizes are rounded up to an eighth of their power of two, so that memory given back fits what is asked for next. */
+export function roundedSize(bytes: number): number {
+	const step = Math.max(512, 2 ** (Math.floor(Math.log2(Math.max(bytes, 1))) - 3));
+	return Math.max(step, Math.ceil(bytes / step) * step);
+}
+
+/**
+ * Memory of the card that is asked for once and then used again: no allocation in a step after the first. All kernels run on one
+ * stream, so memory may be given to the next owner while kernels of the last are still at work.
+ */
+export interface MemoryPool {
+	/** The address of at least so many bytes; throws CardMemoryExhausted. */
+	take(bytes: number): number;
+	give(address: number, bytes: number): void;
+	/** Bytes that the card has given, in use or not. */
+	readonly reservedBytes: number;
+	close(): void;
+}
+
+export function createPool(driver: Driver, finish: () => void): MemoryPool {
+	const unused = new Map<number, number[]>();
+	const owned = new Map<number, number>();
+	let reservedBytes = 0;
+
+	function allocate(size: number): number {
+		const address: [number] = [0];
+		driver.cuMemAlloc_v2(address, size);
+		owned.set(Number(address[0]), size);
+		reservedBytes += size;
+		return Number(address[0]);
+	}
+
+	function release(address: number): void {
+		driver.cuMemFree_v2(address);
+		reservedBytes -= owned.get(address)!;
+		owned.delete(address);
+	}
+
+	function releaseUnused(): void {
+		finish();
+		for (const addresses of unused.values()) for (const address of addresses) release(address);
+		unused.clear();
+	}
+
+	return {
+		take(bytes) {
+			const size = roundedSize(bytes);
+			const reused = unused.get(size)?.pop();
+			if (reused !== undefined) return reused;
+			try {
+				return allocate(size);
+			} catch (error) {
+				if (!(error instanceof CardMemoryExhausted)) throw error;
+				releaseUnused();
+				return allocate(size);
+			}
+		},
+		give(address, bytes) {
+			const size = roundedSize(bytes);
+			const same = unused.get(size);
+			if (same === undefined) unused.set(size, [address]);
+			else same.push(address);
+		},
+		get reservedBytes() {
+			return reservedBytes;
+		},
+		close() {
+			for (const address of [...owned.keys()]) release(address);
+			unused.clear();
+		},
+	};
+}

@@ -1,0 +1,48 @@
+import { createRequire } from 'node:module';
+import { createCudaBackend } from '../cuda.ts';
+
+/** What the stand-in for libcuda pretends to be; by default one card of compute capability 8.0. */
+export interface StandIn {
+	readonly devices?: number;
+	/** 12000 for CUDA 12.0. */
+	readonly driver?: number;
+	/** 80 for 8.0. */
+	readonly capability?: number;
+	/** Few make the backend choose large tiles for small products. */
+	readonly multiprocessors?: number;
+}
+
+const builder = new URL('../../../../native/cuda/emulation/build.mjs', import.meta.url);
+
+/** Builds the stand-in, if this machine can, and makes it the driver of this process; else says why not. */
+export async function prepareStandIn(): Promise<{ readonly missing: string | undefined }> {
+	try {
+		if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('it needs Linux on x86-64');
+		createRequire(import.meta.url)('koffi');
+		const { buildStandIn } = (await import(builder.href)) as { buildStandIn(): string };
+		process.env.VULNTUNE_LIBCUDA = buildStandIn();
+		return { missing: undefined };
+	} catch (error) {
+		const missing = `there is no stand-in for libcuda: ${(error as Error).message}`;
+		console.warn(`skipped: the cuda backend, because ${missing}`);
+		return { missing };
+	}
+}
+
+/** Runs `work` with a stand-in of this kind, which it is asked about when a backend is made. */
+export function withStandIn<Result>(kind: StandIn, work: () => Result): Result {
+	const names = Object.entries(kind).map(([name, value]) => {
+		const variable = `VULNTUNE_STAND_IN_${name.toUpperCase()}`;
+		process.env[variable] = String(value);
+		return variable;
+	});
+	try {
+		return work();
+	} finally {
+		for (const variable of names) delete process.env[variable];
+	}
+}
+
+export function createStandInBackend(kind: StandIn = {}) {
+	return withStandIn(kind, () => createCudaBackend());
+}
