@@ -35,6 +35,7 @@ export {
 } from './evaluation/evaluate-predictions-file.ts';
 export { type Prediction, readPredictions } from './evaluation/predictions.ts';
 export { renderComparison } from './evaluation/render-comparison.ts';
+export { openScorer, type Scorer, type ScorerOptions } from './evaluation/scorer.ts';
 export { textTable } from './evaluation/text-table.ts';
 export { drawFigure } from './figures/draw-figure.ts';
 export { colour, light, withColours } from './figures/palette.ts';

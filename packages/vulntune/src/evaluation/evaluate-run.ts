@@ -10,20 +10,18 @@ import { loadDataset, type SplitName } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
 import { describeLeftOut } from '../data/summary.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
-import { restoreDetector } from '../methods/saved-detector.ts';
-import { blamingBase } from '../model/damaged-base.ts';
-import { type Base, uncheckedBase } from '../model/open-base.ts';
-import { requireLearnt } from '../objectives/answers.ts';
+import { uncheckedBase } from '../model/open-base.ts';
 import { describeShared } from '../packing/describe-shared.ts';
 import { NGRAM_FILE } from '../training/run-ngram.ts';
-import { scoreSplit } from '../training/score-split.ts';
-import { answersOf, createDetectorOf, scoringOf, tokenizedSplit } from '../training/session.ts';
+import { requireScores } from '../training/score-split.ts';
+import { tokenizedSplit } from '../training/session.ts';
 import { comparePrecisions, type PrecisionChange, storedScores } from './compare-precisions.ts';
 import { type Comparison, compareWithBaselines } from './compare-with-baselines.ts';
-import { type EvaluatedAdapter, findAdapter } from './evaluated-adapter.ts';
+import { type EvaluatedAdapter, findAdapter, unfinishedRun } from './evaluated-adapter.ts';
 import { type EvaluatedBase, openEvaluatedBase, openEvaluationBackend } from './evaluated-base.ts';
 import { evaluatedRows, textRows } from './evaluated-rows.ts';
 import { runCautions } from './run-cautions.ts';
+import { createScorer } from './scorer.ts';
 
 export interface EvaluationOptions {
 	/** undefined: the run's own. */
@@ -89,7 +87,7 @@ type OpenedAdapter = ReturnType<typeof openEvaluatedBase> & { readonly descripti
 
 function openAdapter(config: Config, adapter: string, allowOther: boolean): OpenedAdapter {
 	const description = readDescription(adapter);
-	if (description === undefined) throw unfinished(adapter);
+	if (description === undefined) throw unfinishedRun(adapter);
 	return { description, ...openEvaluatedBase(config, adapter, description, allowOther) };
 }
 
@@ -200,7 +198,7 @@ interface Scored {
 
 async function scoreNgram(config: Config, adapter: string, rows: readonly FunctionRow[]): Promise<Scored> {
 	const file = path.join(adapter, NGRAM_FILE);
-	if (!existsSync(file)) throw unfinished(adapter);
+	if (!existsSync(file)) throw unfinishedRun(adapter);
 	const { model, threshold } = parseNgram(readFileSync(file, 'utf8'), file);
 	const texts = textRows(rows, config.data.collapseWhitespace).map((row) => row.text);
 	return { probabilities: Float64Array.from(predictNgram(model, texts)), truncated: 0, threshold };
@@ -209,38 +207,28 @@ async function scoreNgram(config: Config, adapter: string, rows: readonly Functi
 async function scoreRows(
 	config: Config,
 	adapter: string,
-	{ base, description }: { readonly base: Base; readonly description: DetectorDescription },
+	opened: OpenedAdapter,
 	rows: readonly FunctionRow[],
 	overrides: ConfigOverrides = {},
 	progress: (done: number, total: number) => void,
 	note: (line: string) => void,
 ): Promise<Scored> {
-	const { tokenizer, folder } = base;
+	const { tokenizer, folder } = opened.base;
 	const isAskedFor = Object.keys(overrides).some((name) => name.startsWith('backend.'));
 	const backend = openEvaluationBackend(config.backend, isAskedFor, note);
 	try {
-		const asked = answersOf(config, tokenizer);
-		if (asked !== undefined) requireLearnt(description.answers, asked, adapter);
-		const data = await tokenizedSplit(config, rows, tokenizer, folder.config);
-		const detector = await blamingBase(folder, () => createDetectorOf(config, backend, folder));
+		const { tokens } = await tokenizedSplit(config, rows, tokenizer, folder.config);
+		const scorer = await createScorer(config, adapter, opened, backend);
 		try {
-			restoreDetector(adapter, detector, description.method);
-			const scoring = { ...scoringOf(config, tokenizer, folder.config), progress };
-			const scores = (await blamingBase(folder, () => scoreSplit(detector, data, scoring)))!;
+			const scores = await scorer.scoreTokens(tokens, progress);
 			const { probabilities, truncated } = scores;
+			requireScores(probabilities, (index) => rows[index]!.id);
 			if (scores.sharedTokens > 0) note(describeShared(scores));
-			return { probabilities, truncated, threshold: description.threshold };
+			return { probabilities, truncated, threshold: scorer.threshold };
 		} finally {
-			detector.free();
+			scorer.free();
 		}
 	} finally {
 		backend.close();
 	}
-}
-
-function unfinished(adapter: string): Error {
-	return inputError('RUN_UNFINISHED', 'the run has no adapter yet: its first epoch is not finished', {
-		place: adapter,
-		remedy: 'Finish it with vulntune train … --resume.',
-	});
 }

@@ -116,3 +116,11 @@ function loraOf(method: DetectorDescription['method'], adapter: string) {
 	const { rank, alpha, rsLora } = config;
 	return { rank, alpha, rsLora, targets: layers.map((name) => name.slice(0, -suffix.length)) };
 }
+
+/** What to say where a run has nothing to score with. */
+export function unfinishedRun(adapter: string): Error {
+	return inputError('RUN_UNFINISHED', 'the run has no adapter yet: its first epoch is not finished', {
+		place: adapter,
+		remedy: 'Finish it with vulntune train … --resume.',
+	});
+}

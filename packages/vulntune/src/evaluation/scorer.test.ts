@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder, tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
+import { runTraining } from '../training/run-training.ts';
+import { openScorer } from './scorer.ts';
+
+const root = temporaryFolder();
+const model = writeTinyModel(path.join(root, 'model'));
+const data = writeTinyDataset(path.join(root, 'data'), { train: 6, valid: 4, test: 6 });
+const output = path.join(root, 'run');
+const lines = (file: string) =>
+	readFileSync(file, 'utf8')
+		.trim()
+		.split('\n')
+		.map((line) => JSON.parse(line));
+
+describe('a scorer', () => {
+	beforeAll(async () => {
+		const config = tinyConfig({ model, data, output }, { 'training.epochs': '1' });
+		await runTraining(
+			config,
+			{ resume: false, overwrite: false },
+			{ emit: () => {}, interrupted: () => false },
+		);
+	});
+
+	it('gives the scores of a run without its labels, in order, from the run and from its adapter alone', async () => {
+		const functions = lines(path.join(data, 'test.jsonl')).map(({ code }) => code as string);
+		const expected = lines(path.join(output, 'predictions.test.jsonl')).map(({ probability }) => probability);
+		for (const place of [output, path.join(output, 'adapter')]) {
+			const scorer = await openScorer(place, { overrides: { 'backend.type': 'reference' } });
+			expect(await Array.fromAsync(scorer.score(functions))).toEqual(expected);
+			expect(await Array.fromAsync(scorer.score(functions.toReversed()))).toEqual(expected.toReversed());
+			expect(scorer.threshold).toEqual(expect.any(Number));
+			scorer.free();
+		}
+	});
+
+	it('takes no more functions than it has scored', async () => {
+		const scorer = await openScorer(output, { overrides: { 'backend.type': 'reference' } });
+		let taken = 0;
+		async function* endless() {
+			while (true) {
+				taken += 1;
+				yield 'int f() { return 1; }';
+			}
+		}
+		const scores = scorer.score(endless());
+		await scores.next();
+		const first = taken;
+		for (let i = 1; i < first; i++) await scores.next();
+		expect(taken).toBe(first);
+		await scores.next();
+		expect(taken).toBe(2 * first);
+		await scores.return();
+		scorer.free();
+	});
+
+	it('scores a text without a token too', async () => {
+		const scorer = await openScorer(output, { overrides: { 'backend.type': 'reference' } });
+		await expect(Array.fromAsync(scorer.score(['int f() {}', '']))).resolves.toHaveLength(2);
+		scorer.free();
+	});
+});

@@ -1,0 +1,137 @@
+import { type Backend, checkTokenIds } from '@vulntune/engine';
+import type { ConfigOverrides } from '../config/overrides.ts';
+import type { Config } from '../config/schema.ts';
+import { collapseWhitespace } from '../data/whitespace.ts';
+import { type DetectorDescription, readDescription } from '../methods/description.ts';
+import { restoreDetector } from '../methods/saved-detector.ts';
+import { blamingBase } from '../model/damaged-base.ts';
+import type { Base } from '../model/open-base.ts';
+import { requireLearnt } from '../objectives/answers.ts';
+import { type FunctionScores, requireScores, scoreFunctions } from '../training/score-split.ts';
+import { answersOf, createDetectorOf, scoringOf } from '../training/session.ts';
+import { findAdapter, unfinishedRun } from './evaluated-adapter.ts';
+import { openEvaluatedBase, openEvaluationBackend } from './evaluated-base.ts';
+
+/** A detector that is loaded once and scores functions whose labels nobody knows. */
+export interface Scorer {
+	/** From validation; null where that could choose none. */
+	readonly threshold: number | null;
+	/**
+	 * Probabilities of being vulnerable, in the order of the functions. Takes some hundred functions at a time and no more before
+	 * their scores have been taken, so that what makes them waits for whoever reads these. A score doesn't depend on the others.
+	 *
+	 * Throws TOKENIZER_MODEL, SCORE_NOT_FINITE.
+	 */
+	score(functions: Iterable<string> | AsyncIterable<string>): AsyncGenerator<number, void>;
+	/** The same for functions in tokens, all at once; `progress` is called after every pack. */
+	scoreTokens(
+		tokens: readonly Int32Array[],
+		progress?: (done: number, total: number) => void,
+	): Promise<FunctionScores>;
+	/** Gives the memory back; the backend stays open. */
+	free(): void;
+}
+
+/** Functions that are packed together: enough to fill packs, few enough to begin soon. */
+const FUNCTIONS_AT_A_TIME = 256;
+
+/** A scorer of an adapter whose base is open. Throws ADAPTER_OTHER_ANSWERS, MODEL_NOT_FINITE. */
+export async function createScorer(
+	config: Config,
+	adapter: string,
+	{ base, description }: { readonly base: Base; readonly description: DetectorDescription },
+	backend: Backend,
+): Promise<Scorer> {
+	const { tokenizer, folder } = base;
+	const asked = answersOf(config, tokenizer);
+	if (asked !== undefined) requireLearnt(description.answers, asked, adapter);
+	const scoring = scoringOf(config, tokenizer, folder.config);
+	const detector = await blamingBase(folder, () => createDetectorOf(config, backend, folder));
+	const scoreTokens: Scorer['scoreTokens'] = async (tokens, progress = () => {}) =>
+		(await blamingBase(folder, () => scoreFunctions(detector, tokens, { ...scoring, progress })))!;
+	let scored = 0;
+
+	async function* scoreTexts(texts: readonly string[]) {
+		const nameOf = (index: number) => `${scored + index + 1}`;
+		const tokens = texts.map((text, index) => {
+			const ids = tokenizer.encode(config.data.collapseWhitespace ? collapseWhitespace(text) : text);
+			checkTokenIds(ids, tokenizer, folder.config, `function ${nameOf(index)}`);
+			return ids;
+		});
+		const { probabilities } = await scoreTokens(tokens);
+		requireScores(probabilities, nameOf);
+		scored += texts.length;
+		yield* probabilities;
+	}
+
+	try {
+		restoreDetector(adapter, detector, description.method);
+	} catch (error) {
+		detector.free();
+		throw error;
+	}
+	return {
+		threshold: description.threshold,
+		scoreTokens,
+		async *score(functions) {
+			scored = 0;
+			let batch: string[] = [];
+			for await (const text of functions) {
+				batch.push(text);
+				if (batch.length < FUNCTIONS_AT_A_TIME) continue;
+				yield* scoreTexts(batch);
+				batch = [];
+			}
+			if (batch.length > 0) yield* scoreTexts(batch);
+		},
+		free: detector.free,
+	};
+}
+
+export interface ScorerOptions {
+	/** Options of the run's config that are others here: `model`, `training.precision`, those of the backend. */
+	readonly overrides?: ConfigOverrides;
+	readonly allowOtherBase?: boolean;
+	/** Told what the reader of the scores must know. */
+	readonly note?: (line: string) => void;
+}
+
+/**
+ * Opens a run, or an adapter outside its run, to score functions with; `free` closes all of it.
+ *
+ *     const scorer = await openScorer('runs/first');
+ *     for await (const probability of scorer.score(functions)) …
+ *     scorer.free();
+ *
+ * Throws RUN_NOT_FOUND, RUN_UNFINISHED, ADAPTER_UNDESCRIBED, BASE_MISMATCH.
+ */
+export async function openScorer(location: string, options: ScorerOptions = {}): Promise<Scorer> {
+	const { overrides = {}, allowOtherBase = false, note = () => {} } = options;
+	// an adapter outside its run needs no data to score with
+	const { config, adapter } = findAdapter(location, '.', overrides);
+	const description = readDescription(adapter);
+	if (description === undefined) throw unfinishedRun(adapter);
+	const { base, caution } = openEvaluatedBase(config, adapter, description, allowOtherBase);
+	try {
+		if (caution !== undefined) note(caution);
+		const isAskedFor = Object.keys(overrides).some((name) => name.startsWith('backend.'));
+		const backend = openEvaluationBackend(config.backend, isAskedFor, note);
+		try {
+			const scorer = await createScorer(config, adapter, { base, description }, backend);
+			return {
+				...scorer,
+				free() {
+					scorer.free();
+					backend.close();
+					base.close();
+				},
+			};
+		} catch (error) {
+			backend.close();
+			throw error;
+		}
+	} catch (error) {
+		base.close();
+		throw error;
+	}
+}
