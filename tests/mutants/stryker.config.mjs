@@ -1,3 +1,8 @@
+import path from 'node:path';
+
+// the tests run in a copy of the project, beside which there is no shared folder
+process.env.VULNTUNE_SHARED ??= path.resolve(import.meta.dirname, '../../../shared');
+
 const rooms = ['training', 'packing', 'objectives', 'methods', 'evaluation', 'metrics'];
 
 /**
