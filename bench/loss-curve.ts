@@ -16,9 +16,11 @@ import {
 	textTable,
 	trainOnPack,
 } from 'vulntune';
-import { scoreSplit } from 'vulntune/training/score-split.ts';
-import { createDetectorOf, scoringOf, tokenizedSplit } from 'vulntune/training/session.ts';
-import { assemblePack } from 'vulntune/training/split-data.ts';
+import { createDetectorOf } from 'vulntune/scoring/configured-detector.ts';
+import { tokenizedSplit } from 'vulntune/scoring/prepare-data.ts';
+import { scoreSplit } from 'vulntune/scoring/score-split.ts';
+import { scoringOf } from 'vulntune/scoring/scoring-options.ts';
+import { assemblePack } from 'vulntune/scoring/split-data.ts';
 
 const PARTS = 10;
 

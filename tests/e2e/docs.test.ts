@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { runCommandLine } from '../../packages/vulntune/src/cli/program.ts';
 import { demoCommand } from '../../packages/vulntune/src/commands/demo.ts';
 import { doctorCommand } from '../../packages/vulntune/src/commands/doctor.ts';
 import { evaluateCommand } from '../../packages/vulntune/src/commands/evaluate.ts';
 import { modelCommand } from '../../packages/vulntune/src/commands/model.ts';
 import { pretrainCommand } from '../../packages/vulntune/src/commands/pretrain.ts';
+import { runCommandLine } from '../../packages/vulntune/src/commands/program.ts';
 import { trainCommand } from '../../packages/vulntune/src/commands/train.ts';
 import { commandsOf, nodeFault, npmFault, shownCommands } from './docs-commands.ts';
 

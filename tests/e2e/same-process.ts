@@ -1,17 +1,17 @@
 import { vi } from 'vitest';
-import { runCommandLine } from '../../packages/vulntune/src/cli/program.ts';
 import { doctorCommand } from '../../packages/vulntune/src/commands/doctor.ts';
 import { evaluateCommand } from '../../packages/vulntune/src/commands/evaluate.ts';
+import { evaluateFromRequest } from '../../packages/vulntune/src/commands/evaluate-command.ts';
 import { modelCommand } from '../../packages/vulntune/src/commands/model.ts';
+import { runCommandLine } from '../../packages/vulntune/src/commands/program.ts';
+import { modelCommands } from '../../packages/vulntune/src/commands/run-model-commands.ts';
 import { type TrainRequest, trainCommand } from '../../packages/vulntune/src/commands/train.ts';
-import { evaluateFromRequest } from '../../packages/vulntune/src/evaluation/evaluate-command.ts';
-import { modelCommands } from '../../packages/vulntune/src/model/run-model-commands.ts';
-import { runTraining } from '../../packages/vulntune/src/training/run-training.ts';
 import {
 	describeOutcome,
 	showEvent,
 	trainFromConfig,
-} from '../../packages/vulntune/src/training/train-command.ts';
+} from '../../packages/vulntune/src/commands/train-command.ts';
+import { runTraining } from '../../packages/vulntune/src/fine-tuning/run-training.ts';
 import { type CommandOptions, type Ended, home } from './command-line.ts';
 
 type TrainCall = Parameters<Parameters<typeof trainCommand>[0]>;

@@ -3,7 +3,16 @@ import path from 'node:path';
 // the tests run in a copy of the project, beside which there is no shared folder
 process.env.VULNTUNE_SHARED ??= path.resolve(import.meta.dirname, '../../../shared');
 
-const rooms = ['training', 'packing', 'objectives', 'methods', 'evaluation', 'metrics'];
+const rooms = [
+	'training',
+	'fine-tuning',
+	'packing',
+	'objectives',
+	'methods',
+	'scoring',
+	'evaluation',
+	'metrics',
+];
 
 /**
  * Changes the code of the rooms that decide what is learned and what is reported, one place at a time, and runs the tests that

@@ -5,8 +5,9 @@ import { type Config, runTraining } from 'vulntune';
 import { evaluateRun } from '../../packages/vulntune/src/evaluation/evaluate-run.ts';
 import { readPredictions } from '../../packages/vulntune/src/evaluation/predictions.ts';
 import { openBase } from '../../packages/vulntune/src/model/open-base.ts';
-import { scoreSplit } from '../../packages/vulntune/src/training/score-split.ts';
-import { createDetectorOf, prepareData } from '../../packages/vulntune/src/training/session.ts';
+import { createDetectorOf } from '../../packages/vulntune/src/scoring/configured-detector.ts';
+import { prepareData } from '../../packages/vulntune/src/scoring/prepare-data.ts';
+import { scoreSplit } from '../../packages/vulntune/src/scoring/score-split.ts';
 import {
 	temporaryFolder,
 	testBackend,

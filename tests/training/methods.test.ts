@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type Config, resolveConfig, runTraining } from 'vulntune';
 import { evaluateRun } from '../../packages/vulntune/src/evaluation/evaluate-run.ts';
 import { readPredictions } from '../../packages/vulntune/src/evaluation/predictions.ts';
-import { runNgram } from '../../packages/vulntune/src/training/run-ngram.ts';
+import { runNgram } from '../../packages/vulntune/src/fine-tuning/run-ngram.ts';
 import { temporaryFolder, testBackend, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';
 
 const root = temporaryFolder();

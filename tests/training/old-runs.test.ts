@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Config, type RunMode, runTraining } from 'vulntune';
-import { runNgram } from '../../packages/vulntune/src/training/run-ngram.ts';
+import { runNgram } from '../../packages/vulntune/src/fine-tuning/run-ngram.ts';
 import { filesOf } from '../files.ts';
 import { temporaryFolder, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';
 

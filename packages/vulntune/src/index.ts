@@ -36,9 +36,17 @@ export {
 export { type Prediction, readPredictions } from './evaluation/predictions.ts';
 export { renderComparison } from './evaluation/render-comparison.ts';
 export { openScorer, type Scorer, type ScorerOptions } from './evaluation/scorer.ts';
-export { textTable } from './evaluation/text-table.ts';
 export { drawFigure } from './figures/draw-figure.ts';
 export { colour, light, withColours } from './figures/palette.ts';
+export { type FineTuning, type FineTuningOptions, finetune } from './fine-tuning/finetune.ts';
+export {
+	type RunMode,
+	type RunOutcome,
+	type RunSignals,
+	runTraining,
+	type TrainingEvent,
+} from './fine-tuning/run-training.ts';
+export { type Answers, type AnswerTexts, answerBranches, encodeAnswers } from './methods/answers.ts';
 export {
 	createDetector,
 	type Detector,
@@ -63,7 +71,6 @@ export {
 	readAdapterInfo,
 	readModelInfo,
 } from './model/index.ts';
-export { type Answers, type AnswerTexts, answerBranches, encodeAnswers } from './objectives/answers.ts';
 export { classObjective } from './objectives/class-objective.ts';
 export { nextTokenObjective } from './objectives/next-token-objective.ts';
 export type { Judgement, Objective, PackLabels } from './objectives/objective.ts';
@@ -88,14 +95,7 @@ export {
 	type WrittenReport,
 	writeReport,
 } from './report/index.ts';
-export { type FineTuning, type FineTuningOptions, finetune } from './training/finetune.ts';
-export { type PackScores, type PassOptions, scorePack, trainOnPack } from './training/micro-batch.ts';
+export { type PackScores, type PassOptions, scorePack, trainOnPack } from './scoring/micro-batch.ts';
+export { textTable } from './terminal/text-table.ts';
 export { createOptimizer, type Optimizer } from './training/optimizer.ts';
-export {
-	type RunMode,
-	type RunOutcome,
-	type RunSignals,
-	runTraining,
-	type TrainingEvent,
-} from './training/run-training.ts';
 export { learningRateAt, type ScheduleOptions } from './training/schedule.ts';

@@ -4,30 +4,30 @@ import { doctorCommand } from '../commands/doctor.ts';
 import { evaluateCommand } from '../commands/evaluate.ts';
 import { modelCommand } from '../commands/model.ts';
 import { pretrainCommand } from '../commands/pretrain.ts';
+import { runCommandLine } from '../commands/program.ts';
 import { trainCommand } from '../commands/train.ts';
-import { runCommandLine } from './program.ts';
-import { spelledCommand } from './spelled-command.ts';
-import { processTerminal } from './terminal.ts';
+import { spelledCommand } from '../terminal/spelled-command.ts';
+import { processTerminal } from '../terminal/terminal.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
 	version: string;
 };
 
 // A room is loaded when its command runs, so that help and usage errors come at once.
-const model = () => import('../model/run-model-commands.ts');
+const model = () => import('../commands/run-model-commands.ts');
 const commands = [
-	trainCommand(async (...call) => (await import('../training/train-command.ts')).trainFromConfig(...call)),
+	trainCommand(async (...call) => (await import('../commands/train-command.ts')).trainFromConfig(...call)),
 	evaluateCommand(async (...call) =>
-		(await import('../evaluation/evaluate-command.ts')).evaluateFromRequest(...call),
+		(await import('../commands/evaluate-command.ts')).evaluateFromRequest(...call),
 	),
 	pretrainCommand(async (...call) =>
-		(await import('../pretraining/pretrain-command.ts')).pretrainFromConfig(...call),
+		(await import('../commands/pretrain-command.ts')).pretrainFromConfig(...call),
 	),
 	modelCommand({
 		info: async (...call) => (await model()).modelCommands.info(...call),
 		quantize: async (...call) => (await model()).modelCommands.quantize(...call),
 	}),
-	demoCommand(async (...call) => (await import('../demo/run-demo.ts')).runDemo(...call)),
+	demoCommand(async (...call) => (await import('../commands/run-demo.ts')).runDemo(...call)),
 	doctorCommand,
 ];
 

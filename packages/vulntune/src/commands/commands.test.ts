@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../cli/program.ts';
 import { configOptions } from '../config/options.ts';
 import { demoCommand } from './demo.ts';
 import { describeMachine, doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { modelCommand } from './model.ts';
 import { pretrainCommand } from './pretrain.ts';
+import { runCommandLine } from './program.ts';
 import { trainCommand } from './train.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'vulntune-commands-'));

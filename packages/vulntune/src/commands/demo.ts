@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { CommandContext, CommandResult } from '../cli/context.ts';
-import type { CommandDefinition } from '../cli/program.ts';
-import { addFlags, readFlags } from '../cli/schema-flags.ts';
+import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import type { CommandDefinition } from './program.ts';
+import { addFlags, readFlags } from './schema-flags.ts';
 
 const flags = z.strictObject({
 	output: z.string().min(1).default('runs/demo').describe('run folder; an earlier demo there is replaced'),

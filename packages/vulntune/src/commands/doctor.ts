@@ -1,6 +1,6 @@
-import { formatBytes } from '../cli/format.ts';
-import type { CommandDefinition } from '../cli/program.ts';
 import type { MachineReport } from '../doctor/examine-machine.ts';
+import { formatBytes } from '../terminal/format.ts';
+import type { CommandDefinition } from './program.ts';
 
 /** `vulntune doctor`. */
 export const doctorCommand: CommandDefinition = (program, run) => {

@@ -1,13 +1,13 @@
 import type { Precision } from '@vulntune/engine';
 import { inputError } from '@vulntune/engine/errors.ts';
 import { z } from 'zod';
-import type { CommandContext, CommandResult } from '../cli/context.ts';
-import type { CommandDefinition } from '../cli/program.ts';
-import { addConfigFlags, addFlags, configOverrides, readFlags } from '../cli/schema-flags.ts';
 import { configOptions } from '../config/options.ts';
 import type { ConfigOverrides } from '../config/overrides.ts';
 import { trainingConfig } from '../config/training-config.ts';
 import { type SplitName, splitNames } from '../data/dataset.ts';
+import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import type { CommandDefinition } from './program.ts';
+import { addConfigFlags, addFlags, configOverrides, readFlags } from './schema-flags.ts';
 
 const flags = z.strictObject({
 	data: z.string().min(1).optional().describe("folder or .tar.gz to score; by default the run's own"),

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import type { CommandContext, CommandResult } from '../cli/context.ts';
-import type { CommandDefinition, CommandRunner } from '../cli/program.ts';
-import { addFlags, readFlags } from '../cli/schema-flags.ts';
 import { quantizedBases } from '../config/schema.ts';
+import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import type { CommandDefinition, CommandRunner } from './program.ts';
+import { addFlags, readFlags } from './schema-flags.ts';
 
 const quantizeFlags = z.strictObject({
 	type: z

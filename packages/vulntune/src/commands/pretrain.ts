@@ -1,11 +1,11 @@
 import { inputError } from '@vulntune/engine/errors.ts';
 import { z } from 'zod';
-import type { CommandContext, CommandResult } from '../cli/context.ts';
-import type { CommandDefinition } from '../cli/program.ts';
-import { addConfigFlags, addFlags, configOverrides, readFlags } from '../cli/schema-flags.ts';
 import { configJsonSchema } from '../config/printed-schema.ts';
 import type { PretrainConfig } from '../pretraining/config-schema.ts';
 import { loadPretrainConfig, pretrainingConfig } from '../pretraining/load-config.ts';
+import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import type { CommandDefinition } from './program.ts';
+import { addConfigFlags, addFlags, configOverrides, readFlags } from './schema-flags.ts';
 
 const flags = z.strictObject({
 	resume: z.boolean().default(false).describe('go on from the newest whole checkpoint of the output folder'),

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { inputError } from '@vulntune/engine/errors.ts';
 import { z } from 'zod';
-import type { CommandContext, CommandResult } from '../cli/context.ts';
-import type { CommandDefinition } from '../cli/program.ts';
-import { addConfigFlags, addFlags, configOverrides, readFlags } from '../cli/schema-flags.ts';
 import { headComment } from '../config/head-comment.ts';
 import { loadConfig } from '../config/load.ts';
 import { configJsonSchema } from '../config/printed-schema.ts';
 import type { Config } from '../config/schema.ts';
+import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import type { CommandDefinition } from './program.ts';
+import { addConfigFlags, addFlags, configOverrides, readFlags } from './schema-flags.ts';
 
 const flags = z.strictObject({
 	resume: z.boolean().default(false).describe('go on from the newest whole checkpoint of the output folder'),

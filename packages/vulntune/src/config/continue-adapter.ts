@@ -4,8 +4,8 @@ import { VulntuneError } from '@vulntune/engine/errors.ts';
 import { openWeights } from '@vulntune/engine/formats/huggingface/weights.ts';
 import { readAdapterConfig } from '@vulntune/engine/models/adapter-config.ts';
 import { readPeftModules } from '@vulntune/engine/models/peft-adapter.ts';
+import { adapterFolder } from '../methods/adapter-folder.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
-import { adapterFolder } from '../run/adapter-folder.ts';
 import { type Config, type MethodBase, quantizedBases } from './schema.ts';
 import type { ConfigFault } from './validate.ts';
 

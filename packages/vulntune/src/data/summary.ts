@@ -1,4 +1,4 @@
-import { formatNumber } from '../cli/format.ts';
+import { formatNumber } from '../terminal/format.ts';
 import { type SplitName, splitNames } from './dataset.ts';
 import type { LeftOut } from './faults.ts';
 import type { FunctionRow } from './row.ts';

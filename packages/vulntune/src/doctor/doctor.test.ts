@@ -1,8 +1,8 @@
 import os from 'node:os';
 import { describe, expect, it } from 'vitest';
+import { whatFits } from '../sizing/what-fits.ts';
 import { examineMachine } from './examine-machine.ts';
 import { parseGpuList } from './gpus.ts';
-import { whatFits } from './what-fits.ts';
 
 describe('the report on a machine', () => {
 	it('agrees with itself', async () => {

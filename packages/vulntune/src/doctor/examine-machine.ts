@@ -3,9 +3,9 @@ import os from 'node:os';
 import { cpuFeatures } from '@vulntune/engine/backends/cpu/features.ts';
 import { loadWasm } from '@vulntune/engine/backends/wasm/node.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
+import { availableMemory } from '../sizing/memory.ts';
+import { type Fit, whatFits } from '../sizing/what-fits.ts';
 import { findGpus, type Gpu } from './gpus.ts';
-import { availableMemory } from './memory.ts';
-import { type Fit, whatFits } from './what-fits.ts';
 
 /** What `vulntune doctor --json` prints; others script against the names. */
 export interface MachineReport {

@@ -1,10 +1,10 @@
 import { uniform } from '@vulntune/engine/random/streams.ts';
 import { describe, expect, test } from 'vitest';
 import { fitBaselines } from '../baselines/fit-baselines.ts';
+import { textTable } from '../terminal/text-table.ts';
 import { compareWithBaselines, type EvaluatedRow } from './compare-with-baselines.ts';
 import { pairRows } from './pair-rows.ts';
 import { renderComparison, withoutThreshold } from './render-comparison.ts';
-import { textTable } from './text-table.ts';
 import { verdict } from './verdict.ts';
 
 /** Vulnerable and fixed functions in pairs that no baseline tells apart; `skill` of the model from 0 to 1. */

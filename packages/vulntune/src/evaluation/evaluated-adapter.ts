@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, readPeftAdapter } from '@vulntune/engine';
+import { NGRAM_FILE } from '../baselines/ngram/file.ts';
 import { resolveConfig } from '../config/load.ts';
 import type { ConfigOverrides } from '../config/overrides.ts';
 import type { Config, ConfigInput } from '../config/schema.ts';
 import { DESCRIPTION, type DetectorDescription, readDescription } from '../methods/description.ts';
 import { readRunConfig } from '../run/run-config.ts';
 import { holdsRun, type RunFolder, runFolder } from '../run/run-folder.ts';
-import { NGRAM_FILE } from '../training/run-ngram.ts';
 
 /** What is scored with, and the config that says how. */
 export interface EvaluatedAdapter {

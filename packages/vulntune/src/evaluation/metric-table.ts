@@ -1,6 +1,6 @@
 import type { Evaluation, Metric } from '../metrics/evaluation.ts';
+import { textTable } from '../terminal/text-table.ts';
 import { type MeasuredLine, measuredLines, weaknessLines } from './metric-lines.ts';
-import { textTable } from './text-table.ts';
 
 /** One detector of a table. */
 export interface MetricColumn {

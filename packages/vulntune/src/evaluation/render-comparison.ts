@@ -1,6 +1,6 @@
+import { textTable } from '../terminal/text-table.ts';
 import type { Comparison } from './compare-with-baselines.ts';
 import { metricTable } from './metric-table.ts';
-import { textTable } from './text-table.ts';
 import type { Difference } from './verdict.ts';
 
 /** The comparison for terminals: all metrics, the paired differences, and the verdict. */

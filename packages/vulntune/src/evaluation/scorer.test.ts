@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder, tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
-import { runTraining } from '../training/run-training.ts';
+import { runTraining } from '../fine-tuning/run-training.ts';
 import { openScorer } from './scorer.ts';
 
 const root = temporaryFolder();

@@ -2,13 +2,14 @@ import { type Backend, checkTokenIds } from '@vulntune/engine';
 import type { ConfigOverrides } from '../config/overrides.ts';
 import type { Config } from '../config/schema.ts';
 import { collapseWhitespace } from '../data/whitespace.ts';
+import { requireLearnt } from '../methods/answers.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
 import { restoreDetector } from '../methods/saved-detector.ts';
 import { blamingBase } from '../model/damaged-base.ts';
 import type { Base } from '../model/open-base.ts';
-import { requireLearnt } from '../objectives/answers.ts';
-import { type FunctionScores, requireScores, scoreFunctions } from '../training/score-split.ts';
-import { answersOf, createDetectorOf, scoringOf } from '../training/session.ts';
+import { createDetectorOf } from '../scoring/configured-detector.ts';
+import { type FunctionScores, requireScores, scoreFunctions } from '../scoring/score-split.ts';
+import { answersOf, scoringOf } from '../scoring/scoring-options.ts';
 import { findAdapter, unfinishedRun } from './evaluated-adapter.ts';
 import { openEvaluatedBase, openEvaluationBackend } from './evaluated-base.ts';
 

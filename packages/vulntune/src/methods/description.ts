@@ -4,9 +4,9 @@ import type { ModelFingerprint, Precision } from '@vulntune/engine';
 import { inputError } from '@vulntune/engine/errors.ts';
 import { readSmallFile } from '@vulntune/engine/formats/files.ts';
 import { parseJsonObject } from '@vulntune/engine/formats/json.ts';
-import type { Answers } from '../objectives/answers.ts';
 import type { WindowCombination } from '../packing/combine-windows.ts';
 import type { PackingOptions } from '../packing/options.ts';
+import type { Answers } from './answers.ts';
 import type { MethodOptions } from './detector.ts';
 import type { HeadOptions } from './head.ts';
 

@@ -5,8 +5,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { writeTinyModel } from '../../../../tests/tiny.ts';
 import { resolveConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import { openTrainingBase } from '../fine-tuning/start-adapter.ts';
 import { planTraining } from '../plan/plan-training.ts';
-import { openTrainingBase } from '../training/start-adapter.ts';
 import { openBase } from './open-base.ts';
 import { quantizeModel } from './quantize-model.ts';
 

@@ -1,5 +1,5 @@
-import { formatBytes, formatNumber } from '../cli/format.ts';
 import type { DetectorDescription } from '../methods/description.ts';
+import { formatBytes, formatNumber } from '../terminal/format.ts';
 import type { AdapterInfo } from './adapter-info.ts';
 import type { ModelInfo } from './model-info.ts';
 

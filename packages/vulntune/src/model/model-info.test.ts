@@ -4,11 +4,11 @@ import path from 'node:path';
 import { fingerprintDifferences, loadTokenizer, writePeftAdapter } from '@vulntune/engine';
 import { afterAll, describe, expect, test } from 'vitest';
 import { writeTinyModel } from '../../../../tests/tiny.ts';
-import { runCommandLine } from '../cli/program.ts';
 import { modelCommand } from '../commands/model.ts';
+import { runCommandLine } from '../commands/program.ts';
+import { modelCommands } from '../commands/run-model-commands.ts';
 import { readAdapterInfo } from './adapter-info.ts';
 import { readModelInfo } from './model-info.ts';
-import { modelCommands } from './run-model-commands.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'vulntune-info-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

@@ -15,8 +15,8 @@ import {
 	type WeightSource,
 } from '@vulntune/engine';
 import { tokenizerFileName } from '@vulntune/engine/formats/tokenizer/load-tokenizer.ts';
-import { estimateAdapterBytes } from '../doctor/what-fits.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
+import { estimateAdapterBytes } from '../sizing/what-fits.ts';
 import { configFileName } from './model-files.ts';
 
 /** What `vulntune model info MODEL --json` prints of a model folder; others script against the names. */

@@ -1,4 +1,4 @@
-import { formatBytes, formatNumber } from '../cli/format.ts';
+import { formatBytes, formatNumber } from '../terminal/format.ts';
 import type { MatrixErrors } from './error-table.ts';
 import type { QuantizeReport } from './quantize-model.ts';
 

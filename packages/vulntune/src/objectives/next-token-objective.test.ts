@@ -16,11 +16,11 @@ import {
 import { describe, expect, it } from 'vitest';
 import { backendsUnderTest } from '../../../../tests/backends.ts';
 import { temporaryFolder, writeTinyModel } from '../../../../tests/tiny.ts';
+import { answerBranches } from '../methods/answers.ts';
 import { createDetector, type Detector } from '../methods/detector.ts';
 import { packFunctions } from '../packing/pack-functions.ts';
-import { type PassOptions, scorePack, trainOnPack } from '../training/micro-batch.ts';
-import { assemblePack, splitData } from '../training/split-data.ts';
-import { answerBranches } from './answers.ts';
+import { type PassOptions, scorePack, trainOnPack } from '../scoring/micro-batch.ts';
+import { assemblePack, splitData } from '../scoring/split-data.ts';
 import { hiddenStates } from './hidden-states.ts';
 import { nextTokenObjective } from './next-token-objective.ts';
 import type { Objective } from './objective.ts';

@@ -15,9 +15,9 @@ import {
 	uploadIndices,
 	uploadTargets,
 } from '@vulntune/engine';
+import { type Answers, answerBranches } from '../methods/answers.ts';
 import type { Detector } from '../methods/detector.ts';
 import type { Pack } from '../packing/pack.ts';
-import { type Answers, answerBranches } from './answers.ts';
 import { hiddenStates } from './hidden-states.ts';
 import type { Objective } from './objective.ts';
 

@@ -3,8 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { writeTinyDataset } from '../../../../tests/tiny.ts';
+import { trainFromConfig } from '../commands/train-command.ts';
 import { resolveConfig } from '../config/load.ts';
-import { trainFromConfig } from '../training/train-command.ts';
 
 async function dryRun(dataPath: string) {
 	const value = { model: 'nowhere', data: { path: dataPath }, method: { type: 'ngram' }, output: '/o' };

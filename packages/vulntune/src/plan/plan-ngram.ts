@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { defaultFeatures } from '../baselines/ngram/features.ts';
 import { defaultInverseRegularizations } from '../baselines/ngram/select.ts';
-import { formatNumber } from '../cli/format.ts';
 import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
 import { type DataSummary, describeData, summarizeData } from '../data/summary.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
+import { formatNumber } from '../terminal/format.ts';
 
 /** What `train --dry-run` prints for `method.type: ngram`, which needs no model. */
 export interface NgramPlan {

@@ -13,19 +13,20 @@ import type { FunctionRow } from '../data/row.ts';
 import { type DataSummary, summarizeData } from '../data/summary.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
-import { availableMemory } from '../doctor/memory.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
+import { openTrainingBase } from '../fine-tuning/start-adapter.ts';
 import { checkBaseModel } from '../model/base-model.ts';
 import { type Base, checkPositions } from '../model/open-base.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import { type PackPlan, packFunctions } from '../packing/pack-functions.ts';
+import { methodOf } from '../scoring/configured-detector.ts';
+import { scoringPacking } from '../scoring/score-split.ts';
+import { scoringOf } from '../scoring/scoring-options.ts';
+import { estimateBytes, estimateFlops } from '../sizing/estimates.ts';
+import { measureFlops } from '../sizing/measure-speed.ts';
+import { availableMemory } from '../sizing/memory.ts';
+import { type DecoderShape, knownModel, shapeOf } from '../sizing/model-shape.ts';
 import { warmupNote } from '../training/schedule.ts';
-import { scoringPacking } from '../training/score-split.ts';
-import { methodOf, scoringOf } from '../training/session.ts';
-import { openTrainingBase } from '../training/start-adapter.ts';
-import { estimateBytes, estimateFlops } from './estimates.ts';
-import { measureFlops } from './measure-speed.ts';
-import { type DecoderShape, knownModel, shapeOf } from './model-shape.ts';
 
 /** What `train --dry-run` prints for a method that trains a transformer: what a run would do and cost. Estimates say that they are. */
 export interface TrainingPlan {

@@ -1,6 +1,6 @@
-import { formatBytes, formatDuration, formatNumber } from '../cli/format.ts';
 import { describeData } from '../data/summary.ts';
 import { describeShared } from '../packing/describe-shared.ts';
+import { formatBytes, formatDuration, formatNumber } from '../terminal/format.ts';
 import type { TrainingPlan } from './plan-training.ts';
 
 const precisionText: Readonly<Record<TrainingPlan['precision'], string>> = {

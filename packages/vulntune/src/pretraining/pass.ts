@@ -12,7 +12,7 @@ import {
 	uploadTargets,
 } from '@vulntune/engine';
 import { hiddenStates } from '../objectives/hidden-states.ts';
-import { inArena } from '../training/micro-batch.ts';
+import { inArena } from '../scoring/micro-batch.ts';
 import type { Sequence } from './sequences.ts';
 
 /** How a pass computes. */

@@ -1,5 +1,5 @@
 import { elements, expectedTensors } from '@vulntune/engine';
-import { formatBytes, formatNumber } from '../cli/format.ts';
+import { formatBytes, formatNumber } from '../terminal/format.ts';
 import { warmupNote } from '../training/schedule.ts';
 import type { PretrainConfig } from './config-schema.ts';
 import { countSteps } from './pretraining-task.ts';

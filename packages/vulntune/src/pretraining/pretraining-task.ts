@@ -1,7 +1,8 @@
 import type { Piece } from '../packing/options.ts';
+import type { StepRecord } from '../run/records.ts';
 import { requireFinite } from '../training/divergence.ts';
 import { initialRunState, type RunState } from '../training/state.ts';
-import type { StepRecord, Task } from '../training/task.ts';
+import type { Task } from '../training/task.ts';
 import type { OptimizationSettings } from '../training/trainer.ts';
 import { measureSequence, type PassSettings, trainOnSequence } from './pass.ts';
 import { buildSequence, countTargets, planSequences } from './sequences.ts';

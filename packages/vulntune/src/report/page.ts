@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { formatBytes, formatDuration, formatNumber } from '../cli/format.ts';
 import { withoutThreshold } from '../evaluation/render-comparison.ts';
+import { formatBytes, formatDuration, formatNumber } from '../terminal/format.ts';
 import { errorsSection } from './errors-section.ts';
 import type { Figure } from './figure-parts.ts';
 import { drawFigures } from './figures.ts';

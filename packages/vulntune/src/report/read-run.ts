@@ -5,10 +5,9 @@ import type { BaselineScores } from '../evaluation/baseline-detectors.ts';
 import type { Comparison } from '../evaluation/compare-with-baselines.ts';
 import { type Prediction, parsePredictions } from '../evaluation/predictions.ts';
 import type { DataRecord } from '../run/data-record.ts';
+import type { EndRecord, TrainingRecord } from '../run/records.ts';
 import { readRunConfig } from '../run/run-config.ts';
 import { type RunFolder, runFolder } from '../run/run-folder.ts';
-import type { TrainingRecord } from '../training/fine-tuning-task.ts';
-import type { EndRecord } from '../training/finish-run.ts';
 import { lastPart, type ReportData, type RunTimings, type StepPoint } from './report-data.ts';
 
 /** Far above any run; what is larger is not a file of ours. */

@@ -3,8 +3,7 @@ import type { BaselineScores } from '../evaluation/baseline-detectors.ts';
 import type { Comparison } from '../evaluation/compare-with-baselines.ts';
 import type { Prediction } from '../evaluation/predictions.ts';
 import type { DataRecord } from '../run/data-record.ts';
-import type { EpochMetrics } from '../training/fine-tuning-task.ts';
-import type { TrainingFunctions } from '../training/finish-run.ts';
+import type { EpochMetrics, TrainingFunctions } from '../run/records.ts';
 
 /** Everything that a report and a model card show. Plain data. */
 export interface ReportData {

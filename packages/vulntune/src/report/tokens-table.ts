@@ -1,5 +1,5 @@
-import { formatNumber } from '../cli/format.ts';
 import type { SplitStatistics } from '../data/split-statistics.ts';
+import { formatNumber } from '../terminal/format.ts';
 import { html, type Markup } from './html.ts';
 import { tableRow } from './metric-parts.ts';
 import type { ReportData } from './report-data.ts';

@@ -1,5 +1,5 @@
-import { formatNumber } from '../cli/format.ts';
 import type { Prediction } from '../evaluation/predictions.ts';
+import { formatNumber } from '../terminal/format.ts';
 import { choice, lastPart, leftOut, type ReportData } from './report-data.ts';
 
 /** What a run was trained on and how: a name and a sentence each. */

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { filesOf } from '../../../../tests/files.ts';
 import { tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
-import { runNgram } from './run-ngram.ts';
-import { runTraining } from './run-training.ts';
+import { runNgram } from '../fine-tuning/run-ngram.ts';
+import { runTraining } from '../fine-tuning/run-training.ts';
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'vulntune-earlier-'));
 afterAll(() => rmSync(root, { recursive: true }));

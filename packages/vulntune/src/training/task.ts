@@ -1,15 +1,5 @@
+import type { StepRecord } from '../run/records.ts';
 import type { RunState } from './state.ts';
-
-/** One line of metrics.jsonl. Holds nothing that differs between two equal runs. */
-export interface StepRecord {
-	readonly type: 'step';
-	readonly step: number;
-	readonly epoch: number;
-	readonly loss: number;
-	readonly gradNorm: number;
-	readonly learningRate: number;
-	readonly tokens: number;
-}
 
 /** Which packs of an epoch go into one optimiser step. */
 export interface StepGroup {

@@ -1,9 +1,10 @@
 import { createParameters, createReferenceBackend, type View, viewOf } from '@vulntune/engine';
 import { expect, it, onTestFinished } from 'vitest';
+import type { StepRecord } from '../run/records.ts';
 import type { Communicator } from './communicator.ts';
 import { createOptimizer } from './optimizer.ts';
 import { initialRunState, type RunState } from './state.ts';
-import type { StepRecord, Task } from './task.ts';
+import type { Task } from './task.ts';
 import { train } from './trainer.ts';
 
 const packsPerEpoch = 5;

@@ -1,5 +1,5 @@
 import { inputError } from '../../errors.ts';
-import { type Driver, unusable, versionText } from './driver.ts';
+import { type Driver, unusableError, versionText } from './driver.ts';
 
 /** One card, as its driver describes it. */
 export interface Card {
@@ -54,7 +54,7 @@ export function listCards(driver: Driver): readonly Card[] {
 export function chooseCard(driver: Driver, ordinal: number): Card {
 	const cards = listCards(driver);
 	if (cards.length === 0) {
-		throw unusable('CUDA_NO_DEVICE', 'NVIDIA’s driver shows no card', 'Look at what `nvidia-smi` says.');
+		throw unusableError('CUDA_NO_DEVICE', 'NVIDIA’s driver shows no card', 'Look at what `nvidia-smi` says.');
 	}
 	const card = cards[ordinal];
 	if (card === undefined) {
@@ -65,7 +65,7 @@ export function chooseCard(driver: Driver, ordinal: number): Card {
 		);
 	}
 	if (card.capability < oldestCapability) {
-		throw unusable(
+		throw unusableError(
 			'CUDA_CARD_OLD',
 			`${card.name} has compute capability ${card.capability / 10}, but ${oldestCapability / 10}.0 is needed`,
 			'Use a card of the Volta generation or newer, or backend.type: cpu.',

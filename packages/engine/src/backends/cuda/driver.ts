@@ -115,7 +115,7 @@ export function loadDriver(): Driver {
 	const functions = loadFunctions(foreign, file);
 	const failed = functions.cuInit(0);
 	if (failed !== 0) {
-		throw unusable(
+		throw unusableError(
 			'CUDA_NO_DEVICE',
 			`NVIDIA's driver finds no card (${describeCode(functions, failed)})`,
 			'Look at what `nvidia-smi` says; in a container, pass the card on (`docker run --gpus all`).',
@@ -124,7 +124,7 @@ export function loadDriver(): Driver {
 	const version: [number] = [0];
 	functions.cuDriverGetVersion(version);
 	if (version[0] < oldestDriver) {
-		throw unusable(
+		throw unusableError(
 			'CUDA_DRIVER_OLD',
 			`NVIDIA's driver is made for CUDA ${versionText(version[0])}, but ${versionText(oldestDriver)} is needed`,
 			'Install driver 525 or newer.',
@@ -142,7 +142,7 @@ function loadForeignFunctions(): ForeignFunctions {
 	try {
 		return createRequire(import.meta.url)('koffi') as ForeignFunctions;
 	} catch (cause) {
-		throw unusable(
+		throw unusableError(
 			'CUDA_FFI_MISSING',
 			'the package koffi, which calls NVIDIA’s driver, is not installed for this platform',
 			'Run `npm install` without `--omit=optional`.',
@@ -161,7 +161,7 @@ function loadFunctions(foreign: ForeignFunctions, file: string): DriverFunctions
 			]),
 		) as unknown as DriverFunctions;
 	} catch (cause) {
-		throw unusable(
+		throw unusableError(
 			'CUDA_DRIVER_MISSING',
 			`NVIDIA's driver is not there: ${file} could not be loaded`,
 			'Install the driver (525 or newer; no CUDA toolkit is needed), or use backend.type: cpu.',
@@ -195,6 +195,6 @@ export class DriverFailure extends Error {}
 export class CardMemoryExhausted extends Error {}
 
 /** A machine on which this backend can't run. */
-export function unusable(code: string, message: string, remedy: string, cause?: unknown): VulntuneError {
+export function unusableError(code: string, message: string, remedy: string, cause?: unknown): VulntuneError {
 	return new VulntuneError({ code, kind: 'runtime', message, place: 'backend.type', remedy, cause });
 }

@@ -2,6 +2,9 @@ import { inputError } from '@vulntune/engine';
 import { z } from 'zod';
 import type { NgramModel } from './model.ts';
 
+/** The file of an n-gram model in a run's adapter folder. */
+export const NGRAM_FILE = 'ngram.json';
+
 const format = 'vulntune-ngram/1';
 
 const schema = z.strictObject({

@@ -4,18 +4,19 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
 import type { PackingOptions } from '../packing/options.ts';
+import type { TrainingRecord } from '../run/records.ts';
+import type { SplitData } from '../scoring/split-data.ts';
 import {
-	countSteps,
-	type FineTuningSettings,
-	fineTuningTask,
-	type TrainingRecord,
-} from './fine-tuning-task.ts';
-import { createOptimizer } from './optimizer.ts';
+	functionsOf,
+	type Script,
+	scriptedDetector,
+	scriptedScoring,
+} from '../scoring/testing/scripted-detector.ts';
+import { createOptimizer } from '../training/optimizer.ts';
+import { initialState } from '../training/state.ts';
+import { train } from '../training/trainer.ts';
+import { countSteps, type FineTuningSettings, fineTuningTask } from './fine-tuning-task.ts';
 import { runTraining, settingsOf, type TrainingEvent } from './run-training.ts';
-import type { SplitData } from './split-data.ts';
-import { initialState } from './state.ts';
-import { functionsOf, type Script, scriptedDetector, scriptedScoring } from './testing/scripted-detector.ts';
-import { train } from './trainer.ts';
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'vulntune-loop-'));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
 import { describe, expect, it } from 'vitest';
-import type { CommandResult } from './context.ts';
+import type { CommandResult } from '../terminal/context.ts';
 import { type CommandDefinition, runCommandLine } from './program.ts';
 
 async function run(

@@ -3,8 +3,8 @@ import type { FunctionRow } from '../data/row.ts';
 import { describeShared } from '../packing/describe-shared.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import { packFunctions } from '../packing/pack-functions.ts';
-import type { TrainingFunctions } from './finish-run.ts';
-import type { SplitData } from './split-data.ts';
+import type { TrainingFunctions } from '../run/records.ts';
+import type { SplitData } from '../scoring/split-data.ts';
 
 /**
  * Checks, before anything is computed, that there is something to learn from, and says in a line how the training

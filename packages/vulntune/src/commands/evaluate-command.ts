@@ -1,14 +1,14 @@
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { inputError } from '@vulntune/engine';
-import type { CommandContext, CommandResult } from '../cli/context.ts';
-import type { EvaluateRequest } from '../commands/evaluate.ts';
 import type { SplitName } from '../data/dataset.ts';
-import { savePredictions } from '../training/predictions.ts';
-import { renderPrecisionChange } from './compare-precisions.ts';
-import { evaluatePredictionsFile, renderPredictionsReport } from './evaluate-predictions-file.ts';
-import { evaluateRun } from './evaluate-run.ts';
-import { renderComparison, truncationNote } from './render-comparison.ts';
+import { renderPrecisionChange } from '../evaluation/compare-precisions.ts';
+import { evaluatePredictionsFile, renderPredictionsReport } from '../evaluation/evaluate-predictions-file.ts';
+import { evaluateRun } from '../evaluation/evaluate-run.ts';
+import { renderComparison, truncationNote } from '../evaluation/render-comparison.ts';
+import { savePredictions } from '../fine-tuning/predictions.ts';
+import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import type { EvaluateRequest } from './evaluate.ts';
 
 /** What `vulntune evaluate` does. */
 export async function evaluateFromRequest(

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { fitBaselines } from '../baselines/fit-baselines.ts';
-import type { Progress } from '../cli/progress.ts';
 import { compareWithBaselines } from '../evaluation/compare-with-baselines.ts';
+import type { Progress } from '../terminal/progress.ts';
 import { describeOutcome, showEvent } from './train-command.ts';
 
 const texts = Array.from({ length: 8 }, (_, row) => ({

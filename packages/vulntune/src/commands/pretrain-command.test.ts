@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import type { CommandContext } from '../cli/context.ts';
-import { loadPretrainConfig, resolvePretrainConfig } from './load-config.ts';
+import { loadPretrainConfig, resolvePretrainConfig } from '../pretraining/load-config.ts';
+import type { CommandContext } from '../terminal/context.ts';
 import { pretrainFromConfig } from './pretrain-command.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'vulntune-pretrain-command-'));

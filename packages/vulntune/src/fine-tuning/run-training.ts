@@ -9,28 +9,26 @@ import { blamingBase } from '../model/damaged-base.ts';
 import type { Base } from '../model/open-base.ts';
 import { writeDataRecord } from '../run/data-record.ts';
 import { basePartNames, identityHash, type RunIdentity, trainingIdentity } from '../run/identity.ts';
+import type { TrainingRecord } from '../run/records.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
+import { createDetectorOf, methodOf } from '../scoring/configured-detector.ts';
+import { type PreparedData, prepareData } from '../scoring/prepare-data.ts';
+import { scoreSplit } from '../scoring/score-split.ts';
+import { answersOf } from '../scoring/scoring-options.ts';
+import { createOptimizer } from '../training/optimizer.ts';
+import { openRunProgress, type RunProgress, resumeState, saveState } from '../training/run-progress.ts';
+import { warmupNote } from '../training/schedule.ts';
+import { type BestEpoch, initialState, type TrainingState } from '../training/state.ts';
+import { createStopwatch } from '../training/stopwatch.ts';
+import type { PackProgress } from '../training/task.ts';
+import { train } from '../training/trainer.ts';
 import { describeExtension, extendRun, extensionRecord } from './extend-run.ts';
-import {
-	countSteps,
-	type FineTuningSettings,
-	fineTuningTask,
-	type TrainingRecord,
-} from './fine-tuning-task.ts';
+import { countSteps, type FineTuningSettings, fineTuningTask } from './fine-tuning-task.ts';
 import type { RunSummary } from './finish-run.ts';
-import { createOptimizer } from './optimizer.ts';
 import { savePredictions } from './predictions.ts';
-import { openRunProgress, type RunProgress, resumeState, saveState } from './run-progress.ts';
-import { warmupNote } from './schedule.ts';
-import { scoreSplit } from './score-split.ts';
-import { answersOf, createDetectorOf, methodOf, type PreparedData, prepareData } from './session.ts';
 import { openTrainingBase, type StartAdapter } from './start-adapter.ts';
-import { type BestEpoch, initialState, type TrainingState } from './state.ts';
-import { createStopwatch } from './stopwatch.ts';
-import type { PackProgress } from './task.ts';
-import { train } from './trainer.ts';
 import { describeTrainingRows, oneClassValidationNote, trainingFunctions } from './training-rows.ts';
 
 /** What a run tells the process that shows it. Plain data: it crosses threads. */
@@ -134,7 +132,7 @@ async function writeReport(root: string): Promise<void> {
 }
 
 async function isFinished(folder: RunFolder, config: Config): Promise<boolean> {
-	return (await import('./earlier-run.ts')).isFinishedRun(folder, config);
+	return (await import('../training/earlier-run.ts')).isFinishedRun(folder, config);
 }
 
 async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals): Promise<RunOutcome> {

@@ -1,12 +1,12 @@
 import path from 'node:path';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
-import type { CommandContext, CommandResult } from '../cli/context.ts';
-import { formatBytes } from '../cli/format.ts';
-import type { TrainRequest } from '../commands/train.ts';
 import { renderComparison, truncationNote } from '../evaluation/render-comparison.ts';
+import type { RunOutcome, TrainingEvent } from '../fine-tuning/run-training.ts';
+import { startTraining } from '../fine-tuning/start-training.ts';
 import { dropPreparedThread } from '../run/prepared-thread.ts';
-import type { RunOutcome, TrainingEvent } from './run-training.ts';
-import { startTraining } from './start-training.ts';
+import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import { formatBytes } from '../terminal/format.ts';
+import type { TrainRequest } from './train.ts';
 
 /** What `vulntune train` does. */
 export async function trainFromConfig(

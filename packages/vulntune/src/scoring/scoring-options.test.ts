@@ -2,8 +2,9 @@ import path from 'node:path';
 import { loadTokenizer, readModelConfig } from '@vulntune/engine';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder, tinyConfig, writeTinyModel } from '../../../../tests/tiny.ts';
+import { prepareData, tokenizedSplit } from './prepare-data.ts';
 import { scoringPacking } from './score-split.ts';
-import { prepareData, scoringOf, tokenizedSplit } from './session.ts';
+import { scoringOf } from './scoring-options.ts';
 
 const root = temporaryFolder();
 const model = writeTinyModel(path.join(root, 'model'));

@@ -3,13 +3,14 @@ import { validationThreshold } from '../metrics/best-f1.ts';
 import { evaluateScores } from '../metrics/evaluate-scores.ts';
 import { packEpoch } from '../packing/epoch.ts';
 import type { Piece } from '../packing/options.ts';
-import { requireFinite } from './divergence.ts';
-import { trainOnPack } from './micro-batch.ts';
-import { type ScoringOptions, scoreSplit } from './score-split.ts';
-import { assemblePack, type SplitData } from './split-data.ts';
-import type { BestEpoch, TrainingState } from './state.ts';
-import type { StepRecord, Task } from './task.ts';
-import type { OptimizationSettings } from './trainer.ts';
+import type { EpochMetrics, TrainingRecord } from '../run/records.ts';
+import { trainOnPack } from '../scoring/micro-batch.ts';
+import { type ScoringOptions, scoreSplit } from '../scoring/score-split.ts';
+import { assemblePack, type SplitData } from '../scoring/split-data.ts';
+import { requireFinite } from '../training/divergence.ts';
+import type { BestEpoch, TrainingState } from '../training/state.ts';
+import type { Task } from '../training/task.ts';
+import type { OptimizationSettings } from '../training/trainer.ts';
 
 export interface FineTuningSettings extends OptimizationSettings {
 	readonly epochs: number;
@@ -17,22 +18,6 @@ export interface FineTuningSettings extends OptimizationSettings {
 	readonly reduction: 'sum' | 'mean';
 	/** Epochs without a better one after which training stops; null for never. */
 	readonly earlyStopping: number | null;
-}
-
-/** One line of metrics.jsonl. */
-export type TrainingRecord =
-	| StepRecord
-	| { readonly type: 'epoch'; readonly epoch: number; readonly validation: EpochMetrics };
-
-export interface EpochMetrics {
-	/** Mean weighted loss. */
-	readonly loss: number;
-	readonly rocAuc: number | null;
-	readonly averagePrecision: number | null;
-	/** At `threshold`, which is the best one for these very labels: a figure for choosing, not a result. */
-	readonly f1: number | null;
-	/** null where validation has one class only: nothing could be chosen. */
-	readonly threshold: number | null;
 }
 
 /** What the task tells besides what the trainer does. */

@@ -2,14 +2,14 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inputError } from '@vulntune/engine';
-import type { CommandContext, CommandResult } from '../cli/context.ts';
-import { formatDuration } from '../cli/format.ts';
-import type { DemoRequest } from '../commands/demo.ts';
 import { resolveConfig } from '../config/load.ts';
 import type { Config, ConfigInput } from '../config/schema.ts';
-import { trainFromConfig } from '../training/train-command.ts';
-import { generateDemoDataset } from './dataset.ts';
-import { holdsDemoDataset, writeDemoDataset } from './write-dataset.ts';
+import { generateDemoDataset } from '../demo/dataset.ts';
+import { holdsDemoDataset, writeDemoDataset } from '../demo/write-dataset.ts';
+import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import { formatDuration } from '../terminal/format.ts';
+import type { DemoRequest } from './demo.ts';
+import { trainFromConfig } from './train-command.ts';
 
 /** The small base model that the project pretrained itself; its README tells how. */
 export const demoBaseFolder = fileURLToPath(new URL('../../assets/demo-base', import.meta.url));

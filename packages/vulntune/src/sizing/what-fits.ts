@@ -1,6 +1,6 @@
 import type { ModelConfig } from '@vulntune/engine';
-import { estimateBytes } from '../plan/estimates.ts';
-import { knownModel, shapeOf } from '../plan/model-shape.ts';
+import { estimateBytes } from './estimates.ts';
+import { knownModel, shapeOf } from './model-shape.ts';
 
 /** Whether a well-known model can be fine-tuned in a given memory, by estimate. */
 export interface Fit {

@@ -1,13 +1,13 @@
 import { inputError, type VulntuneError } from '@vulntune/engine/errors.ts';
 import { Command, CommanderError, type Help } from 'commander';
-import type { CommandContext, CommandResult } from './context.ts';
-import { exitCodes, toVulntuneError } from './exit-code.ts';
+import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import { exitCodes, toVulntuneError } from '../terminal/exit-code.ts';
+import { type Interruption, listenForInterruption } from '../terminal/interruption.ts';
+import { createProgressRenderer } from '../terminal/progress.ts';
+import { spellCommands } from '../terminal/spelled-command.ts';
+import { printable, type Terminal } from '../terminal/terminal.ts';
 import { describeCommand, helpLayout } from './help.ts';
-import { type Interruption, listenForInterruption } from './interruption.ts';
-import { createProgressRenderer } from './progress.ts';
 import { nearestFlags, spellOutBooleans } from './schema-flags.ts';
-import { spellCommands } from './spelled-command.ts';
-import { printable, type Terminal } from './terminal.ts';
 
 /** Registers one command: its options, and what runs when it is called. */
 export type CommandDefinition = (program: Command, run: CommandRunner) => void;

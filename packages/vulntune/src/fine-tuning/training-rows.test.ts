@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PackingOptions } from '../packing/options.ts';
-import type { SplitData } from './split-data.ts';
+import type { SplitData } from '../scoring/split-data.ts';
 import { describeTrainingRows, oneClassValidationNote } from './training-rows.ts';
 
 const packing: PackingOptions = {

@@ -6,34 +6,11 @@ import type { FunctionRow } from '../data/row.ts';
 import { baselineDetectors, formatBaselineScores } from '../evaluation/baseline-detectors.ts';
 import { type Comparison, compareWithBaselines } from '../evaluation/compare-with-baselines.ts';
 import { evaluatedRows, textRows } from '../evaluation/evaluated-rows.ts';
-import type { Evaluation } from '../metrics/evaluation.ts';
+import type { EndRecord, TrainingFunctions } from '../run/records.ts';
 import type { RunFolder } from '../run/run-folder.ts';
+import type { BestEpoch } from '../training/state.ts';
 import { savePredictions } from './predictions.ts';
 import type { RunSignals } from './run-training.ts';
-import type { BestEpoch } from './state.ts';
-
-/** The last line of metrics.jsonl. */
-export interface EndRecord {
-	readonly type: 'end';
-	readonly bestEpoch: number;
-	readonly test: Evaluation;
-	/** Test functions that were cut to the length of a sequence before they were scored. */
-	readonly truncated: number;
-	/** What became of the training functions; runs of the first versions don't have it. */
-	readonly training?: TrainingFunctions;
-}
-
-export interface TrainingFunctions {
-	readonly functions: number;
-	/** Left out as longer than a sequence. */
-	readonly ignored: number;
-	/** Cut to the length of a sequence. */
-	readonly truncated: number;
-	/** Tokens of all sequences of an epoch; n-grams and runs of the first versions don't count them. */
-	readonly tokens?: number;
-	/** Tokens that are not in them, because a function begins like another one of its sequence. */
-	readonly sharedTokens?: number;
-}
 
 export interface RunSummary {
 	readonly output: string;

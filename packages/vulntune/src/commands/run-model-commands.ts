@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError } from '@vulntune/engine/errors.ts';
-import type { CommandResult } from '../cli/context.ts';
-import { exitCodes } from '../cli/exit-code.ts';
-import type { InfoRequest, ModelCommands } from '../commands/model.ts';
-import { adapterFolder } from '../run/adapter-folder.ts';
-import { readAdapterInfo } from './adapter-info.ts';
-import { describeAdapter, describeModel } from './info-text.ts';
-import { configFileName } from './model-files.ts';
-import { readModelInfo } from './model-info.ts';
-import { quantizeModel } from './quantize-model.ts';
-import { describeQuantization } from './quantize-text.ts';
+import { adapterFolder } from '../methods/adapter-folder.ts';
+import { readAdapterInfo } from '../model/adapter-info.ts';
+import { describeAdapter, describeModel } from '../model/info-text.ts';
+import { configFileName } from '../model/model-files.ts';
+import { readModelInfo } from '../model/model-info.ts';
+import { quantizeModel } from '../model/quantize-model.ts';
+import { describeQuantization } from '../model/quantize-text.ts';
+import type { CommandResult } from '../terminal/context.ts';
+import { exitCodes } from '../terminal/exit-code.ts';
+import type { InfoRequest, ModelCommands } from './model.ts';
 
 /** What does the work of `vulntune model info|quantize`. */
 export const modelCommands: ModelCommands = {

@@ -9,11 +9,11 @@ import {
 	readPeftAdapter,
 } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
+import { adapterFolder } from '../methods/adapter-folder.ts';
 import { readDescription } from '../methods/description.ts';
 import { checkTrainable } from '../model/base-model.ts';
 import { type Base, checkBase, openBase, type RecordedBase } from '../model/open-base.ts';
-import { adapterFolder } from '../run/adapter-folder.ts';
-import { methodOf } from './session.ts';
+import { methodOf } from '../scoring/configured-detector.ts';
 
 /** The adapter of `method.from`. */
 export interface StartAdapter {

@@ -1,12 +1,12 @@
 import path from 'node:path';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
-import type { CommandContext, CommandResult } from '../cli/context.ts';
-import { formatBytes } from '../cli/format.ts';
-import type { PretrainRequest } from '../commands/pretrain.ts';
+import { planPretraining, renderPretrainPlan } from '../pretraining/plan.ts';
+import type { PretrainEvent, PretrainOutcome } from '../pretraining/run-pretraining.ts';
+import type { PretrainInput } from '../pretraining/worker.ts';
 import { startRun } from '../run/run-thread.ts';
-import { planPretraining, renderPretrainPlan } from './plan.ts';
-import type { PretrainEvent, PretrainOutcome } from './run-pretraining.ts';
-import type { PretrainInput } from './worker.ts';
+import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import { formatBytes } from '../terminal/format.ts';
+import type { PretrainRequest } from './pretrain.ts';
 
 /** What `vulntune pretrain` does. */
 export async function pretrainFromConfig(
@@ -18,7 +18,7 @@ export async function pretrainFromConfig(
 		return { data: plan, text: renderPretrainPlan(plan) };
 	}
 	const outcome = await startRun<PretrainInput, PretrainEvent, PretrainOutcome>(
-		new URL('./worker.ts', import.meta.url),
+		new URL('../pretraining/worker.ts', import.meta.url),
 		{ config, mode },
 		(event) => showEvent(event, context),
 		context.interruption(),

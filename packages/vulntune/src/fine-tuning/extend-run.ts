@@ -1,21 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config/schema.ts';
+import type { ExtensionRecord } from '../run/records.ts';
 import type { RunFolder } from '../run/run-folder.ts';
-import { otherRun } from './earlier-run.ts';
-import type { TrainingState } from './state.ts';
-
-/** The line of metrics.jsonl at which a finished run goes on. */
-export interface ExtensionRecord {
-	readonly type: 'extension';
-	/** The first epoch that is added, counted from 1. */
-	readonly epoch: number;
-	/** Epochs of the run from now on. */
-	readonly epochs: number;
-	/** Optimiser steps before it. */
-	readonly step: number;
-	/** The schedule that starts again, with its warm-up, over the added steps. */
-	readonly schedule: Config['training']['schedule'];
-}
+import { otherRun } from '../training/earlier-run.ts';
+import type { TrainingState } from '../training/state.ts';
 
 /**
  * Turns the state of a finished run into one that goes on to more epochs. The learning rate's schedule has come to its end, so

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { makeFolder, writeFileAtomically } from '@vulntune/engine';
-import { serializeNgram } from '../baselines/ngram/file.ts';
+import { NGRAM_FILE, serializeNgram } from '../baselines/ngram/file.ts';
 import { predictNgram } from '../baselines/ngram/model.ts';
 import { selectNgram } from '../baselines/ngram/select.ts';
 import type { Config } from '../config/schema.ts';
@@ -14,16 +14,13 @@ import { hasEnded } from '../run/end-record.ts';
 import { openJsonlLog } from '../run/jsonl-log.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
-import { otherRun, requireOwnMethod } from './earlier-run.ts';
+import { otherRun, requireOwnMethod } from '../training/earlier-run.ts';
+import { createStopwatch } from '../training/stopwatch.ts';
 import { splitMetrics } from './fine-tuning-task.ts';
 import { summarizeRun } from './finish-run.ts';
 import { savePredictions } from './predictions.ts';
 import type { RunMode, RunOutcome, RunSignals } from './run-training.ts';
-import { createStopwatch } from './stopwatch.ts';
 import { oneClassValidationNote, requireBothClasses } from './training-rows.ts';
-
-/** The file of an n-gram model in a run's adapter folder. */
-export const NGRAM_FILE = 'ngram.json';
 
 /**
  * A run of `method.type: ngram`: logistic regression on character n-grams, in seconds, into the same run folder. One that was

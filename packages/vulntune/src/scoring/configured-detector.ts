@@ -1,0 +1,38 @@
+import { type Backend, inputError, type ModelFolder, type PeftAdapter } from '@vulntune/engine';
+import type { Config } from '../config/schema.ts';
+import { createDetector, type Detector, type MethodOptions } from '../methods/detector.ts';
+
+/** The method of a config. Throws METHOD_UNAVAILABLE for those that train no transformer here. */
+export function methodOf(config: Config): MethodOptions {
+	const { type, rank, alpha, dropout, targets, rsLora } = config.method;
+	if (type === 'qlora' || type === 'lora') {
+		return { type, lora: { rank, alpha, dropout, targets, rsLora } };
+	}
+	if (type === 'full' || type === 'head') return { type };
+	throw inputError('METHOD_UNAVAILABLE', `the method ${type} is not in this version`, {
+		place: 'method.type',
+		remedy: 'Use qlora, lora, full, head or ngram.',
+	});
+}
+
+/**
+ * Loads the base model of a config and what is trained on it.
+ *
+ * @param start the adapter whose matrices it begins with, instead of fresh ones
+ */
+export function createDetectorOf(
+	config: Config,
+	backend: Backend,
+	folder: ModelFolder,
+	start?: PeftAdapter,
+): Detector {
+	return createDetector(backend, folder, {
+		method: methodOf(config),
+		base: config.method.base,
+		doubleQuantization: config.method.doubleQuantization,
+		head: config.objective === 'class' ? config.head : undefined,
+		maxPositions: config.sequence.length,
+		seed: config.training.seed,
+		start,
+	});
+}
