@@ -62,11 +62,6 @@ const cases: Record<string, Refusal> = {
 		code: 'CONFIG_INVALID',
 		says: ['--method.type: prefix is not in this version', 'use qlora or lora'],
 	},
-	'a backend of a later version': {
-		argv: ['train', 'config.yaml', '--backend', 'cuda', '--output', 'out'],
-		code: 'CONFIG_INVALID',
-		says: ['backend', 'cuda is not in this version: use auto, cpu, wasm or reference'],
-	},
 	'an instruction set that is not there': {
 		argv: ['train', 'config.yaml', '--backend', 'cpu', '--backend.isa', 'neon', '--output', 'out'],
 		code: 'CONFIG_INVALID',

@@ -10,14 +10,25 @@ import { readSignatures } from './signatures.mjs';
 import { hashOfSources } from './sources-hash.mjs';
 
 const outputFolder = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..', 'cuda');
-/** A card runs the highest that its own capability reaches; the driver compiles it when it is first loaded. */
-const architectures = ['compute_70', 'compute_80'];
+/**
+ * A card runs the highest of 70 and 80 that its own capability reaches, and one of 9.0 what is for it alone beside that; the driver
+ * compiles them when they are first loaded.
+ */
+const modules = [
+	{ architecture: 'compute_70', entry: 'module.cuh' },
+	{ architecture: 'compute_80', entry: 'module.cuh' },
+	{ architecture: 'compute_90a', entry: 'hopper.cuh' },
+];
 
 /** What belongs into the package, by the name of the file. */
 function buildAll() {
 	const compiler = loadCompiler();
-	const built = architectures.map((name) => [`${name}.ptx`, compile(compiler, name, 'module.cuh')]);
-	const json = { sources: hashOfSources(), signatures: readSignatures(built.at(-1)[1]) };
+	const built = modules.map(({ architecture, entry }) => [
+		`${architecture}.ptx`,
+		compile(compiler, architecture, entry),
+	]);
+	const [, signatures, hopper] = built.map(([, ptx]) => readSignatures(ptx));
+	const json = { sources: hashOfSources(), signatures, hopper };
 	return new Map([...built, ['kernels.json', `${JSON.stringify(json, undefined, '\t')}\n`]]);
 }
 

@@ -16,6 +16,11 @@ using Count = long long;
 /** Shared memory whose size the launch says. */
 #define DYNAMIC_SHARED(name) extern __shared__ __align__(128) unsigned char name[]
 #define INFINITE __int_as_float(0x7f800000)
+#define GRID_CONSTANT __grid_constant__
+#if __CUDA_ARCH__ == 900 && defined(__CUDA_ARCH_FEAT_SM90_ALL)
+/** Instructions of compute capability 9.0a alone. */
+#define HOPPER
+#endif
 
 static __device__ __forceinline__ float floatOfFloat16(Half bits) {
 	float value;

@@ -4,6 +4,7 @@
 #include "kernels/adamW.cuh"
 #include "kernels/attention.cuh"
 #include "kernels/elementwise.cuh"
+#include "kernels/flashAttention.cuh"
 #include "kernels/floatProduct.cuh"
 #include "kernels/int8Product.cuh"
 #include "kernels/losses.cuh"

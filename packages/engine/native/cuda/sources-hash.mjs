@@ -9,8 +9,9 @@ const sourceFolder = path.dirname(fileURLToPath(import.meta.url));
 /** A hash of the sources, so that a test without the compiler sees a change that nobody compiled. */
 export function hashOfSources() {
 	const hash = createHash('sha256');
-	const files = [...withIncludes(path.join(sourceFolder, 'module.cuh'))];
-	const names = files
+	const entries = ['module.cuh', 'hopper.cuh'];
+	const files = entries.flatMap((entry) => [...withIncludes(path.join(sourceFolder, entry))]);
+	const names = [...new Set(files)]
 		.map((file) => path.relative(sourceFolder, file))
 		.filter((name) => !name.startsWith('emulation'));
 	for (const name of names.sort())

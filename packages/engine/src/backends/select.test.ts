@@ -47,8 +47,10 @@ it('takes WebAssembly by name, without a warning', () => {
 	expect(warn).not.toHaveBeenCalled();
 });
 
-it('refuses a backend that is not there', () => {
+it('takes a card only where it was asked for, and says what is missing', () => {
+	vi.stubEnv('VULNTUNE_LIBCUDA', 'libcuda-that-is-not-there.so');
 	expect(() => createBackend({ ...auto, type: 'cuda' }, () => {})).toThrow(
-		expect.objectContaining({ code: 'BACKEND_UNAVAILABLE', kind: 'input' }),
+		expect.objectContaining({ code: expect.stringMatching(/^CUDA_(DRIVER|FFI)_MISSING$/), kind: 'runtime' }),
 	);
+	vi.unstubAllEnvs();
 });

@@ -1,7 +1,7 @@
-import { inputError, type VulntuneError } from '../errors.ts';
-import type { Backend } from './contract.ts';
+import { type Backend, floatPrecision, type Precision } from './contract.ts';
 import { createCpuBackend } from './cpu/cpu.ts';
 import { loadNative } from './cpu/native.ts';
+import { createCudaBackend } from './cuda/cuda.ts';
 import { createReferenceBackend } from './reference/reference-backend.ts';
 import { loadWasm } from './wasm/node.ts';
 import { createWasmBackend } from './wasm/wasm.ts';
@@ -11,13 +11,17 @@ export interface BackendChoice {
 	/** Instruction set of the cpu backend. */
 	readonly isa: string;
 	readonly threads: 'auto' | number;
+	/** Which card of the cuda backend; default the first. */
+	readonly device?: number;
+	/** Arithmetic of the run, for what the contract leaves to the backend: attention on a card. */
+	readonly precision?: Precision;
 }
 
 /**
  * The backend that was asked for; with `auto` the fastest that there is: native kernels, WebAssembly, and only then
  * the reference backend, some hundred times slower. Whatever is not the native kernels is told to `warn`.
  *
- * Throws BACKEND_UNAVAILABLE for a backend that this version or machine doesn't have.
+ * Throws what `createCpuBackend`, `createWasmBackend` and `createCudaBackend` throw on machines that can't run them.
  */
 export function createBackend(choice: BackendChoice, warn: (message: string) => void): Backend {
 	const threads = choice.threads === 'auto' ? {} : { threads: choice.threads };
@@ -28,6 +32,11 @@ export function createBackend(choice: BackendChoice, warn: (message: string) => 
 			return createCpuBackend({ isa: choice.isa, ...threads });
 		case 'wasm':
 			return createWasmBackend(threads);
+		case 'cuda':
+			return createCudaBackend({
+				device: choice.device ?? 0,
+				attention: floatPrecision(choice.precision ?? 'fp32'),
+			});
 		case 'auto': {
 			const native = loadNative();
 			if (native.addon !== undefined) return createCpuBackend({ isa: choice.isa, ...threads });
@@ -43,14 +52,5 @@ export function createBackend(choice: BackendChoice, warn: (message: string) => 
 			);
 			return createReferenceBackend();
 		}
-		default:
-			throw unavailable(choice.type);
 	}
-}
-
-function unavailable(type: string): VulntuneError {
-	return inputError('BACKEND_UNAVAILABLE', `there is no ${type} backend in this version`, {
-		place: 'backend.type',
-		remedy: 'Use auto, cpu, wasm or reference.',
-	});
 }

@@ -29,12 +29,11 @@ export const quantizedBases = [
 	'normal7',
 	'normal8',
 ] as const;
-export const backendTypes = ['auto', 'cpu', 'wasm', 'reference'] as const;
+export const backendTypes = ['auto', 'cuda', 'cpu', 'wasm', 'reference'] as const;
 export const floatBases = ['fp32', 'bf16'] as const;
 
 /** What the words of the paper and of later versions are answered with. */
 const absentMethods = { prefix: 'use qlora or lora, which train as little (or full, head, ngram)' };
-const absentBackends = { cuda: 'use auto, cpu, wasm or reference' };
 
 // where options have a meaning
 const withModel: Needs = { 'method.type': ['qlora', 'lora', 'full', 'head'] };
@@ -280,8 +279,13 @@ export const backend = section({
 	type: z
 		.enum(backendTypes)
 		.default('auto')
-		.describe('where the kernels run; auto takes the fastest there is')
-		.meta(facts({ absent: absentBackends })),
+		.describe(
+			'where the kernels run; auto takes the fastest there is without a card; cuda is an NVIDIA card',
+		),
+	device: wholeNumber(0)
+		.default(0)
+		.describe('which card, counted from 0')
+		.meta(facts({ needs: { 'backend.type': ['cuda'] } })),
 	isa: z
 		.enum(['auto', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'generic'])
 		.default('auto')

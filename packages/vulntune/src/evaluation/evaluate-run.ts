@@ -214,7 +214,8 @@ async function scoreRows(
 ): Promise<Scored> {
 	const { tokenizer, folder } = opened.base;
 	const isAskedFor = Object.keys(overrides).some((name) => name.startsWith('backend.'));
-	const backend = openEvaluationBackend(config.backend, isAskedFor, note);
+	const choice = { ...config.backend, precision: config.training.precision };
+	const backend = openEvaluationBackend(choice, isAskedFor, note);
 	try {
 		const { tokens } = await tokenizedSplit(config, rows, tokenizer, folder.config);
 		const scorer = await createScorer(config, adapter, opened, backend);

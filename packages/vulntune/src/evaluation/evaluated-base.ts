@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import {
 	type Backend,
+	type BackendChoice,
 	createBackend,
 	inputError,
 	type ModelFingerprint,
@@ -55,7 +56,7 @@ export function openEvaluatedBase(
  * bound to it then, and the note says what is taken instead.
  */
 export function openEvaluationBackend(
-	choice: Config['backend'],
+	choice: BackendChoice,
 	isAskedFor: boolean,
 	note: (line: string) => void,
 ): Backend {

@@ -90,7 +90,7 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 		const data = await prepareData(config, base);
 		const { leftOut } = data.dataset;
 		if (leftOut.rows > 0) note(`left out ${describeLeftOut(leftOut)}`);
-		const backend = createBackend(config.backend, note);
+		const backend = createBackend({ ...config.backend, precision: config.training.precision }, note);
 		try {
 			note(describeTrainingRows(data.splits.train, data.scoring.packing));
 			const oneClass = oneClassValidationNote(data.splits.valid.rows);

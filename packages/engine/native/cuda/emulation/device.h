@@ -17,6 +17,7 @@
 #define KERNEL extern "C" void
 #define DYNAMIC_SHARED(name) unsigned char* const name = emulation::dynamicShared
 #define INFINITE __builtin_inff()
+#define GRID_CONSTANT
 
 struct Position {
 	unsigned x, y, z;

@@ -22,7 +22,7 @@ namespace {
 using Result = int;
 constexpr Result success = 0, invalidValue = 1, outOfMemory = 2, notInitialized = 3, noDevice = 100, invalidDevice = 101,
 				 invalidImage = 200, invalidContext = 201, invalidHandle = 400, notFound = 500, illegalAddress = 700,
-				 launchFailed = 719;
+				 launchFailed = 719, notSupported = 801;
 
 long setting(const char* name, long otherwise) {
 	const char* text = std::getenv(name);
@@ -61,7 +61,8 @@ struct Kernel {
 	const char* name;
 	std::size_t argumentBytes;
 	std::function<void()> (*bind)(const unsigned char* arguments);
-	std::size_t sharedLimit = 48 * 1024;
+	/** Without a KiB for the kernel's own variables, whose size the emulation doesn't know. */
+	std::size_t sharedLimit = 47 * 1024;
 };
 
 template <auto kernel, class... Argument>
@@ -317,6 +318,10 @@ Result cuGetErrorString(int result, const char** text) {
 	words = fault.empty() ? "error " + std::to_string(result) : fault;
 	*text = words.c_str();
 	return success;
+}
+/** Without a copy engine there is nothing to describe. */
+Result cuTensorMapEncodeTiled(void*, int, unsigned, void*, const void*, const void*, const void*, const void*, int, int, int, int) {
+	return refuse(notSupported, "the stand-in has no copy engine");
 }
 Result cuEventCreate(void** made, unsigned) {
 	*made = std::malloc(8);

@@ -55,12 +55,12 @@ struct Tile {
 struct TilePlace {
 	int row, column;
 };
-static __device__ __forceinline__ TilePlace tilePlace(int rowTiles, int columnTiles) {
+static __device__ __forceinline__ TilePlace tilePlace(int tile, int rowTiles, int columnTiles) {
 	constexpr int rowsPerGroup = 16;
-	const int group = blockIdx.x / (rowsPerGroup * columnTiles);
+	const int group = tile / (rowsPerGroup * columnTiles);
 	const int firstRow = group * rowsPerGroup;
 	const int rowsHere = min(rowTiles - firstRow, rowsPerGroup);
-	const int inGroup = blockIdx.x - group * rowsPerGroup * columnTiles;
+	const int inGroup = tile - group * rowsPerGroup * columnTiles;
 	return {firstRow + inGroup % rowsHere, inGroup / rowsHere};
 }
 
@@ -75,7 +75,7 @@ static __device__ __forceinline__ void multiply(float* out, int accumulate, floa
 	DYNAMIC_SHARED(shared);
 	Half* const tiles = reinterpret_cast<Half*>(shared);
 
-	const TilePlace place = tilePlace((rows + blockRows - 1) / blockRows, (columns + blockColumns - 1) / blockColumns);
+	const TilePlace place = tilePlace(blockIdx.x, (rows + blockRows - 1) / blockRows, (columns + blockColumns - 1) / blockColumns);
 	const int firstRow = place.row * blockRows, firstColumn = place.column * blockColumns;
 	const int warp = threadIdx.x / warpSize32;
 	const int warpRow = warp % warpsDown * warpRows, warpColumn = warp / warpsDown * warpColumns;

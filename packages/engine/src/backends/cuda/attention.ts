@@ -104,7 +104,8 @@ export function attentionGroup(device: CudaDevice): AttentionGroup {
 	};
 }
 
-function expectEqualStrides(first: View, ...others: readonly View[]): void {
+/** Throws CUDA_STRIDES unless all matrices have the row stride of the first. */
+export function expectEqualStrides(first: View, ...others: readonly View[]): void {
 	const other = others.find((view) => rowStrideOf(view) !== rowStrideOf(first));
 	if (other === undefined) return;
 	throw programError(

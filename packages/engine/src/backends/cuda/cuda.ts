@@ -1,10 +1,11 @@
 import { withComposedKernels } from '../compose-kernels.ts';
-import type { Backend } from '../contract.ts';
+import type { Backend, FloatPrecision } from '../contract.ts';
 import { activationGroup } from './activations.ts';
 import { attentionGroup } from './attention.ts';
 import { crossEntropyGroup } from './cross-entropy.ts';
-import { createDevice } from './device.ts';
+import { createDevice, type KernelChoice } from './device.ts';
 import { elementwiseGroup } from './elementwise.ts';
+import { mixedAttentionGroup } from './flash-attention.ts';
 import { loraGroup } from './lora.ts';
 import { focalGroup } from './losses.ts';
 import { matmulGroup } from './matmul.ts';
@@ -17,6 +18,10 @@ import { rowGroup } from './rows.ts';
 export interface CudaBackendOptions {
 	/** Which card, counted from 0. */
 	readonly device?: number;
+	/** `mma` leaves out what only Hopper has. */
+	readonly kernels?: KernelChoice;
+	/** Arithmetic of attention, which the contract leaves open: `bf16` is for tensor cores. */
+	readonly attention?: FloatPrecision;
 }
 
 /**
@@ -29,7 +34,8 @@ export interface CudaBackendOptions {
  * `CUDA_FAILED` (runtime) for what goes wrong on the card.
  */
 export function createCudaBackend(options: CudaBackendOptions = {}): Backend {
-	const device = createDevice(options.device ?? 0);
+	const device = createDevice(options.device ?? 0, options.kernels);
+	const onTensorCores = options.attention === 'bf16' && device.hasBfloat16;
 	const { name, capability, driver } = device.card;
 	return withComposedKernels({
 		name: 'cuda',
@@ -40,7 +46,7 @@ export function createCudaBackend(options: CudaBackendOptions = {}): Backend {
 		...loraGroup(device),
 		...quantizeGroup(device),
 		...normGroup(device),
-		...attentionGroup(device),
+		...(onTensorCores ? mixedAttentionGroup(device) : attentionGroup(device)),
 		...activationGroup(device),
 		...rowGroup(device),
 		...crossEntropyGroup(device),

@@ -22,6 +22,8 @@ export interface CudaDevice {
 	readonly card: Card;
 	/** Whether products run on tensor cores in bfloat16. */
 	readonly hasBfloat16: boolean;
+	/** Whether Hopper's products are used. */
+	readonly hasWarpGroups: boolean;
 	readonly pool: MemoryPool;
 	readonly driver: Driver;
 	readonly stream: unknown;
@@ -49,8 +51,11 @@ export interface CudaDevice {
 
 export const threadsPerBlock = 256;
 
+/** `mma` leaves Hopper's own products out. */
+export type KernelChoice = 'auto' | 'mma';
+
 /** Opens a card. Throws what `loadDriver` and `chooseCard` throw. */
-export function createDevice(ordinal: number): CudaDevice {
+export function createDevice(ordinal: number, kernels: KernelChoice = 'auto'): CudaDevice {
 	const driver = loadDriver();
 	const card = chooseCard(driver, ordinal);
 	const context: [unknown] = [undefined];
@@ -98,6 +103,7 @@ export function createDevice(ordinal: number): CudaDevice {
 	const device: CudaDevice = {
 		card,
 		hasBfloat16: module.compiledFor >= 80,
+		hasWarpGroups: module.hasWarpGroups && kernels === 'auto',
 		pool,
 		driver,
 		stream,

@@ -5,6 +5,7 @@ import { VulntuneError } from '../../errors.ts';
 const oldestDriver = 12_000;
 /** Codes of the driver API that have an error of their own here. */
 const outOfMemory = 2;
+const notSupported = 801;
 
 type Pointer = unknown;
 /** An address on the card or a count of bytes: below 2^53. */
@@ -43,9 +44,23 @@ interface DriverFunctions {
 			...block: [number, number, number],
 			sharedBytes: number,
 			stream: Pointer,
-			parameters: null,
-			extra: Buffer,
+			parameters: Buffer | null,
+			extra: Buffer | null,
 		]
+	): number;
+	cuTensorMapEncodeTiled(
+		map: Buffer,
+		dataType: number,
+		rank: number,
+		address: Size,
+		sizes: BigUint64Array,
+		strides: BigUint64Array,
+		box: Uint32Array,
+		elementStrides: Uint32Array,
+		interleave: number,
+		swizzle: number,
+		promotion: number,
+		fill: number,
 	): number;
 	cuEventCreate(event: [Pointer], flags: number): number;
 	cuEventDestroy_v2(event: Pointer): number;
@@ -81,6 +96,7 @@ const prototypes: Readonly<Record<keyof DriverFunctions, string>> = {
 	cuMemcpyDtoDAsync_v2: 'uint64, uint64, size_t, void*',
 	cuMemsetD32Async: 'uint64, uint32, size_t, void*',
 	cuLaunchKernel: 'void*, uint32, uint32, uint32, uint32, uint32, uint32, uint32, void*, void*, void*',
+	cuTensorMapEncodeTiled: 'void*, int, uint32, uint64, void*, void*, void*, void*, int, int, int, int',
 	cuEventCreate: '_Out_ void**, uint32',
 	cuEventDestroy_v2: 'void*',
 	cuEventRecord: 'void*, void*',
@@ -154,11 +170,16 @@ function loadForeignFunctions(): ForeignFunctions {
 function loadFunctions(foreign: ForeignFunctions, file: string): DriverFunctions {
 	try {
 		const library = foreign.load(file);
+		/** An old driver lacks what it need not have for its version to be asked for. */
+		const find = (prototype: string) => {
+			try {
+				return library.func(prototype);
+			} catch {
+				return () => notSupported;
+			}
+		};
 		return Object.fromEntries(
-			Object.entries(prototypes).map(([name, parameters]) => [
-				name,
-				library.func(`int ${name}(${parameters})`),
-			]),
+			Object.entries(prototypes).map(([name, parameters]) => [name, find(`int ${name}(${parameters})`)]),
 		) as unknown as DriverFunctions;
 	} catch (cause) {
 		throw unusableError(

@@ -8,8 +8,8 @@ const compiledFor = [80, 70] as const;
 
 /** CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES */
 const sharedLimitAttribute = 8;
-/** What a launch may ask for without raising the limit. */
-const ordinaryShared = 48 * 1024;
+/** What a launch may ask for without raising the limit of 48 KiB, in which a kernel's own variables lie too. */
+const ordinaryShared = 40 * 1024;
 
 /** What a kernel takes, one letter an argument: see native/cuda/signatures.mjs. */
 type Signature = string;
@@ -25,25 +25,40 @@ export interface KernelModule {
 	kernel(name: string, sharedBytes: number): Kernel;
 	/** The capability that the kernels were compiled for: 80 has products on tensor cores, 70 has not. */
 	readonly compiledFor: number;
+	/** Whether there are products that whole groups of warps drive. */
+	readonly hasWarpGroups: boolean;
 	unload(): void;
 }
+
+interface KernelList {
+	/** Of compute_70.ptx and compute_80.ptx. */
+	readonly signatures: Readonly<Record<string, Signature>>;
+	/** Of compute_90a.ptx. */
+	readonly hopper: Readonly<Record<string, Signature>>;
+}
+
+/** The capability whose cards alone run compute_90a.ptx. */
+const hopperCapability = 90;
 
 /** Loads the PTX for a card; its driver compiles it to machine code, and keeps that for the next time. */
 export function loadKernels(driver: Driver, capability: number): KernelModule {
 	const target = compiledFor.find((compiled) => compiled <= capability)!;
-	const { signatures } = JSON.parse(readFileSync(new URL('kernels.json', folder), 'utf8')) as {
-		readonly signatures: Readonly<Record<string, Signature>>;
-	};
-	const ptx = readFileSync(new URL(`compute_${target}.ptx`, folder));
-	const module: [unknown] = [undefined];
-	driver.cuModuleLoadData(module, Buffer.concat([ptx, Buffer.alloc(1)]));
+	const { signatures, hopper } = JSON.parse(
+		readFileSync(new URL('kernels.json', folder), 'utf8'),
+	) as KernelList;
+	const hasWarpGroups = capability === hopperCapability;
+	const module = loadModule(driver, `compute_${target}.ptx`);
+	// its products are wanted by some runs only
+	let hopperModule: unknown;
 	const known = new Map<string, { readonly kernel: Kernel; sharedLimit: number }>();
 
 	function find(name: string) {
-		const signature = signatures[name];
+		const ofHopper = Object.hasOwn(hopper, name) && hasWarpGroups;
+		const signature = ofHopper ? hopper[name] : signatures[name];
 		if (signature === undefined) throw new TypeError(`there is no CUDA kernel ${name}`);
+		if (ofHopper) hopperModule ??= loadModule(driver, 'compute_90a.ptx');
 		const handle: [unknown] = [undefined];
-		driver.cuModuleGetFunction(handle, module[0], name);
+		driver.cuModuleGetFunction(handle, ofHopper ? hopperModule : module, name);
 		const found = { kernel: { name, signature, handle: handle[0] }, sharedLimit: ordinaryShared };
 		known.set(name, found);
 		return found;
@@ -51,6 +66,7 @@ export function loadKernels(driver: Driver, capability: number): KernelModule {
 
 	return {
 		compiledFor: target,
+		hasWarpGroups,
 		kernel(name, sharedBytes) {
 			const found = known.get(name) ?? find(name);
 			if (sharedBytes > found.sharedLimit) {
@@ -59,6 +75,15 @@ export function loadKernels(driver: Driver, capability: number): KernelModule {
 			}
 			return found.kernel;
 		},
-		unload: () => driver.cuModuleUnload(module[0]),
+		unload() {
+			driver.cuModuleUnload(module);
+			if (hopperModule !== undefined) driver.cuModuleUnload(hopperModule);
+		},
 	};
+}
+
+function loadModule(driver: Driver, file: string): unknown {
+	const module: [unknown] = [undefined];
+	driver.cuModuleLoadData(module, Buffer.concat([readFileSync(new URL(file, folder)), Buffer.alloc(1)]));
+	return module[0];
 }

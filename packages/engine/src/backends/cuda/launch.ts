@@ -6,6 +6,7 @@ export type Size3 = readonly [x: number, y?: number, z?: number];
 /** CU_LAUNCH_PARAM_BUFFER_POINTER, CU_LAUNCH_PARAM_BUFFER_SIZE */
 const [bufferPointer, bufferSize] = [1n, 2n];
 const mostArgumentBytes = 512;
+const tensorMapWords = 32;
 
 const numbers = new DataView(new ArrayBuffer(4));
 /** The bits of a float, for structures, whose fields a signature knows as words. */
@@ -18,35 +19,35 @@ export function floatBits(value: number): number {
 export function createLauncher(driver: Driver, stream: unknown) {
 	const values = Buffer.alloc(mostArgumentBytes);
 	const size = Buffer.alloc(8);
+	const start = BigInt(driver.addressOf(values));
+	/** Of each argument. */
+	const addresses = Buffer.alloc(mostArgumentBytes * 2);
 	const extra = Buffer.alloc(5 * 8);
 	extra.writeBigUInt64LE(bufferPointer, 0);
-	extra.writeBigUInt64LE(BigInt(driver.addressOf(values)), 8);
+	extra.writeBigUInt64LE(start, 8);
 	extra.writeBigUInt64LE(bufferSize, 16);
 	extra.writeBigUInt64LE(BigInt(driver.addressOf(size)), 24);
 
 	/** Writes the arguments; throws if their number is not the signature's. */
 	function pack({ name, signature }: Kernel, args: readonly number[]): void {
-		if (args.length !== signature.length) {
-			throw new TypeError(`the kernel ${name} takes ${signature.length} arguments, got ${args.length}`);
-		}
 		let offset = 0;
-		for (let i = 0; i < args.length; i++) {
-			const value = args[i]!;
-			switch (signature[i]) {
-				case 'l':
-					offset = (offset + 7) & ~7;
+		let used = 0;
+		for (const [position, letter] of [...signature].entries()) {
+			if (letter === 'l') offset = (offset + 7) & ~7;
+			addresses.writeBigUInt64LE(start + BigInt(offset), 8 * position);
+			for (let word = letter === 'T' ? tensorMapWords : 1; word > 0; word--) {
+				const value = args[used++] ?? Number.NaN;
+				if (letter === 'l') {
 					values.writeUInt32LE(value % 2 ** 32, offset);
-					values.writeUInt32LE(Math.floor(value / 2 ** 32), offset + 4);
-					offset += 8;
-					break;
-				case 'f':
-					values.writeFloatLE(value, offset);
 					offset += 4;
-					break;
-				default:
-					values.writeInt32LE(value | 0, offset);
-					offset += 4;
+					values.writeUInt32LE(Math.floor(value / 2 ** 32), offset);
+				} else if (letter === 'f') values.writeFloatLE(value, offset);
+				else values.writeInt32LE(value | 0, offset);
+				offset += 4;
 			}
+		}
+		if (args.length !== used) {
+			throw new TypeError(`the kernel ${name} takes ${used} arguments, got ${args.length}`);
 		}
 		size.writeUInt32LE(offset, 0);
 	}
@@ -59,11 +60,13 @@ export function createLauncher(driver: Driver, stream: unknown) {
 		args: readonly number[],
 	): void {
 		pack(kernel, args);
+		// the card aligns a tensor map to more than where a buffer begins, so then the driver has to place each argument
+		const inOneBuffer = !kernel.signature.includes('T');
 		driver.cuLaunchKernel(
 			kernel.handle,
 			...([gridX, gridY, gridZ] as const),
 			...([threads, 1, 1] as const),
-			...([sharedBytes, stream, null, extra] as const),
+			...([sharedBytes, stream, inOneBuffer ? null : addresses, inOneBuffer ? extra : null] as const),
 		);
 	};
 }

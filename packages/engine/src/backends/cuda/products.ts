@@ -1,6 +1,7 @@
 import { type Dropout, isQuantized, type Weight } from '../contract.ts';
 import { type CudaDevice, type TakeScratch, threadsPerBlock } from './device.ts';
 import { maskWords } from './elementwise.ts';
+import { groupProducts, takesGroups } from './group-products.ts';
 import { type WeightArguments, weightArguments } from './weights.ts';
 
 /** y = x · Wᵀ, dx = dy · W, dW = dyᵀ · x: how the two operands lie. */
@@ -47,6 +48,14 @@ function tilesFor(device: CudaDevice, { rows, columns }: ProductSize): Tiles {
 	return count >= 2 * device.card.multiprocessors ? large : small;
 }
 
+const hopperProducts = new WeakMap<CudaDevice, ReturnType<typeof groupProducts>>();
+
+function groupProductOf(device: CudaDevice) {
+	const known = hopperProducts.get(device) ?? groupProducts(device);
+	hopperProducts.set(device, known);
+	return known;
+}
+
 /** A product of two matrices in bfloat16, summed in float32. */
 export function tensorProduct(
 	device: CudaDevice,
@@ -56,6 +65,10 @@ export function tensorProduct(
 	right: HalfOperand,
 	size: ProductSize,
 ): void {
+	if (takesGroups(device, size)) {
+		groupProductOf(device)(direction, target, left, right, size);
+		return;
+	}
 	const tiles = tilesFor(device, size);
 	const blocks = Math.ceil(size.rows / tiles.rows) * Math.ceil(size.columns / tiles.columns);
 	device.launch(

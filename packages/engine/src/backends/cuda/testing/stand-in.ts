@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { createCudaBackend } from '../cuda.ts';
+import { type CudaBackendOptions, createCudaBackend } from '../cuda.ts';
 
 /** What the stand-in for libcuda pretends to be; by default one card of compute capability 8.0. */
 export interface StandIn {
@@ -43,6 +43,6 @@ export function withStandIn<Result>(kind: StandIn, work: () => Result): Result {
 	}
 }
 
-export function createStandInBackend(kind: StandIn = {}) {
-	return withStandIn(kind, () => createCudaBackend());
+export function createStandInBackend(kind: StandIn = {}, options: CudaBackendOptions = {}) {
+	return withStandIn(kind, () => createCudaBackend(options));
 }

@@ -1,0 +1,82 @@
+/**
+ * What the CUDA backend does on a real card: `npm run check:cuda` where Node and the clone are at hand, or
+ * `npm run check:cuda -- --pack DIR` here and `bash DIR/run.sh` on a machine with a card that has neither. The parts run in order
+ * and each writes its JSON as it ends, so that a time limit loses only the rest. docs/gpu holds what came of it.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { VulntuneError } from '@vulntune/engine';
+import { packCheck } from './pack.ts';
+import { agreementPart } from './parts/agreement.ts';
+import { attentionPart } from './parts/attention.ts';
+import { driverPart } from './parts/driver.ts';
+import { productsPart } from './parts/products.ts';
+import { trainingPart } from './parts/training.ts';
+import { writeTable } from './table.ts';
+
+const USAGE = `usage: npm run check:cuda -- [options]
+
+  --output <dir>  where the parts' results go, and all of them in all.json (default gpu-check)
+  --only <names>  parts, separated by commas: ${['driver', 'agreement', 'products', 'attention', 'training'].join(', ')}
+  --pack <dir>    make a folder that runs all of it on a machine without Node and without a network
+  --table         write docs/gpu/README.md from the results in docs/gpu`;
+
+/** In the order in which they run. */
+const parts: Readonly<Record<string, (output: string) => unknown>> = {
+	driver: driverPart,
+	agreement: agreementPart,
+	products: productsPart,
+	attention: attentionPart,
+	training: trainingPart,
+};
+
+function runParts(output: string, only: readonly string[]): void {
+	mkdirSync(output, { recursive: true });
+	const report: Record<string, unknown> = {};
+	for (const [name, run] of Object.entries(parts)) {
+		if (!only.includes(name)) continue;
+		const start = performance.now();
+		let result: unknown;
+		try {
+			result = run(output);
+		} catch (error) {
+			// the parts after it may tell more
+			result = { failed: error instanceof Error ? error.message : String(error) };
+			process.exitCode = 4;
+		}
+		const seconds = (performance.now() - start) / 1000;
+		report[name] = { seconds, result };
+		for (const [file, content] of [
+			[name, report[name]],
+			['all', report],
+		] as const) {
+			writeFileSync(
+				path.join(output, `${file}.json`),
+				`${JSON.stringify(content, undefined, '	')}
+`,
+			);
+		}
+		console.log(`${name}, ${seconds.toFixed(1)} s: ${JSON.stringify(result).slice(0, 1000)}`);
+	}
+}
+
+const { values } = parseArgs({
+	options: {
+		output: { type: 'string', default: 'gpu-check' },
+		only: { type: 'string', default: Object.keys(parts).join(',') },
+		pack: { type: 'string' },
+		table: { type: 'boolean', default: false },
+		help: { type: 'boolean', default: false },
+	},
+});
+try {
+	if (values.help) console.log(USAGE);
+	else if (values.table) writeTable();
+	else if (values.pack !== undefined) packCheck(values.pack);
+	else runParts(path.resolve(values.output), values.only.split(','));
+} catch (error) {
+	if (!(error instanceof VulntuneError)) throw error;
+	console.error(error.message);
+	process.exitCode = error.kind === 'input' ? 2 : 4;
+}

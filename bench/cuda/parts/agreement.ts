@@ -1,0 +1,58 @@
+import { type Backend, createCudaBackend } from '@vulntune/engine';
+import { independenceCases } from '@vulntune/engine/backends/agreement/independence.ts';
+import { dependence, disagreement, fixedCases, seedOf } from '@vulntune/engine/backends/agreement/suite.ts';
+import { type AgreementCase, bf16Tolerance, runOn } from '@vulntune/engine/backends/agreement/workbench.ts';
+import type { CudaBackendOptions } from '@vulntune/engine/backends/cuda/cuda.ts';
+
+interface Failure {
+	readonly name: string;
+	readonly what: string;
+}
+
+/** The agreement suite with each choice of kernels, its outputs the same bytes when they are computed again. */
+export function agreementPart() {
+	// one token a segment: what is left of the gradient is rounding alone, which says nothing in bfloat16
+	const attention = fixedCases
+		.filter(({ name }) => /^attention/.test(name) && !/segments 1( 1)*( under.*)?$/.test(name))
+		.map((one) => ({ ...one, tolerance: bf16Tolerance }));
+	return {
+		all: runSuite({}, fixedCases),
+		'tensor-core products of other cards': runSuite(
+			{ kernels: 'mma' },
+			fixedCases.filter(({ name }) => /bf16/.test(name)),
+		),
+		'attention on tensor cores': runSuite({ attention: 'bf16' }, attention),
+	};
+}
+
+function runSuite(options: CudaBackendOptions, cases: readonly AgreementCase[]) {
+	const backend = createCudaBackend(options);
+	const isolated = independenceCases.filter(({ kernels }) =>
+		cases.some((one) => one.kernels[0] === kernels[0]),
+	);
+	const failures = [
+		...cases.flatMap((one) => check(one.name, () => disagrees(backend, one))),
+		...isolated.flatMap((one) => check(one.name, () => dependence(backend, one))),
+	];
+	backend.close();
+	return { cases: cases.length, independence: isolated.length, failures };
+}
+
+function disagrees(backend: Backend, testCase: AgreementCase): string | undefined {
+	const [found, again] = [0, 1].map(() => runOn(backend, seedOf(testCase.name), testCase.run));
+	const differing = [...found!].find(([name, values]) => {
+		const [a, b] = [values, again!.get(name)!].map(({ buffer }) => Buffer.from(buffer));
+		return !a!.equals(b!);
+	});
+	if (differing !== undefined) return `${differing[0]} has other bytes the second time`;
+	return disagreement(testCase, found!);
+}
+
+function check(name: string, run: () => string | undefined): Failure[] {
+	try {
+		const what = run();
+		return what === undefined ? [] : [{ name, what }];
+	} catch (error) {
+		return [{ name, what: String(error) }];
+	}
+}

@@ -1,0 +1,108 @@
+import { type CudaDevice, createDevice } from '@vulntune/engine/backends/cuda/device.ts';
+import { type Direction, halfOperandOf, tensorProduct } from '@vulntune/engine/backends/cuda/products.ts';
+import { storages } from '@vulntune/engine/backends/cuda/weights.ts';
+import { askPeers } from '../peers.ts';
+import { randomFloats, randomHalves } from '../random.ts';
+import { millisecondsOf } from '../timing.ts';
+
+type Size = readonly [rows: number, columns: number, depth: number];
+
+const square: Size = [8192, 8192, 8192];
+/** A 13B model's layers over packs of 512 to 4,096 tokens. */
+const layers: readonly Size[] = [512, 2048, 4096].flatMap((tokens): Size[] => [
+	[tokens, 5120, 5120],
+	[tokens, 13824, 5120],
+	[tokens, 5120, 13824],
+]);
+const copyBytes = 2 ** 32;
+
+/** Products and what prepares their operands, beside PyTorch's. */
+export function productsPart() {
+	const device = createDevice(0);
+	const other = createDevice(0, 'mma');
+	const sizes = [square, ...layers];
+	const names = sizes.map((size) => size.join('x'));
+	const ours = sizes.map((size) => productRow(device, other, size));
+	const preparing = { ...operandTimes(device), copyGigabytesPerSecond: copySpeed(device) };
+	device.close();
+	other.close();
+	const peers = askPeers<{ size: string; milliseconds: number }>('matmul', names);
+	const rows = ours.map((row, i) => {
+		const torch = peers?.find(({ size }) => size === names[i])?.milliseconds;
+		const teraflops = torch === undefined ? undefined : teraflopsOf(sizes[i]!, torch);
+		return { size: names[i], ...row, torch: teraflops, ofTorch: teraflops && row.NT / teraflops };
+	});
+	return { unit: 'TFLOP/s', rows, preparing };
+}
+
+function teraflopsOf([rows, columns, depth]: Size, milliseconds: number): number {
+	return (2 * rows * columns * depth) / milliseconds / 1e9;
+}
+
+/** Of each direction on the card's best kernels, and of x · Wᵀ on those that all cards have. */
+function productRow(device: CudaDevice, other: CudaDevice, size: Size) {
+	const measure = (on: CudaDevice, direction: Direction) =>
+		on.withScratch(
+			() => 'a product',
+			(take) => {
+				const [rows, columns, depth] = size;
+				const left = {
+					address: randomHalves(on, take, rows * depth),
+					stride: direction === 'TN' ? rows : depth,
+				};
+				const right = {
+					address: randomHalves(on, take, columns * depth),
+					stride: direction === 'NT' ? depth : columns,
+				};
+				const target = { address: take(4 * rows * columns), accumulate: false, scale: 1 };
+				const run = () => tensorProduct(on, direction, target, left, right, { rows, columns, depth });
+				return teraflopsOf(size, millisecondsOf(on, run));
+			},
+		);
+	return {
+		NT: measure(device, 'NT'),
+		NN: measure(device, 'NN'),
+		TN: measure(device, 'TN'),
+		'NT, mma.sync': measure(other, 'NT'),
+	};
+}
+
+/** Microseconds of a 13B matrix from NF4 to bfloat16, and of 2,048 rows of activations, with dropout and without. */
+function operandTimes(device: CudaDevice) {
+	const [rows, columns, tokens] = [13824, 5120, 2048];
+	return device.withScratch(
+		() => 'operands',
+		(take) => {
+			const codes = randomHalves(device, take, (rows * columns) / 4);
+			const scales = randomFloats(device, take, (rows * columns) / 64);
+			const codebook = randomFloats(device, take, 16);
+			const activations = randomFloats(device, take, tokens * columns);
+			const weight = [codes, scales, codebook, storages.indexOf('table4')] as const;
+			const x = [activations, 0, 0, storages.indexOf('f32')] as const;
+			const dropout = { seed: 1, stream: 2, probability: 0.05 };
+			const microseconds = (run: (takeOwn: typeof take) => void) =>
+				1000 * millisecondsOf(device, () => device.withScratch(() => 'an operand', run));
+			return {
+				nf4Microseconds: microseconds((own) => halfOperandOf(device, own, weight, { rows, columns })),
+				activationMicroseconds: microseconds((own) =>
+					halfOperandOf(device, own, x, { rows: tokens, columns }),
+				),
+				droppedMicroseconds: microseconds((own) =>
+					halfOperandOf(device, own, x, { rows: tokens, columns, dropout }),
+				),
+			};
+		},
+	);
+}
+
+/** Bytes read and written. */
+function copySpeed(device: CudaDevice): number {
+	return device.withScratch(
+		() => 'a copy',
+		(take) => {
+			const [from, to] = [take(copyBytes), take(copyBytes)];
+			const run = () => device.driver.cuMemcpyDtoDAsync_v2(to, from, copyBytes, device.stream);
+			return (2 * copyBytes) / millisecondsOf(device, run, 5) / 1e6;
+		},
+	);
+}

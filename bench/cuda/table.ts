@@ -1,0 +1,133 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const folder = fileURLToPath(new URL('../../docs/gpu', import.meta.url));
+
+interface Report {
+	readonly driver: {
+		readonly result: { readonly cards: readonly Card[]; readonly firstOpenSeconds: number };
+	};
+	readonly agreement: { readonly result: Readonly<Record<string, Suite>> };
+	readonly products: { readonly result: Products };
+	readonly attention: { readonly result: readonly AttentionRow[] };
+	readonly training: { readonly result: Training };
+}
+interface Card {
+	readonly name: string;
+	readonly driver: string;
+}
+interface Suite {
+	readonly cases: number;
+	readonly independence: number;
+	readonly failures: readonly unknown[];
+}
+interface Products {
+	readonly rows: readonly Readonly<Record<string, number | string>>[];
+	readonly preparing: Readonly<Record<string, number>>;
+}
+interface Times {
+	readonly forward: number;
+	readonly backward: number;
+}
+interface AttentionRow extends Readonly<Record<'bf16' | 'fp32', Times>> {
+	readonly size: string;
+	readonly sdpa?: Times;
+}
+interface Run {
+	readonly stepSeconds: number;
+	readonly tokensPerSecond: number;
+}
+interface Training {
+	readonly demoBase: Readonly<Record<string, { readonly sameBytes: boolean }>>;
+	readonly resumed: { readonly kills: number; readonly sameBytes: boolean };
+	readonly smollm2: Run;
+	readonly fourLayersOf13B: Run;
+	readonly peft?: readonly { readonly milliseconds: number }[];
+}
+
+const files = () => readdirSync(folder).filter((name) => name.endsWith('.json'));
+
+/** The page of what is beside it in docs/gpu. */
+export function renderTable(): string {
+	const text = [
+		'# On real cards',
+		'',
+		'What `npm run check:cuda` found, one file a card and day; this page is made from them by `npm run check:cuda -- --table`.',
+	];
+	for (const name of files().sort()) {
+		const report = JSON.parse(readFileSync(path.join(folder, name), 'utf8')) as Report;
+		text.push('', ...section(name, report));
+	}
+	return `${text.join('\n')}\n`;
+}
+
+/** Writes docs/gpu/README.md from the results beside it. */
+export function writeTable(): void {
+	writeFileSync(path.join(folder, 'README.md'), renderTable());
+}
+
+function section(name: string, { driver, agreement, products, attention, training }: Report): string[] {
+	const [card] = driver.result.cards;
+	const { smollm2, fourLayersOf13B, peft, demoBase, resumed } = training.result;
+	return [
+		`## ${card!.name}, driver of CUDA ${card!.driver} (${name})`,
+		'',
+		`The kernels are there after ${driver.result.firstOpenSeconds.toFixed(1)} s the first time.`,
+		'',
+		'| agreement with the reference | cases | of independent rows | failures |',
+		'|---|---|---|---|',
+		...Object.entries(agreement.result).map(
+			([kind, suite]) => `| ${kind} | ${suite.cases} | ${suite.independence} | ${suite.failures.length} |`,
+		),
+		'',
+		'Products of bfloat16 operands, TFLOP/s: x · Wᵀ, dy · W and dyᵀ · x on the kernels that this card takes, x · Wᵀ on those of',
+		'all cards from 8.0 on, and PyTorch.',
+		'',
+		'| rows × columns × depth | x · Wᵀ | dy · W | dyᵀ · x | mma.sync | PyTorch | ratio |',
+		'|---|---|---|---|---|---|---|',
+		...products.result.rows.map((row) => {
+			const columns = ['NT', 'NN', 'TN', 'NT, mma.sync', 'torch'].map((key) => rounded(row[key], 0));
+			return `| ${row.size} | ${columns.join(' | ')} | ${rounded(row.ofTorch, 2)} |`;
+		}),
+		'',
+		`A copy moves ${rounded(products.result.preparing.copyGigabytesPerSecond, 0)} GB/s. A matrix of 13,824 × 5,120 goes from NF4 to bfloat16 in ${rounded(products.result.preparing.nf4Microseconds, 0)} µs, 2,048 rows of 5,120 activations from float32 in ${rounded(products.result.preparing.activationMicroseconds, 0)} µs.`,
+		'',
+		'Causal attention, milliseconds forward and backward, all that it takes:',
+		'',
+		'| functions × tokens × heads × size | bf16 | fp32 | SDPA, flash |',
+		'|---|---|---|---|',
+		...attention.result.map(
+			({ size, bf16, fp32, sdpa }) => `| ${size} | ${[bf16, fp32, sdpa].map(pair).join(' | ')} |`,
+		),
+		'',
+		'`vulntune train`, QLoRA of NF4, rank 8, dropout 0.05, bf16, one pack of up to 2,048 tokens a step, random weights:',
+		'',
+		'| model | step | tokens/s |',
+		'|---|---|---|',
+		`| SmolLM2-135M's shape | ${seconds(smollm2.stepSeconds)} | ${rounded(smollm2.tokensPerSecond, 0)} |`,
+		`| four layers of a 13B model | ${seconds(fourLayersOf13B.stepSeconds)} | ${rounded(fourLayersOf13B.tokensPerSecond, 0)} |`,
+		...(peft ?? []).map(
+			(row) =>
+				`| the same four, PEFT in bf16, 2,048 tokens | ${seconds(row.milliseconds / 1000)} | ${rounded(2048 / (row.milliseconds / 1000), 0)} |`,
+		),
+		'',
+		`Two runs of the demo's base gave the same adapter: ${Object.entries(demoBase)
+			.map(([precision, run]) => `${precision} ${run.sameBytes ? 'yes' : 'no'}`)
+			.join(
+				', ',
+			)}. A run killed ${resumed.kills} times ended in the adapter of one that was not: ${resumed.sameBytes ? 'yes' : 'no'}.`,
+	];
+}
+
+function rounded(value: unknown, digits: number): string {
+	return typeof value === 'number' ? value.toFixed(digits) : '–';
+}
+
+function seconds(value: number): string {
+	return `${value.toFixed(3)} s`;
+}
+
+function pair(times: Times | undefined): string {
+	return times === undefined ? '–' : `${times.forward.toFixed(2)} + ${times.backward.toFixed(2)}`;
+}

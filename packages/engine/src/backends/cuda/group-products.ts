@@ -1,0 +1,97 @@
+import type { CudaDevice } from './device.ts';
+import type { Direction, HalfOperand, ProductSize, ProductTarget } from './products.ts';
+
+/** As in groupProduct.cuh. */
+const [tileRows, depthStep, stages, threads] = [128, 64, 4, 384];
+const widths = [
+	{ name: 'Wide', columns: 256, effort: 1 },
+	// reads the left operand twice as often
+	{ name: 'Narrow', columns: 128, effort: 1.1 },
+] as const;
+
+/** CUtensorMap: 128 bytes, aligned to 64. */
+const mapBytes = 128;
+/** CUtensorMapDataType, CUtensorMapSwizzle and CUtensorMapL2promotion */
+const [bfloat16, swizzle128, promote256] = [9, 3, 3];
+/** Maps that are kept: the pool gives the same addresses again and again. */
+const mostMaps = 8192;
+
+/** Columns of a product below which tiles of this size would be mostly empty. Rows must not matter: all get the same sums. */
+const fewestColumns = 65;
+
+export function takesGroups(device: CudaDevice, { columns }: ProductSize): boolean {
+	return device.hasWarpGroups && columns >= fewestColumns;
+}
+
+/** Products on Hopper's tensor cores. */
+export function groupProducts(device: CudaDevice) {
+	const maps = new Map<string, Int32Array>();
+
+	/** The words of a map over a matrix of `rows` rows by `length` elements, read in boxes of so many of each. */
+	function mapOf(operand: HalfOperand, rows: number, length: number, boxRows: number): Int32Array {
+		const key = `${operand.address} ${operand.stride} ${rows} ${length} ${boxRows}`;
+		const known = maps.get(key);
+		if (known !== undefined) return known;
+		if (maps.size === mostMaps) maps.clear();
+		const made = encode(device, operand, rows, length, boxRows);
+		maps.set(key, made);
+		return made;
+	}
+
+	/** Boxes are 64 elements (128 bytes) wide; where an operand lies by depth a tile takes several. */
+	function operandMap(operand: HalfOperand, byDepth: boolean, rows: number, depth: number, tile: number) {
+		return byDepth ? mapOf(operand, depth, rows, depthStep) : mapOf(operand, rows, depth, tile);
+	}
+
+	return function groupProduct(
+		direction: Direction,
+		target: ProductTarget,
+		left: HalfOperand,
+		right: HalfOperand,
+		{ rows, columns, depth }: ProductSize,
+	): void {
+		const { multiprocessors } = device.card;
+		const tilesOf = (width: number) => Math.ceil(rows / tileRows) * Math.ceil(columns / width);
+		const effortOf = (width: (typeof widths)[number]) =>
+			Math.ceil(tilesOf(width.columns) / multiprocessors) * width.columns * width.effort;
+		const [wide, narrow] = widths;
+		const width = effortOf(wide) <= effortOf(narrow) ? wide : narrow;
+		device.launch(
+			`groupProduct${direction}${width.name}`,
+			[Math.min(multiprocessors, tilesOf(width.columns))],
+			threads,
+			[
+				...operandMap(left, direction === 'TN', rows, depth, tileRows),
+				...operandMap(right, direction !== 'NT', columns, depth, width.columns),
+				...[target.address, Number(target.accumulate), target.scale, rows, columns, depth],
+			],
+			// and what it takes to begin at a multiple of 1,024
+			2 * stages * depthStep * (tileRows + width.columns) + 1024,
+		);
+	};
+}
+
+function encode(
+	device: CudaDevice,
+	operand: HalfOperand,
+	rows: number,
+	length: number,
+	boxRows: number,
+): Int32Array {
+	const { driver } = device;
+	const memory = Buffer.alloc(2 * mapBytes);
+	const start = Number((64n - (BigInt(driver.addressOf(memory)) % 64n)) % 64n);
+	const map = memory.subarray(start, start + mapBytes);
+	driver.cuTensorMapEncodeTiled(
+		map,
+		bfloat16,
+		2,
+		operand.address,
+		BigUint64Array.of(BigInt(length), BigInt(rows)),
+		BigUint64Array.of(BigInt(2 * operand.stride)),
+		Uint32Array.of(depthStep, boxRows),
+		Uint32Array.of(1, 1),
+		...([0, swizzle128, promote256, 0] as const),
+	);
+	return new Int32Array(Uint8Array.from(map).buffer);
+}
