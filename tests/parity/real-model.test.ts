@@ -15,6 +15,7 @@ import {
 } from '@vulntune/engine';
 import { describe, expect, it } from 'vitest';
 import { createOptimizer, type Detector, learningRateAt, trainOnPack } from 'vulntune';
+import { isNightly } from '../nightly/nightly.ts';
 import { needsShared } from '../shared.ts';
 import { adaptedDetector, focalPass, type LabelledBatch, packOf } from './detectors.ts';
 import { pickRows, readGolden, readJson, relativeDifference } from './golden.ts';
@@ -111,7 +112,7 @@ describe.skipIf(isAbsent || !hasKernels)(
 			backend.close();
 		});
 
-		it('follows five steps of training', () => {
+		it.runIf(isNightly)('follows five steps of training', () => {
 			const { detector, close } = open();
 			const { backend, parameters } = detector;
 			const { steps } = json.trajectory;

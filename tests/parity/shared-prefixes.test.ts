@@ -12,6 +12,7 @@ import {
 	tokenizeRows,
 	trainOnPack,
 } from 'vulntune';
+import { isNightly } from '../nightly/nightly.ts';
 import { needsShared } from '../shared.ts';
 import { adaptedDetector, focalPass } from './detectors.ts';
 import { relativeDifference } from './golden.ts';
@@ -27,7 +28,8 @@ if (!hasKernels) console.warn('skipped: the native kernels are not built');
 /** Functions of this many tokens at most, and so many of those that begin like another one. */
 const [longest, count] = [160, 6];
 
-describe.skipIf(adapter.skip || dataset.skip || isAbsent || !hasKernels)(
+// tiny models keep it tested in the suite (packages/vulntune/src/scoring/shared-prefixes.test.ts)
+describe.skipIf(!isNightly || adapter.skip || dataset.skip || isAbsent || !hasKernels)(
 	'functions of X1 and their fixes, their common beginning computed once',
 	{ timeout: 600_000 },
 	() => {
