@@ -10,7 +10,9 @@ export default defineConfig({
 	resolve: { alias: { vulntune: path.join(root, 'packages/vulntune/src/index.ts') } },
 	test: {
 		root,
-		include: ['packages/vulntune/src/{training,fine-tuning,packing,objectives,methods,scoring,evaluation,metrics}/**/*.test.ts'],
+		include: [
+			'packages/vulntune/src/{training,fine-tuning,packing,objectives,methods,scoring,evaluation,metrics}/**/*.test.ts',
+		],
 		setupFiles: ['tests/properties.ts'],
 		env: memoryFolder(),
 		testTimeout: 60_000,

@@ -22,10 +22,10 @@ export function packOf(batch: LabelledBatch): Pack {
 	return {
 		inputIds: flat.ids,
 		positionIds: flat.positions,
-		segmentStarts: flat.functionStarts,
+		pieceStarts: flat.functionStarts,
 		prefixRanges: Int32Array.from({ length: 2 * functions }, (_, i) => flat.functionStarts[i >> 1]!),
-		attentionStarts: flat.functionStarts,
-		attentionParents: new Int32Array(functions).fill(-1),
+		segmentStarts: flat.functionStarts,
+		segmentParents: new Int32Array(functions).fill(-1),
 		leadingLength: 0,
 		poolPositions: Int32Array.from(batch.pool, ([row, column]) => flat.indexOf(row, column)),
 		functionIndex: Int32Array.from({ length: functions }, (_, f) => f),

@@ -4,6 +4,7 @@ export { type CpuFeatures, cpuFeatures } from './backends/cpu/features.ts';
 export type { KernelBackendOptions } from './backends/cpu/kernel-backend.ts';
 export { createPeakMeter, type PeakMeter, type PeakSample } from './backends/cpu/peak.ts';
 export { createCudaBackend } from './backends/cuda/cuda.ts';
+export { IGNORED_TARGET } from './backends/indices.ts';
 export { isKernel, kernelGroups, type MethodGroup, methodGroup } from './backends/method-groups.ts';
 export { type BackendProfile, type MethodTime, profileBackend } from './backends/profile.ts';
 export { createReferenceBackend } from './backends/reference/reference-backend.ts';
@@ -47,7 +48,7 @@ export {
 	loraSpecs,
 	targetMatcher,
 } from './layers/lora.ts';
-export { checkWeights, isFourBitWeight } from './models/check-weights.ts';
+export { checkWeights } from './models/check-weights.ts';
 export { expectedTensors } from './models/families.ts';
 export type { ModelConfig } from './models/family.ts';
 export {

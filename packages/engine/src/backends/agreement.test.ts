@@ -1,6 +1,7 @@
 /**
- * Every kernel of the contract, on every backend of this machine: against the reference backend, with 1 and 2
- * threads, and row by row. A new backend joins by a line in testing/backends-under-test.ts.
+ * Every kernel of the contract, on every backend of this machine's processor: against the reference backend, with 1 and 2
+ * threads, and row by row. Such a backend joins by a line in testing/backends-under-test.ts; one of a device runs the same cases
+ * from a file of its own (cuda/agreement.test.ts).
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isNightly, seedsFor } from '../../../../tests/nightly/nightly.ts';

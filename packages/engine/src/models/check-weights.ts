@@ -3,7 +3,7 @@ import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
 import { type StoredLayout, storedLayout, weightBeside } from '../formats/huggingface/stored-layouts.ts';
 import { describeJson, ownValue, parseJsonObject, quoteName } from '../formats/json.ts';
 import type { WeightInfo, WeightSource } from '../formats/weight-source.ts';
-import { expectedTensors, familyOf } from './families.ts';
+import { expectedTensors, familyOf, headTensor } from './families.ts';
 import type { ModelConfig } from './family.ts';
 
 const maxDifferences = 5;
@@ -29,11 +29,6 @@ export function checkWeights(config: ModelConfig, source: WeightSource): void {
 		`config.json does not fit the weights: ${shown}${more > 0 ? `; and ${more} more` : ''}`,
 		{ place: source.place, remedy: 'Put config.json and the weights of the same model into the folder.' },
 	);
-}
-
-/** Whether a linear weight is stored in bitsandbytes' 4-bit layout: two codes a byte, described by a quant state. */
-export function isFourBitWeight(source: WeightSource, name: string): boolean {
-	return storedLayout(source, name)?.codesPerByte === 2;
 }
 
 function wrongTensors(
@@ -105,9 +100,9 @@ function unexpectedTensors(
 	expected: readonly ExpectedTensor[],
 	source: WeightSource,
 ): readonly string[] {
-	const known = new Set(expected.map(({ name }) => name));
+	const known = new Set([...expected.map(({ name }) => name), headTensor(config)?.name]);
 	// an output matrix that is the embedding once more is stored by some (see `openModelFolder`), and a classifier's head by many
-	const unread = [...familyOf(config).unread, /^lm_head\.weight$/, /^score\./];
+	const unread = [...familyOf(config).unread, /^score\./];
 	return source.names
 		.filter((name) => !known.has(name) && !unread.some((pattern) => pattern.test(name)))
 		.filter((name) => !known.has(weightBeside(name) ?? ''))

@@ -17,3 +17,8 @@ export function familyOf({ architecture }: Pick<ModelConfig, 'architecture'>): F
 export function expectedTensors(config: ModelConfig): readonly ExpectedTensor[] {
 	return recordTensors((place) => familyOf(config).weights(config, place));
 }
+
+/** The matrix from states to logits as a checkpoint names it, which holds one of its own or ties it to the embedding. */
+export function headTensor(config: ModelConfig): ExpectedTensor | undefined {
+	return expectedTensors({ ...config, languageHead: 'own' }).find(({ kind }) => kind === 'head');
+}

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { needsShared } from '../../../../tests/shared.ts';
+import { storedLayout } from '../formats/huggingface/stored-layouts.ts';
 import { openSafetensors } from '../formats/safetensors/reader.ts';
 import { smallConfig, smallTensors, writeSmallModel } from '../formats/testing/small-model.ts';
 import { thrownBy } from '../formats/testing/thrown-by.ts';
@@ -19,7 +20,6 @@ import { readFloat32 } from '../formats/weight-source.ts';
 import type { QuantizedMatrix4 } from '../quantize/four-bit.ts';
 import { quantizeMatrix } from '../quantize/matrix.ts';
 import { quantizedMatrixEntries, readQuantizedMatrix } from '../quantize/stored-matrix.ts';
-import { isFourBitWeight } from './check-weights.ts';
 import { expectedTensors } from './families.ts';
 import { openModelFolder } from './model-folder.ts';
 
@@ -343,7 +343,7 @@ describe('the quant state of a linear layer', () => {
 					: tensor,
 			);
 			const model = openModelFolder(writeSmallModel(newFolder(), config, tensors));
-			expect(isFourBitWeight(model.weights, upName)).toBe(true);
+			expect(storedLayout(model.weights, upName)?.codesPerByte).toBe(2);
 			const { packed, type } = readQuantizedMatrix(model.weights, upName) as QuantizedMatrix4;
 			expect({ packed, type }).toEqual({
 				packed: tensors.find(({ name }) => name === upName)!.data,
@@ -393,7 +393,7 @@ describe.skipIf(fixtures.skip)('fixtures/models', () => {
 		for (const tensor of expectedTensors(model.config)) {
 			const { dtype, byteLength } = model.weights.info(tensor.name)!;
 			const elements = tensor.shape.reduce((product, size) => product * size, 1);
-			const isFourBit = isFourBitWeight(model.weights, tensor.name);
+			const isFourBit = storedLayout(model.weights, tensor.name)?.codesPerByte === 2;
 			expect(isFourBit).toBe(model.config.quantization !== undefined && tensor.kind === 'linear');
 			expect(model.weights.read(tensor.name)).toHaveLength(byteLength);
 			if (isFourBit) expect(byteLength).toBe(Math.ceil(elements / 2));

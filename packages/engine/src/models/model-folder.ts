@@ -7,7 +7,7 @@ import { openWeights } from '../formats/huggingface/weights.ts';
 import { parseJsonObject } from '../formats/json.ts';
 import type { WeightSource } from '../formats/weight-source.ts';
 import { checkWeights } from './check-weights.ts';
-import { expectedTensors } from './families.ts';
+import { expectedTensors, headTensor } from './families.ts';
 import type { ModelConfig } from './family.ts';
 import { parseModelConfig } from './model-config.ts';
 
@@ -49,10 +49,9 @@ export function openModelFolder(folder: string): ModelFolder {
  * that too. A checkpoint without any is one of a classifier or of the bare model, whose hidden states are all there.
  */
 function storedLanguageHead(config: ModelConfig, weights: WeightSource): ModelConfig['languageHead'] {
-	const tensors = expectedTensors({ ...config, languageHead: 'own' });
-	const head = tensors.find(({ kind }) => kind === 'head')?.name;
+	const head = headTensor(config)?.name;
 	if (head === undefined) return 'absent';
-	const embedding = tensors[0]!.name;
+	const embedding = expectedTensors(config)[0]!.name;
 	const isStored = weights.info(head) !== undefined;
 	if (config.languageHead !== 'tied') return isStored ? 'own' : 'absent';
 	if (!isStored || weights.info(embedding) === undefined) return 'tied';

@@ -10,7 +10,7 @@ import { findGpus, type Gpu } from './gpus.ts';
 /** What `vulntune doctor --json` prints; others script against the names. */
 export interface MachineReport {
 	/** What `backend: auto` takes. */
-	readonly backend: 'cpu' | 'cuda' | 'wasm' | 'reference';
+	readonly backend: 'cpu' | 'wasm' | 'reference';
 	/** Instruction set of the cpu backend; null on another. */
 	readonly isa: string | null;
 	/** What `threads: auto` takes. */

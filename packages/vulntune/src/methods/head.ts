@@ -88,10 +88,7 @@ export function poolRanges(pack: Pack): [Int32Array, [number, number]] {
 	for (let f = 0; f < functions; f++) {
 		const last = pack.poolPositions[f]!;
 		// an encoder's first token stands for no part of the function; one without tokens has nothing else
-		const start = Math.min(
-			pack.segmentStarts[f]! + pack.leadingLength,
-			Math.max(pack.segmentStarts[f]!, last),
-		);
+		const start = Math.min(pack.pieceStarts[f]! + pack.leadingLength, Math.max(pack.pieceStarts[f]!, last));
 		const own = [start, Math.max(start, last + 1)];
 		ranges.set([pack.prefixRanges[2 * f]!, pack.prefixRanges[2 * f + 1]!, ...own], 4 * f);
 	}

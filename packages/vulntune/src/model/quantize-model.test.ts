@@ -7,6 +7,7 @@ import {
 	type BaseType,
 	type Context,
 	createReferenceBackend,
+	expectedTensors,
 	linear,
 	loadModel,
 	openModelFolder,
@@ -14,10 +15,11 @@ import {
 	uploadIndices,
 	uploadSegments,
 	type VulntuneError,
+	writeSafetensors,
 } from '@vulntune/engine';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { needsShared } from '../../../../tests/shared.ts';
-import { writeTinyModel } from '../../../../tests/tiny.ts';
+import { tinyShapes, writeTinyModel } from '../../../../tests/tiny.ts';
 import { type QuantizeOptions, quantizeModel } from './quantize-model.ts';
 import { describeQuantization } from './quantize-text.ts';
 
@@ -114,6 +116,23 @@ describe.skipIf(fixtures.skip)('a quantised fixture', () => {
 		},
 	);
 });
+
+test.each(['llama', 'gptBigCode', 'roberta'] as const)(
+	'computes in the type of its weights: %s',
+	async (shape) => {
+		const model = writeTinyModel(newPath(), tinyShapes[shape]);
+		const { config, weights, close } = openModelFolder(model);
+		const entries = expectedTensors(config).map(({ name, shape }) => {
+			const values = new Uint16Array(weights.read(name).slice().buffer).filter((_, half) => half % 2 === 1);
+			return { name, dtype: 'BF16' as const, shape, data: new Uint8Array(values.buffer) };
+		});
+		close();
+		writeSafetensors(path.join(model, 'model.safetensors'), entries, { format: 'pt' });
+		const output = newPath();
+		await quantize({ model, output });
+		expect(readConfig(output).quantization_config.bnb_4bit_compute_dtype).toBe('bfloat16');
+	},
+);
 
 test('errors are added up by kind of matrix', async () => {
 	const { errors, total, bitsPerWeight, ...report } = await quantize({ type: 'int8' });

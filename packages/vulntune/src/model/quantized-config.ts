@@ -1,5 +1,6 @@
 import path from 'node:path';
 import {
+	expectedTensors,
 	type ModelFolder,
 	parseJsonObject,
 	type QuantizedType,
@@ -45,6 +46,7 @@ function bitsandbytesConfig(type: 'nf4' | 'fp4', doubleQuantization: boolean, co
 	};
 }
 
-function valueTypeOfModel({ weights }: ModelFolder): string {
-	return valueTypeOf(weights.info('model.embed_tokens.weight')?.dtype ?? 'F32');
+function valueTypeOfModel({ config, weights }: ModelFolder): string {
+	const [embedding] = expectedTensors(config);
+	return valueTypeOf(weights.info(embedding!.name)?.dtype ?? 'F32');
 }

@@ -22,7 +22,7 @@ export function hiddenStates(
 	const tensors = {
 		ids: uploadIndices(context, pack.inputIds),
 		positions: uploadIndices(context, pack.positionIds),
-		segments: uploadSegments(context, pack.attentionStarts, pack.attentionParents),
+		segments: uploadSegments(context, pack.segmentStarts, pack.segmentParents),
 	};
 	const wanted = rows === undefined ? undefined : uploadIndices(context, rows);
 	return model.hidden(context, tensors, { checkpointing, rows: wanted });

@@ -79,7 +79,7 @@ const plainly: Objective = (context, detector, pack) => {
 			...pack,
 			inputIds: ids,
 			positionIds: ids.map((_, i) => i),
-			attentionStarts: Int32Array.of(0, ids.length),
+			segmentStarts: Int32Array.of(0, ids.length),
 		};
 		const hidden = hiddenStates(context, detector, text, false); // [T, H]
 		const first = ids.length - answer.length;

@@ -4,6 +4,7 @@ import {
 	constant,
 	focalOfNegLogP,
 	gatherRows,
+	IGNORED_TARGET,
 	isQuantized,
 	linear,
 	linearCrossEntropy,
@@ -20,9 +21,6 @@ import type { Detector } from '../methods/detector.ts';
 import type { Pack } from '../packing/pack.ts';
 import { hiddenStates } from './hidden-states.ts';
 import type { Objective } from './objective.ts';
-
-/** A target that counts for nothing. */
-const NONE = -100;
 
 /**
  * The next-token objective: after the function and the question, the model says YES or NO. The loss is −log p of the whole right
@@ -80,7 +78,7 @@ function answerNegLogP(
 	let sum: Tensor | undefined;
 	for (let place = 0; place < longest; place++) {
 		const isThere = (f: number) => place < answerOf(f).length;
-		const targets = Int32Array.from(labels, (_, f) => (isThere(f) ? answerOf(f)[place]! : NONE)); // [F]
+		const targets = Int32Array.from(labels, (_, f) => (isThere(f) ? answerOf(f)[place]! : IGNORED_TARGET)); // [F]
 		// what follows the question is said by its last token, what follows a token of the answer by that
 		const rows = Int32Array.from(labels, (_, f) => {
 			return f * each + (place > 0 && isThere(f) ? branchOf(f) + place : 0);

@@ -8,10 +8,10 @@ export type WindowCombination = 'mean' | 'max';
 /**
  * One score per function.
  *
- * @param scores per segment, in any order, [segments]
- * @param functionIndex which function each segment belongs to, [segments]
+ * @param scores per piece, in any order, [pieces]
+ * @param functionIndex which function each piece belongs to, [pieces]
  * @param functions how many functions there are
- * @returns [functions]; NaN for a function without a segment (an ignored one)
+ * @returns [functions]; NaN for a function without a piece (an ignored one)
  */
 export function combineWindows(
 	scores: ArrayLike<number>,
@@ -20,8 +20,8 @@ export function combineWindows(
 	combination: WindowCombination,
 ): Float64Array {
 	const parts: number[][] = Array.from({ length: functions }, () => []);
-	for (let segment = 0; segment < scores.length; segment++) {
-		parts[functionIndex[segment]!]!.push(scores[segment]!);
+	for (let piece = 0; piece < scores.length; piece++) {
+		parts[functionIndex[piece]!]!.push(scores[piece]!);
 	}
 	return Float64Array.from(parts, (values) => {
 		if (values.length === 0) return Number.NaN;

@@ -76,7 +76,7 @@ describe('functions that begin alike', () => {
 					expect(pack.inputIds).toHaveLength(packSize(pieces));
 					for (const [f, piece] of pieces.entries()) {
 						const prefix = rangeOf(pack.prefixRanges[2 * f]!, pack.prefixRanges[2 * f + 1]!);
-						const own = rangeOf(pack.segmentStarts[f]!, pack.segmentStarts[f + 1]!);
+						const own = rangeOf(pack.pieceStarts[f]!, pack.pieceStarts[f + 1]!);
 						const rows = [...prefix, ...own];
 						const text = [...tokens[piece.functionIndex]!.slice(piece.start, piece.end), ...suffix];
 						expect(rows.map((row) => pack.inputIds[row])).toEqual([...text, separator]);
@@ -103,7 +103,7 @@ describe('functions that begin alike', () => {
 
 /** The tokens that a token of a pack attends to. */
 function seenBy(pack: ReturnType<typeof buildPack>, row: number): number[] {
-	const { attentionStarts: starts, attentionParents: parents } = pack;
+	const { segmentStarts: starts, segmentParents: parents } = pack;
 	const s = starts.findLastIndex((start) => start <= row);
 	const parent = parents[s]!;
 	return [

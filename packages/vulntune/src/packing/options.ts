@@ -27,7 +27,7 @@ export interface PackingOptions {
 	readonly causal?: boolean;
 }
 
-/** A stretch of a function that takes one segment of a pack: all of it, its head, or one of its windows. */
+/** What of a function lies in one pack: all of it, its head, or one of its windows. */
 export interface Piece {
 	/** Which function: its index in the list of lengths. */
 	readonly functionIndex: number;

@@ -20,8 +20,8 @@ describe('a pack', () => {
 		const pack = buildPack(pieces!, tokens, separator, 'isolated');
 		expect(Array.from(pack.inputIds)).toEqual([10, 11, 12, 2, 20, 2, 30, 31, 2]);
 		expect(Array.from(pack.positionIds)).toEqual([0, 1, 2, 3, 0, 1, 0, 1, 2]);
-		expect(Array.from(pack.segmentStarts)).toEqual([0, 4, 6, 9]);
-		expect(pack.attentionStarts).toEqual(pack.segmentStarts);
+		expect(Array.from(pack.pieceStarts)).toEqual([0, 4, 6, 9]);
+		expect(pack.segmentStarts).toEqual(pack.pieceStarts);
 		expect(Array.from(pack.poolPositions)).toEqual([2, 4, 7]);
 		expect(Array.from(pack.functionIndex)).toEqual([0, 1, 2]);
 	});
@@ -29,9 +29,9 @@ describe('a pack', () => {
 	it('runs positions and attention over the whole sequence when leaky', () => {
 		const pack = buildPack(pieces!, tokens, separator, 'leaky');
 		expect(Array.from(pack.positionIds)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
-		expect(Array.from(pack.attentionStarts)).toEqual([0, 9]);
-		expect(Array.from(pack.attentionParents)).toEqual([-1]);
-		expect(Array.from(pack.segmentStarts)).toEqual([0, 4, 6, 9]);
+		expect(Array.from(pack.segmentStarts)).toEqual([0, 9]);
+		expect(Array.from(pack.segmentParents)).toEqual([-1]);
+		expect(Array.from(pack.pieceStarts)).toEqual([0, 4, 6, 9]);
 	});
 
 	it('pools the separator of a function without tokens', () => {
@@ -62,16 +62,16 @@ describe('a pack', () => {
 		expect(Array.from(pack.inputIds)).toEqual([10, 11, 12, 7, 50, 60, 61, 2, 20, 7, 50, 60, 61, 2]);
 		expect(Array.from(pack.positionIds).slice(0, 7)).toEqual([0, 1, 2, 3, 4, 4, 5]);
 		expect(Array.from(pack.positionIds).slice(8, 13)).toEqual([0, 1, 2, 2, 3]);
-		expect(Array.from(pack.segmentStarts)).toEqual([0, 8, 14]);
+		expect(Array.from(pack.pieceStarts)).toEqual([0, 8, 14]);
 		expect(Array.from(pack.poolPositions)).toEqual([3, 9]);
-		expect(Array.from(pack.attentionStarts)).toEqual([0, 4, 5, 8, 10, 11, 14]);
-		expect(Array.from(pack.attentionParents)).toEqual([-1, 0, 0, -1, 3, 3]);
+		expect(Array.from(pack.segmentStarts)).toEqual([0, 4, 5, 8, 10, 11, 14]);
+		expect(Array.from(pack.segmentParents)).toEqual([-1, 0, 0, -1, 3, 3]);
 		const one = buildPack(planned, tokens, separator, 'isolated', {
 			suffix: [7],
 			branches: [[], [60, 61, 62]],
 		});
-		expect(Array.from(one.attentionStarts)).toEqual([0, 4, 8, 10, 14]);
-		expect(Array.from(one.attentionParents)).toEqual([-1, 0, -1, 2]);
+		expect(Array.from(one.segmentStarts)).toEqual([0, 4, 8, 10, 14]);
+		expect(Array.from(one.segmentParents)).toEqual([-1, 0, -1, 2]);
 		const build = (...call: [pieces: typeof planned, packing: 'leaky' | 'isolated']) =>
 			buildPack(call[0], tokens, separator, call[1], { suffix: [7], branches: [[50], [60, 61]] });
 		expect(() => build(planned, 'leaky')).toThrow(TypeError);
@@ -89,10 +89,10 @@ describe('a pack', () => {
 		const pack = buildPack(shared, [[9], [10, 11, 12], [10, 11, 20, 21], [10, 11]], separator, 'isolated');
 		expect(Array.from(pack.inputIds)).toEqual([9, 2, 10, 11, 12, 2, 20, 21, 2, 2]);
 		expect(Array.from(pack.positionIds)).toEqual([0, 1, 0, 1, 2, 3, 2, 3, 4, 2]);
-		expect(Array.from(pack.segmentStarts)).toEqual([0, 2, 6, 9, 10]);
+		expect(Array.from(pack.pieceStarts)).toEqual([0, 2, 6, 9, 10]);
 		expect(Array.from(pack.prefixRanges)).toEqual([0, 0, 2, 2, 2, 4, 2, 4]);
-		expect(Array.from(pack.attentionStarts)).toEqual([0, 2, 4, 6, 9, 10]);
-		expect(Array.from(pack.attentionParents)).toEqual([-1, -1, 1, 1, 1]);
+		expect(Array.from(pack.segmentStarts)).toEqual([0, 2, 4, 6, 9, 10]);
+		expect(Array.from(pack.segmentParents)).toEqual([-1, -1, 1, 1, 1]);
 		expect(Array.from(pack.poolPositions)).toEqual([0, 4, 7, 3]);
 	});
 

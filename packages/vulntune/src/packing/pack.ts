@@ -1,28 +1,28 @@
 import { type PackingOptions, type Piece, packSize } from './options.ts';
 
 /**
- * One sequence as the model takes it. T tokens without padding, F segments; a segment is a function (or a window of one) and
- * the separator that closes it. Where functions share a prefix, it lies in the segment of the first of them, and the
- * segments of the others hold what comes after it.
+ * One sequence as the model takes it. T tokens without padding, of F pieces one after the other: functions (or windows), each with
+ * the separator that closes it. Where functions share a prefix, it lies in the first of them, and the others hold what comes
+ * after it.
  */
 export interface Pack {
 	/** [T] */
 	readonly inputIds: Int32Array;
-	/** [T]; restarts at 0 in each segment or goes on after its prefix, save in a leaky pack */
+	/** [T]; restarts at 0 in each piece or goes on after its prefix, save in a leaky pack */
 	readonly positionIds: Int32Array;
-	/** [F + 1]; segment f is tokens [segmentStarts[f], segmentStarts[f + 1]) and ends with its branches, if any, and its separator */
-	readonly segmentStarts: Int32Array;
-	/** [F, 2]; tokens [from, to) of the segment before it that a function begins with; empty where it shares none */
+	/** [F + 1]; piece f is tokens [pieceStarts[f], pieceStarts[f + 1]) and ends with its branches, if any, and its separator */
+	readonly pieceStarts: Int32Array;
+	/** [F, 2]; tokens [from, to) of the piece before it that a function begins with; empty where it shares none */
 	readonly prefixRanges: Int32Array;
 	/**
-	 * [A + 1]; a token attends within its own stretch, and to all of the stretch's parent: stretches are the segments,
+	 * [S + 1]; a token attends within its own segment, and to all of the segment's parent: segments are the pieces,
 	 * one that others share a prefix with being two, and one with branches that and its branches; or in a leaky pack the whole
 	 * sequence
 	 */
-	readonly attentionStarts: Int32Array;
-	/** [A]; the stretch that is each one's parent, −1 for none */
-	readonly attentionParents: Int32Array;
-	/** Tokens that each segment has before those of its function */
+	readonly segmentStarts: Int32Array;
+	/** [S]; the segment that is each one's parent, −1 for none */
+	readonly segmentParents: Int32Array;
+	/** Tokens that each piece has before those of its function */
 	readonly leadingLength: number;
 	/** [F]; the last token before each separator, and before its branches, where a decoder's state stands for the function */
 	readonly poolPositions: Int32Array;
@@ -66,12 +66,12 @@ export function buildPack(
 	const total = packSize(pieces);
 	const inputIds = new Int32Array(total); // [T]
 	const positionIds = new Int32Array(total); // [T]
-	const segmentStarts = new Int32Array(pieces.length + 1); // [F + 1]
+	const pieceStarts = new Int32Array(pieces.length + 1); // [F + 1]
 	const prefixRanges = new Int32Array(2 * pieces.length); // [F, 2]
 	const poolPositions = new Int32Array(pieces.length); // [F]
 	let position = 0;
 	let owner = 0;
-	for (const [segment, piece] of pieces.entries()) {
+	for (const [f, piece] of pieces.entries()) {
 		const start = position;
 		const shared = piece.shared ?? 0;
 		if (shared === 0) owner = start;
@@ -82,11 +82,11 @@ export function buildPack(
 		const trunkEnd = position;
 		for (const branch of branches) for (const id of branch) inputIds[position++] = id;
 		inputIds[position++] = separator;
-		prefixRanges.set(shared === 0 ? [start, start] : [owner, owner + shared], 2 * segment);
+		prefixRanges.set(shared === 0 ? [start, start] : [owner, owner + shared], 2 * f);
 		// A function that is a prefix of another has no token of its own but the separator, nor has one without tokens.
 		const lastOfPrefix = shared === 0 ? start : owner + shared - 1;
-		poolPositions[segment] = trunkEnd - 1 < start ? lastOfPrefix : trunkEnd - 1;
-		segmentStarts[segment + 1] = position;
+		poolPositions[f] = trunkEnd - 1 < start ? lastOfPrefix : trunkEnd - 1;
+		pieceStarts[f + 1] = position;
 		const first = packing === 'leaky' ? 0 : start - shared;
 		for (let index = start; index < position; index++) positionIds[index] = index - first;
 		let index = trunkEnd;
@@ -97,13 +97,13 @@ export function buildPack(
 	return {
 		inputIds,
 		positionIds,
-		segmentStarts,
+		pieceStarts,
 		prefixRanges,
 		...(packing === 'leaky'
-			? oneStretch(total)
+			? oneSegment(total)
 			: branchTokens > 0
-				? branchedStretches(segmentStarts, branches)
-				: stretchesOf(segmentStarts, pieces)),
+				? branchedSegments(pieceStarts, branches)
+				: segmentsOf(pieceStarts, pieces)),
 		leadingLength: leading.length,
 		poolPositions,
 		functionIndex: Int32Array.from(pieces, (piece) => piece.functionIndex),
@@ -112,21 +112,21 @@ export function buildPack(
 	};
 }
 
-type Stretches = Pick<Pack, 'attentionStarts' | 'attentionParents'>;
+type AttentionSegments = Pick<Pack, 'segmentStarts' | 'segmentParents'>;
 
-function oneStretch(total: number): Stretches {
-	return { attentionStarts: Int32Array.of(0, total), attentionParents: Int32Array.of(-1) };
+function oneSegment(total: number): AttentionSegments {
+	return { segmentStarts: Int32Array.of(0, total), segmentParents: Int32Array.of(-1) };
 }
 
-/** The segments as stretches of attention; one whose beginning others share is cut after it. */
-function stretchesOf(segmentStarts: Int32Array, pieces: readonly Piece[]): Stretches {
+/** A segment for each piece; one whose beginning others share is cut after it. */
+function segmentsOf(pieceStarts: Int32Array, pieces: readonly Piece[]): AttentionSegments {
 	const starts: number[] = [];
 	const parents: number[] = [];
 	let prefix = -1;
-	for (const [segment, piece] of pieces.entries()) {
-		const start = segmentStarts[segment]!;
+	for (const [f, piece] of pieces.entries()) {
+		const start = pieceStarts[f]!;
 		const isShared = (piece.shared ?? 0) > 0;
-		const sharedWithNext = isShared ? 0 : (pieces[segment + 1]?.shared ?? 0);
+		const sharedWithNext = isShared ? 0 : (pieces[f + 1]?.shared ?? 0);
 		if (sharedWithNext > 0) {
 			prefix = starts.length;
 			starts.push(start, start + sharedWithNext);
@@ -136,30 +136,33 @@ function stretchesOf(segmentStarts: Int32Array, pieces: readonly Piece[]): Stret
 			parents.push(isShared ? prefix : -1);
 		}
 	}
-	starts.push(segmentStarts[pieces.length]!);
-	return { attentionStarts: Int32Array.from(starts), attentionParents: Int32Array.from(parents) };
+	starts.push(pieceStarts[pieces.length]!);
+	return { segmentStarts: Int32Array.from(starts), segmentParents: Int32Array.from(parents) };
 }
 
-/** Each segment as a stretch of attention, and behind it its branches, each of which sees that and itself. */
-function branchedStretches(segmentStarts: Int32Array, branches: readonly (readonly number[])[]): Stretches {
+/** A segment for each piece, and behind it its branches, each of which sees that and itself. */
+function branchedSegments(
+	pieceStarts: Int32Array,
+	branches: readonly (readonly number[])[],
+): AttentionSegments {
 	const starts: number[] = [];
 	const parents: number[] = [];
 	const lengths = branches.map((branch) => branch.length).filter((length) => length > 0);
 	const branchTokens = lengths.reduce((sum, length) => sum + length, 0);
-	for (const [segment, start] of segmentStarts.subarray(0, -1).entries()) {
+	for (const [f, start] of pieceStarts.subarray(0, -1).entries()) {
 		const trunk = starts.length;
 		starts.push(start);
 		parents.push(-1);
 		// the separator belongs to the last branch
-		let next = segmentStarts[segment + 1]! - 1 - branchTokens;
+		let next = pieceStarts[f + 1]! - 1 - branchTokens;
 		for (const length of lengths) {
 			starts.push(next);
 			parents.push(trunk);
 			next += length;
 		}
 	}
-	starts.push(segmentStarts.at(-1)!);
-	return { attentionStarts: Int32Array.from(starts), attentionParents: Int32Array.from(parents) };
+	starts.push(pieceStarts.at(-1)!);
+	return { segmentStarts: Int32Array.from(starts), segmentParents: Int32Array.from(parents) };
 }
 
 /** A branch's parent is its function: there is no second one for a shared prefix, and none in a leaky pack. */

@@ -25,7 +25,7 @@ import { scoringOf } from '../scoring/scoring-options.ts';
 import { estimateBytes, estimateFlops } from '../sizing/estimates.ts';
 import { measureFlops } from '../sizing/measure-speed.ts';
 import { availableMemory } from '../sizing/memory.ts';
-import { type DecoderShape, knownModel, shapeOf } from '../sizing/model-shape.ts';
+import { knownModel, shapeOf, type TransformerShape } from '../sizing/model-shape.ts';
 import { warmupNote } from '../training/schedule.ts';
 
 /** What `train --dry-run` prints for a method that trains a transformer: what a run would do and cost. Estimates say that they are. */
@@ -148,7 +148,7 @@ type PlannedBase = Pick<Base, 'folder' | 'tokenizer'>;
 
 /** The model that a plan is made for. */
 interface PlannedModel {
-	readonly shape: DecoderShape;
+	readonly shape: TransformerShape;
 	readonly source: 'folder' | 'published';
 	readonly name: string;
 	/** undefined where the model isn't at hand. */
@@ -173,7 +173,7 @@ function modelOf(config: Config, { allowOtherBase, note }: PlanOptions): Planned
 	});
 }
 
-function countTrainable(config: Config, shape: DecoderShape): number {
+function countTrainable(config: Config, shape: TransformerShape): number {
 	const method = methodOf(config);
 	const hidden = config.head.hidden;
 	const headSize = hidden === null ? 2 * shape.hiddenSize : hidden * (shape.hiddenSize + 3);
@@ -257,7 +257,7 @@ async function planData(config: Config, base: PlannedBase | undefined): Promise<
 	};
 }
 
-function operationsPerEpoch(config: Config, shape: DecoderShape, data: DataPlan): number {
+function operationsPerEpoch(config: Config, shape: TransformerShape, data: DataPlan): number {
 	const { type } = config.method;
 	const flops = estimateFlops(shape, {
 		backward: type === 'head' ? 'none' : type === 'full' ? 'all' : 'inputs',

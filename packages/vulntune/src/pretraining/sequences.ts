@@ -1,10 +1,7 @@
-import { hashStream, permutation } from '@vulntune/engine';
+import { hashStream, IGNORED_TARGET, permutation } from '@vulntune/engine';
 import { packArrival } from '../packing/arrival.ts';
 import type { Piece } from '../packing/options.ts';
 import { buildPack, type Pack } from '../packing/pack.ts';
-
-/** A target that has no loss. */
-const NO_TARGET = -100;
 
 /** One sequence of documents, each closed by the end token, and the token that follows each. */
 export interface Sequence {
@@ -15,7 +12,7 @@ export interface Sequence {
 
 /**
  * The sequences of an epoch: documents in a new random order, one after the other as they fit. A document that is
- * longer than a sequence is cut into stretches that don't overlap.
+ * longer than a sequence is cut into windows that don't overlap.
  *
  * @param lengths tokens per document, without the end token
  */
@@ -28,12 +25,12 @@ export function planSequences(
 	const order = permutation(seed, hashStream(`pretraining/documents/${epoch}`), lengths.length);
 	const pieces: Piece[][] = [];
 	for (const index of order) {
-		for (const piece of stretches(index, lengths[index]!, length - 1)) pieces.push([piece]);
+		for (const piece of windowsOf(index, lengths[index]!, length - 1)) pieces.push([piece]);
 	}
 	return packArrival(pieces, length, Number.POSITIVE_INFINITY);
 }
 
-function stretches(functionIndex: number, tokens: number, room: number): Piece[] {
+function windowsOf(functionIndex: number, tokens: number, room: number): Piece[] {
 	const windowCount = Math.max(1, Math.ceil(tokens / room));
 	return Array.from({ length: windowCount }, (_, windowIndex) => ({
 		functionIndex,
@@ -61,10 +58,10 @@ export function buildSequence(
 	separator: number,
 ): Sequence {
 	const pack = buildPack(pieces, tokens, separator, 'isolated');
-	const targets = new Int32Array(pack.inputIds.length).fill(NO_TARGET);
-	for (const [segment, piece] of pieces.entries()) {
-		const start = pack.segmentStarts[segment]!;
-		const end = pack.segmentStarts[segment + 1]! - (isLast(piece) ? 1 : 2);
+	const targets = new Int32Array(pack.inputIds.length).fill(IGNORED_TARGET);
+	for (const [f, piece] of pieces.entries()) {
+		const start = pack.pieceStarts[f]!;
+		const end = pack.pieceStarts[f + 1]! - (isLast(piece) ? 1 : 2);
 		for (let position = start; position < end; position++) targets[position] = pack.inputIds[position + 1]!;
 	}
 	return { pack, targets };

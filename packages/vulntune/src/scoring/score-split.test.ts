@@ -17,9 +17,9 @@ it('gives a function of several windows their mean or their largest score', () =
 	const script: Script = ({ functionIndex, windowIndex }) =>
 		functionIndex === 1 ? [0.25, 0.75, 0.5][windowIndex]! : 0.125;
 	const windows = new Set<number>();
-	const mean = score((segment) => {
-		if (segment.functionIndex === 1) windows.add(segment.windowIndex);
-		return script(segment);
+	const mean = score((piece) => {
+		if (piece.functionIndex === 1) windows.add(piece.windowIndex);
+		return script(piece);
 	})!;
 	expect(windows.size).toBe(3);
 	expect(Array.from(mean.probabilities)).toEqual([0.125, 0.5, 0.125]);

@@ -22,7 +22,7 @@ export interface ScoringOptions {
 export interface FunctionScores {
 	/** [functions] probability of being vulnerable. */
 	readonly probabilities: Float64Array;
-	/** Mean weighted loss of a segment; NaN where the labels aren't known. */
+	/** Mean weighted loss of a piece; NaN where the labels aren't known. */
 	readonly loss: number;
 	/** Functions that were cut to the length of a sequence. */
 	readonly truncated: number;

@@ -1,5 +1,5 @@
 import type { BaseType } from '@vulntune/engine';
-import type { DecoderShape } from './model-shape.ts';
+import type { TransformerShape } from './model-shape.ts';
 
 /** Bytes per weight of a matrix inside a block; 4-bit types carry one fp32 scale per 64 weights in memory. */
 function bytesPerWeight(base: BaseType): number {
@@ -24,10 +24,11 @@ export interface MemorySettings {
 
 /**
  * Memory of a run: the base; parameter, gradient and two moments of everything trained; and the activations that a
- * backward pass needs (per block: the input, q, k, v, attention's output, the middle, gate and up, all fp32; norms and
- * the product of gate and up are made again), of one block only with checkpointing.
+ * backward pass needs (per block: the input, q, k, v, attention's output, the middle, gate and up, in float32 as on the CPU; a
+ * plain network has one of the last two, and a card that keeps them in 16 bits takes half; norms and the product of gate and up are
+ * made again), of one block only with checkpointing.
  */
-export function estimateBytes(shape: DecoderShape, settings: MemorySettings) {
+export function estimateBytes(shape: TransformerShape, settings: MemorySettings) {
 	const linear = shape.matrices.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
 	const dense = shape.parameters - linear;
 	const base = settings.full
@@ -49,7 +50,7 @@ export interface WorkSettings {
 
 /** Operations per token of the matrix products: two per weight and pass. Attention and adapters are left out. */
 export function estimateFlops(
-	shape: DecoderShape,
+	shape: TransformerShape,
 	settings: WorkSettings,
 ): { readonly forward: number; readonly training: number } {
 	const linear = shape.matrices.reduce((sum, { rows, columns }) => sum + rows * columns, 0);

@@ -1,7 +1,7 @@
 import { elements, expectedTensors, type ModelConfig, parseModelConfig } from '@vulntune/engine';
 
-/** What the cost of a decoder depends on. */
-export interface DecoderShape {
+/** What the cost of a model depends on. */
+export interface TransformerShape {
 	readonly layers: number;
 	readonly hiddenSize: number;
 	readonly intermediateSize: number;
@@ -12,7 +12,7 @@ export interface DecoderShape {
 	readonly matrices: readonly { readonly name: string; readonly rows: number; readonly columns: number }[];
 }
 
-export function shapeOf(config: ModelConfig): DecoderShape {
+export function shapeOf(config: ModelConfig): TransformerShape {
 	const tensors = expectedTensors(config);
 	const matrices = tensors
 		.filter(({ kind }) => kind === 'linear')

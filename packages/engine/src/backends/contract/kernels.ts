@@ -128,7 +128,7 @@ export interface Kernels {
 
 	// ── rows ────────────────────────────────────────────────────────────────────────────────────────────────
 
-	/** y [R, H] f32 = table[rows[i]], table dense of any float type, rows i32 [R]. */
+	/** y [R, H] of the activations' type = table[rows[i]], table dense of any float type, rows i32 [R]. */
 	gatherRows(y: View, table: View, rows: Indices): void;
 	/** table f32 [·, H]: table[rows[i]] += y[i], in ascending i, so that repeated rows add up in a fixed order. */
 	scatterAddRows(table: View, y: View, rows: Indices): void;

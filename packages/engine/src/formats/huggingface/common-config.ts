@@ -27,7 +27,7 @@ export interface TransformerConfig {
 
 const maxLayers = 10_000;
 
-/** The fields of config.json that decoders of today share. */
+/** The fields of config.json as Llama names them, which decoders of its kind share. */
 export function parseCommon(
 	fields: Fields,
 	defaultKeyValueHeads: number | undefined,

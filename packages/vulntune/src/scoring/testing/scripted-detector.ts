@@ -13,8 +13,8 @@ import type { PackingOptions } from '../../packing/options.ts';
 import type { ScoringOptions } from '../score-split.ts';
 import { type SplitData, splitData } from '../split-data.ts';
 
-/** Probability of being vulnerable that is given for a segment, besides what is learnt. */
-export type Script = (segment: {
+/** Probability of being vulnerable that is given for a piece, besides what is learnt. */
+export type Script = (piece: {
 	readonly functionIndex: number;
 	readonly windowIndex: number;
 	/** Which sequence of those that were scored this is in, counted from 0. */
@@ -43,8 +43,8 @@ export function scriptedDetector(script: Script = () => 0.5) {
 			},
 			probabilities() {
 				const pass = passes++;
-				return Float32Array.from(pack.functionIndex, (functionIndex, segment) =>
-					script({ functionIndex, windowIndex: pack.windowIndex[segment]!, pass }),
+				return Float32Array.from(pack.functionIndex, (functionIndex, piece) =>
+					script({ functionIndex, windowIndex: pack.windowIndex[piece]!, pass }),
 				);
 			},
 		};
