@@ -91,7 +91,7 @@ function section(name: string, { driver, agreement, products, attention, trainin
 			return `| ${row.size} | ${columns.join(' | ')} | ${rounded(row.ofTorch, 2)} |`;
 		}),
 		'',
-		`A copy moves ${rounded(products.result.preparing.copyGigabytesPerSecond, 0)} GB/s. A matrix of 13,824 × 5,120 goes from NF4 to bfloat16 in ${rounded(products.result.preparing.nf4Microseconds, 0)} µs, 2,048 rows of 5,120 activations from float32 in ${rounded(products.result.preparing.activationMicroseconds, 0)} µs.`,
+		`A copy moves ${rounded(products.result.preparing.copyGigabytesPerSecond, 0)} GB/s. A matrix of 13,824 × 5,120 goes from NF4 to bfloat16 in ${rounded(products.result.preparing.nf4Microseconds, 0)} µs, 2,048 rows of 5,120 activations from float32 in ${rounded(products.result.preparing.activationMicroseconds, 0)} µs. An adapter of rank 8 from 5,120 to 13,824 over 2,048 rows, with dropout, takes ${rounded(products.result.preparing.adapterForwardMicroseconds, 0)} µs forward and ${rounded(products.result.preparing.adapterBackwardMicroseconds, 0)} µs backward.`,
 		'',
 		'Causal attention, milliseconds forward and backward, all that it takes:',
 		'',

@@ -1,8 +1,10 @@
+import { createCudaBackend, type View } from '@vulntune/engine';
 import { type CudaDevice, createDevice } from '@vulntune/engine/backends/cuda/device.ts';
 import { type Direction, halfOperandOf, tensorProduct } from '@vulntune/engine/backends/cuda/products.ts';
 import { storages } from '@vulntune/engine/backends/cuda/weights.ts';
+import { tensor } from '@vulntune/engine/backends/testing/tensors.ts';
 import { askPeers } from '../peers.ts';
-import { randomFloats, randomHalves } from '../random.ts';
+import { randomFloats, randomHalves, randomNumbers } from '../random.ts';
 import { millisecondsOf } from '../timing.ts';
 
 type Size = readonly [rows: number, columns: number, depth: number];
@@ -23,7 +25,11 @@ export function productsPart() {
 	const sizes = [square, ...layers];
 	const names = sizes.map((size) => size.join('x'));
 	const ours = sizes.map((size) => productRow(device, other, size));
-	const preparing = { ...operandTimes(device), copyGigabytesPerSecond: copySpeed(device) };
+	const preparing = {
+		...operandTimes(device),
+		...adapterTimes(),
+		copyGigabytesPerSecond: copySpeed(device),
+	};
 	device.close();
 	other.close();
 	const peers = askPeers<{ size: string; milliseconds: number }>('matmul', names);
@@ -93,6 +99,48 @@ function operandTimes(device: CudaDevice) {
 			};
 		},
 	);
+}
+
+/** Microseconds of an adapter of rank 8 from 5,120 to 13,824 over 2,048 rows, with dropout; by the host's clock over many calls. */
+function adapterTimes() {
+	const backend = createCudaBackend();
+	const [tokens, inputs, outputs, rank] = [2048, 5120, 13824, 8];
+	const matrix = (rows: number, columns: number) => {
+		const numbers = randomNumbers();
+		const values = Float32Array.from({ length: rows * columns }, (_, i) => numbers[i % numbers.length]!);
+		return tensor(backend, [rows, columns], values);
+	};
+	const [x, y, h, a, b] = [
+		...[matrix(tokens, inputs), matrix(tokens, outputs), matrix(tokens, rank)],
+		...[matrix(rank, inputs), matrix(outputs, rank)],
+	] as [View, View, View, View, View];
+	const gradients = {
+		dx: { view: matrix(tokens, inputs), accumulate: true },
+		dA: { view: matrix(rank, inputs), accumulate: true },
+		dB: { view: matrix(outputs, rank), accumulate: true },
+	};
+	const options = {
+		scale: 4,
+		precision: 'bf16',
+		dropout: { seed: 1, stream: 2, probability: 0.05 },
+	} as const;
+	const microseconds = (run: () => void) => {
+		const repeats = 20;
+		for (let i = 0; i < 2; i++) run();
+		backend.sumOfSquares(h);
+		const start = performance.now();
+		for (let i = 0; i < repeats; i++) run();
+		backend.sumOfSquares(h);
+		return (1000 * (performance.now() - start)) / repeats;
+	};
+	const result = {
+		adapterForwardMicroseconds: microseconds(() => backend.loraForward(y, h, x, a, b, options)),
+		adapterBackwardMicroseconds: microseconds(() =>
+			backend.loraBackward(gradients, { x, h, a, b }, y, options),
+		),
+	};
+	backend.close();
+	return result;
 }
 
 /** Bytes read and written. */

@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compile, loadCompiler } from './compile.mjs';
+import { measureResources } from './resources.mjs';
 import { readSignatures } from './signatures.mjs';
 import { hashOfSources } from './sources-hash.mjs';
 
@@ -29,7 +30,12 @@ function buildAll() {
 	]);
 	const [, signatures, hopper] = built.map(([, ptx]) => readSignatures(ptx));
 	const json = { sources: hashOfSources(), signatures, hopper };
-	return new Map([...built, ['kernels.json', `${JSON.stringify(json, undefined, '\t')}\n`]]);
+	const resources = measureResources(new Map(built));
+	return new Map([...built, ['kernels.json', written(json)], ['resources.json', written(resources)]]);
+}
+
+function written(value) {
+	return `${JSON.stringify(value, undefined, '\t')}\n`;
 }
 
 function check() {

@@ -2,6 +2,7 @@
 #pragma once
 #include "kernels/activations.cuh"
 #include "kernels/adamW.cuh"
+#include "kernels/adapter.cuh"
 #include "kernels/attention.cuh"
 #include "kernels/elementwise.cuh"
 #include "kernels/flashAttention.cuh"

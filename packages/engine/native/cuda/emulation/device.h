@@ -98,6 +98,7 @@ static inline int addProductsOfBytes(int a, int b, int sum) {
 	}
 	return sum;
 }
+static inline float __fdividef(float a, float b) { return a / b; }
 static inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 static inline int atomicMin(int* target, int value) {
 	const int before = *target;

@@ -5,7 +5,7 @@
 /** The order of `activationKinds` in the backend's activations.ts. */
 enum ActivationKind { gelu, geluTanh, hyperbolicTangent, silu };
 
-static __device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+static __device__ __forceinline__ float sigmoid(float x) { return __fdividef(1.0f, 1.0f + expf(-x)); }
 
 /** P(Z ≤ x) for a normal Z. */
 static __device__ __forceinline__ float normalDistribution(float x) { return 0.5f * erfcf(-x * 0.70710678118654752f); }

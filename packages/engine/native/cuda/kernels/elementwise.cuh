@@ -40,7 +40,7 @@ KERNEL scaleFloats(float* target, float factor, Count count) {
 /** A thread takes the eight elements that share a counter. */
 KERNEL dropout(float* y, const float* x, Count count, Mask mask) {
 	const Count counter = threadInGrid();
-	const Random random = philox(static_cast<Word>(counter), mask.stream, mask.key0, mask.key1);
+	const Random random = randomOf(counter, mask);
 #pragma unroll
 	for (int i = 0; i < 8; i++) {
 		const Count at = 8 * counter + i;

@@ -14,16 +14,15 @@ constexpr int flashWalked = 32;
 
 /** q, k, v or dOut as bfloat16 [tokens, heads, size]. A thread 8 elements. */
 KERNEL headsToBfloat16(Half* target, const float* source, int tokens, int heads, int headDim, int size, int sourceStride) {
-	const int chunks = size / 8;
-	const Count at = threadInGrid();
-	if (at >= static_cast<Count>(tokens) * heads * chunks) return;
+	const Word chunks = size / 8, at = static_cast<Word>(threadInGrid());
+	if (at >= tokens * heads * chunks) return;
 	const int first = static_cast<int>(at % chunks) * 8;
-	const Count row = at / chunks;
-	const float* const from = source + row / heads * sourceStride + row % heads * headDim;
+	const Word row = at / chunks;
+	const float* const from = source + static_cast<Count>(row / heads) * sourceStride + row % heads * headDim;
 	float values[8];
 #pragma unroll
 	for (int i = 0; i < 8; i++) values[i] = first + i < headDim ? from[first + i] : 0.0f;
-	*reinterpret_cast<uint4*>(target + 8 * at) = make_uint4(bfloat16Pair(values[0], values[1]), bfloat16Pair(values[2], values[3]),
+	*reinterpret_cast<uint4*>(target + 8 * static_cast<Count>(at)) = make_uint4(bfloat16Pair(values[0], values[1]), bfloat16Pair(values[2], values[3]),
 															bfloat16Pair(values[4], values[5]), bfloat16Pair(values[6], values[7]));
 }
 
@@ -66,26 +65,42 @@ struct HeadTile {
 	}
 };
 
-/** scores [16, walked] of a warp = its rows of `left` from `row` on · the transpose of `right`. */
+/** A warp's 16 rows of a tile as left operands, for tiles that stay while others are walked over. */
+template <int size>
+struct LeftRows {
+	Word fragments[size / 16][4];
+	__device__ __forceinline__ void load(const Half* tile, int row) {
+#pragma unroll
+		for (int d = 0; d < size / 16; d++) HeadTile<size>::loadLeft(fragments[d], tile, row, 16 * d);
+	}
+};
+
+/** scores [16, walked] of a warp = its rows · the transpose of `right`. */
 template <int size, int walked>
-static __device__ __forceinline__ void multiplyHeads(float (&scores)[walked / 8][4], const Half* left, int row, const Half* right) {
+static __device__ __forceinline__ void multiplyRows(float (&scores)[walked / 8][4], const LeftRows<size>& left, const Half* right) {
 #pragma unroll
 	for (int j = 0; j < walked / 8; j++) {
 #pragma unroll
 		for (int i = 0; i < 4; i++) scores[j][i] = 0.0f;
 	}
 #pragma unroll
-	for (int d = 0; d < size; d += 16) {
-		Word a[4];
-		HeadTile<size>::loadLeft(a, left, row, d);
+	for (int d = 0; d < size / 16; d++) {
 #pragma unroll
 		for (int j = 0; j < walked / 16; j++) {
 			Word b[4];
-			HeadTile<size>::loadRight(b, right, 16 * j, d);
-			multiplyBfloat16(scores[2 * j], a, b[0], b[1]);
-			multiplyBfloat16(scores[2 * j + 1], a, b[2], b[3]);
+			HeadTile<size>::loadRight(b, right, 16 * j, 16 * d);
+			multiplyBfloat16(scores[2 * j], left.fragments[d], b[0], b[1]);
+			multiplyBfloat16(scores[2 * j + 1], left.fragments[d], b[2], b[3]);
 		}
 	}
+}
+
+/** The same with its rows of `left` from `row` on. */
+template <int size, int walked>
+static __device__ __forceinline__ void multiplyHeads(float (&scores)[walked / 8][4], const Half* left, int row, const Half* right) {
+	LeftRows<size> rows;
+	rows.load(left, row);
+	multiplyRows<size, walked>(scores, rows, right);
 }
 
 /** result [16, size] += weights [16, walked] · tile [walked, size]: the weights as they lie in the registers of `multiplyHeads`. */
@@ -139,6 +154,7 @@ static __device__ __forceinline__ void flashForward(float* out, float* logSumExp
 	};
 	Rows::fetch(queryTile, q, heads, head, [&](int i) { return tile.first + i < stretch.to ? tile.first + i : -1; });
 	fetch(0);
+	LeftRows<size> queries;
 	float result[size / 8][4] = {};
 	float largest[2] = {-INFINITE, -INFINITE}, sum[2] = {};
 	const float factor = scale * log2OfE;
@@ -146,20 +162,24 @@ static __device__ __forceinline__ void flashForward(float* out, float* logSumExp
 		fetch(index + 1);
 		waitForCopies<1>();
 		__syncthreads();
+		if (index == 0) queries.load(queryTile, warpRow);
 		float scores[8][4];
-		multiplyHeads<size, flashRows>(scores, queryTile, warpRow, keyTiles + index % 2 * Rows::halves);
+		multiplyRows<size, flashRows>(scores, queries, keyTiles + index % 2 * Rows::halves);
 		const int firstKey = index * flashRows;
 #pragma unroll
 		for (int half = 0; half < 2; half++) {
 			const int own = token + 8 * half;
 			const int seen = stretch.parentLength + (causal ? own + 1 : stretch.to) - stretch.from;
+			// the first row of the warp sees least
+			const int seenByAll = stretch.parentLength + (causal ? tile.first + warpRow + 1 : stretch.to) - stretch.from;
+			const bool isWhole = firstKey + flashRows <= seenByAll;
 			float best = largest[half];
 #pragma unroll
 			for (int j = 0; j < 8; j++) {
 #pragma unroll
 				for (int i = 0; i < 2; i++) {
 					float& score = scores[j][2 * half + i];
-					score = firstKey + 8 * j + lane % 4 * 2 + i < seen ? score * factor : -INFINITE;
+					score = isWhole || firstKey + 8 * j + lane % 4 * 2 + i < seen ? score * factor : -INFINITE;
 					best = larger(best, score);
 				}
 			}
@@ -172,7 +192,7 @@ static __device__ __forceinline__ void flashForward(float* out, float* logSumExp
 #pragma unroll
 				for (int i = 0; i < 2; i++) {
 					float& score = scores[j][2 * half + i];
-					score = score == -INFINITE ? 0.0f : exp2f(score - best);
+					score = exp2f(score - best);
 					added += score;
 				}
 			}

@@ -30,12 +30,33 @@ struct Mask {
 
 /** Factor of element i of those of one counter (0 to 7): 16 bits each, the lower half of a word first. */
 static __device__ __forceinline__ float keptFactor(const Random& random, int i, const Mask& mask) {
-	const Word bits = (random.words[i / 2] >> (16 * (i % 2))) & 0xffffu;
+	const Word low = i < 2 ? random.words[0] : random.words[1], high = i < 6 ? random.words[2] : random.words[3];
+	const Word bits = ((i < 4 ? low : high) >> (16 * (i % 2))) & 0xffffu;
 	return bits >= mask.threshold ? mask.keptScale : 0.0f;
 }
 
-/** Factor of one element by its index. */
-static __device__ __forceinline__ float keptFactor(Count index, const Mask& mask) {
-	if (mask.threshold == 0) return mask.keptScale;
-	return keptFactor(philox(static_cast<Word>(index >> 3), mask.stream, mask.key0, mask.key1), static_cast<int>(index & 7), mask);
+static __device__ __forceinline__ Random randomOf(Count counter, const Mask& mask) {
+	return philox(static_cast<Word>(counter), mask.stream, mask.key0, mask.key1);
+}
+
+/** values × the factors of the elements from `index` on. */
+static __device__ __forceinline__ void dropEight(float (&values)[8], Count index, const Mask& mask) {
+	if (mask.threshold == 0) return;
+	const int before = static_cast<int>(index & 7);
+	const Random first = randomOf(index >> 3, mask);
+	const Random second = before == 0 ? first : randomOf((index >> 3) + 1, mask);
+#pragma unroll
+	for (int i = 0; i < 8; i++) {
+		const int at = before + i;
+		values[i] *= at < 8 ? keptFactor(first, at, mask) : keptFactor(second, at - 8, mask);
+	}
+}
+
+/** The same of two. */
+static __device__ __forceinline__ void dropTwo(float (&values)[2], Count index, const Mask& mask) {
+	if (mask.threshold == 0) return;
+	const int before = static_cast<int>(index & 7);
+	const Random first = randomOf(index >> 3, mask);
+	values[0] *= keptFactor(first, before, mask);
+	values[1] *= before < 7 ? keptFactor(first, before + 1, mask) : keptFactor(randomOf((index >> 3) + 1, mask), 0, mask);
 }

@@ -6,6 +6,7 @@ import { crossEntropyGroup } from './cross-entropy.ts';
 import { createDevice, type KernelChoice } from './device.ts';
 import { elementwiseGroup } from './elementwise.ts';
 import { mixedAttentionGroup } from './flash-attention.ts';
+import { linearGroup } from './linear.ts';
 import { loraGroup } from './lora.ts';
 import { focalGroup } from './losses.ts';
 import { matmulGroup } from './matmul.ts';
@@ -37,13 +38,12 @@ export function createCudaBackend(options: CudaBackendOptions = {}): Backend {
 	const device = createDevice(options.device ?? 0, options.kernels);
 	const onTensorCores = options.attention === 'bf16' && device.hasBfloat16;
 	const { name, capability, driver } = device.card;
-	return withComposedKernels({
+	const plain = {
 		name: 'cuda',
 		description: `${name}, compute capability ${capability / 10}, driver of CUDA ${driver}`,
 		...memoryGroup(device),
 		...elementwiseGroup(device),
 		...matmulGroup(device),
-		...loraGroup(device),
 		...quantizeGroup(device),
 		...normGroup(device),
 		...(onTensorCores ? mixedAttentionGroup(device) : attentionGroup(device)),
@@ -53,5 +53,7 @@ export function createCudaBackend(options: CudaBackendOptions = {}): Backend {
 		...focalGroup(device),
 		...optimizerGroup(device),
 		close: device.close,
-	});
+	};
+	const lora = loraGroup(device, plain);
+	return withComposedKernels({ ...plain, ...lora, ...linearGroup(device, { ...plain, ...lora }) });
 }

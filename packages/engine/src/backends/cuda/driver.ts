@@ -44,8 +44,8 @@ interface DriverFunctions {
 			...block: [number, number, number],
 			sharedBytes: number,
 			stream: Pointer,
-			parameters: Buffer | null,
-			extra: Buffer | null,
+			parameters: BigUint64Array | null,
+			extra: BigUint64Array | null,
 		]
 	): number;
 	cuTensorMapEncodeTiled(

@@ -17,39 +17,47 @@ export function floatBits(value: number): number {
 
 /** Launches kernels on a stream, with their arguments in one buffer as their signatures say. */
 export function createLauncher(driver: Driver, stream: unknown) {
-	const values = Buffer.alloc(mostArgumentBytes);
-	const size = Buffer.alloc(8);
-	const start = BigInt(driver.addressOf(values));
+	const values = new ArrayBuffer(mostArgumentBytes);
+	const [words, reals] = [new Uint32Array(values), new Float32Array(values)];
+	const start = BigInt(driver.addressOf(new Uint8Array(values)));
 	/** Of each argument. */
-	const addresses = Buffer.alloc(mostArgumentBytes * 2);
-	const extra = Buffer.alloc(5 * 8);
-	extra.writeBigUInt64LE(bufferPointer, 0);
-	extra.writeBigUInt64LE(start, 8);
-	extra.writeBigUInt64LE(bufferSize, 16);
-	extra.writeBigUInt64LE(BigInt(driver.addressOf(size)), 24);
+	const pointers = new BigUint64Array(mostArgumentBytes / 4);
+	const size = new Uint32Array(2);
+	const extra = BigUint64Array.of(
+		bufferPointer,
+		start,
+		bufferSize,
+		BigInt(driver.addressOf(new Uint8Array(size.buffer))),
+		0n,
+	);
 
 	/** Writes the arguments; throws if their number is not the signature's. */
 	function pack({ name, signature }: Kernel, args: readonly number[]): void {
-		let offset = 0;
+		let word = 0;
 		let used = 0;
-		for (const [position, letter] of [...signature].entries()) {
-			if (letter === 'l') offset = (offset + 7) & ~7;
-			addresses.writeBigUInt64LE(start + BigInt(offset), 8 * position);
-			for (let word = letter === 'T' ? tensorMapWords : 1; word > 0; word--) {
-				const value = args[used++] ?? Number.NaN;
-				if (letter === 'l') {
-					values.writeUInt32LE(value % 2 ** 32, offset);
-					offset += 4;
-					values.writeUInt32LE(Math.floor(value / 2 ** 32), offset);
-				} else if (letter === 'f') values.writeFloatLE(value, offset);
-				else values.writeInt32LE(value | 0, offset);
-				offset += 4;
+		for (let position = 0; position < signature.length; position++) {
+			const letter = signature[position];
+			if (letter === 'l') word = (word + 1) & ~1;
+			pointers[position] = start + BigInt(4 * word);
+			switch (letter) {
+				case 'l': {
+					const value = args[used++]!;
+					words[word++] = value % 2 ** 32;
+					words[word++] = value / 2 ** 32;
+					break;
+				}
+				case 'f':
+					reals[word++] = args[used++]!;
+					break;
+				default:
+					for (let left = letter === 'T' ? tensorMapWords : 1; left > 0; left--)
+						words[word++] = args[used++]!;
 			}
 		}
 		if (args.length !== used) {
 			throw new TypeError(`the kernel ${name} takes ${used} arguments, got ${args.length}`);
 		}
-		size.writeUInt32LE(offset, 0);
+		size[0] = 4 * word;
 	}
 
 	return function launch(
@@ -66,7 +74,7 @@ export function createLauncher(driver: Driver, stream: unknown) {
 			kernel.handle,
 			...([gridX, gridY, gridZ] as const),
 			...([threads, 1, 1] as const),
-			...([sharedBytes, stream, inOneBuffer ? null : addresses, inOneBuffer ? extra : null] as const),
+			...([sharedBytes, stream, inOneBuffer ? null : pointers, inOneBuffer ? extra : null] as const),
 		);
 	};
 }

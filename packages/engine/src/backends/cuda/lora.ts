@@ -1,104 +1,116 @@
-import type { Backend, View } from '../contract.ts';
-import { describe } from '../view.ts';
-import type { CudaDevice, TakeScratch } from './device.ts';
+import { composedLora } from '../compose-kernels.ts';
+import type { Backend, Device, Kernels } from '../contract.ts';
+import { type CudaDevice, threadsPerBlock } from './device.ts';
 import { maskWords } from './elementwise.ts';
-import {
-	type Direction,
-	floatOperand,
-	floatProduct,
-	halfOperand,
-	halfOperandOf,
-	type ProductSize,
-	type ProductTarget,
-	tensorProduct,
-} from './products.ts';
-import { storages } from './weights.ts';
 
 export type LoraGroup = Pick<Backend, 'loraForward' | 'loraBackward'>;
 
-/** The adapter pair, composed of products. */
-export function loraGroup(device: CudaDevice): LoraGroup {
-	const { floats } = device;
+/** As in adapter.cuh. */
+const [rowsAtOnce, ranksAtOnce, columnsOfThread, columnsOfGradient] = [8, 8, 8, 64];
+/** Above this an adapter is no narrow matrix any more, and products of matrices are faster. */
+const mostRank = 32;
 
-	/** A product of a float32 matrix on the card with a small trainable one. */
-	function multiply(
-		take: TakeScratch,
+/** The adapter pair, with dropout made where its numbers are used. */
+export function loraGroup(device: CudaDevice, backend: Device & Kernels): LoraGroup {
+	const { floats } = device;
+	const composed = composedLora(backend);
+
+	/** Element (r, d) of a narrow or a wide matrix at r × rank + d × other. */
+	interface Strides {
+		readonly rank: number;
+		readonly other: number;
+	}
+	/** A [r, K] and B [N, r]. */
+	const stridesOfA = (inputs: number): Strides => ({ rank: inputs, other: 1 });
+	const stridesOfB = (rank: number): Strides => ({ rank: 1, other: rank });
+
+	function down(
+		out: number,
+		scale: number,
+		[x, tokens, depth]: readonly [address: number, tokens: number, depth: number],
+		[narrow, rank, strides]: readonly [address: number, rank: number, strides: Strides],
 		inBfloat16: boolean,
-		direction: Direction,
-		target: ProductTarget,
-		left: number,
-		right: View,
-		size: ProductSize,
+		mask: readonly number[],
 	): void {
-		if (!inBfloat16) {
-			floatProduct(device, direction, target, left, floats(right), size);
-			return;
-		}
-		const matrix = [left, 0, 0, storages.indexOf('f32')] as const;
-		const x = halfOperandOf(device, take, matrix, { rows: size.rows, columns: size.depth });
-		const [rows, columns] = right.shape as [number, number];
-		tensorProduct(device, direction, target, x, halfOperand(device, take, right, { rows, columns }), size);
+		const grid = [Math.ceil(tokens / rowsAtOnce), Math.ceil(rank / ranksAtOnce)] as const;
+		const sizes = [strides.rank, strides.other, tokens, depth, rank, Number(inBfloat16)];
+		// no more than have something to add up
+		const threads = Math.min(threadsPerBlock, 32 * Math.ceil(depth / columnsOfThread / 32));
+		device.launch('adapterDown', grid, threads, [out, scale, x, narrow, ...sizes, ...mask]);
+	}
+
+	function up(
+		target: readonly [address: number, accumulate: boolean, scale: number],
+		narrow: number,
+		[wide, strides]: readonly [address: number, strides: Strides],
+		[tokens, columns, rank]: readonly [tokens: number, columns: number, rank: number],
+		inBfloat16: boolean,
+		mask: readonly number[],
+	): void {
+		const threads = 128;
+		const grid = [Math.ceil(columns / columnsOfThread / threads), Math.ceil(tokens / rowsAtOnce)] as const;
+		const [address, accumulate, scale] = target;
+		const sizes = [strides.rank, strides.other, tokens, columns, rank, Number(inBfloat16)];
+		const args = [address, Number(accumulate), scale, narrow, wide, ...sizes, ...mask];
+		device.launch('adapterUp', grid, threads, args);
+	}
+
+	function gradient(
+		target: readonly [address: number, strides: Strides, accumulate: boolean, scale: number],
+		narrow: number,
+		wide: number,
+		[tokens, columns, rank]: readonly [tokens: number, columns: number, rank: number],
+		mask: readonly number[],
+	): void {
+		const grid = [Math.ceil(columns / columnsOfGradient), Math.ceil(rank / ranksAtOnce)] as const;
+		const [address, strides, accumulate, scale] = target;
+		const to = [address, strides.rank, strides.other, Number(accumulate), scale];
+		device.launch('adapterGradient', grid, 512, [...to, narrow, wide, tokens, columns, rank, ...mask]);
 	}
 
 	return {
-		loraForward(y, h, x, a, b, { scale, precision, dropout }) {
+		loraForward(y, h, x, a, b, options) {
+			const { scale, precision, dropout } = options;
 			const [tokens, inputs] = x.shape as [number, number];
 			const [outputs, rank] = b.shape as [number, number];
+			if (rank > mostRank) {
+				composed.loraForward(y, h, x, a, b, options);
+				return;
+			}
 			const inBfloat16 = precision === 'bf16' && device.hasBfloat16;
-			device.withScratch(
-				() => `an adapter ${describe(b)} of ${describe(x)}`,
-				(take) => {
-					const down: ProductTarget = { address: floats(h), accumulate: false, scale: 1 };
-					const size = { rows: tokens, columns: rank, depth: inputs };
-					if (inBfloat16) {
-						const dropped = halfOperand(device, take, x, { rows: tokens, columns: inputs, dropout });
-						const matrix = halfOperand(device, take, a, { rows: rank, columns: inputs });
-						tensorProduct(device, 'NT', down, dropped, matrix, size);
-					} else {
-						const dropped = floatOperand(device, take, x, { rows: tokens, columns: inputs, dropout });
-						floatProduct(device, 'NT', down, dropped, floats(a), size);
-					}
-					const up = { rows: tokens, columns: outputs, depth: rank };
-					multiply(take, inBfloat16, 'NT', { address: floats(y), accumulate: true, scale }, floats(h), b, up);
-				},
-			);
+			const narrow = [floats(a), rank, stridesOfA(inputs)] as const;
+			down(floats(h), 1, [floats(x), tokens, inputs], narrow, inBfloat16, maskWords(dropout));
+			const wide = [floats(b), stridesOfB(rank)] as const;
+			const sizes = [tokens, outputs, rank] as const;
+			up([floats(y), true, scale], floats(h), wide, sizes, inBfloat16, maskWords(undefined));
 		},
-		loraBackward({ dx, dA, dB }, { x, h, a, b }, dy, { scale, precision, dropout }) {
+		loraBackward(gradients, saved, dy, options) {
+			const { dx, dA, dB } = gradients;
+			const { x, h, a, b } = saved;
+			const { scale, precision, dropout } = options;
 			const [tokens, inputs] = x.shape as [number, number];
 			const [outputs, rank] = b.shape as [number, number];
+			if (rank > mostRank) {
+				composed.loraBackward(gradients, saved, dy, options);
+				return;
+			}
 			const inBfloat16 = precision === 'bf16' && device.hasBfloat16;
+			const none = maskWords(undefined);
+			const mask = maskWords(dropout);
 			device.withScratch(
-				() => `the gradients of an adapter ${describe(b)} of ${describe(x)}`,
+				() => 'the gradients of an adapter',
 				(take) => {
-					const toB = { address: floats(dB.view), accumulate: dB.accumulate, scale };
-					const sizeB = { rows: outputs, columns: rank, depth: tokens };
-					floatProduct(device, 'TN', toB, floats(dy), floats(h), sizeB);
-
 					const dh = take(4 * tokens * rank); // [M, r]
-					const toH = { address: dh, accumulate: false, scale };
-					const sizeH = { rows: tokens, columns: rank, depth: outputs };
-					multiply(take, inBfloat16, 'NN', toH, floats(dy), b, sizeH);
-
-					const dropped = floatOperand(device, take, x, { rows: tokens, columns: inputs, dropout }); // [M, K]
-					const toA = { address: floats(dA.view), accumulate: dA.accumulate, scale: 1 };
-					floatProduct(device, 'TN', toA, dh, dropped, { rows: rank, columns: inputs, depth: tokens });
-
+					const toB = [floats(dB.view), stridesOfB(rank), dB.accumulate, scale] as const;
+					gradient(toB, floats(h), floats(dy), [tokens, outputs, rank], none);
+					const narrow = [floats(b), rank, stridesOfB(rank)] as const;
+					down(dh, scale, [floats(dy), tokens, outputs], narrow, inBfloat16, none);
+					const toA = [floats(dA.view), stridesOfA(inputs), dA.accumulate, 1] as const;
+					gradient(toA, dh, floats(x), [tokens, inputs, rank], mask);
 					if (dx === undefined) return;
-					const size = { rows: tokens, columns: inputs, depth: rank };
-					const count = tokens * inputs;
-					const result = floats(dx.view);
-					if (dropout === undefined) {
-						const target = { address: result, accumulate: dx.accumulate, scale: 1 };
-						multiply(take, inBfloat16, 'NN', target, dh, a, size);
-						return;
-					}
-					const product = dx.accumulate ? take(4 * count) : result; // [M, K]
-					multiply(take, inBfloat16, 'NN', { address: product, accumulate: false, scale: 1 }, dh, a, size);
-					device.launchOver('dropout', Math.ceil(count / 8), [
-						...[product, product, count],
-						...maskWords(dropout),
-					]);
-					if (dx.accumulate) device.launchOver('addFloats', count, [result, result, product, count]);
+					const wide = [floats(a), stridesOfA(inputs)] as const;
+					const target = [floats(dx.view), dx.accumulate, 1] as const;
+					up(target, dh, wide, [tokens, inputs, rank], inBfloat16, mask);
 				},
 			);
 		},

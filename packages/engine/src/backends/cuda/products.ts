@@ -27,6 +27,9 @@ export interface HalfOperand {
 	readonly stride: number;
 }
 
+/** As in operands.cuh. */
+const chunksPerThread = 8;
+
 interface Tiles {
 	readonly name: string;
 	readonly rows: number;
@@ -116,7 +119,7 @@ export function halfOperandOf(
 ): HalfOperand {
 	const stride = Math.ceil(columns / 8) * 8;
 	const address = take(rows * stride * 2);
-	device.launchOver('matrixToBfloat16', (rows * stride) / 8, [
+	device.launchOver('matrixToBfloat16', Math.ceil((rows * stride) / 8 / chunksPerThread), [
 		...[address, stride],
 		...matrix,
 		...[first, rows, columns],

@@ -26,3 +26,28 @@ it.each([
 	const entries = [...ptx.matchAll(/\.visible \.entry (\w+)/g)].map(([, name]) => name!);
 	expect(entries.sort()).toEqual(Object.keys(signatures).sort());
 });
+
+interface Resources {
+	readonly registers: number;
+	readonly spilled: number;
+	readonly shared: number;
+}
+
+it('fits every card without spilling what counts', () => {
+	const resources = JSON.parse(readFileSync(new URL('cuda/resources.json', engine), 'utf8')) as Record<
+		string,
+		Record<string, Resources>
+	>;
+	expect(Object.keys(resources)).toEqual(['sm_70', 'sm_75', 'sm_80', 'sm_86', 'sm_89', 'sm_90a']);
+	const all = Object.keys(kernels.signatures);
+	for (const [card, ofCard] of Object.entries(resources)) {
+		const expected = card === 'sm_90a' ? [...all, ...Object.keys(kernels.hopper)] : all;
+		expect(Object.keys(ofCard).sort()).toEqual(expected.sort());
+		for (const [name, { registers, spilled, shared }] of Object.entries(ofCard)) {
+			// a few words at the edge of a loop cost nothing; dk and dv of heads of 128 fill all registers
+			expect(spilled, `${name} on ${card}`).toBeLessThanOrEqual(name === 'flashBackwardKeys128' ? 128 : 64);
+			expect(registers, `${name} on ${card}`).toBeLessThanOrEqual(255);
+			expect(shared, `${name} on ${card}`).toBeLessThanOrEqual(48 * 1024);
+		}
+	}
+});
