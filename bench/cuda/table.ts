@@ -43,6 +43,7 @@ interface Training {
 	readonly resumed: { readonly kills: number; readonly sameBytes: boolean };
 	readonly smollm2: Run;
 	readonly fourLayersOf13B: Run;
+	readonly fourLayersOnBf16?: Run;
 	readonly peft?: readonly { readonly milliseconds: number }[];
 }
 
@@ -69,7 +70,7 @@ export function writeTable(): void {
 
 function section(name: string, { driver, agreement, products, attention, training }: Report): string[] {
 	const [card] = driver.result.cards;
-	const { smollm2, fourLayersOf13B, peft, demoBase, resumed } = training.result;
+	const { smollm2, fourLayersOf13B, fourLayersOnBf16, peft, demoBase, resumed } = training.result;
 	return [
 		`## ${card!.name}, driver of CUDA ${card!.driver} (${name})`,
 		'',
@@ -107,6 +108,11 @@ function section(name: string, { driver, agreement, products, attention, trainin
 		'|---|---|---|',
 		`| SmolLM2-135M's shape | ${seconds(smollm2.stepSeconds)} | ${rounded(smollm2.tokensPerSecond, 0)} |`,
 		`| four layers of a 13B model | ${seconds(fourLayersOf13B.stepSeconds)} | ${rounded(fourLayersOf13B.tokensPerSecond, 0)} |`,
+		...(fourLayersOnBf16 === undefined
+			? []
+			: [
+					`| the same four, LoRA on bf16 | ${seconds(fourLayersOnBf16.stepSeconds)} | ${rounded(fourLayersOnBf16.tokensPerSecond, 0)} |`,
+				]),
 		...(peft ?? []).map(
 			(row) =>
 				`| the same four, PEFT in bf16, 2,048 tokens | ${seconds(row.milliseconds / 1000)} | ${rounded(2048 / (row.milliseconds / 1000), 0)} |`,

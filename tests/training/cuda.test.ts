@@ -1,7 +1,7 @@
 /** Whole runs on the CUDA backend, its kernels emulated on the host behind a stand-in for libcuda. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { runTraining } from 'vulntune';
 import { prepareStandIn } from '../../packages/engine/src/backends/cuda/testing/stand-in.ts';
 import { temporaryFolder, testBackend, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';
@@ -46,6 +46,18 @@ async function train(
 		adapter: () => readFileSync(path.join(output, 'adapter/adapter_model.safetensors')),
 	};
 }
+
+it('without a driver is refused before its data is looked for', async () => {
+	vi.stubEnv('VULNTUNE_LIBCUDA', 'libcuda-that-is-not-there.so');
+	const folders = { model, data: path.join(root, 'no-data'), output: path.join(root, 'refused') };
+	const run = runTraining(
+		tinyConfig(folders, { 'backend.type': 'cuda' }),
+		{ resume: false, overwrite: false },
+		{ emit: () => {}, interrupted: () => false },
+	);
+	await expect(run).rejects.toMatchObject({ code: expect.stringMatching(/^CUDA_(DRIVER|FFI)_MISSING$/) });
+	vi.unstubAllEnvs();
+});
 
 describe.skipIf(missing !== undefined)('training on a card', () => {
 	it.each([

@@ -56,6 +56,12 @@ export function trainingPart() {
 			resumed: resumes(folder, short),
 			smollm2: timed(folder, 'smollm2', smollm2, data, 2048),
 			fourLayersOf13B: timed(folder, '13b', fourLayersOf13B, data, 2048),
+			fourLayersOnBf16: timed(folder, '13b', fourLayersOf13B, data, 2048, [
+				'--method.type',
+				'lora',
+				'--method.base',
+				'bf16',
+			]),
 			peft: askPeers('step', ['4x5120x13824x40x2048']),
 		};
 	} finally {
@@ -120,13 +126,20 @@ function resumes(folder: string, args: readonly string[]) {
 }
 
 /** Steps of one pack of a synthetic model: seconds in the median, memory of the host. */
-function timed(folder: string, name: string, shape: ModelShape, data: string, tokens: number) {
+function timed(
+	folder: string,
+	name: string,
+	shape: ModelShape,
+	data: string,
+	tokens: number,
+	options: readonly string[] = [],
+) {
 	const model = path.join(folder, name);
 	writeSyntheticModel(model, shape);
 	const args = ['--data.path', data, '--model', model, '--sequence.length', `${tokens}`];
 	const output = path.join(folder, `${name}-run`);
 	const start = performance.now();
-	train(output, [configFile(folder), ...args, '--training.accumulation', '1']);
+	train(output, [configFile(folder), ...args, '--training.accumulation', '1', '--overwrite', ...options]);
 	const seconds = (performance.now() - start) / 1000;
 	const steps = linesOf<Step>(path.join(output, 'timings.jsonl')).filter(({ type }) => type === 'step');
 	// the first ones load kernels and memory

@@ -8,7 +8,7 @@ export { IGNORED_TARGET } from './backends/indices.ts';
 export { isKernel, kernelGroups, type MethodGroup, methodGroup } from './backends/method-groups.ts';
 export { type BackendProfile, type MethodTime, profileBackend } from './backends/profile.ts';
 export { createReferenceBackend } from './backends/reference/reference-backend.ts';
-export { type BackendChoice, createBackend } from './backends/select.ts';
+export { type BackendChoice, createBackend, requireBackend } from './backends/select.ts';
 export { elements, reshape, rowsOf, viewOf } from './backends/view.ts';
 export { createWasmBackend } from './backends/wasm/wasm.ts';
 export { type ErrorDetails, type ErrorKind, inputError, VulntuneError } from './errors.ts';

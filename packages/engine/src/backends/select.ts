@@ -1,7 +1,9 @@
 import { type Backend, floatPrecision, type Precision } from './contract.ts';
 import { createCpuBackend } from './cpu/cpu.ts';
 import { loadNative } from './cpu/native.ts';
+import { chooseCard } from './cuda/card.ts';
 import { createCudaBackend } from './cuda/cuda.ts';
+import { loadDriver } from './cuda/driver.ts';
 import { createReferenceBackend } from './reference/reference-backend.ts';
 import { loadWasm } from './wasm/node.ts';
 import { createWasmBackend } from './wasm/wasm.ts';
@@ -15,6 +17,11 @@ export interface BackendChoice {
 	readonly device?: number;
 	/** Arithmetic of the run, for what the contract leaves to the backend: attention on a card. */
 	readonly precision?: Precision;
+}
+
+/** Throws at once what `createBackend` would throw for a card that isn't there: before hours of data are read. */
+export function requireBackend({ type, device = 0 }: BackendChoice): void {
+	if (type === 'cuda') chooseCard(loadDriver(), device);
 }
 
 /**

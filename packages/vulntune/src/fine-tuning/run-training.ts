@@ -1,5 +1,10 @@
 import { existsSync } from 'node:fs';
-import { createBackend, fingerprintDifferences, type ModelFingerprint } from '@vulntune/engine';
+import {
+	createBackend,
+	fingerprintDifferences,
+	type ModelFingerprint,
+	requireBackend,
+} from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import { describeLeftOut, summarizeData } from '../data/summary.ts';
 import type { DetectorDescription } from '../methods/description.ts';
@@ -85,6 +90,7 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 		return { status: 'alreadyFinished', output: folder.root };
 	}
 	const note = (line: string) => signals.emit({ type: 'note', line });
+	requireBackend(config.backend);
 	const { base, start } = openTrainingBase(config, mode.allowOtherBase === true, note);
 	try {
 		const data = await prepareData(config, base);

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { createBackend, createTrainableModel, type Model } from '@vulntune/engine';
+import { createBackend, createTrainableModel, type Model, requireBackend } from '@vulntune/engine';
 import { identityHash } from '../run/identity.ts';
 import {
 	type ClaimMode,
@@ -78,6 +78,7 @@ export async function runPretraining(
 	refuseExistingRun(folder, mode);
 	if (mode.resume) refuseOtherCommand(folder);
 	const note = (line: string) => signals.emit({ type: 'note', line });
+	requireBackend(config.backend);
 	const session = preparePretraining(config, note);
 	const backend = createBackend(config.backend, note);
 	try {

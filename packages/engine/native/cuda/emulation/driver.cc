@@ -3,7 +3,7 @@
 // no host code can read device memory, which is only mapped while a kernel or a copy runs.
 //
 // The environment sets what it pretends to be: VULNTUNE_STAND_IN_DEVICES, _DRIVER (12000 = CUDA 12.0), _CAPABILITY (80 = 8.0),
-// _MULTIPROCESSORS and _MEMORY (bytes). Without a kernel of the name that is asked for it answers as a driver does.
+// _MULTIPROCESSORS, _MEMORY (bytes) and _DAMAGED (refuses every module). Without a kernel of the name that is asked for it answers as a driver does.
 #include <sys/mman.h>
 
 #include <cstdint>
@@ -21,7 +21,7 @@
 namespace {
 using Result = int;
 constexpr Result success = 0, invalidValue = 1, outOfMemory = 2, notInitialized = 3, noDevice = 100, invalidDevice = 101,
-				 invalidImage = 200, invalidContext = 201, invalidHandle = 400, notFound = 500, illegalAddress = 700,
+				 invalidImage = 200, invalidPtx = 218, invalidContext = 201, invalidHandle = 400, notFound = 500, illegalAddress = 700,
 				 launchFailed = 719, notSupported = 801;
 
 long setting(const char* name, long otherwise) {
@@ -203,6 +203,7 @@ Result cuStreamSynchronize(void* wanted) {
 Result cuModuleLoadData(void** made, const void* image) {
 	if (const Result result = ready(); result != success) return result;
 	if (std::strstr(static_cast<const char*>(image), ".version") == nullptr) return refuse(invalidImage, "no PTX");
+	if (setting("VULNTUNE_STAND_IN_DAMAGED", 0) != 0) return refuse(invalidPtx, "a PTX JIT compilation failed");
 	moduleLoaded = true;
 	*made = &module;
 	return success;

@@ -38,6 +38,7 @@ describe('a machine that can’t run CUDA', () => {
 		['without a card', { devices: 0 }, 0, 'CUDA_NO_DEVICE', 'runtime'],
 		['with an old driver', { driver: 11080 }, 0, 'CUDA_DRIVER_OLD', 'runtime'],
 		['with an old card', { capability: 61 }, 0, 'CUDA_CARD_OLD', 'runtime'],
+		['with kernels that its driver refuses', { damaged: 1 }, 0, 'CUDA_KERNELS', 'runtime'],
 		['asked for a card that is not there', { devices: 2 }, 2, 'CUDA_DEVICE', 'input'],
 	])('%s says so', (_, kind, device, code, errorKind) => {
 		const error = errorOf(() => withStandIn(kind, () => createCudaBackend({ device })));

@@ -30,7 +30,8 @@ export interface CudaBackendOptions {
  *
  * Kernels run in the order of their calls, asynchronously: only `download`, `sumOfSquares` and `quantizeTable4` wait.
  *
- * Errors: `CUDA_FFI_MISSING`, `CUDA_DRIVER_MISSING`, `CUDA_DRIVER_OLD`, `CUDA_NO_DEVICE`, `CUDA_CARD_OLD` (runtime) and
+ * Errors: `CUDA_FFI_MISSING`, `CUDA_DRIVER_MISSING`, `CUDA_DRIVER_OLD`, `CUDA_NO_DEVICE`, `CUDA_CARD_OLD`,
+ * `CUDA_KERNELS` (runtime) and
  * `CUDA_DEVICE` (input) where this machine can't run it, in well under a second; `OUT_OF_MEMORY` (resources);
  * `CUDA_FAILED` (runtime) for what goes wrong on the card.
  */

@@ -2,7 +2,7 @@ import { VulntuneError } from '../../errors.ts';
 import { BYTES_PER_ELEMENT, type DataType, type DeviceBuffer, type View } from '../contract.ts';
 import { describe, extent, isStrided, stridedError } from '../view.ts';
 import { type Card, chooseCard } from './card.ts';
-import { CardMemoryExhausted, type Driver, DriverFailure, loadDriver } from './driver.ts';
+import { CardMemoryExhausted, type Driver, DriverFailure, loadDriver, unusableError } from './driver.ts';
 import { loadKernels } from './kernels.ts';
 import { createLauncher, type Size3 } from './launch.ts';
 import { createPool, type MemoryPool } from './pool.ts';
@@ -64,7 +64,7 @@ export function createDevice(ordinal: number, kernels: KernelChoice = 'auto'): C
 	const made: [unknown] = [undefined];
 	driver.cuStreamCreate(made, 1); // CU_STREAM_NON_BLOCKING
 	const stream = made[0];
-	const module = loadKernels(driver, card.capability);
+	const module = compiledKernels(driver, card);
 	const enqueue = createLauncher(driver, stream);
 	const pool = createPool(driver, finish);
 	let open = true;
@@ -161,6 +161,21 @@ export function createDevice(ordinal: number, kernels: KernelChoice = 'auto'): C
 		},
 	};
 	return device;
+}
+
+/** The kernels of a card; throws CUDA_KERNELS (runtime) where its driver can't compile them. */
+function compiledKernels(driver: Driver, card: Card) {
+	try {
+		return loadKernels(driver, card.capability);
+	} catch (cause) {
+		if (!(cause instanceof DriverFailure)) throw cause;
+		throw unusableError(
+			'CUDA_KERNELS',
+			`the driver of ${card.name} (CUDA ${card.driver}) can't compile the kernels: ${cause.message}`,
+			'Install vulntune again, in case a file of it is damaged, and a newer driver if that changes nothing.',
+			cause,
+		);
+	}
 }
 
 /** An error that only a mistake in our own code can cause. */

@@ -10,6 +10,8 @@ export interface StandIn {
 	readonly capability?: number;
 	/** Few make the backend choose large tiles for small products. */
 	readonly multiprocessors?: number;
+	/** 1: refuses every module. */
+	readonly damaged?: number;
 }
 
 const builder = new URL('../../../../native/cuda/emulation/build.mjs', import.meta.url);
