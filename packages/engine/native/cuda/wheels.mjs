@@ -3,7 +3,7 @@
  * variable VULNTUNE_CUDA_WHEELS names is used instead, where the wheels have been unpacked by hand.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -38,6 +38,8 @@ function fetched({ wheel, file }) {
 	} finally {
 		rmSync(scratch, { recursive: true, force: true });
 	}
+	// the archive's reader doesn't keep what may be executed
+	chmodSync(found, 0o755);
 	return found;
 }
 
