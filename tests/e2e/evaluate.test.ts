@@ -82,6 +82,15 @@ describe('evaluate', () => {
 		expect(JSON.parse(allowed.stdout).caution).toContain('Allowed by --allow-other-base');
 	});
 
+	it.each([
+		['--backend', 'wasm'],
+		['--backend.threads', '1'],
+		['--backend', 'reference', '--backend.device', '0'],
+	])('computes where it is told to: %s %s', async (...flags) => {
+		const { code, stderr } = await vulntuneHere(['evaluate', 'run', ...flags], { cwd });
+		expect(code, stderr).toBe(0);
+	});
+
 	it('gives a function the same probability wherever it stands', async () => {
 		mkdirSync(inside('shuffled'));
 		const lines = readFileSync(inside('data/test.jsonl'), 'utf8').trimEnd().split('\n');

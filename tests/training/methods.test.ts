@@ -59,7 +59,6 @@ const variants: Record<string, Overrides> = {
 	},
 	'full fine-tuning': { 'method.type': 'full', 'training.learningRate': '0.003' },
 	'head, last token': { 'method.type': 'head' },
-	'head, first token': { 'method.type': 'head', 'head.pool': 'first' },
 	'head, maximum': { 'method.type': 'head', 'head.pool': 'max' },
 	'head with a hidden layer, mean': { 'method.type': 'head', 'head.pool': 'mean', 'head.hidden': '8' },
 	'lora under a head with a hidden layer': { 'head.hidden': '8' },

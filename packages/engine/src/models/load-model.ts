@@ -1,7 +1,9 @@
 import type { Backend } from '../backends/contract.ts';
+import { inputError } from '../errors.ts';
 import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
 import { readFloat32 } from '../formats/weight-source.ts';
 import { createRopeTable, type RopeTable } from '../layers/rope-table.ts';
+import { isQuantizedType } from '../quantize/matrix.ts';
 import { createParameters, type ParameterSpec, type Parameters } from '../tensor/parameters.ts';
 import { expectedTensors, familyOf } from './families.ts';
 import type { ModelConfig } from './family.ts';
@@ -24,8 +26,9 @@ export interface LoadedModel {
 	free(): void;
 }
 
-/** Loads a model folder with frozen weights. */
+/** Loads a model folder with frozen weights. Throws MODEL_QUANTIZED where they would be quantised a second time. */
 export function loadModel(backend: Backend, folder: ModelFolder, options: LoadOptions): LoadedModel {
+	refuseSecondQuantization(folder, options.base);
 	const weights = frozenWeights(backend, folder.weights, options.base, options.doubleQuantization);
 	try {
 		return assemble(backend, folder.config, options.maxPositions, weights.place, weights.free);
@@ -33,6 +36,19 @@ export function loadModel(backend: Backend, folder: ModelFolder, options: LoadOp
 		weights.free();
 		throw error;
 	}
+}
+
+/** Codes of codes add up both errors. */
+function refuseSecondQuantization({ config: { quantization }, path }: ModelFolder, base: BaseType): void {
+	if (quantization === undefined || !isQuantizedType(base) || quantization.type === base) return;
+	throw inputError(
+		'MODEL_QUANTIZED',
+		`the base in ${path} is quantised already (${quantization.type}): as ${base} it would have the errors of both`,
+		{
+			place: 'method.base',
+			remedy: `Set it to ${quantization.type}, or to bf16 or fp32 with method.type: lora; or give the original.`,
+		},
+	);
 }
 
 /** A model with every weight trainable. */

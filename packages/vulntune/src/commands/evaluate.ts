@@ -102,11 +102,14 @@ Examples:
 	};
 }
 
-/** The flags of the backend; the parts of it that aren't given are the machine's choice then, not the run's. */
+/** The flags of the backend; the parts of it that aren't given have their defaults then, not the run's values. */
 function backendOverrides(values: Readonly<Record<string, unknown>>): ConfigOverrides {
 	const given = configOverrides(values, backendOptions);
 	if (Object.keys(given).length === 0) return {};
-	return { ...Object.fromEntries(backendOptions.map(({ name }) => [name, 'auto'])), ...given };
+	return {
+		...Object.fromEntries(backendOptions.map((option) => [option.name, String(option.default)])),
+		...given,
+	};
 }
 
 function toRequest(

@@ -102,6 +102,7 @@ describe('the command line', () => {
 
 	it.each([
 		[['tran'], "unknown command 'tran'", 'Did you mean train?'],
+		[['tran', '--help'], "unknown command 'tran'", 'Did you mean train?'],
 		[['train', '--epoch', '3'], "unknown option '--epoch'", 'Did you mean --epochs?'],
 		[['train', '--learning-rate=3'], 'unknown option', 'Did you mean --training.learningRate?'],
 		[['train', '--seed', '3'], 'unknown option', 'Did you mean --some.seed or --other.seed?'],

@@ -62,7 +62,7 @@ export async function runCommandLine(
 		for (const define of definitions) define(program, runCommand);
 		const write = (text: string) => void (help += text);
 		configureAll(program, { columns: terminal.columns, isJson, write, spell });
-		await program.parseAsync(spellOutBooleans(argv, program), { from: 'user' });
+		await program.parseAsync(spellOutBooleans(refusable(argv, program), program), { from: 'user' });
 		return exitCode;
 	} catch (thrown) {
 		// Help was asked for, by name or by giving no command.
@@ -81,6 +81,14 @@ export async function runCommandLine(
 	}
 }
 
+/** The help of a command that there isn't would be that of all: without the flag commander says that it doesn't know it. */
+function refusable(argv: readonly string[], program: Command): readonly string[] {
+	const [name = '-'] = argv;
+	const isKnown =
+		name.startsWith('-') || name === 'help' || program.commands.some((one) => one.name() === name);
+	return isKnown ? argv : argv.filter((word) => word !== '--help' && word !== '-h');
+}
+
 function createProgram(version: string): Command {
 	return new Command('vulntune')
 		.description('Fine-tune code language models into vulnerability detectors, on the machine you have.')
@@ -90,7 +98,7 @@ function createProgram(version: string): Command {
 		.helpOption('-h, --help', 'show this help')
 		.addHelpText(
 			'after',
-			'\nExit codes: 0 ok, 1 findings (scan), 2 usage, config or input, 3 partial result,\n4 failure, 5 out of memory or disk, 130 interrupted.',
+			'\nExit codes: 0 ok, 2 usage, config or input, 3 partial result, 4 failure,\n5 out of memory or disk, 130 interrupted.',
 		);
 }
 

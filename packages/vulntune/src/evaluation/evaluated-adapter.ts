@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, readPeftAdapter } from '@vulntune/engine';
 import { NGRAM_FILE } from '../baselines/ngram/file.ts';
@@ -33,6 +33,7 @@ export function findAdapter(
 ): EvaluatedAdapter {
 	const run = runFolder(runRoot(location));
 	if (holdsRun(run) && existsSync(run.config)) {
+		refusePretraining(run);
 		return { config: onOwnModel(readRunConfig(run, overrides), run.adapter), adapter: run.adapter, run };
 	}
 	const adapter = path.resolve(location);
@@ -40,6 +41,15 @@ export function findAdapter(
 	const place = path.join(adapter, DESCRIPTION);
 	const config = resolveConfig(value, { place, folder: adapter, overrides, isRecord: true });
 	return { config: onOwnModel(config, adapter), adapter, run: undefined };
+}
+
+/** A run of `pretrain` has a model and no detector. */
+function refusePretraining({ root, config }: RunFolder): void {
+	if (!/^source:/m.test(readFileSync(config, 'utf8'))) return;
+	throw inputError('RUN_NOT_FOUND', 'this is a run of pretrain, which made a base model and no detector', {
+		place: root,
+		remedy: 'Train one on it: vulntune train CONFIG --model MODEL, then evaluate that run.',
+	});
 }
 
 /** Where all weights were trained, the base is what was trained: nothing outside its folder is needed. */

@@ -60,11 +60,16 @@ export function thresholdMetrics(counts: ConfusionCounts): ThresholdMetrics {
 		f1,
 		macroF1: (f1 + f1OfNegatives) / 2,
 		accuracy: ratio(tp + tn, tp + fp + fn + tn),
-		mcc: ratio(
+		mcc: correlation(
 			tp * tn - fp * fn,
 			Math.sqrt(tp + fp) * Math.sqrt(tp + fn) * Math.sqrt(tn + fp) * Math.sqrt(tn + fn),
 		),
 	};
+}
+
+/** A ratio between −1 and 1, from which rounding of the roots may not lead out. */
+function correlation(numerator: number, denominator: number): number {
+	return Math.max(-1, Math.min(1, ratio(numerator, denominator)));
 }
 
 function ratio(numerator: number, denominator: number): number {

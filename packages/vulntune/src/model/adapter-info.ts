@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, loraScale, openSafetensors, readPeftAdapter, VulntuneError } from '@vulntune/engine';
+import { NGRAM_FILE } from '../baselines/ngram/file.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
 import { describeMismatch, openBase } from './open-base.ts';
 
@@ -130,6 +131,12 @@ function weightBytes(folder: string): number {
 }
 
 function nothingThere(folder: string): Error {
+	if (existsSync(path.join(folder, NGRAM_FILE))) {
+		return inputError('MODEL_CONFIG_MISSING', 'this is a run of n-grams, which have no model', {
+			place: folder,
+			remedy: `vulntune evaluate ${folder} scores with it; its report.html says what it reached.`,
+		});
+	}
 	return inputError('MODEL_CONFIG_MISSING', 'there is neither a config.json nor an adapter_config.json', {
 		place: folder,
 		remedy: 'Give the folder of a model in Hugging Face layout, of an adapter, or of a run.',

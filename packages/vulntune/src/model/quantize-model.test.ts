@@ -198,6 +198,11 @@ test('a model that is quantised already is refused', async () => {
 	const output = newPath();
 	await quantize({ output });
 	expect(await thrownBy({ model: output })).toMatchObject({ code: 'MODEL_QUANTIZED', place: output });
+	for (const base of ['fp4', 'int8', 'normal3'] as const) {
+		expect(() => logitsOf(output, base, true)).toThrow(
+			expect.objectContaining({ code: 'MODEL_QUANTIZED', place: 'method.base' }),
+		);
+	}
 });
 
 describe('what stops half-way leaves nothing', () => {

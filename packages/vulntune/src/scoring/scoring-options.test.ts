@@ -53,6 +53,11 @@ describe('how functions are scored', () => {
 		expect(ask).toThrow(expect.objectContaining({ code: 'ANSWER_TOKENS', place }));
 	});
 
+	it('refuses to pool the first token of a decoder', () => {
+		const ask = () => scoring({ 'head.pool': 'first' });
+		expect(ask).toThrow(expect.objectContaining({ code: 'HEAD_POOL', place: 'head.pool' }));
+	});
+
 	it('is known to fail before the rows are looked for', async () => {
 		const folders = { model, data: path.join(root, 'absent'), output: root };
 		const prepare = prepareData(tinyConfig(folders, { objective: 'nextToken', 'sequence.length': '8' }), {

@@ -71,6 +71,12 @@ function packingOf(config: Config, tokens: PackTokens, { causal }: ModelConfig):
 			remedy: 'Leave it out: only a decoder computes what functions begin with once.',
 		});
 	}
+	if (causal && config.objective === 'class' && config.head.pool === 'first') {
+		throw inputError('HEAD_POOL', "a decoder's first token has seen nothing of the function but itself", {
+			place: 'head.pool',
+			remedy: 'Use last or mean: only an encoder reads a function behind its first token.',
+		});
+	}
 	if (length < leadingLength + suffixLength + 2) {
 		throw inputError('SEQUENCE_TOO_SHORT', `the question alone takes ${suffixLength} of ${length} tokens`, {
 			place: 'sequence.length',
