@@ -1,6 +1,7 @@
 import type { Evaluation, Metric } from '../metrics/evaluation.ts';
 import { textTable } from '../terminal/text-table.ts';
 import { type MeasuredLine, measuredLines, weaknessLines } from './metric-lines.ts';
+import { numberReasons } from './numbered-reasons.ts';
 
 /** One detector of a table. */
 export interface MetricColumn {
@@ -15,16 +16,13 @@ const SHOWN_WEAKNESSES = 10;
 
 /** A row per metric and per weakness, a column per detector; every undefined value points at a note with its reason. */
 export function metricTable(columns: readonly MetricColumn[]): { tables: string; notes: string[] } {
-	const reasons: string[] = [];
+	const { reasons, numberOf } = numberReasons();
 	const cell = (metric: Metric): string => {
 		if (metric.value === null) return `- ${mark(metric.reason)}`;
 		if (metric.low === null) return `${number(metric.value)} ${mark(metric.reason)}`;
 		return `${number(metric.value)} [${number(metric.low)}, ${number(metric.high)}]`;
 	};
-	const mark = (reason: string): string => {
-		if (!reasons.includes(reason)) reasons.push(reason);
-		return `(${reasons.indexOf(reason) + 1})`;
-	};
+	const mark = (reason: string): string => `(${numberOf(reason)})`;
 	const names = columns.map(({ name }) => name);
 	const evaluations = columns.map(({ evaluation }) => evaluation);
 	const metrics = textTable([

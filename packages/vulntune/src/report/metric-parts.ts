@@ -1,4 +1,5 @@
 import type { MetricLine } from '../evaluation/metric-lines.ts';
+import { numberReasons } from '../evaluation/numbered-reasons.ts';
 import type { Metric } from '../metrics/evaluation.ts';
 import { html, type Markup } from './html.ts';
 
@@ -12,11 +13,10 @@ export type Notes = ReturnType<typeof createNotes>;
 
 /** Reasons why values are undefined, numbered. */
 export function createNotes() {
-	const reasons: string[] = [];
+	const { reasons, numberOf } = numberReasons();
 	return {
 		mark(reason: string): Markup {
-			if (!reasons.includes(reason)) reasons.push(reason);
-			return html`<sup>${reasons.indexOf(reason) + 1}</sup>`;
+			return html`<sup>${numberOf(reason)}</sup>`;
 		},
 		list(): Markup | undefined {
 			if (reasons.length === 0) return undefined;

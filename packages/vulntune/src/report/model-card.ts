@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import { measuredLines } from '../evaluation/metric-lines.ts';
 import { markedLabel } from '../evaluation/metric-table.ts';
+import { type NumberedReasons, numberReasons } from '../evaluation/numbered-reasons.ts';
 import { withoutThreshold } from '../evaluation/render-comparison.ts';
 import { isPeftHead } from '../methods/head.ts';
 import type { Evaluation, Metric } from '../metrics/evaluation.ts';
@@ -95,11 +96,13 @@ function body(data: ReportData): string {
 		'Gives a function of source code the probability that it is vulnerable. Trained and measured with vulntune.',
 		`## Does it work?\n\n${escapeMarkdown(comparison.verdict)}`,
 		`Test split: ${counts.functions} functions, ${counts.positives} vulnerable. In brackets: 95 % intervals. The columns after the first are trivial baselines fitted on the same training rows.${missing.count > 0 ? ` ${missing.count} functions were not scored and are not counted.` : ''}${data.truncated > 0 ? ` ${data.truncated} functions were cut to the length of a sequence.` : ''}`,
-		metricsTable(data),
+		...metricsTable(data),
 		'↓ lower is better; of all other metrics higher. f1_oracle takes its threshold from the test labels: an upper bound, not a result.',
 		`## How to use it
 
-    vulntune evaluate ${escapeCode(data.run)} --data DATASET
+    npx vulntune evaluate RUN --data DATASET
+
+RUN is the folder that holds this file, DATASET a folder or .tar.gz of rows.
 
 ${readBy[readers(data)]}
 
@@ -121,32 +124,32 @@ Every option is in config.yaml, versions and hashes are in environment.json, cur
 	return `${paragraphs.filter((text) => text !== '').join('\n\n')}\n`;
 }
 
-function metricsTable({ comparison: { rows }, truncated }: ReportData): string {
+/** The table, and below it why values are undefined or have no interval. */
+function metricsTable({ comparison: { rows }, truncated }: ReportData): string[] {
+	const notes = numberReasons();
 	const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 	const values = measuredLines(rows.map(({ evaluation }) => evaluation)).map((measured) =>
-		line([markedLabel(measured), ...measured.metrics.map(metricText)]),
+		line([markedLabel(measured), ...measured.metrics.map((metric) => metricText(metric, notes))]),
 	);
-	return [
+	const table = [
 		line(['', ...rows.map(({ name }) => escapeMarkdown(name))]),
 		line(['---', ...rows.map(() => '---:')]),
 		...values,
 		...functionCounts(rows, truncated).map(line),
 	].join('\n');
+	return [table, ...notes.reasons.map((reason, index) => `(${index + 1}) ${escapeMarkdown(reason)}`)];
 }
 
-function metricText(metric: Metric): string {
-	if (metric.value === null) return 'undefined';
+function metricText(metric: Metric, { numberOf }: NumberedReasons): string {
+	if (metric.value === null) return `undefined (${numberOf(metric.reason)})`;
 	const value = metric.value.toFixed(3);
-	return metric.low === null ? value : `${value} [${metric.low.toFixed(3)}, ${metric.high.toFixed(3)}]`;
+	if (metric.low === null) return `${value} (${numberOf(metric.reason)})`;
+	return `${value} [${metric.low.toFixed(3)}, ${metric.high.toFixed(3)}]`;
 }
 
 /** Foreign text as one line without markup; never at the start of a line, where more characters would mean something. */
 function escapeMarkdown(text: string): string {
 	return oneLine(text).replace(/[\\`*_{}[\]|<>~&]/g, '\\$&');
-}
-
-function escapeCode(text: string): string {
-	return oneLine(text).replace(/[^\w./ -]/g, '?');
 }
 
 function oneLine(text: string): string {

@@ -261,6 +261,24 @@ describe('README.md', () => {
 		expect(rest.join('')).toContain('| ROC AUC |');
 	});
 
+	test('says below the table why values are undefined or have no interval', async () => {
+		const { card } = await write({ label: () => 0, threshold: null, epochs: 1 });
+		const mentioned = new Set(
+			[...card.matchAll(/^\| .*$/gm)].flatMap(([row]) => row.match(/\(\d+\)/g) ?? []),
+		);
+		const explained = [...card.matchAll(/^(\(\d+\)) \S/gm)].map(([, mark]) => mark!);
+		expect(explained.length).toBeGreaterThan(1);
+		expect(explained.toSorted()).toEqual([...mentioned].toSorted());
+		expect(card).toContain('no validation threshold is known');
+		expect(card).not.toMatch(/undefined \||\| \d\.\d{3} \|/);
+	});
+
+	test('shows a command that works wherever the run lies', async () => {
+		const { card } = await write();
+		expect(card).toContain('    npx vulntune evaluate RUN --data DATASET\n');
+		expect(card).toContain('RUN is the folder that holds this file');
+	});
+
 	test('names what reads the adapter, and no more', async () => {
 		const library = async (sample: SampleRun) => {
 			const { card } = await write(sample);
