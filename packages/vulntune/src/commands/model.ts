@@ -48,7 +48,13 @@ export interface ModelCommands {
 /** `vulntune model info|quantize`. */
 export function modelCommand({ info, quantize }: ModelCommands): CommandDefinition {
 	return (program, run) => {
-		const model = program.command('model').description('Inspect and quantise models.');
+		const model = program
+			.command('model')
+			.description('Inspect and quantise models.')
+			.addHelpText(
+				'after',
+				'\nExamples:\n  vulntune model info models/smollm2-135m\n  vulntune model quantize --help',
+			);
 		defineInfo(model, run, info);
 		defineQuantize(model, run, quantize);
 	};

@@ -98,7 +98,7 @@ function createProgram(version: string): Command {
 		.helpOption('-h, --help', 'show this help')
 		.addHelpText(
 			'after',
-			'\nExit codes: 0 ok, 2 usage, config or input, 3 partial result, 4 failure,\n5 out of memory or disk, 130 interrupted.',
+			'\nExamples:\n  vulntune demo\n  vulntune train --help\n  vulntune evaluate runs/demo --split valid\n\nExit codes: 0 ok, 2 usage, config or input, 3 partial result, 4 failure,\n5 out of memory or disk, 130 interrupted.',
 		);
 }
 

@@ -41,11 +41,26 @@ export async function runDemo(request: DemoRequest, context: CommandContext): Pr
 		'',
 		`The demo took ${formatDuration(seconds)}. Its functions are synthetic; the way is the same for real ones:`,
 		'',
-		'  vulntune doctor                                  what this machine can train',
-		'  vulntune train configs/smollm2-x1.yaml --dry-run the plan of a run on real data',
-		`  vulntune evaluate ${request.output} --split valid    score another split of this run`,
+		...nextCommands(request.output, process.cwd()),
 	].join('\n');
 	return { data: { synthetic: true, seconds, ...(result as object) }, text: shown };
+}
+
+/** The ready configs: in an installed package inside it, in a clone at its root. */
+const configsFolder = ['../../configs', '../../../../configs']
+	.map((folder) => fileURLToPath(new URL(folder, import.meta.url)))
+	.find((folder) => existsSync(folder))!;
+
+/** Commands to go on with, each beside what it does; paths as they are typed in the working folder. */
+export function nextCommands(output: string, workingFolder: string): string[] {
+	const config = path.relative(workingFolder, path.join(configsFolder, 'smollm2-x1.yaml'));
+	const commands = [
+		['vulntune doctor', 'what this machine can train'],
+		[`vulntune train ${config} --dry-run`, 'the plan of a run on real data'],
+		[`vulntune evaluate ${output} --split valid`, 'score another split of this run'],
+	] as const;
+	const width = Math.max(...commands.map(([command]) => command.length));
+	return commands.map(([command, purpose]) => `  ${command.padEnd(width)}  ${purpose}`);
 }
 
 /** A demo replaces an earlier demo, and nothing else that lies in its folder. */
