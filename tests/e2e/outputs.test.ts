@@ -1,8 +1,9 @@
 /** What commands print and runs write, against the schemas that the package ships. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { testBackend } from '../tiny.ts';
 import { projectRoot, vulntune } from './command-line.ts';
 import { createProject } from './project.ts';
 
@@ -26,11 +27,20 @@ const lines = (name: string) =>
 		.map((line) => JSON.parse(line));
 const json = async (...argv: string[]) => JSON.parse((await vulntune([...argv, '--json'], { cwd })).stdout);
 
+const pretraining = `source: { type: generated, functions: 30 }
+model: { vocabularySize: 300, hiddenSize: 8, intermediateSize: 8, layers: 1, heads: 2, keyValueHeads: 1 }
+sequence: { length: 64 }
+training: { steps: 3, accumulation: 1, precision: fp32 }
+backend: ${testBackend}
+output: pretrained
+`;
+
 describe('the schemas of the package', () => {
 	let trained: unknown;
 	beforeAll(async () => {
 		trained = await json('train', 'config.yaml', '--training.epochs', '1', '--output', 'run');
 		await json('train', 'config.yaml', '--output', 'ngrams', '--method.type', 'ngram');
+		writeFileSync(inside('pretraining.yaml'), pretraining);
 	});
 
 	it.each(['run', 'ngrams'])('fit every file of %s', (run) => {
@@ -59,6 +69,11 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('predictionsReport', await json(...predictions))).toBe('');
 		expect(faultsOf('modelInfo', await json('model', 'info', 'model'))).toBe('');
 		expect(faultsOf('modelInfo', await json('model', 'info', 'run'))).toBe('');
+		const quantize = ['model', 'quantize', 'model', '--type', 'nf4', '--output', 'quantised'];
+		expect(faultsOf('quantizeResult', await json(...quantize))).toBe('');
+		expect(faultsOf('pretrainPlan', await json('pretrain', 'pretraining.yaml', '--dry-run'))).toBe('');
+		expect(faultsOf('pretrainResult', await json('pretrain', 'pretraining.yaml'))).toBe('');
+		expect(faultsOf('pretrainResult', await json('pretrain', 'pretraining.yaml', '--resume'))).toBe('');
 		expect(faultsOf('doctor', await json('doctor'))).toBe('');
 		expect(faultsOf('error', await json('train', 'absent.yaml'))).toBe('');
 	});
