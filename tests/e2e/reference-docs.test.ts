@@ -70,6 +70,13 @@ describe('the documents', () => {
 		expect(local.filter((target) => !existsSync(path.join(folder, target)))).toEqual([]);
 	});
 
+	it.each(documents.filter((document) => document.startsWith('packages')))(
+		'%s links to nothing outside its package, where an installed one has no files',
+		(document) => {
+			expect([...read(document).matchAll(/\]\((\.\.\/[^)]*)\)/g)].map(([, target]) => target)).toEqual([]);
+		},
+	);
+
 	it('are all in the index', () => {
 		const index = read('docs/README.md');
 		const pages = globSync('*.md', { cwd: path.join(projectRoot, 'docs') }).filter(
