@@ -94,7 +94,9 @@ describe('parseModelConfig', () => {
 			maxPositions: 2048,
 			rmsNormEpsilon: 1e-6,
 		});
-		expect(parse({ ...rest, model_type: 'mistral', num_attention_heads: 8 })).toMatchObject({
+		// more heads than those of keys and values, or the default of llama would give the same
+		const heads = { num_attention_heads: 16, head_dim: 2 };
+		expect(parse({ ...rest, model_type: 'mistral', ...heads })).toMatchObject({
 			keyValueHeads: 8,
 			maxPositions: 4096,
 		});

@@ -80,6 +80,19 @@ describe('an adapter folder', () => {
 		expect(() => readPeftAdapter(folder)).toThrow(/layer\.q_proj\.lora_B\.weight holds NaN as its element 1/);
 	});
 
+	test.each([
+		[{ ...pair[0], shape: [2, 1] }, pair[1]],
+		[pair[0], { ...pair[1], shape: [1, 3] }],
+	])('is refused where a matrix has another rank than the config, with its name', (...matrices) => {
+		writeSafetensors(path.join(folder, 'adapter_model.safetensors'), matrices);
+		expect(() => readPeftAdapter(folder)).toThrow(
+			expect.objectContaining({
+				code: 'ADAPTER_WEIGHTS',
+				message: expect.stringMatching(/lora_[AB]\.weight should have rank 1/),
+			}),
+		);
+	});
+
 	test('is refused where one tensor is there under two names', () => {
 		const twice = [...pair, { ...pair[0], name: `base_model.model.${pair[0].name}` }];
 		writeSafetensors(path.join(folder, 'adapter_model.safetensors'), twice);

@@ -193,6 +193,12 @@ describe('the best epoch', () => {
 		const { records } = await scripted([right, half, wrong, right], { earlyStopping: 2 });
 		expect(records.filter(({ type }) => type === 'epoch')).toHaveLength(3);
 	});
+
+	it('gives training its whole patience back', async () => {
+		const epochs = [half, wrong, right, wrong, half, right];
+		const { records } = await scripted(epochs, { earlyStopping: 2 });
+		expect(records.filter(({ type }) => type === 'epoch')).toHaveLength(5);
+	});
 });
 
 it('passes on every setting of the config', () => {

@@ -26,6 +26,10 @@ it('gives a function of several windows their mean or their largest score', () =
 	expect(Array.from(score(script, 'max')!.probabilities)).toEqual([0.125, 0.75, 0.125]);
 });
 
+it('gives the mean loss of all windows, not of the functions', () => {
+	expect(score(() => 0.5)!.loss).toBeCloseTo(Math.LN2, 6);
+});
+
 it.each([Number.NaN, Number.POSITIVE_INFINITY])(
 	'stops at a score of %s, which no metric is made of',
 	(bad) => {

@@ -15,7 +15,7 @@ const signals = { emit: () => {}, interrupted: () => false };
 const again = { resume: true, overwrite: false };
 const fresh = { resume: false, overwrite: false };
 const finished = path.join(root, 'finished');
-const short = { 'training.epochs': '1', 'method.targets': '[q_proj]' };
+const short = { 'training.epochs': '2', 'method.targets': '[q_proj]' };
 
 beforeAll(async () => {
 	await runTraining(tinyConfig({ model, data, output: finished }, short), fresh, signals);
@@ -43,15 +43,27 @@ describe('--resume on a finished run', () => {
 		}
 	});
 
-	it('does not begin it anew where its checkpoints were removed', async () => {
+	it('neither begins it anew nor takes another number of epochs where its checkpoints were removed', async () => {
 		const output = copy('without-checkpoints');
 		rmSync(path.join(output, 'checkpoints'), { recursive: true });
 		const before = filesOf(output);
 		const same = runTraining(tinyConfig({ model, data, output }, short), again, signals);
 		expect((await same).status).toBe('alreadyFinished');
-		const longer = tinyConfig({ model, data, output }, { ...short, 'training.epochs': '2' });
-		await expect(runTraining(longer, again, signals)).rejects.toMatchObject({ code: 'CHECKPOINT_OTHER_RUN' });
+		for (const epochs of ['1', '3']) {
+			const other = tinyConfig({ model, data, output }, { ...short, 'training.epochs': epochs });
+			await expect(runTraining(other, again, signals)).rejects.toMatchObject({
+				code: 'CHECKPOINT_OTHER_RUN',
+			});
+		}
 		expect(filesOf(output)).toEqual(before);
+	});
+
+	it('says nothing of being finished for other data in another place', async () => {
+		const other = writeTinyDataset(path.join(root, 'other-data'), { train: 6, valid: 2, test: 2 });
+		const before = filesOf(finished);
+		const config = tinyConfig({ model, data: other, output: finished }, short);
+		await expect(runTraining(config, again, signals)).rejects.toMatchObject({ code: 'CHECKPOINT_OTHER_RUN' });
+		expect(filesOf(finished)).toEqual(before);
 	});
 });
 
