@@ -39,11 +39,22 @@ function savedPredictions(split: string): Prediction[] {
 }
 
 /** A copy of the run whose config has another section `sequence`. */
+/** Changes what is written beside a run's adapter. */
+function editAdapter(
+	name: string,
+	change: (description: Record<string, unknown>) => Record<string, unknown>,
+): void {
+	const file = inside(`${name}/adapter/vulntune.json`);
+	const description = JSON.parse(readFileSync(file, 'utf8'));
+	writeFileSync(file, JSON.stringify({ ...description, ...change(description) }));
+}
+
 function runWith(name: string, sequence: object): string {
 	cpSync(inside('run'), inside(name), { recursive: true });
 	const file = inside(`${name}/config.yaml`);
 	const config = parse(readFileSync(file, 'utf8'));
 	writeFileSync(file, stringify({ ...config, sequence: { ...config.sequence, ...sequence } }));
+	editAdapter(name, (adapter) => ({ sequence: { ...(adapter.sequence as object), ...sequence } }));
 	return name;
 }
 
@@ -109,6 +120,45 @@ describe('evaluate', () => {
 		const positive = rows.filter((row) => row.includes('"target":1'));
 		writeFileSync(inside('one-class/train.jsonl'), `${positive.join('\n')}\n`);
 		expect(await evaluate('run', '--data', 'one-class')).toEqual(await evaluate('run'));
+	});
+
+	it.each([
+		['head.pool', { head: { pool: 'mean', hidden: null } }],
+		['data.collapseWhitespace', { collapseWhitespace: false }],
+		['method.type', { method: 'qlora' }],
+		['sequence.length', { sequence: { length: 95 } }],
+	])('refuses a run whose adapter says otherwise of %s', async (key, change) => {
+		const name = `edited-${key}`;
+		cpSync(inside('run'), inside(name), { recursive: true });
+		editAdapter(name, () => change);
+		const { code, stdout } = await vulntuneHere(['evaluate', name, '--json'], { cwd });
+		expect(code).toBe(2);
+		const { error } = JSON.parse(stdout);
+		expect(error).toMatchObject({ code: 'RUN_RECORDS', message: expect.stringContaining(key) });
+	});
+
+	it('refuses a run whose adapter has another alpha', async () => {
+		cpSync(inside('run'), inside('alpha'), { recursive: true });
+		const file = inside('alpha/adapter/adapter_config.json');
+		writeFileSync(file, readFileSync(file, 'utf8').replace(/"lora_alpha": [0-9.]+/, '"lora_alpha": 999'));
+		const { code, stderr } = await vulntuneHere(['evaluate', 'alpha'], { cwd });
+		expect([code, stderr]).toEqual([2, expect.stringContaining('method.alpha')]);
+	});
+
+	it.each([
+		['threshold', 7],
+		['threshold', '0.5'],
+		['threshold', undefined],
+		['baseFingerprint', { weights: 'x' }],
+		['scale', 4],
+	])('refuses an adapter beside which %s is %s', async (key, value) => {
+		const name = `described-${key}-${value}`;
+		cpSync(inside('run'), inside(name), { recursive: true });
+		editAdapter(name, () => ({ [key]: value }));
+		const { code, stdout } = await vulntuneHere(['evaluate', name, '--json'], { cwd });
+		expect(code).toBe(2);
+		const { error } = JSON.parse(stdout);
+		expect(error).toMatchObject({ code: 'DETECTOR_DESCRIPTION', place: expect.stringContaining(key) });
 	});
 
 	it.each(['none', 'leaky'])('gives the same probabilities for packing %s', async (packing) => {

@@ -54,6 +54,12 @@ describe('an adapter', () => {
 			{ name: `${query}.lora_A.weight`, shape: [16, 400] },
 			{ name: `${query}.lora_B.weight`, shape: [96, 16] },
 		]);
+		expect(() => loraSpecs(layers, { ...config, targets: ['q_proj', 'v_*'] })).toThrow(
+			expect.objectContaining({
+				code: 'NO_LORA_TARGET',
+				message: expect.stringMatching(/matches \["v_\*"\]/),
+			}),
+		);
 		expect(() => loraSpecs(layers, { ...config, targets: ['nothing'] })).toThrow(
 			expect.objectContaining({ code: 'NO_LORA_TARGET', remedy: expect.stringContaining(query) }),
 		);

@@ -55,11 +55,20 @@ export function loraSpecs(layers: readonly NamedMatrix[], config: LoraConfig): P
 				{ name: `${layer.name}.lora_B.weight`, shape: [outputSize!, config.rank] },
 			];
 		});
-	if (specs.length === 0) {
-		throw inputError('NO_LORA_TARGET', `no module of the model matches ${JSON.stringify(config.targets)}`, {
-			place: 'method.targets',
-			remedy: `the model's modules are named like ${layers[0]?.name}`,
-		});
+	const patterns = typeof config.targets === 'string' ? [config.targets] : config.targets;
+	const idle = patterns.filter((pattern) => {
+		const isTarget = targetMatcher(pattern === config.targets ? config.targets : [pattern]);
+		return !layers.some(({ name }) => isTarget(name));
+	});
+	if (specs.length === 0 || idle.length > 0) {
+		throw inputError(
+			'NO_LORA_TARGET',
+			`no module of the model matches ${JSON.stringify(idle).slice(0, 200)}`,
+			{
+				place: 'method.targets',
+				remedy: `the model's modules are named like ${layers[0]?.name}`,
+			},
+		);
 	}
 	return specs;
 }

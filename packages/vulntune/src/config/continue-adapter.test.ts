@@ -19,6 +19,7 @@ const description = {
 	objective: 'class',
 	nextToken: { prompt: '?', positive: 'Y', negative: 'N' },
 	head: { pool: 'mean', hidden: 3 },
+	threshold: null,
 };
 
 function writeAdapter(name: string, adapted = modules, described: object | null = description): string {

@@ -14,7 +14,8 @@ export function valueFault(option: SchemaOption, value: unknown): string {
 /** A value as an error shows it, cut to one line. */
 export function found(value: unknown): string {
 	if (value === undefined) return 'nothing';
-	const text = JSON.stringify(value) ?? String(value);
+	// JSON has no infinity, which YAML has
+	const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
 	return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 

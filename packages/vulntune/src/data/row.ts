@@ -71,7 +71,7 @@ function field(fields: Record<string, unknown>, name: keyof typeof aliases): [st
 function readId(fields: Record<string, unknown>, line: number, faults: string[]): string | number {
 	const [name, value] = field(fields, 'id');
 	if (value === undefined) return line;
-	if (typeof value === 'number' || (typeof value === 'string' && value !== '')) return value;
+	if (Number.isFinite(value) || (typeof value === 'string' && value !== '')) return value as string | number;
 	faults.push(`${name}: expected a number or a text, found ${describe(value)}`);
 	return line;
 }

@@ -34,7 +34,9 @@ export function findAdapter(
 	const run = runFolder(runRoot(location));
 	if (holdsRun(run) && existsSync(run.config)) {
 		refusePretraining(run);
-		return { config: onOwnModel(readRunConfig(run, overrides), run.adapter), adapter: run.adapter, run };
+		const config = onOwnModel(readRunConfig(run, overrides), run.adapter);
+		checkRecords(config, run);
+		return { config, adapter: run.adapter, run };
 	}
 	const adapter = path.resolve(location);
 	const value = describedConfig(adapter, data);
@@ -55,6 +57,55 @@ function refusePretraining({ root, config }: RunFolder): void {
 /** Where all weights were trained, the base is what was trained: nothing outside its folder is needed. */
 function onOwnModel(config: Config, adapter: string): Config {
 	return config.method.type === 'full' ? { ...config, model: adapter } : config;
+}
+
+/** What scores depend on stands in a run's config and beside its adapter: where they differ, one was changed by hand. */
+function checkRecords(config: Config, { adapter }: RunFolder): void {
+	const description = readDescription(adapter);
+	if (description === undefined) return;
+	const {
+		suffixLength: _suffix,
+		leadingLength: _leading,
+		causal: _causal,
+		...sequence
+	} = description.sequence;
+	const { data, method, objective, nextToken, head } = config;
+	const pairs: [key: string, inConfig: unknown, beside: unknown][] = [
+		['data.collapseWhitespace', data.collapseWhitespace, description.collapseWhitespace],
+		['method.type', method.type, description.method],
+		['objective', objective, description.objective],
+		...Object.entries(objective === 'nextToken' ? description.nextToken : {}).map(
+			([key, value]): [string, unknown, unknown] => [
+				`nextToken.${key}`,
+				nextToken[key as keyof typeof nextToken],
+				value,
+			],
+		),
+		...Object.entries(objective === 'class' ? description.head : {}).map(
+			([key, value]): [string, unknown, unknown] => [`head.${key}`, head[key as keyof typeof head], value],
+		),
+		...Object.entries(sequence).map(([key, value]): [string, unknown, unknown] => [
+			`sequence.${key}`,
+			config.sequence[key as keyof Config['sequence']],
+			value ?? null,
+		]),
+	];
+	if (existsSync(path.join(adapter, 'adapter_config.json')) && 'rank' in method) {
+		const { config: lora } = readPeftAdapter(adapter);
+		pairs.push(
+			['method.rank', method.rank, lora.rank],
+			['method.alpha', method.alpha, lora.alpha],
+			['method.rsLora', method.rsLora, lora.rsLora],
+		);
+	}
+	for (const [key, inConfig, beside] of pairs) {
+		if (JSON.stringify(inConfig) === JSON.stringify(beside)) continue;
+		throw inputError(
+			'RUN_RECORDS',
+			`the run's config says ${key}: ${JSON.stringify(inConfig)}, its adapter ${JSON.stringify(beside)}`,
+			{ place: adapter, remedy: 'Put back the one that was changed after the run.' },
+		);
+	}
 }
 
 /** A run's folder where its adapter folder was named. */

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { ModelFingerprint, Precision } from '@vulntune/engine';
+import { fingerprintParts, type ModelFingerprint, type Precision } from '@vulntune/engine';
 import { inputError } from '@vulntune/engine/errors.ts';
 import { readSmallFile } from '@vulntune/engine/formats/files.ts';
-import { parseJsonObject } from '@vulntune/engine/formats/json.ts';
+import { describeJson, parseJsonObject } from '@vulntune/engine/formats/json.ts';
 import type { WindowCombination } from '../packing/combine-windows.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import type { Answers } from './answers.ts';
@@ -39,20 +39,66 @@ export interface DetectorDescription {
 /** Lies beside what was trained. */
 export const DESCRIPTION = 'vulntune.json';
 
-/** undefined where the folder is an adapter that another tool saved. */
+const isFingerprint = (value: unknown): boolean =>
+	isObject(value) && fingerprintParts.every((part) => typeof value[part] === 'string');
+const isObject = (value: unknown): value is Record<string, unknown> =>
+	typeof value === 'object' && value !== null && !Array.isArray(value);
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isFlag = (value: unknown): boolean => typeof value === 'boolean';
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/** What each key holds. Values that are an option of the config as well are checked once more as such. */
+const keys: Readonly<
+	Record<keyof DetectorDescription, readonly [isRight: (value: unknown) => boolean, expected: string]>
+> = {
+	format: [(value) => value === 1, 'format 1'],
+	model: [isText, 'a path'],
+	baseFingerprint: [isFingerprint, 'a fingerprint'],
+	earlierBases: [(value) => Array.isArray(value) && value.every(isFingerprint), 'a list of fingerprints'],
+	method: [isText, 'a method'],
+	base: [isText, 'a type'],
+	doubleQuantization: [isFlag, 'true or false'],
+	objective: [isText, 'an objective'],
+	nextToken: [isObject, 'an object'],
+	answers: [isObject, 'an object'],
+	head: [isObject, 'an object'],
+	collapseWhitespace: [isFlag, 'true or false'],
+	sequence: [isObject, 'an object'],
+	precision: [isText, 'a precision'],
+	threshold: [
+		(value) => value === null || (typeof value === 'number' && value >= 0 && value <= 1),
+		'a probability or null',
+	],
+	epoch: [isCount, 'a whole number'],
+	seed: [isCount, 'a whole number'],
+};
+
+/**
+ * undefined where the folder is an adapter that another tool saved. Throws DETECTOR_DESCRIPTION for a key that isn't known, a value that
+ * can't be, and where nothing is said of the threshold.
+ */
 export function readDescription(folder: string): DetectorDescription | undefined {
 	const file = path.join(folder, DESCRIPTION);
 	if (!existsSync(file)) return undefined;
+	const error = (key: string, message: string, remedy: string) =>
+		inputError('DETECTOR_DESCRIPTION', message, { place: `${file}: ${key}`, remedy });
+	const remedy = 'Train again, or copy the file from the run that made the adapter.';
 	const json = parseJsonObject(readSmallFile(file, 1_000_000), {
 		code: 'DETECTOR_DESCRIPTION',
 		place: file,
-		remedy: 'Train again, or copy the file from the run that made the adapter.',
-	}) as unknown as DetectorDescription;
+		remedy,
+	}) as Readonly<Record<string, unknown>>;
 	if (json.format !== 1) {
-		throw inputError('DETECTOR_DESCRIPTION', `format 1 is expected, found ${String(json.format)}`, {
-			place: file,
-			remedy: 'Use the version of vulntune that wrote it.',
-		});
+		const found = describeJson(json.format);
+		throw error('format', `1 is expected, found ${found}`, 'Use the version of vulntune that wrote it.');
 	}
-	return json;
+	if (json.threshold === undefined) throw error('threshold', 'a probability or null is expected', remedy);
+	for (const [key, value] of Object.entries(json)) {
+		const rule = Object.hasOwn(keys, key) ? keys[key as keyof DetectorDescription] : undefined;
+		if (rule === undefined) {
+			throw error(key, 'no version of vulntune up to this one writes such a key', 'Remove it.');
+		}
+		if (!rule[0](value)) throw error(key, `${rule[1]} is expected, found ${describeJson(value)}`, remedy);
+	}
+	return json as unknown as DetectorDescription;
 }

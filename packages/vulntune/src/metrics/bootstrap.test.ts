@@ -50,6 +50,8 @@ test('no interval from one group, nor where most resamples leave the statistic u
 		reason: 'undefined on 3 of 5 resamples',
 	});
 	expect(percentileInterval(values.subarray(0, 4), ungroupedRows(4)).status).toBe('ok');
+	expect(percentileInterval(values.subarray(0, 4), ungroupedRows(4), [2]).status).toBe('undefined');
+	expect(percentileInterval(values.subarray(0, 4), ungroupedRows(4), [2, 3]).status).toBe('ok');
 });
 
 describe('paired bootstrap', () => {

@@ -77,10 +77,17 @@ export type Interval =
 
 /**
  * The 95 % percentile interval of bootstrap values (linear between order statistics). Resamples on which the
- * statistic is undefined are left out; where they are more than half, or there is only one group, there is no interval.
+ * statistic is undefined are left out; where they are more than half, or all that it reads is of one group, there is no interval.
+ *
+ * @param rows that the statistic reads; default all
  */
-export function percentileInterval(values: Float64Array, groups: RowGroups): Interval {
-	if (groups.count < 2) {
+export function percentileInterval(
+	values: Float64Array,
+	groups: RowGroups,
+	rows?: readonly number[],
+): Interval {
+	const count = rows === undefined ? groups.count : new Set(rows.map((row) => groups.groupOf[row])).size;
+	if (count < 2) {
 		return { status: 'undefined', reason: 'a bootstrap needs at least two groups of functions' };
 	}
 	const sorted = values.filter((value) => !Number.isNaN(value)).sort();

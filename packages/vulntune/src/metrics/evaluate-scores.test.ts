@@ -200,3 +200,15 @@ test('validation of one class chooses no threshold', () => {
 	expect(validationThreshold([], [])).toBeNull();
 	expect(validationThreshold([0, 0, 1], scores)).toBe(0.6);
 });
+
+test('one pair and one function of a weakness leave no interval, however many others there are', () => {
+	const { labels, scores } = rowsOf(20);
+	const pairs = [[1, 0] as const];
+	const weaknesses = labels.map((_, row) => (row === 1 ? 'CWE-22' : row % 2 === 1 ? 'CWE-79' : null));
+	const found = evaluateScores({ labels, scores, pairs, weaknesses, threshold: 0.5, seed: 1 });
+	const reason = 'a bootstrap needs at least two groups of functions';
+	expect(found.pairs!.ranking).toMatchObject({ low: null, high: null, reason });
+	const recall = Object.fromEntries(found.recallByWeakness!.map((one) => [one.weakness, one.recall]));
+	expect(recall['CWE-22']).toMatchObject({ low: null, reason });
+	expect(recall['CWE-79']).toMatchObject({ low: expect.any(Number) });
+});

@@ -63,11 +63,11 @@ export function evaluateScores(rows: ScoredRows): Evaluation {
 					});
 				});
 	const metrics = new Map<string, Metric>();
-	for (const [index, { name }] of definitions.entries()) {
+	for (const [index, { name, rows: read }] of definitions.entries()) {
 		const interval: Interval =
 			resamples === 0
 				? undefinedBecause('no resamples were asked for')
-				: percentileInterval(resampled[index]!, groups);
+				: percentileInterval(resampled[index]!, groups, read);
 		metrics.set(name, withInterval(values[index]!, interval));
 	}
 	const metric = (name: string) => metrics.get(name)!;

@@ -47,6 +47,8 @@ export interface Sample {
 export interface MetricDefinition {
 	readonly name: string;
 	readonly compute: (sample: Sample) => Outcome;
+	/** The rows that it reads; absent for all. */
+	readonly rows?: readonly number[];
 }
 
 function missingPositives({ truePositives, falsePositives }: ConfusionCounts): string | undefined {
@@ -118,8 +120,10 @@ const pairNames = ['correct', 'bothVulnerable', 'bothBenign', 'reversed', 'ranke
 /** `pairs.…`: shares of the given pairs; none without pairs. */
 export function pairMetrics(rows: ScoredRows): MetricDefinition[] {
 	if (rows.pairs === undefined) return [];
+	const vulnerableRows = rows.pairs.map(([row]) => row);
 	return pairNames.map((name) => ({
 		name: `pairs.${name}`,
+		rows: vulnerableRows,
 		compute: ({ pairs }) => {
 			if (rows.threshold === null && name !== 'rankedRight') return undefinedBecause(noThreshold);
 			if (pairs === undefined || pairs.pairs === 0) return undefinedBecause('there are no pairs');
@@ -149,6 +153,7 @@ export function weaknessMetrics(rows: ScoredRows): MetricDefinition[] {
 		const members = weaknessRows(rows, weakness);
 		return {
 			name: `weakness ${weakness}`,
+			rows: members,
 			compute: ({ weights }) => {
 				if (threshold === null) return undefinedBecause(noThreshold);
 				let found = 0;
