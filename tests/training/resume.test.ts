@@ -2,6 +2,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, wr
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { learningRateAt, runTraining } from 'vulntune';
+import { filesOf } from '../files.ts';
 import { temporaryFolder, testBackend, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';
 
 const root = temporaryFolder();
@@ -118,6 +119,21 @@ describe('a training run', () => {
 			expect(notes.join()).toContain(newest);
 			expect(bytesOf(copy)).toEqual(bytesOf(whole));
 		}
+	});
+
+	it('stops where no checkpoint is whole, and changes nothing', async () => {
+		const output = path.join(root, 'all-damaged');
+		await runFor(output, 5, fresh);
+		const checkpoints = path.join(output, 'checkpoints');
+		for (const name of readdirSync(checkpoints)) {
+			truncateSync(path.join(checkpoints, name, 'parameters.f32'), 100);
+		}
+		const before = filesOf(output);
+		await expect(runFor(output, 99, again)).rejects.toMatchObject({
+			...{ code: 'CHECKPOINT_DAMAGED', place: checkpoints },
+			remedy: expect.stringContaining('--overwrite'),
+		});
+		expect(filesOf(output)).toEqual(before);
 	});
 
 	it('leaves a finished run as it is', async () => {

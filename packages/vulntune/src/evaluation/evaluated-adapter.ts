@@ -7,7 +7,7 @@ import type { ConfigOverrides } from '../config/overrides.ts';
 import type { Config, ConfigInput } from '../config/schema.ts';
 import { DESCRIPTION, type DetectorDescription, readDescription } from '../methods/description.ts';
 import { readRunConfig } from '../run/run-config.ts';
-import { holdsRun, type RunFolder, runFolder } from '../run/run-folder.ts';
+import { type RunFolder, runFolder } from '../run/run-folder.ts';
 
 /** What is scored with, and the config that says how. */
 export interface EvaluatedAdapter {
@@ -32,7 +32,7 @@ export function findAdapter(
 	overrides: ConfigOverrides = {},
 ): EvaluatedAdapter {
 	const run = runFolder(runRoot(location));
-	if (holdsRun(run) && existsSync(run.config)) {
+	if (existsSync(run.config)) {
 		refusePretraining(run);
 		const config = onOwnModel(readRunConfig(run, overrides), run.adapter);
 		checkRecords(config, run);

@@ -12,6 +12,7 @@ it('does not resume over a run of another method', async () => {
 	onTestFinished(() => rmSync(output, { recursive: true }));
 	const checkpoint = path.join(output, 'checkpoints', 'step-1');
 	mkdirSync(checkpoint, { recursive: true });
+	writeFileSync(path.join(output, 'environment.json'), '{"vulntune": "0.1.0"}');
 	const value = { model: 'none', data: { path: 'none' }, method: { type: 'ngram' }, output };
 	const config = resolveConfig(value, { place: 'test', folder: '/' });
 	const signals = { emit: () => {}, interrupted: () => false };
@@ -71,6 +72,7 @@ it('keeps the run in its folder where the rows have one class only', async () =>
 	const data = writeTinyDataset(path.join(root, 'data'), { train: 1, valid: 2, test: 2 });
 	const output = path.join(root, 'run');
 	mkdirSync(output);
+	writeFileSync(path.join(output, 'environment.json'), '{"vulntune": "0.1.0"}');
 	writeFileSync(path.join(output, 'metrics.jsonl'), 'kept');
 	const value = { model: 'none', data: { path: data }, method: { type: 'ngram' }, output };
 	const config = resolveConfig(value, { place: 'test', folder: '/' });

@@ -21,6 +21,11 @@ function write(...names: string[]): void {
 	}
 }
 
+/** What tells a run from other folders. */
+function writeEnvironment(): void {
+	writeFileSync(path.join(root, 'environment.json'), '{"vulntune": "0.1.0"}');
+}
+
 const filesIn = (folder: string) =>
 	readdirSync(folder, { recursive: true, withFileTypes: true })
 		.filter((entry) => entry.isFile())
@@ -29,6 +34,7 @@ const filesIn = (folder: string) =>
 
 describe('a run folder', () => {
 	it('is cleared of what a killed process left half written, and of nothing else', () => {
+		writeEnvironment();
 		write('config.yaml', 'my.partial', 'checkpoints/step-1/parameters.f32', 'adapter/vulntune.json');
 		const kept = filesIn(root);
 		write(
@@ -42,20 +48,32 @@ describe('a run folder', () => {
 	});
 
 	it("loses the old run's files to overwrite, and nothing else", () => {
+		writeEnvironment();
 		write('config.yaml', 'metrics.jsonl', 'checkpoints/step-1/state.json', 'notes.txt');
 		claimRunFolder(runFolder(root), overwrite);
 		expect(filesIn(root)).toEqual(['notes.txt']);
 	});
 
-	it("is refused where it is no run but has another's files that a run would write over", () => {
-		write('README.md', 'notes.txt');
+	it.each([
+		'README.md',
+		'config.yaml',
+		'environment.json',
+		'adapter/mine.txt',
+		'checkpoints/mine',
+		'metrics.jsonl',
+	])("is refused where it is no run but has another's %s that a run would write over", (name) => {
+		write(name, 'notes.txt');
+		const before = filesIn(root);
 		for (const mode of [neither, resume, overwrite]) {
-			expect(() => claimRunFolder(runFolder(root), mode)).toThrow(/README\.md/);
+			const claim = () => claimRunFolder(runFolder(root), mode);
+			expect(claim).toThrow(expect.objectContaining({ code: 'OUTPUT_TAKEN' }));
+			expect(claim).toThrow(name.split('/')[0]);
 		}
-		expect(filesIn(root)).toEqual(['README.md', 'notes.txt']);
+		expect(filesIn(root)).toEqual(before);
 	});
 
 	it('is refused where it holds a run, or is no folder', () => {
+		writeEnvironment();
 		write('metrics.jsonl');
 		expect(() => refuseExistingRun(runFolder(root), neither)).toThrow(/--resume/);
 		expect(() => refuseExistingRun(runFolder(root), resume)).not.toThrow();

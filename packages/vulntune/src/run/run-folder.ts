@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileError, inputError, makeFolder } from '@vulntune/engine';
 
@@ -44,7 +44,7 @@ export function runFolder(root: string): RunFolder {
 	};
 }
 
-/** What a run writes, config.yaml last: overwriting removes them in this order. */
+/** What a run writes, environment.json last: overwriting removes them in this order. */
 function filesOf(folder: RunFolder): string[] {
 	const results = [
 		folder.adapter,
@@ -56,12 +56,18 @@ function filesOf(folder: RunFolder): string[] {
 	];
 	const predictions = ['train', 'valid', 'test'].map((split) => folder.predictions(split));
 	const logs = [folder.metrics, folder.timings, folder.checkpoints];
-	return [...results, ...predictions, ...logs, folder.data, folder.environment, folder.config];
+	return [...results, ...predictions, ...logs, folder.data, folder.config, folder.environment];
 }
 
-/** Whether a folder holds (the beginning of) a run. */
-export function holdsRun(folder: RunFolder): boolean {
-	return existsSync(folder.metrics) || existsSync(folder.checkpoints) || existsSync(folder.config);
+/** Whether a folder holds (the beginning of) a run: its environment.json, written first, says which vulntune made it. */
+function holdsRun(folder: RunFolder): boolean {
+	try {
+		const environment: unknown = JSON.parse(readFileSync(folder.environment, 'utf8'));
+		return typeof environment === 'object' && environment !== null && 'vulntune' in environment;
+	} catch {
+		// not there, or another program's
+		return false;
+	}
 }
 
 /** What to do with a run that is in the output folder already. */
@@ -72,8 +78,8 @@ export interface ClaimMode {
 
 /**
  * Throws RUN_EXISTS where the folder holds a run and neither `resume` nor `overwrite` says what to do with it, and
- * OUTPUT_NOT_FOLDER where it is none. OUTPUT_TAKEN where it is no run, but has a file that a run would write over: a README.md
- * or a model of somebody else's.
+ * OUTPUT_NOT_FOLDER where it is none. OUTPUT_TAKEN where it is no run, but has a file that a run would write over: a README.md,
+ * a config.yaml or a model of somebody else's.
  */
 export function refuseExistingRun(folder: RunFolder, mode: ClaimMode): void {
 	if (statSync(folder.root, { throwIfNoEntry: false })?.isDirectory() === false) {

@@ -4,15 +4,15 @@ import { configToYaml } from '../config/yaml-text.ts';
 import { describeEnvironment } from './environment.ts';
 import type { RunFolder } from './run-folder.ts';
 
-/** Writes what a run begins with: its resolved config, and what it is made with. */
+/** Writes what a run begins with: what it is made with, by which the folder is known as a run's, then its resolved config. */
 export function writeRunHeader(
 	folder: RunFolder,
 	config: object,
 	facts: Parameters<typeof describeEnvironment>[0],
 	options?: readonly SchemaOption[],
 ): void {
-	writeText(folder.config, configToYaml(config, options));
 	writeText(folder.environment, `${JSON.stringify(describeEnvironment(facts), null, '\t')}\n`);
+	writeText(folder.config, configToYaml(config, options));
 }
 
 function writeText(file: string, text: string): void {

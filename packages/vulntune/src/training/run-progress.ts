@@ -1,4 +1,4 @@
-import type { Backend, Parameters } from '@vulntune/engine';
+import { type Backend, inputError, type Parameters } from '@vulntune/engine';
 import { loadNewestCheckpoint, saveCheckpoint } from '../run/checkpoint-store.ts';
 import type { RunIdentity } from '../run/identity.ts';
 import { type JsonlLog, openJsonlLog } from '../run/jsonl-log.ts';
@@ -16,7 +16,8 @@ export interface RunTarget {
 
 /**
  * The state of the newest whole checkpoint and the identity of the run that made it, its tensors restored; undefined where
- * there is none. Throws CHECKPOINT_OTHER_RUN where parts of the identity are others that may not be.
+ * there never was one. Throws CHECKPOINT_DAMAGED where none of them is whole, CHECKPOINT_OTHER_RUN where parts of the identity
+ * are others that may not be.
  */
 export function resumeState<State extends RunState>(
 	folder: RunFolder,
@@ -24,7 +25,21 @@ export function resumeState<State extends RunState>(
 	warn: (line: string) => void,
 	mayDiffer: readonly string[] = [],
 ): { readonly state: State; readonly identity: RunIdentity } | undefined {
-	const checkpoint = loadNewestCheckpoint(folder.checkpoints, warn);
+	let passedOver = 0;
+	const checkpoint = loadNewestCheckpoint(folder.checkpoints, (line) => {
+		passedOver += 1;
+		warn(line);
+	});
+	if (checkpoint === undefined && passedOver > 0) {
+		throw inputError(
+			'CHECKPOINT_DAMAGED',
+			'no checkpoint is whole: there is nothing that the run can go on from',
+			{
+				place: folder.checkpoints,
+				remedy: 'Put a whole checkpoint back, or start the run anew with --overwrite.',
+			},
+		);
+	}
 	if (checkpoint === undefined) return undefined;
 	return restoreCheckpoint<State>(backend, checkpoint, parameters, optimizer, identity, mayDiffer);
 }
