@@ -69,7 +69,25 @@ describe('adapter_config.json', () => {
 			rsLora: true,
 			targets: ['q_proj', 'v_proj'],
 			baseModel: 'base',
+			selects: expect.any(Function),
 		});
+	});
+
+	test.each([
+		[{}, [true, true, false]],
+		[{ exclude_modules: ['v_proj'] }, [true, false, false]],
+		[{ exclude_modules: 'v_proj' }, [true, true, false]],
+		[{ layers_to_transform: [1, 3] }, [false, true, false]],
+		[{ layers_to_transform: 0 }, [true, false, false]],
+		[{ target_modules: '.*proj' }, [true, true, true]],
+		[{ target_modules: ['layers.0.self_attn.q_proj'] }, [true, false, false]],
+	])('selects modules with %j as PEFT does', (fields, expected) => {
+		const modules = [
+			'model.layers.0.self_attn.q_proj',
+			'model.layers.1.self_attn.v_proj',
+			'model.layers.1.xq_proj',
+		];
+		expect(modules.map(read(fields).selects)).toEqual(expected);
 	});
 
 	test.each([
@@ -82,7 +100,7 @@ describe('adapter_config.json', () => {
 		{ revision: 'main', peft_version: '0.9.0' },
 		{ something_new: false, something_else: null, a_list: [], a_map: {}, a_name: '' },
 	])('gives the same adapter with %j', (fields) => {
-		expect(read(fields)).toEqual(read({}));
+		expect(read(fields)).toEqual({ ...read({}), selects: expect.any(Function) });
 	});
 
 	test.each([

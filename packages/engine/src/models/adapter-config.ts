@@ -76,6 +76,8 @@ export interface AdapterConfig extends Omit<LoraConfig, 'targets'> {
 	readonly baseModel: string;
 	/** Undefined where the file describes the modules in a way that only their names in the weights can tell. */
 	readonly targets: readonly string[] | undefined;
+	/** Whether the file's lists let PEFT adapt a module of this name; a regular expression of Python's is taken to. */
+	readonly selects: (module: string) => boolean;
 }
 
 /** Throws ADAPTER_CONFIG for a key that changes what is computed and isn't read, and for values that can't be. */
@@ -124,6 +126,20 @@ export function readAdapterConfig(file: string): AdapterConfig {
 		rsLora,
 		targets: isNames(targets) && !isNarrowed ? targets : undefined,
 		baseModel,
+		selects: selection(targets, json.exclude_modules, json.layers_to_transform),
+	};
+}
+
+/** PEFT's reading of `target_modules`, `exclude_modules` and `layers_to_transform`, as far as they are lists. */
+function selection(targets: string | string[], excluded: unknown, layers: unknown): AdapterConfig['selects'] {
+	const isNamed = (names: readonly string[], module: string) =>
+		names.some((name) => module === name || module.endsWith(`.${name}`));
+	const numbers = typeof layers === 'number' ? [layers] : layers;
+	return (module) => {
+		if (isNames(targets) && !isNamed(targets, module)) return false;
+		if (isNames(excluded) && isNamed(excluded, module)) return false;
+		const layer = /\.(\d+)\./.exec(module)?.[1];
+		return layer === undefined || !Array.isArray(numbers) || numbers.includes(Number(layer));
 	};
 }
 

@@ -126,6 +126,16 @@ describe('an adapter folder', () => {
 		expect(readPeftAdapter(folder).config.targets).toEqual(['layer.q_proj']);
 	});
 
+	test('is refused where it has matrices that its config leaves out', () => {
+		changeConfig({ target_modules: ['v_proj'] });
+		expect(() => readPeftAdapter(folder)).toThrow(
+			expect.objectContaining({
+				code: 'ADAPTER_WEIGHTS',
+				message: expect.stringContaining('leaves out layer.q_proj'),
+			}),
+		);
+	});
+
 	test.each([3, { q_proj: true }, ['q_proj', 1]])('is refused with target_modules %j', (targets) => {
 		changeConfig({ target_modules: targets });
 		expect(() => readPeftAdapter(folder)).toThrow(

@@ -51,7 +51,7 @@ export function readPeftAdapter(folder: string): PeftAdapter {
 			remedy: 'Give the adapter folder of a run, or one saved by PEFT with safetensors.',
 		});
 	}
-	const { targets, baseModel, ...plainConfig } = readAdapterConfig(configFile);
+	const { targets, baseModel, selects, ...plainConfig } = readAdapterConfig(configFile);
 	const tensors = readTensors(weightsFile);
 	const matrices = new Map<string, HostMatrix>();
 	const head = new Map<string, HostMatrix>();
@@ -67,6 +67,11 @@ export function readPeftAdapter(folder: string): PeftAdapter {
 		kind.set(plain, matrix);
 	}
 	checkPairs(weightsFile, matrices, plainConfig.rank);
+	const idle = adaptedModules([...matrices.keys()]).find((module) => !selects(module));
+	if (idle !== undefined) {
+		const message = `${CONFIG_FILE} leaves out ${idle}, for which there are matrices: PEFT would not apply them`;
+		throw weightsError(weightsFile, message);
+	}
 	const config = { ...plainConfig, targets: targets ?? adaptedModules([...matrices.keys()]) };
 	return { config, baseModel, matrices, head: withHeadFile(folder, head) };
 }
