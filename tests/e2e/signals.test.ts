@@ -5,6 +5,7 @@ import { type RunningCommand, startVulntune, vulntune } from './command-line.ts'
 import { createProject } from './project.ts';
 import { expectNoStackTrace } from './refusal.ts';
 import { resultsOf } from './run-results.ts';
+import { vulntuneHere } from './same-process.ts';
 
 const project = createProject();
 const { root: cwd, inside } = project;
@@ -87,6 +88,23 @@ describe('a training that gets a signal', () => {
 		expect(code).toBe(0);
 		expect(stdout).toContain('is finished; nothing was changed');
 		expect(resultsOf(inside('whole'))).toEqual(before);
+	});
+
+	it('keeps its folder from other processes as long as it lives', async () => {
+		const argv = ['train', 'config.yaml', '--output', 'held', '--training.epochs', '1000'];
+		const run = startVulntune(argv, { cwd });
+		await until(() => existsSync(inside('held/metrics.jsonl')));
+		// so that it lives as long as this test looks
+		run.child.kill('SIGSTOP');
+		for (const mode of ['--resume', '--overwrite']) {
+			const { code, stderr } = await vulntuneHere([...argv, mode], { cwd });
+			expect(code).toBe(2);
+			expect(stderr).toContain(`process ${run.child.pid} is computing this run`);
+		}
+		run.child.kill('SIGCONT');
+		run.child.kill('SIGINT');
+		expect((await run.ended).code).toBe(130);
+		expect(existsSync(inside('held/run.lock'))).toBe(false);
 	});
 
 	it('ends at the second one at once, in the middle of a sequence', async () => {

@@ -24,6 +24,18 @@ describe.each(kinds)('the output folder of a $type run', ({ type, run, overrides
 
 	beforeAll(async () => {
 		expect((await run(configOf(), fresh, silent)).status).toBe('finished');
+		expect(existsSync(path.join(output, 'run.lock'))).toBe(false);
+	});
+
+	it('is held while the run is computed', async () => {
+		const held = path.join(root, `${type}-held`);
+		let isHeld = false;
+		const emit = () => {
+			isHeld ||= existsSync(path.join(held, 'run.lock'));
+		};
+		await run(configOf({ output: held }), fresh, { emit, interrupted: () => isHeld });
+		expect(isHeld).toBe(true);
+		expect(existsSync(path.join(held, 'run.lock'))).toBe(false);
 	});
 
 	it('is not made for a run whose data is not there', async () => {

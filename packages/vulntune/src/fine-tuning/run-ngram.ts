@@ -5,7 +5,7 @@ import { NGRAM_FILE, serializeNgram } from '../baselines/ngram/file.ts';
 import { predictNgram } from '../baselines/ngram/model.ts';
 import { selectNgram } from '../baselines/ngram/select.ts';
 import type { Config } from '../config/schema.ts';
-import { loadDataset } from '../data/dataset.ts';
+import { type Dataset, loadDataset } from '../data/dataset.ts';
 import { describeLeftOut, summarizeData } from '../data/summary.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
 import { writeReport } from '../report/write-report.ts';
@@ -34,12 +34,22 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	const dataset = await loadDataset(config.data.path, { onBadRow: config.data.onBadRow });
 	const note = (line: string) => signals.emit({ type: 'note', line });
 	if (dataset.leftOut.rows > 0) note(`left out ${describeLeftOut(dataset.leftOut)}`);
-	const { train, valid, test } = dataset.splits;
+	const { train, valid } = dataset.splits;
 	requireBothClasses(train);
 	const oneClass = oneClassValidationNote(valid);
 	if (oneClass !== undefined) note(oneClass);
+	const claim = { resume: false, overwrite: mode.overwrite || mode.resume };
+	return claimRunFolder(folder, claim, () => fitAndSave(config, folder, dataset, signals));
+}
+
+async function fitAndSave(
+	config: Config,
+	folder: RunFolder,
+	dataset: Dataset,
+	signals: RunSignals,
+): Promise<RunOutcome> {
+	const { train, valid, test } = dataset.splits;
 	const isCollapsed = config.data.collapseWhitespace;
-	claimRunFolder(folder, { resume: false, overwrite: mode.overwrite || mode.resume });
 	writeRunHeader(folder, config, {
 		backend: 'none',
 		datasetHash: dataset.hash,
@@ -52,7 +62,7 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	const stopwatch = createStopwatch();
 	const startSeconds = performance.now() / 1000;
 	const interrupted = { status: 'interrupted', output: folder.root, startsAnew: true } as const;
-	note(`fitting n-grams of ${train.length} functions`);
+	signals.emit({ type: 'note', line: `fitting n-grams of ${train.length} functions` });
 	const selection = selectNgram(textRows(train, isCollapsed), textRows(valid, isCollapsed), {
 		stop: signals.interrupted,
 	});

@@ -84,10 +84,11 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 	const folder = runFolder(config.output);
 	refuseExistingRun(folder, mode);
 	if (mode.resume && (await isFinished(folder, config))) {
-		claimRunFolder(folder, mode);
-		// a run that was killed between its last line and its report gets it now
-		if (!existsSync(folder.report)) await writeReport(folder.root);
-		return { status: 'alreadyFinished', output: folder.root };
+		return claimRunFolder(folder, mode, async () => {
+			// a run that was killed between its last line and its report gets it now
+			if (!existsSync(folder.report)) await writeReport(folder.root);
+			return { status: 'alreadyFinished', output: folder.root };
+		});
 	}
 	const note = (line: string) => signals.emit({ type: 'note', line });
 	requireBackend(config.backend);
@@ -105,12 +106,13 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 				createDetectorOf(config, backend, base.folder, start?.adapter),
 			);
 			try {
-				claimRunFolder(folder, mode);
 				const run = { config, folder, base, data, detector, start };
-				const outcome = await blamingBase(base.folder, () => trainAndFinish(run, mode, signals));
-				const lacksReport = outcome.status === 'alreadyFinished' && !existsSync(folder.report);
-				if (outcome.status === 'finished' || lacksReport) await writeReport(folder.root);
-				return outcome;
+				return await claimRunFolder(folder, mode, async () => {
+					const outcome = await blamingBase(base.folder, () => trainAndFinish(run, mode, signals));
+					const lacksReport = outcome.status === 'alreadyFinished' && !existsSync(folder.report);
+					if (outcome.status === 'finished' || lacksReport) await writeReport(folder.root);
+					return outcome;
+				});
 			} finally {
 				detector.free();
 			}

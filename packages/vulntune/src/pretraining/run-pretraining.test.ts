@@ -69,6 +69,9 @@ function configOf(name: string, changes: Changes = {}) {
 	return resolvePretrainConfig(value, { place: 'test', folder });
 }
 
+/** From other processes. */
+const isHeld = (name: string) => existsSync(path.join(folder, name, 'run.lock'));
+
 /** Runs until `sequences` of them have been trained on, then interrupts. */
 async function run(
 	name: string,
@@ -79,6 +82,7 @@ async function run(
 	let seen = 0;
 	const emit = (event: PretrainEvent) => {
 		if (event.type === 'training' || event.type === 'validating') seen += 1;
+		if (event.type === 'training') expect(isHeld(name)).toBe(true);
 	};
 	const signals = { emit, interrupted: () => seen >= sequences };
 	return runPretraining(configOf(name, changes), { resume: false, overwrite: false, ...mode }, signals);
@@ -135,6 +139,7 @@ describe('a pretraining run', () => {
 			outcome = await run('interrupted', { resume: true }, 7 + 2 * (turns % 3));
 		}
 		expect(bytesOf('interrupted')).toEqual(bytesOf('whole'));
+		expect(isHeld('interrupted')).toBe(false);
 	});
 
 	test('leaves a finished run as it is, and refuses its folder to another', async () => {

@@ -88,42 +88,57 @@ export async function runPretraining(
 		const optimizer = createOptimizer(backend, parameters, session.settings.optimizer);
 		try {
 			const { identity } = session;
-			claimRunFolder(folder, mode);
 			const target: PretrainTarget = { backend, model, parameters, optimizer, identity };
-			const resumed = mode.resume ? resumeState<PretrainState>(folder, target, note) : undefined;
-			const state = resumed?.state ?? initialPretrainState();
-			if (state.finished) {
-				return { status: 'alreadyFinished', output: folder.root, model: folder.model };
-			}
-			const totalSteps = countSteps(
-				session.data.train.map((ids) => ids.length),
-				session.settings,
+			return await claimRunFolder(folder, mode, () =>
+				pretrainFrom(config, folder, session, target, mode, signals),
 			);
-			const shortened = warmupNote({ ...session.settings.schedule, totalSteps });
-			if (shortened !== undefined) note(shortened);
-			writeRunHeader(
-				folder,
-				config,
-				{
-					backend: `${backend.name} (${backend.description})`,
-					datasetHash: session.dataHash,
-					tokenizerHash: session.tokenizer.tokenizer.hash,
-					fingerprint: identityHash(identity),
-				},
-				pretrainingConfig.options,
-			);
-			const progress = openRunProgress(folder, state, target);
-			try {
-				return await pretrainAndSave(config, folder, session, target, state, progress, signals);
-			} finally {
-				progress.close();
-			}
 		} finally {
 			optimizer.free();
 			llama.free();
 		}
 	} finally {
 		backend.close();
+	}
+}
+
+/** The run in its folder, from its newest checkpoint or from its start. */
+async function pretrainFrom(
+	config: PretrainConfig,
+	folder: RunFolder,
+	session: PretrainSession,
+	target: PretrainTarget,
+	mode: ClaimMode,
+	signals: Signals<PretrainEvent>,
+): Promise<PretrainOutcome> {
+	const note = (line: string) => signals.emit({ type: 'note', line });
+	const { backend, identity } = target;
+	const resumed = mode.resume ? resumeState<PretrainState>(folder, target, note) : undefined;
+	const state = resumed?.state ?? initialPretrainState();
+	if (state.finished) {
+		return { status: 'alreadyFinished', output: folder.root, model: folder.model };
+	}
+	const totalSteps = countSteps(
+		session.data.train.map((ids) => ids.length),
+		session.settings,
+	);
+	const shortened = warmupNote({ ...session.settings.schedule, totalSteps });
+	if (shortened !== undefined) note(shortened);
+	writeRunHeader(
+		folder,
+		config,
+		{
+			backend: `${backend.name} (${backend.description})`,
+			datasetHash: session.dataHash,
+			tokenizerHash: session.tokenizer.tokenizer.hash,
+			fingerprint: identityHash(identity),
+		},
+		pretrainingConfig.options,
+	);
+	const progress = openRunProgress(folder, state, target);
+	try {
+		return await pretrainAndSave(config, folder, session, target, state, progress, signals);
+	} finally {
+		progress.close();
 	}
 }
 

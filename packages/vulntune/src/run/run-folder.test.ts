@@ -33,7 +33,7 @@ const filesIn = (folder: string) =>
 		.toSorted();
 
 describe('a run folder', () => {
-	it('is cleared of what a killed process left half written, and of nothing else', () => {
+	it('is cleared of what a killed process left half written, and of nothing else', async () => {
 		writeEnvironment();
 		write('config.yaml', 'my.partial', 'checkpoints/step-1/parameters.f32', 'adapter/vulntune.json');
 		const kept = filesIn(root);
@@ -42,15 +42,15 @@ describe('a run folder', () => {
 			'adapter/vulntune.json.12-0123abcd.partial',
 			'checkpoints/step-2-0123abcd.partial/parameters.f32',
 		);
-		claimRunFolder(runFolder(root), resume);
+		await claimRunFolder(runFolder(root), resume, () => {});
 		expect(filesIn(root)).toEqual(kept);
 		expect(readdirSync(path.join(root, 'checkpoints'))).toEqual(['step-1']);
 	});
 
-	it("loses the old run's files to overwrite, and nothing else", () => {
+	it("loses the old run's files to overwrite, and nothing else", async () => {
 		writeEnvironment();
 		write('config.yaml', 'metrics.jsonl', 'checkpoints/step-1/state.json', 'notes.txt');
-		claimRunFolder(runFolder(root), overwrite);
+		await claimRunFolder(runFolder(root), overwrite, () => {});
 		expect(filesIn(root)).toEqual(['notes.txt']);
 	});
 
@@ -61,15 +61,27 @@ describe('a run folder', () => {
 		'adapter/mine.txt',
 		'checkpoints/mine',
 		'metrics.jsonl',
-	])("is refused where it is no run but has another's %s that a run would write over", (name) => {
+	])("is refused where it is no run but has another's %s that a run would write over", async (name) => {
 		write(name, 'notes.txt');
 		const before = filesIn(root);
 		for (const mode of [neither, resume, overwrite]) {
-			const claim = () => claimRunFolder(runFolder(root), mode);
-			expect(claim).toThrow(expect.objectContaining({ code: 'OUTPUT_TAKEN' }));
-			expect(claim).toThrow(name.split('/')[0]);
+			const claim = claimRunFolder(runFolder(root), mode, () => expect.fail('claimed'));
+			const message = expect.stringContaining(name.split('/')[0]!);
+			await expect(claim).rejects.toMatchObject({ code: 'OUTPUT_TAKEN', message });
 		}
 		expect(filesIn(root)).toEqual(before);
+	});
+
+	it('is held until its work has ended, well or not', async () => {
+		const folder = runFolder(root);
+		const nested = claimRunFolder(folder, neither, () => claimRunFolder(folder, overwrite, () => {}));
+		await expect(nested).rejects.toMatchObject({ code: 'RUN_HELD' });
+		const held = await claimRunFolder(folder, neither, () => {
+			expect(() => refuseExistingRun(folder, overwrite)).toThrow(/is computing this run/);
+			return filesIn(root);
+		});
+		expect(held).toEqual(['run.lock']);
+		expect(filesIn(root)).toEqual([]);
 	});
 
 	it('is refused where it holds a run, or is no folder', () => {

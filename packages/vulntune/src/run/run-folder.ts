@@ -1,10 +1,13 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileError, inputError, makeFolder } from '@vulntune/engine';
+import { holdRun, refuseHeldRun } from './run-lock.ts';
 
 /** Where everything of a run lies. */
 export interface RunFolder {
 	readonly root: string;
+	/** There while a process computes the run. */
+	readonly lock: string;
 	readonly config: string;
 	readonly environment: string;
 	/** What the splits hold. */
@@ -28,6 +31,7 @@ export function runFolder(root: string): RunFolder {
 	const inside = (name: string) => path.join(root, name);
 	return {
 		root,
+		lock: inside('run.lock'),
 		config: inside('config.yaml'),
 		environment: inside('environment.json'),
 		data: inside('data.json'),
@@ -77,7 +81,7 @@ export interface ClaimMode {
 }
 
 /**
- * Throws RUN_EXISTS where the folder holds a run and neither `resume` nor `overwrite` says what to do with it, and
+ * Throws RUN_HELD where another process computes a run in the folder, RUN_EXISTS where the folder holds a run and neither `resume` nor `overwrite` says what to do with it, and
  * OUTPUT_NOT_FOLDER where it is none. OUTPUT_TAKEN where it is no run, but has a file that a run would write over: a README.md,
  * a config.yaml or a model of somebody else's.
  */
@@ -88,6 +92,11 @@ export function refuseExistingRun(folder: RunFolder, mode: ClaimMode): void {
 			remedy: 'Choose another --output.',
 		});
 	}
+	refuseHeldRun(folder.lock);
+	refuseOccupied(folder, mode);
+}
+
+function refuseOccupied(folder: RunFolder, mode: ClaimMode): void {
 	if (holdsRun(folder) && !mode.resume && !mode.overwrite) {
 		throw inputError('RUN_EXISTS', 'the folder holds a run already', {
 			place: folder.root,
@@ -105,20 +114,39 @@ export function refuseExistingRun(folder: RunFolder, mode: ClaimMode): void {
 }
 
 /**
- * Makes the folder ready for a run; `overwrite` removes the old run's files and nothing else, `resume` only what a
- * killed process left half written. Comes after everything that can be wrong with the new run's input, so that a mistyped
- * path costs nobody an old run.
+ * Makes the folder ready for a run and holds it for this process alone until `work` has ended. `overwrite` removes the old
+ * run's files and nothing else, `resume` only what a killed process left half written. Comes after everything that can be wrong
+ * with the new run's input, so that a mistyped path costs nobody an old run.
  *
- * Throws RUN_EXISTS, OUTPUT_NOT_FOLDER, OUTPUT_TAKEN.
+ * Throws RUN_HELD, RUN_EXISTS, OUTPUT_TAKEN, and what `work` throws.
  */
-export function claimRunFolder(folder: RunFolder, mode: ClaimMode): void {
-	refuseExistingRun(folder, mode);
-	try {
-		if (mode.overwrite) {
-			for (const file of filesOf(folder)) rmSync(file, { recursive: true, force: true });
-		}
+export async function claimRunFolder<Result>(
+	folder: RunFolder,
+	mode: ClaimMode,
+	work: () => Result | Promise<Result>,
+): Promise<Result> {
+	const release = written(folder, () => {
 		makeFolder(folder.root);
-		removeRemains(folder);
+		return holdRun(folder.lock);
+	});
+	try {
+		// before it was held, another process may have begun a run here
+		refuseOccupied(folder, mode);
+		written(folder, () => {
+			if (mode.overwrite) {
+				for (const file of filesOf(folder)) rmSync(file, { recursive: true, force: true });
+			}
+			removeRemains(folder);
+		});
+		return await work();
+	} finally {
+		release();
+	}
+}
+
+function written<Result>(folder: RunFolder, write: () => Result): Result {
+	try {
+		return write();
 	} catch (error) {
 		throw fileError(error, folder.root, 'written');
 	}
