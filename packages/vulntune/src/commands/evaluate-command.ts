@@ -1,10 +1,8 @@
-import { existsSync, statSync } from 'node:fs';
-import path from 'node:path';
-import { inputError } from '@vulntune/engine';
 import type { SplitName } from '../data/dataset.ts';
 import { renderPrecisionChange } from '../evaluation/compare-precisions.ts';
 import { evaluatePredictionsFile, renderPredictionsReport } from '../evaluation/evaluate-predictions-file.ts';
 import { evaluateRun } from '../evaluation/evaluate-run.ts';
+import { checkPredictionsOutput } from '../evaluation/predictions-output.ts';
 import { renderComparison, truncationNote } from '../evaluation/render-comparison.ts';
 import { savePredictions } from '../fine-tuning/predictions.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
@@ -24,7 +22,7 @@ export async function evaluateFromRequest(
 		return { data: report, text: renderPredictionsReport(report) };
 	}
 	const { output } = request;
-	if (output !== undefined) checkOutput(output);
+	if (output !== undefined) checkPredictionsOutput(output);
 	const onProgress = (done: number, total: number) =>
 		progress.update({ task: `scoring ${request.split}`, done, total, unit: 'sequences' });
 	const result = await evaluateRun(request.run, request, onProgress, progress.note);
@@ -47,17 +45,6 @@ export async function evaluateFromRequest(
 			...(output === undefined ? [] : ['', `The predictions are in ${output}.`]),
 		].join('\n'),
 	};
-}
-
-/** Scoring can take hours: what would keep its result from being written is found before. */
-function checkOutput(file: string): void {
-	const folder = path.dirname(path.resolve(file));
-	const isFolder = statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
-	if (existsSync(folder) && !isFolder) return;
-	throw inputError('OUTPUT_NOT_FILE', isFolder ? 'this is a folder' : 'its folder is not there', {
-		place: file,
-		remedy: 'Give --output the path of a file in a folder that is there.',
-	});
 }
 
 /** Why the numbers of a split are no result; undefined for one that the run never learned from. */

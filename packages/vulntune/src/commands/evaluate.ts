@@ -37,7 +37,7 @@ const flags = z.strictObject({
 		.min(1)
 		.optional()
 		.describe(
-			'also write the predictions to this file, as JSONL: id, label, probability, commit, cwe, function_name, threshold',
+			'also write the predictions to this file, as JSONL: id, label, probability, commit, cwe, function_name, threshold; replaces earlier predictions, no other file',
 		),
 	threshold: z
 		.number()

@@ -322,6 +322,22 @@ describe('--output', () => {
 		await expect(evaluate('no run', { output: root })).rejects.toMatchObject(refusal);
 		await expect(evaluate('no run', { output: inside('absent/p.jsonl') })).rejects.toMatchObject(refusal);
 	});
+
+	it('replaces nothing of the run, its base or its dataset', async () => {
+		const own = [
+			path.join(runs.lora, 'config.yaml'),
+			path.join(runs.lora, 'adapter/adapter_model.safetensors'),
+		];
+		for (const output of [...own, path.join(data, 'test.jsonl'), path.join(model, 'config.json')]) {
+			const before = readFileSync(output, 'base64');
+			await expect(evaluate(runs.lora, { output })).rejects.toMatchObject({
+				code: 'OUTPUT_TAKEN',
+				kind: 'input',
+				place: output,
+			});
+			expect(readFileSync(output, 'base64')).toBe(before);
+		}
+	});
 });
 
 describe('--precision', () => {

@@ -106,6 +106,18 @@ function isShare(value: unknown): value is number {
 	return typeof value === 'number' && value >= 0 && value <= 1;
 }
 
+const lineKeys = ['id', 'label', 'probability', 'missing', 'commit', 'cwe', 'function_name', 'threshold'];
+
+/** Whether a line is one that `formatPredictions` writes: no row of a dataset, which has keys of its own. */
+export function isPredictionLine(line: string): boolean {
+	try {
+		parsePrediction(line, (message) => new Error(message));
+		return Object.keys(JSON.parse(line)).every((key) => lineKeys.includes(key));
+	} catch {
+		return false;
+	}
+}
+
 /** One JSON object per line: id, label, probability, then what else is known. */
 export function formatPredictions(predictions: readonly Prediction[]): string {
 	return predictions
