@@ -13,7 +13,6 @@ import {
 	disagreement,
 	expectedOf,
 	fixedCases,
-	missingKernel,
 	reference,
 	seedOf,
 } from './agreement/suite.ts';
@@ -68,9 +67,7 @@ describe.each(underTest.map((backend, index) => ({ ...backend, cases: casesOf(in
 			two.close();
 		});
 
-		it.for(cases)('$name', (testCase, context) => {
-			const missing = missingKernel(two, testCase.kernels);
-			context.skip(missing !== undefined, `${two.name} has no ${missing}`);
+		it.for(cases)('$name', (testCase) => {
 			const seed = seedOf(testCase.name);
 			const found = runOn(two, seed, testCase.run);
 			const single = runOn(one, seed, testCase.run);
@@ -95,9 +92,7 @@ describe.each([referenceUnderTest, ...underTest])(
 		});
 		afterAll(() => backend.close());
 
-		it.for(independenceCases)('$name', (testCase, context) => {
-			const missing = missingKernel(backend, testCase.kernels);
-			context.skip(missing !== undefined, `${backend.name} has no ${missing}`);
+		it.for(independenceCases)('$name', (testCase) => {
 			expect(dependence(backend, testCase)).toBe(undefined);
 		});
 	},

@@ -40,11 +40,6 @@ export function bytesOf(values: ArrayBufferView): Buffer {
 	return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** The first kernel of a case that a backend under construction does not have. */
-export function missingKernel(backend: Backend, kernels: readonly (keyof Backend)[]): string | undefined {
-	return kernels.find((kernel) => typeof backend[kernel] !== 'function');
-}
-
 /** The farthest output beyond the tolerance from what is expected; whole numbers must be equal. */
 function farthestFrom(expected: Outputs, found: Outputs, tolerance: number): string | undefined {
 	if ([...found.keys()].join() !== [...expected.keys()].join()) return 'other outputs than expected';
