@@ -60,6 +60,7 @@ export {
 } from './models/fingerprint.ts';
 export { type BaseType, type FrozenWeights, frozenWeights } from './models/frozen-weights.ts';
 export {
+	checkBaseType,
 	createTrainableModel,
 	type LoadedModel,
 	type LoadOptions,

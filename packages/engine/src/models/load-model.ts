@@ -28,7 +28,7 @@ export interface LoadedModel {
 
 /** Loads a model folder with frozen weights. Throws MODEL_QUANTIZED where they would be quantised a second time. */
 export function loadModel(backend: Backend, folder: ModelFolder, options: LoadOptions): LoadedModel {
-	refuseSecondQuantization(folder, options.base);
+	checkBaseType(folder, options.base);
 	const weights = frozenWeights(backend, folder.weights, options.base, options.doubleQuantization);
 	try {
 		return assemble(backend, folder.config, options.maxPositions, weights.place, weights.free);
@@ -38,8 +38,11 @@ export function loadModel(backend: Backend, folder: ModelFolder, options: LoadOp
 	}
 }
 
-/** Codes of codes add up both errors. */
-function refuseSecondQuantization({ config: { quantization }, path }: ModelFolder, base: BaseType): void {
+/** Codes of codes add up both errors. Throws MODEL_QUANTIZED where a model is stored in another quantised type than it is to lie in. */
+export function checkBaseType(
+	{ config: { quantization }, path }: Pick<ModelFolder, 'config' | 'path'>,
+	base: BaseType,
+): void {
 	if (quantization === undefined || !isQuantizedType(base) || quantization.type === base) return;
 	throw inputError(
 		'MODEL_QUANTIZED',

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+	checkBaseType,
 	expectedTensors,
 	inputError,
 	loraScale,
@@ -45,6 +46,7 @@ export function openTrainingBase(
 	const base = openBase(config);
 	try {
 		checkTrainable(config.model, base.folder.config, config.method.type);
+		if (config.method.type !== 'full') checkBaseType(base.folder, config.method.base);
 		const start = readStartAdapter(config);
 		const caution = start && checkBase(start.base, base, allowOtherBase);
 		if (caution !== undefined) note(caution);

@@ -42,6 +42,21 @@ it('leaves what is no name to whoever opens the folder', () => {
 	expect(() => openBase(configOf('./nobody/unheard-of'))).toThrow(expect.objectContaining(refusal));
 });
 
+it.each(['qlora', 'head'])(
+	'refuses to quantise a model a second time for %s, before any row is read',
+	async (type) => {
+		const folder = temporaryFolder();
+		const model = writeTinyModel(path.join(folder, 'model'));
+		const output = path.join(folder, 'quantised');
+		await quantizeModel({ model, output, type: 'normal3', doubleQuantization: false, overwrite: false });
+		const config = configOf(output, type);
+		const asNf4 = { ...config, method: { ...config.method, base: 'nf4' } } as Config;
+		const refusal = { code: 'MODEL_QUANTIZED', place: 'method.base' };
+		const open = async (config: Config) => openTrainingBase(config, false, () => {});
+		for (const plan of [open, planTraining]) await expect(plan(asNf4)).rejects.toMatchObject(refusal);
+	},
+);
+
 it('refuses to train every weight of a quantised model, before any row is read', async () => {
 	const folder = temporaryFolder();
 	const model = writeTinyModel(path.join(folder, 'model'));
