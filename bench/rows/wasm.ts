@@ -15,7 +15,7 @@ export const wasmSection: Section = {
 	rowNames,
 	async run({ options, log }) {
 		log('measuring WebAssembly');
-		const peaks = createPeakMeter('auto', 1, loadWasm());
+		const peaks = createPeakMeter('relaxed-simd', 1, loadWasm());
 		const backends = [createWasmBackend({ threads: 1 }), createCpuBackend({ isa: 'generic', threads: 1 })];
 		const bench = createBench();
 		bench.add('peak', () => peaks.measure('fp32', 4)!.operations);

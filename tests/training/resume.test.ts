@@ -92,6 +92,32 @@ describe('a training run', () => {
 		expect(bytesOf(output)).toEqual(bytesOf(once));
 	});
 
+	it.skipIf(testBackend !== 'cpu')('goes on with the instruction set that it began with', async () => {
+		const output = path.join(root, 'other-set');
+		const open = { 'backend.type': 'auto' };
+		await runFor(output, 1, fresh, open);
+		const file = path.join(output, 'environment.json');
+		const environment = () => JSON.parse(readFileSync(file, 'utf8'));
+		const made = (isa: string) =>
+			writeFileSync(file, JSON.stringify({ ...environment(), hardware: { isa } }));
+		const own = environment().hardware.isa;
+		made('generic');
+		await runFor(output, 1, again, open);
+		expect(environment()).toMatchObject({ hardware: { isa: 'generic' } });
+		await runFor(output, 1, again, { ...open, 'backend.isa': own });
+		expect(environment().hardware).toEqual({ isa: own });
+		made('sse9');
+		const notes: string[] = [];
+		await runTraining(configOf(output, open), again, {
+			emit: (event) => {
+				if (event.type === 'note') notes.push(event.line);
+			},
+			interrupted: () => true,
+		});
+		expect(environment().hardware.isa).toBe(own);
+		expect(notes.join()).toContain('no instruction set sse9): it goes on with cpu');
+	});
+
 	it('passes over a damaged checkpoint and uses the one before', async () => {
 		const output = path.join(root, 'damaged');
 		await runFor(output, 5, fresh);

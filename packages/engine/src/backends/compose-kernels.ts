@@ -10,7 +10,10 @@ import {
 import { viewOf } from './view.ts';
 
 /** A backend that may leave out any fused kernel. */
-export type PlainBackend = Pick<Backend, 'name' | 'description'> & Device & Kernels & Partial<FusedKernels>;
+export type PlainBackend = Pick<Backend, 'name' | 'description' | 'hardware'> &
+	Device &
+	Kernels &
+	Partial<FusedKernels>;
 
 /** The backend with every fused kernel that it doesn't bring composed of its plain ones. */
 export function withComposedKernels(backend: PlainBackend): Backend {

@@ -30,9 +30,18 @@ export * from './contract/fused-kernels.ts';
 export * from './contract/kernels.ts';
 export * from './contract/tensors.ts';
 
+/** What a backend computes with, as far as bytes depend on it: kept with a run, so that it goes on with the same. */
+export interface Hardware {
+	/** Instruction set of kernels that run on the processor. */
+	readonly isa?: string;
+	/** By what `isa: auto` chose, where that had to be measured: operations per second of one thread. */
+	readonly peaks?: { readonly bf16: number; readonly fp32: number };
+}
+
 export interface Backend extends Device, Kernels, FusedKernels {
 	/** `reference`, `cpu`, `wasm`, `cuda`. */
 	readonly name: string;
 	/** For people: instruction set, threads. */
 	readonly description: string;
+	readonly hardware: Hardware;
 }

@@ -257,6 +257,7 @@ describe('doctor', () => {
 		const report = {
 			backend: 'wasm',
 			isa: null,
+			peaks: null,
 			threads: 2,
 			memoryBytes: 2 ** 34,
 			freeMemoryBytes: 2 ** 33,
@@ -276,6 +277,10 @@ describe('doctor', () => {
 		expect(text).toContain('no C++ compiler found');
 		expect(text).toContain('g++');
 		expect(text).toContain('WebAssembly takes their place');
+		expect(text).not.toContain('bf16');
+		const measured = (bf16: number) => describeMachine({ ...report, peaks: { bf16, fp32: 2e11 } });
+		expect(measured(1e11)).toContain('left, because they are not faster: 100 Gflop/s a thread, fp32 200');
+		expect(measured(3e11)).toContain('bf16 instructions taken: 300 Gflop/s');
 		const wasmFailure = { reason: 'the WebAssembly kernels could not be loaded', details: 'old runtime' };
 		const worst = describeMachine({ ...report, backend: 'reference', wasmFailure });
 		expect(worst).toContain('very slowly, because the WebAssembly kernels could not be loaded (old runtime)');

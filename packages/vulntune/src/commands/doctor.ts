@@ -26,6 +26,7 @@ export function describeMachine(report: MachineReport): string {
 	const sets = report.instructionSets.filter(({ supported }) => supported).map(({ name }) => name);
 	const lines = [
 		`backend   ${report.backend}${report.isa === null ? '' : `, ${report.isa}`}, threads: ${report.threads}`,
+		...describePeaks(report),
 		`cpu       ${report.cpu} (${report.platform}); kernels for ${sets.join(', ') || 'none'}`,
 		`memory    ${formatBytes(report.memoryBytes)}, free: ${formatBytes(report.freeMemoryBytes)}`,
 		`disk      ${report.diskFreeBytes === null ? 'unknown' : formatBytes(report.diskFreeBytes)} free in the working folder`,
@@ -49,6 +50,14 @@ export function describeMachine(report: MachineReport): string {
 		);
 	}
 	return lines.join('\n');
+}
+
+/** Why bfloat16 instructions are taken or left. */
+function describePeaks({ peaks }: MachineReport): string[] {
+	if (peaks === null) return [];
+	const [bf16, fp32] = [peaks.bf16, peaks.fp32].map((speed) => (speed / 1e9).toFixed(0));
+	const verdict = peaks.bf16 > peaks.fp32 ? 'taken' : 'left, because they are not faster';
+	return [`          bf16 instructions ${verdict}: ${bf16} Gflop/s a thread, fp32 ${fp32}`];
 }
 
 /** What runs where there are no native kernels. */

@@ -13,6 +13,8 @@ export interface MachineReport {
 	readonly backend: 'cpu' | 'wasm' | 'reference';
 	/** Instruction set of the cpu backend; null on another. */
 	readonly isa: string | null;
+	/** By what the instruction set was chosen, where that was measured; null elsewhere. */
+	readonly peaks: { readonly bf16: number; readonly fp32: number } | null;
 	/** What `threads: auto` takes. */
 	readonly threads: number;
 	/** Memory that this process may use: the machine's, or its container's share. */
@@ -47,6 +49,7 @@ export async function examineMachine(): Promise<MachineReport> {
 	return {
 		backend,
 		isa: features.best ?? null,
+		peaks: features.peaks ?? null,
 		threads: backend === 'reference' ? 1 : features.threads,
 		memoryBytes,
 		freeMemoryBytes: Math.min(os.freemem(), memoryBytes),

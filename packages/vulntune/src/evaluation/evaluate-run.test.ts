@@ -231,9 +231,9 @@ describe('the machine of a run', () => {
 	it('does not bind where its backend is not there and nobody asked for it', () => {
 		const choice = { type: 'cpu', isa: 'of-another-machine' as 'auto', threads: 1 } as const;
 		const notes: string[] = [];
-		openEvaluationBackend(choice, false, (line) => notes.push(line)).close();
+		openEvaluationBackend(undefined, choice, false, (line) => notes.push(line)).close();
 		expect(notes.join()).toContain('is not here');
-		expect(() => openEvaluationBackend(choice, true, () => {})).toThrow(VulntuneError);
+		expect(() => openEvaluationBackend(undefined, choice, true, () => {})).toThrow(VulntuneError);
 	});
 
 	it('gives way to what is asked for, its instruction set and threads included', async () => {

@@ -144,7 +144,7 @@ async function evaluateOpened(
 	const scoreIn = (used: Precision) => {
 		if (opened === undefined) return scoreNgram(config, adapter, rows);
 		const asUsed = { ...config, training: { ...config.training, precision: used } };
-		return scoreRows(asUsed, adapter, opened, rows, options.overrides, progress, note);
+		return scoreRows({ config: asUsed, adapter, run }, opened, rows, options.overrides, progress, note);
 	};
 	const scored = await scoreIn(precision);
 	const comparison = compareWithBaselines(evaluatedRows(rows, scored.probabilities, isCollapsed), {
@@ -204,8 +204,7 @@ async function scoreNgram(config: Config, adapter: string, rows: readonly Functi
 }
 
 async function scoreRows(
-	config: Config,
-	adapter: string,
+	{ config, adapter, run }: EvaluatedAdapter,
 	opened: OpenedAdapter,
 	rows: readonly FunctionRow[],
 	overrides: ConfigOverrides = {},
@@ -215,7 +214,7 @@ async function scoreRows(
 	const { tokenizer, folder } = opened.base;
 	const isAskedFor = Object.keys(overrides).some((name) => name.startsWith('backend.'));
 	const choice = { ...config.backend, precision: config.training.precision };
-	const backend = openEvaluationBackend(choice, isAskedFor, note);
+	const backend = openEvaluationBackend(run, choice, isAskedFor, note);
 	try {
 		const { tokens } = await tokenizedSplit(config, rows, tokenizer, folder.config);
 		const scorer = await createScorer(config, adapter, opened, backend);

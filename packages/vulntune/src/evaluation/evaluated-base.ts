@@ -11,6 +11,8 @@ import {
 import type { Config } from '../config/schema.ts';
 import { DESCRIPTION, type DetectorDescription } from '../methods/description.ts';
 import { type Base, checkBase, openBase } from '../model/open-base.ts';
+import { openRunBackend } from '../run/run-backend.ts';
+import type { RunFolder } from '../run/run-folder.ts';
 
 /** On which base an evaluation was made; in the JSON of `vulntune evaluate`. */
 export interface EvaluatedBase {
@@ -56,12 +58,13 @@ export function openEvaluatedBase(
  * bound to it then, and the note says what is taken instead.
  */
 export function openEvaluationBackend(
+	run: RunFolder | undefined,
 	choice: BackendChoice,
 	isAskedFor: boolean,
 	note: (line: string) => void,
 ): Backend {
 	try {
-		return createBackend(choice, note);
+		return openRunBackend(isAskedFor ? undefined : run, choice, note);
 	} catch (error) {
 		if (isAskedFor || !(error instanceof VulntuneError)) throw error;
 		note(

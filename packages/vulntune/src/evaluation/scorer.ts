@@ -109,14 +109,14 @@ export interface ScorerOptions {
 export async function openScorer(location: string, options: ScorerOptions = {}): Promise<Scorer> {
 	const { overrides = {}, allowOtherBase = false, note = () => {} } = options;
 	// an adapter outside its run needs no data to score with
-	const { config, adapter } = findAdapter(location, '.', overrides);
+	const { config, adapter, run } = findAdapter(location, '.', overrides);
 	const description = readDescription(adapter);
 	if (description === undefined) throw unfinishedRun(adapter);
 	const { base, caution } = openEvaluatedBase(config, adapter, description, allowOtherBase);
 	try {
 		if (caution !== undefined) note(caution);
 		const isAskedFor = Object.keys(overrides).some((name) => name.startsWith('backend.'));
-		const backend = openEvaluationBackend(config.backend, isAskedFor, note);
+		const backend = openEvaluationBackend(run, config.backend, isAskedFor, note);
 		try {
 			const scorer = await createScorer(config, adapter, { base, description }, backend);
 			return {

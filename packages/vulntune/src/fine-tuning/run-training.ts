@@ -1,10 +1,5 @@
 import { existsSync } from 'node:fs';
-import {
-	createBackend,
-	fingerprintDifferences,
-	type ModelFingerprint,
-	requireBackend,
-} from '@vulntune/engine';
+import { fingerprintDifferences, type ModelFingerprint, requireBackend } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import { describeLeftOut, summarizeData } from '../data/summary.ts';
 import type { DetectorDescription } from '../methods/description.ts';
@@ -15,6 +10,7 @@ import type { Base } from '../model/open-base.ts';
 import { writeDataRecord } from '../run/data-record.ts';
 import { basePartNames, identityHash, type RunIdentity, trainingIdentity } from '../run/identity.ts';
 import type { TrainingRecord } from '../run/records.ts';
+import { openRunBackend } from '../run/run-backend.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
@@ -97,7 +93,8 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 		const data = await prepareData(config, base);
 		const { leftOut } = data.dataset;
 		if (leftOut.rows > 0) note(`left out ${describeLeftOut(leftOut)}`);
-		const backend = createBackend({ ...config.backend, precision: config.training.precision }, note);
+		const choice = { ...config.backend, precision: config.training.precision };
+		const backend = openRunBackend(mode.resume ? folder : undefined, choice, note);
 		try {
 			note(describeTrainingRows(data.splits.train, data.scoring.packing));
 			const oneClass = oneClassValidationNote(data.splits.valid.rows);
@@ -170,6 +167,7 @@ async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals
 		noteEarlierBase(state, resumed?.identity ?? start?.base.fingerprint, base);
 		writeRunHeader(folder, config, {
 			backend: `${backend.name} (${backend.description})`,
+			hardware: backend.hardware,
 			datasetHash: data.dataset.hash,
 			tokenizerHash: data.tokenizer.hash,
 			fingerprint: identityHash(identity),

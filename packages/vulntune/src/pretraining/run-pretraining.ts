@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { createBackend, createTrainableModel, type Model, requireBackend } from '@vulntune/engine';
+import { createTrainableModel, type Model, requireBackend } from '@vulntune/engine';
 import { identityHash } from '../run/identity.ts';
+import { openRunBackend } from '../run/run-backend.ts';
 import {
 	type ClaimMode,
 	claimRunFolder,
@@ -80,7 +81,7 @@ export async function runPretraining(
 	const note = (line: string) => signals.emit({ type: 'note', line });
 	requireBackend(config.backend);
 	const session = preparePretraining(config, note);
-	const backend = createBackend(config.backend, note);
+	const backend = openRunBackend(mode.resume ? folder : undefined, config.backend, note);
 	try {
 		const { seed } = config.training;
 		const llama = createTrainableModel(backend, session.modelConfig, config.sequence.length, seed);
@@ -128,6 +129,7 @@ async function pretrainFrom(
 		config,
 		{
 			backend: `${backend.name} (${backend.description})`,
+			hardware: backend.hardware,
 			datasetHash: session.dataHash,
 			tokenizerHash: session.tokenizer.tokenizer.hash,
 			fingerprint: identityHash(identity),

@@ -3,11 +3,13 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ModelFingerprint } from '@vulntune/engine';
+import type { Hardware, ModelFingerprint } from '@vulntune/engine';
 
 /** What a run was made with, for environment.json. */
 export function describeEnvironment(facts: {
 	readonly backend: string;
+	/** Absent where nothing computes with a model. */
+	readonly hardware?: Hardware;
 	readonly datasetHash: string;
 	readonly tokenizerHash: string;
 	/** Hash of the run's identity. */

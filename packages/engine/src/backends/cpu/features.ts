@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { type InstructionSet, loadNative, type NativeAddon, type NativeLoad } from './native.ts';
+import { bestSet, type MeasuredPeaks } from './best-set.ts';
+import { type InstructionSet, loadNative, type NativeLoad } from './native.ts';
 
 /** What this machine offers to the CPU backend: for `vulntune doctor`. */
 export interface CpuFeatures {
@@ -7,6 +8,8 @@ export interface CpuFeatures {
 	readonly instructionSets: readonly InstructionSet[];
 	/** What `isa: auto` takes; undefined without an addon. */
 	readonly best: string | undefined;
+	/** By what it was chosen, where bfloat16 instructions had to be measured against fp32. */
+	readonly peaks: MeasuredPeaks | undefined;
 	/** What `threads: auto` takes. */
 	readonly threads: number;
 	/** Why the addon is missing; undefined if it is there. */
@@ -20,17 +23,8 @@ export function cpuFeatures(): CpuFeatures {
 export function featuresOf(load: NativeLoad): CpuFeatures {
 	const threads = availableParallelism();
 	if (load.addon === undefined) {
-		return { instructionSets: [], best: undefined, threads, failure: load };
+		return { instructionSets: [], best: undefined, peaks: undefined, threads, failure: load };
 	}
-	return {
-		instructionSets: load.addon.instructionSets(),
-		best: bestSet(load.addon),
-		threads,
-		failure: undefined,
-	};
-}
-
-/** What `isa: auto` takes; the addon has one for every machine. */
-export function bestSet(addon: NativeAddon): string {
-	return addon.instructionSets().find((set) => set.supported && set.automatic)!.name;
+	const { name: best, peaks } = bestSet(load.addon);
+	return { instructionSets: load.addon.instructionSets(), best, peaks, threads, failure: undefined };
 }

@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { inputError } from '../../errors.ts';
-import type { Backend } from '../contract.ts';
+import type { Backend, Hardware } from '../contract.ts';
 import { activationGroup } from './activations.ts';
 import { attentionGroup } from './attention.ts';
+import { bestSet } from './best-set.ts';
 import { crossEntropyGroup } from './cross-entropy.ts';
 import { createDevice } from './device.ts';
 import { elementwiseGroup } from './elementwise.ts';
-import { bestSet } from './features.ts';
 import { linearGroup } from './linear.ts';
 import { loraGroup } from './lora.ts';
 import { focalGroup } from './losses.ts';
@@ -35,7 +35,8 @@ export function createKernelBackend(
 	addon: NativeAddon,
 	options: KernelBackendOptions,
 ): Backend {
-	const isa = options.isa === undefined || options.isa === 'auto' ? bestSet(addon) : options.isa;
+	const hardware = chosenSet(addon, options.isa);
+	const { isa } = hardware;
 	const sets = addon.instructionSets().filter((set) => set.supported);
 	if (!sets.some((set) => set.name === isa)) {
 		throw inputError('CPU_ISA', `the ${name} backend of this machine has no instruction set ${isa}`, {
@@ -72,6 +73,13 @@ export function createKernelBackend(
 		...groups,
 		name,
 		description: `${isa}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+		hardware,
 		close: () => device.close(),
 	};
+}
+
+function chosenSet(addon: NativeAddon, isa = 'auto'): Hardware & { readonly isa: string } {
+	if (isa !== 'auto') return { isa };
+	const { name, peaks } = bestSet(addon);
+	return { isa: name, ...(peaks === undefined ? {} : { peaks }) };
 }

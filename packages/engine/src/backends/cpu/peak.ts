@@ -1,7 +1,6 @@
 import { inputError } from '../../errors.ts';
 import type { Precision } from '../contract.ts';
-import { featuresOf } from './features.ts';
-import { loadNative } from './native.ts';
+import { loadNative, type NativeLoad } from './native.ts';
 
 export interface PeakSample {
 	/** A multiply-add is two. */
@@ -23,22 +22,20 @@ export interface PeakMeter {
 const tasks = 64;
 
 /**
- * Measures what an instruction set of this machine can do at most: the limit of every matrix product on it. Other kernels
- * than the native ones are given as `load`.
+ * Measures what an instruction set of this machine, by name, can do at most: the limit of every matrix product on it. Other
+ * kernels than the native ones are given as `load`.
  *
  * Errors: `CPU_NATIVE_MISSING`, `CPU_ISA` (input).
  */
-export function createPeakMeter(isa: string, threads: number, load = loadNative()): PeakMeter {
-	const { instructionSets, best } = featuresOf(load);
-	const wanted = isa === 'auto' ? best : isa;
+export function createPeakMeter(isa: string, threads: number, load: NativeLoad = loadNative()): PeakMeter {
 	const { addon } = load;
-	if (addon === undefined || !instructionSets.some((set) => set.name === wanted && set.supported)) {
+	if (!addon?.instructionSets().some((set) => set.name === isa && set.supported)) {
 		throw inputError(
 			addon === undefined ? 'CPU_NATIVE_MISSING' : 'CPU_ISA',
 			`the native kernels can't run on ${isa} here`,
 		);
 	}
-	const engine = addon.createEngine(wanted!, threads);
+	const engine = addon.createEngine(isa, threads);
 	const { peak, int8Peak } = addon.kernels;
 	// by arithmetic, since their speeds differ
 	const stepsPerMillisecond = { fp32: 1000, bf16: 1000, int8: 1000 };

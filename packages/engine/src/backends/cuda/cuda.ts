@@ -42,6 +42,7 @@ export function createCudaBackend(options: CudaBackendOptions = {}): Backend {
 	const plain = {
 		name: 'cuda',
 		description: `${name}, compute capability ${capability / 10}, driver of CUDA ${driver}`,
+		hardware: {},
 		...memoryGroup(device),
 		...elementwiseGroup(device),
 		...matmulGroup(device),

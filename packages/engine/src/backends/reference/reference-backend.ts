@@ -26,6 +26,7 @@ export function createReferenceBackend({ storage = 'f32' }: { storage?: Storage 
 	return withComposedKernels({
 		name: 'reference',
 		description: `TypeScript, ${storage} storage, float64 accumulation`,
+		hardware: {},
 		...createMemory(storage),
 		fill: elementwise.fill,
 		copy: elementwise.copy,
