@@ -35,6 +35,18 @@ const functions = [
 
 const vocabulary = { vocab_size: 304, bos_token_id: 0, eos_token_id: 0, torch_dtype: 'float32' };
 
+const encoder = {
+	...vocabulary,
+	pad_token_id: 1,
+	hidden_size: 32,
+	intermediate_size: 64,
+	num_hidden_layers: 2,
+	num_attention_heads: 4,
+	type_vocab_size: 2,
+	layer_norm_eps: 1e-5,
+	hidden_act: 'gelu',
+} as const;
+
 /** config.json of models of a few thousand weights, by family. */
 export const tinyShapes = {
 	llama: {
@@ -64,19 +76,13 @@ export const tinyShapes = {
 		multi_query: true,
 	},
 	roberta: {
+		...encoder,
 		architectures: ['RobertaModel'],
 		model_type: 'roberta',
-		...vocabulary,
-		pad_token_id: 1,
-		hidden_size: 32,
-		intermediate_size: 64,
-		num_hidden_layers: 2,
-		num_attention_heads: 4,
 		max_position_embeddings: 130,
 		type_vocab_size: 1,
-		layer_norm_eps: 1e-5,
-		hidden_act: 'gelu',
 	},
+	bert: { ...encoder, architectures: ['BertModel'], model_type: 'bert', max_position_embeddings: 128 },
 } as const;
 
 /** Writes a random model of a few thousand weights with a tokenizer: nothing that knows anything, and quick. */

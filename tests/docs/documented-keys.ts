@@ -6,6 +6,7 @@ import {
 	stepKeys,
 	tokenizerConfigKeys,
 	tokenizerKeys,
+	wordPieceKeys,
 } from '@vulntune/engine/formats/tokenizer/tokenizer-keys.ts';
 import { adapterConfigKeys } from '@vulntune/engine/models/adapter-config.ts';
 import { families } from '@vulntune/engine/models/families.ts';
@@ -45,6 +46,7 @@ export const documentedKeys: readonly string[] = [
 	section('quantization_config of bitsandbytes', bitsandbytesKeys),
 	section('tokenizer.json', tokenizerKeys),
 	section('The BPE model in tokenizer.json', modelKeys),
+	section('The WordPiece model in tokenizer.json', wordPieceKeys),
 	section('An added token', addedTokenKeys),
 	steps(),
 	section('tokenizer_config.json', tokenizerConfigKeys),

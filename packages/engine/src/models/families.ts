@@ -1,4 +1,5 @@
 import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
+import { bert } from './families/bert.ts';
 import { gptBigCode } from './families/gpt-bigcode.ts';
 import { llama } from './families/llama.ts';
 import { roberta } from './families/roberta.ts';
@@ -6,7 +7,7 @@ import type { Family, ModelConfig } from './family.ts';
 import { recordTensors } from './placement.ts';
 
 /** All kinds of models that are read; a new one is a file of its own and a line here. */
-export const families = [llama, gptBigCode, roberta] as unknown as readonly Family[];
+export const families = [llama, gptBigCode, roberta, bert] as unknown as readonly Family[];
 
 /** The family whose config this is. */
 export function familyOf({ architecture }: Pick<ModelConfig, 'architecture'>): Family {

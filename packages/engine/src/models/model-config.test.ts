@@ -258,6 +258,68 @@ describe('parseModelConfig', () => {
 	});
 });
 
+/** What the published files have in common, from CodeBERT (2020) to ContraBERT (2023). */
+const codeBert = {
+	architectures: ['RobertaModel'],
+	attention_probs_dropout_prob: 0.1,
+	bos_token_id: 0,
+	eos_token_id: 2,
+	hidden_act: 'gelu',
+	hidden_dropout_prob: 0.1,
+	hidden_size: 768,
+	initializer_range: 0.02,
+	intermediate_size: 3072,
+	layer_norm_eps: 1e-5,
+	max_position_embeddings: 514,
+	model_type: 'roberta',
+	num_attention_heads: 12,
+	num_hidden_layers: 12,
+	pad_token_id: 1,
+	type_vocab_size: 1,
+	vocab_size: 50_265,
+};
+
+describe('encoders', () => {
+	test.each([
+		['CodeBERT', { output_past: true }, { maxPositions: 512, tokenTypes: 1, firstPosition: 2 }],
+		[
+			'GraphCodeBERT',
+			{ architectures: ['RobertaForMaskedLM'], gradient_checkpointing: false, use_cache: true },
+			{ maxPositions: 512, firstPosition: 2 },
+		],
+		[
+			'UniXcoder',
+			{
+				max_position_embeddings: 1026,
+				type_vocab_size: 10,
+				vocab_size: 51_416,
+				position_embedding_type: 'absolute',
+			},
+			{ maxPositions: 1024, tokenTypes: 10, vocabularySize: 51_416 },
+		],
+		[
+			'ContraBERT',
+			{ _name_or_path: 'microsoft/codebert-base', classifier_dropout: null, torch_dtype: 'float32' },
+			{ maxPositions: 512, dtype: 'float32' },
+		],
+	])('a config of the shape of %s is read', (_, change, expected) => {
+		const found = { architecture: 'roberta', causal: false, layers: 12, languageHead: 'absent', ...expected };
+		expect(parse({ ...codeBert, ...change })).toMatchObject(found);
+	});
+
+	test("BERT's positions count from 0 whatever its padding token is", () => {
+		const config = parse({ ...codeBert, model_type: 'bert', max_position_embeddings: 512 });
+		expect(config).toMatchObject({ architecture: 'bert', maxPositions: 512, firstPosition: 0 });
+	});
+
+	test.each(['bert', 'roberta'])('%s is refused with positions or masks of another kind', (model_type) => {
+		for (const change of [{ position_embedding_type: 'relative_key' }, { is_decoder: true }]) {
+			const place = `config.json: ${Object.keys(change)[0]}`;
+			expect(thrownBy(() => parse({ ...codeBert, model_type, ...change }))).toMatchObject({ place });
+		}
+	});
+});
+
 describe('expectedTensors', () => {
 	test('lists names and shapes, biases and an untied head included', () => {
 		const tensors = expectedTensors(parse({ ...smallConfig, attention_bias: true, mlp_bias: true }));

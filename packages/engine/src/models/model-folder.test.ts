@@ -260,6 +260,40 @@ describe('a base that was saved by itself', () => {
 	});
 });
 
+describe("norms under the names of TensorFlow's checkpoints", () => {
+	const bert = {
+		model_type: 'bert',
+		vocab_size: 10,
+		hidden_size: 8,
+		num_hidden_layers: 1,
+		num_attention_heads: 2,
+		intermediate_size: 12,
+	};
+	const tensors = (spell: (name: string) => string) =>
+		smallTensors(bert).map((tensor) => ({ ...tensor, name: spell(tensor.name) }));
+	const former = (name: string) =>
+		name.replace(/LayerNorm\.weight$/, 'LayerNorm.gamma').replace(/LayerNorm\.bias$/, 'LayerNorm.beta');
+	const bare = (name: string) => name.replace(/^bert\./, '');
+
+	test.each([
+		['as they are', (name: string) => name],
+		['former names', former],
+		['former names, saved by itself', (name: string) => bare(former(name))],
+	])('are read: %s', (_, spell) => {
+		const model = openModelFolder(writeSmallModel(newFolder(), bert, tensors(spell)));
+		const expected = tensors((name) => name);
+		for (const { name, data } of expected) expect(model.weights.read(name)).toEqual(data);
+		expect(new Set(model.weights.names)).toEqual(new Set(expected.map(({ name }) => name)));
+		model.close();
+	});
+
+	test('are refused where a norm has both names', () => {
+		const both = [...tensors((name) => name), tensors(former)[3]!];
+		const folder = writeSmallModel(newFolder(), bert, both);
+		expect(thrownBy(() => openModelFolder(folder)).code).toBe('MODEL_WEIGHTS');
+	});
+});
+
 describe('linear layers in a layout of ours', () => {
 	const ownConfig = (type: string) => ({
 		...smallConfig,

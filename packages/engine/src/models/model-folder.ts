@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError } from '../errors.ts';
 import { readSmallFile } from '../formats/files.ts';
-import { withBasePrefix } from '../formats/huggingface/weight-names.ts';
+import { withBasePrefix, withCurrentNames } from '../formats/huggingface/weight-names.ts';
 import { openWeights } from '../formats/huggingface/weights.ts';
 import { parseJsonObject } from '../formats/json.ts';
 import type { WeightSource } from '../formats/weight-source.ts';
@@ -34,7 +34,7 @@ export function openModelFolder(folder: string): ModelFolder {
 	const stored = openWeights(folder);
 	try {
 		const described = readModelConfig(folder);
-		const weights = withBasePrefix(stored, expectedTensors(described));
+		const weights = withBasePrefix(withCurrentNames(stored), expectedTensors(described));
 		const config = { ...described, languageHead: storedLanguageHead(described, weights) };
 		checkWeights(config, weights);
 		return { path: folder, config, weights, close: weights.close };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fingerprintDifferences, loadTokenizer, writePeftAdapter } from '@vulntune/engine';
 import { afterAll, describe, expect, test } from 'vitest';
-import { writeTinyModel } from '../../../../tests/tiny.ts';
+import { tinyShapes, writeTinyModel } from '../../../../tests/tiny.ts';
 import { modelCommand } from '../commands/model.ts';
 import { runCommandLine } from '../commands/program.ts';
 import { modelCommands } from '../commands/run-model-commands.ts';
@@ -60,6 +60,20 @@ describe('a model', () => {
 		});
 		expect(info.problems).toEqual([]);
 	});
+
+	test.each(['gptBigCode', 'bert'] as const)(
+		'has its attention counted whatever it is called: %s',
+		(shape) => {
+			const { parameters } = readModelInfo(writeTinyModel(path.join(scratch, shape), tinyShapes[shape]));
+			// hidden 32, feed-forward 64 or 4 times as much, 4 heads of 8, 1 or 4 for keys and values; biases everywhere
+			const [keyValue, middle] = shape === 'bert' ? [32, 64] : [8, 128];
+			expect(parameters).toMatchObject({
+				attention: 2 * (2 * 32 * 32 + 2 * keyValue * 32 + 2 * 32 + 2 * keyValue),
+				feedForward: 2 * (2 * 32 * middle + 32 + middle),
+				norms: 5 * 2 * 32,
+			});
+		},
+	);
 
 	test('tells what does not fit together, with exit code 2', async () => {
 		const folder = copyOfTiny('misfit');

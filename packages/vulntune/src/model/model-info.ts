@@ -15,6 +15,7 @@ import {
 	type WeightSource,
 } from '@vulntune/engine';
 import { tokenizerFileName } from '@vulntune/engine/formats/tokenizer/load-tokenizer.ts';
+import { targetMatcher } from '@vulntune/engine/layers/lora.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
 import { estimateAdapterBytes } from '../sizing/what-fits.ts';
 import { configFileName } from './model-files.ts';
@@ -147,13 +148,16 @@ function architectureOf(folder: string, config: ModelConfig): string {
 }
 
 function countParameters(config: ModelConfig): ParameterCounts {
+	const isAttention = targetMatcher('attention');
+	const tensors = expectedTensors(config);
+	const norms = new Set(tensors.filter(({ kind }) => kind === 'norm').map(({ name }) => name));
 	const counts = { embedding: 0, attention: 0, feedForward: 0, norms: 0, outputHead: 0 };
-	for (const { name, shape, kind } of expectedTensors(config)) {
+	for (const { name, shape, kind } of tensors) {
 		const elements = shape.reduce((product, size) => product * size, 1);
 		if (kind === 'embedding') counts.embedding += elements;
 		else if (kind === 'head') counts.outputHead += elements;
-		else if (kind === 'norm') counts.norms += elements;
-		else if (name.includes('.self_attn.')) counts.attention += elements;
+		else if (norms.has(name.replace(/\.bias$/, '.weight'))) counts.norms += elements;
+		else if (isAttention(name)) counts.attention += elements;
 		else counts.feedForward += elements;
 	}
 	return { total: Object.values(counts).reduce((sum, count) => sum + count, 0), ...counts };

@@ -23,6 +23,30 @@ export function withBasePrefix(source: WeightSource, expected: readonly Expected
 			return [isOfBase ? name : stored, stored];
 		}),
 	);
+	return rename(source, renamed);
+}
+
+/** What norms are called in checkpoints that TensorFlow's were converted to, as BERT's own. */
+const formerEndings = [
+	['.gamma', '.weight'],
+	['.beta', '.bias'],
+] as const;
+
+/** The source under the names that norms have now, as transformers reads them. */
+export function withCurrentNames(source: WeightSource): WeightSource {
+	const current = (stored: string) => {
+		const ending = formerEndings.find(([former]) => stored.endsWith(`LayerNorm${former}`));
+		if (ending === undefined) return stored;
+		const name = stored.slice(0, -ending[0].length) + ending[1];
+		// a file with both names has one too many, which is refused by name
+		return source.info(name) === undefined ? name : stored;
+	};
+	if (source.names.every((name) => current(name) === name)) return source;
+	return rename(source, new Map(source.names.map((stored) => [current(stored), stored])));
+}
+
+/** @param renamed the name in the file of each name that the source is to have */
+function rename(source: WeightSource, renamed: ReadonlyMap<string, string>): WeightSource {
 	const storedName = (name: string) => renamed.get(name) ?? name;
 	return {
 		...source,

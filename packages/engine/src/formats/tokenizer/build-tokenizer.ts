@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { VulntuneError } from '../../errors.ts';
 import { createAddedTokenSplitter } from './added-tokens.ts';
 import { parseDefinition, type TokenizerDefinition } from './definition.ts';
-import { buildDecoding, buildMerger, type LibraryDecoding } from './library.ts';
+import { buildDecoding, buildWordSplitter, type LibraryDecoding } from './library.ts';
 import { buildNormalizer } from './normalizers.ts';
 import { specialTokensAround } from './post-processor.ts';
 import { buildPreTokenizer } from './pre-tokenizers.ts';
@@ -76,12 +76,12 @@ export function buildTokenizer(files: TokenizerFiles): Tokenizer {
 function buildEncoding(definition: TokenizerDefinition) {
 	const normalize = buildNormalizer(definition.normalizer);
 	const preTokenize = buildPreTokenizer(definition.pre_tokenizer);
-	const merge = buildMerger(definition.model);
+	const splitWord = buildWordSplitter(definition.model);
 	const idsOfWords = createWordCache<readonly number[]>();
 	const idsOf = (word: string) => {
 		const known = idsOfWords.get(word);
 		if (known !== undefined) return known;
-		const ids = merge(word);
+		const ids = splitWord(word);
 		idsOfWords.put(word, ids);
 		return ids;
 	};

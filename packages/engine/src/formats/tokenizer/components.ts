@@ -24,6 +24,10 @@ export interface Component {
 	readonly replacement?: string;
 	readonly prepend_scheme?: string;
 	readonly split?: boolean;
+	readonly clean_text?: boolean;
+	readonly handle_chinese_chars?: boolean;
+	readonly strip_accents?: boolean | null;
+	readonly lowercase?: boolean;
 	readonly normalizers?: readonly (Component | null)[];
 	readonly pretokenizers?: readonly (Component | null)[];
 	readonly decoders?: readonly (Component | null)[];
@@ -39,6 +43,10 @@ const flags = [
 	'use_regex',
 	'invert',
 	'split',
+	'clean_text',
+	'handle_chinese_chars',
+	'strip_accents',
+	'lowercase',
 ];
 const choices: Readonly<Record<string, readonly string[]>> = {
 	behavior: splitBehaviors,
@@ -46,6 +54,7 @@ const choices: Readonly<Record<string, readonly string[]>> = {
 };
 /** What a step cannot do without. */
 const required: Readonly<Record<string, readonly string[]>> = {
+	BertNormalizer: ['clean_text', 'handle_chinese_chars', 'lowercase'],
 	Prepend: ['prepend'],
 	Replace: ['pattern', 'content'],
 	Split: ['pattern', 'behavior'],

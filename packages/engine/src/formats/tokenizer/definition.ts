@@ -3,17 +3,28 @@ import { refuseUnknownKeys } from '../known-keys.ts';
 import type { AddedToken } from './added-tokens.ts';
 import { type Component, parseComponent } from './components.ts';
 import { fileError, unsupportedError } from './tokenizer-errors.ts';
-import { addedTokenKeys, modelKeys, tokenizerKeys } from './tokenizer-keys.ts';
+import { addedTokenKeys, modelKeys, tokenizerKeys, wordPieceKeys } from './tokenizer-keys.ts';
+
+/** What makes tokens of a word: merges of its characters, or the longest pieces that begin it, one after the other. */
+export type TokenizerModel =
+	| {
+			readonly type: 'BPE';
+			readonly vocab: object;
+			readonly unk_token?: string | null;
+			readonly byte_fallback?: boolean;
+			readonly ignore_merges?: boolean;
+	  }
+	| {
+			readonly type: 'WordPiece';
+			readonly vocab: object;
+			readonly unk_token: string;
+			readonly continuing_subword_prefix: string;
+			readonly max_input_chars_per_word: number;
+	  };
 
 /** A checked tokenizer.json. */
 export interface TokenizerDefinition {
-	readonly model: {
-		readonly type: string;
-		readonly vocab: object;
-		readonly unk_token?: string | null;
-		readonly byte_fallback?: boolean;
-		readonly ignore_merges?: boolean;
-	};
+	readonly model: TokenizerModel;
 	readonly added_tokens: readonly AddedToken[];
 	readonly normalizer: Component | null;
 	readonly pre_tokenizer: Component | null;
@@ -60,7 +71,7 @@ function refuseFirstAfterRemoval(
 		step?.pretokenizers?.flatMap(flat) ?? [step];
 	const steps = flat(preTokenizer);
 	const removes = (step: Component | null): boolean =>
-		['Replace', 'Strip', 'StripAccents'].includes(step?.type ?? '') ||
+		['BertNormalizer', 'Replace', 'Strip', 'StripAccents'].includes(step?.type ?? '') ||
 		(step?.normalizers ?? []).some(removes);
 	if (!steps.slice(1).some(isFirst) && !(steps.some(isFirst) && removes(normalizer))) return;
 	const message =
@@ -68,13 +79,18 @@ function refuseFirstAfterRemoval(
 	throw unsupportedError(message, `${place}: pre_tokenizer`);
 }
 
-function parseModel(model: unknown, root: string): TokenizerDefinition['model'] {
+function parseModel(model: unknown, root: string): TokenizerModel {
 	const place = `${root}: model`;
 	if (!isJsonObject(model)) throw fileError(`an object is expected, found ${describeJson(model)}`, place);
 	// Files of early versions leave the type out.
 	const type = ownValue(model, 'type') ?? 'BPE';
-	if (type !== 'BPE')
-		throw unsupportedError(`a model of type BPE is expected, found ${describeJson(type)}`, place);
+	if (type === 'WordPiece') return parseWordPiece(model, place);
+	if (type !== 'BPE') {
+		throw unsupportedError(
+			`a model of type BPE or WordPiece is expected, found ${describeJson(type)}`,
+			place,
+		);
+	}
 	for (const name of ['byte_fallback', 'fuse_unk', 'ignore_merges']) {
 		const flag = ownValue(model, name) ?? false;
 		if (typeof flag !== 'boolean') throw fileError(`${name} must be true or false`, place);
@@ -91,6 +107,28 @@ function parseModel(model: unknown, root: string): TokenizerDefinition['model'] 
 		throw fileError(`unk_token ${quoteName(unknown)} is not in the vocabulary`, place);
 	}
 	return { ...model, type, vocab };
+}
+
+function parseWordPiece(model: object, place: string): TokenizerModel {
+	refuseUnknownKeys(model, wordPieceKeys, (key, message) => unsupportedError(message, `${place}: ${key}`));
+	const vocab = parseVocabulary(ownValue(model, 'vocab'), place);
+	const unknown = ownValue(model, 'unk_token') ?? '[UNK]';
+	const prefix = ownValue(model, 'continuing_subword_prefix') ?? '##';
+	const longest = ownValue(model, 'max_input_chars_per_word') ?? 100;
+	if (typeof unknown !== 'string' || !Object.hasOwn(vocab, unknown)) {
+		throw fileError(`unk_token ${describeJson(unknown)} is not in the vocabulary`, place);
+	}
+	if (typeof prefix !== 'string') throw fileError('continuing_subword_prefix must be a string', place);
+	if (typeof longest !== 'number' || !Number.isSafeInteger(longest) || longest < 0) {
+		throw fileError('max_input_chars_per_word must be an integer from 0 on', place);
+	}
+	return {
+		type: 'WordPiece',
+		vocab,
+		unk_token: unknown,
+		continuing_subword_prefix: prefix,
+		max_input_chars_per_word: longest,
+	};
 }
 
 function parseVocabulary(vocab: unknown, place: string): object {

@@ -1,5 +1,5 @@
 import * as library from '@huggingface/tokenizers';
-import type { TokenizerDefinition } from './definition.ts';
+import type { TokenizerDefinition, TokenizerModel } from './definition.ts';
 
 /** What we use of the library's tokenizer; its own declarations do not resolve under `nodenext`. */
 export interface LibraryDecoding {
@@ -21,13 +21,26 @@ interface LibraryBpe {
 	cache: { get(): undefined; put(): void; clear(): void };
 }
 
-const { BPE, Tokenizer } = library as unknown as {
+interface LibraryWordPiece {
+	encode(words: readonly string[]): string[];
+	readonly tokens_to_ids: ReadonlyMap<string, number>;
+}
+
+const { BPE, WordPiece, Tokenizer } = library as unknown as {
 	BPE: new (model: object) => LibraryBpe;
+	WordPiece: new (model: object) => LibraryWordPiece;
 	Tokenizer: new (tokenizer: object, config: object) => LibraryDecoding;
 };
 
-/** Merges the characters of a word into tokens; gives their ids. Throws whatever the library throws. */
-export function buildMerger(model: TokenizerDefinition['model']): (word: string) => number[] {
+/** Takes a word apart into tokens; gives their ids. Throws whatever the library throws. */
+export function buildWordSplitter(model: TokenizerModel): (word: string) => number[] {
+	if (model.type === 'BPE') return buildMerger(model);
+	const pieces = new WordPiece(model);
+	return (word) => pieces.encode([word]).map((token) => pieces.tokens_to_ids.get(token)!);
+}
+
+/** Merges the characters of a word. */
+function buildMerger(model: TokenizerModel & { type: 'BPE' }): (word: string) => number[] {
 	const bpe = new BPE({ ...model, ignore_merges: false });
 	// ids are kept where words come in; the library's own cache keeps the order of use, which costs more than it saves
 	bpe.cache = { get: () => undefined, put() {}, clear() {} };
@@ -46,7 +59,7 @@ export function buildMerger(model: TokenizerDefinition['model']): (word: string)
  * Which characters have a token, where there is no unknown token: the others are gone before anything is merged, so that
  * their neighbours may merge. Undefined where each character has one.
  */
-function knownCharacters(model: TokenizerDefinition['model'], idOf: ReadonlyMap<string, number>) {
+function knownCharacters(model: TokenizerModel & { type: 'BPE' }, idOf: ReadonlyMap<string, number>) {
 	if (typeof model.unk_token === 'string') return undefined;
 	const byteToken = (byte: number) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
 	return (character: string) =>

@@ -1,5 +1,7 @@
+import { bertNormalizer } from './bert-normalizer.ts';
 import { compilePattern } from './compile-pattern.ts';
 import type { Component } from './components.ts';
+import { lowercase } from './lowercase.ts';
 
 /** Text to text: what is done to a text before it is split. */
 export type Normalizer = (text: string) => string;
@@ -12,6 +14,8 @@ export function buildNormalizer(component: Component | null): Normalizer {
 			const steps = (component.normalizers ?? []).map(buildNormalizer);
 			return (text) => steps.reduce((result, step) => step(result), text);
 		}
+		case 'BertNormalizer':
+			return bertNormalizer(component);
 		case 'NFC':
 		case 'NFD':
 		case 'NFKC':
@@ -38,12 +42,4 @@ export function buildNormalizer(component: Component | null): Normalizer {
 		default:
 			throw new TypeError(`unknown normalizer ${component.type}`);
 	}
-}
-
-/** Each character by itself, where JavaScript gives a sigma at the end of a word another form. */
-function lowercase(text: string): string {
-	return text
-		.split('Σ')
-		.map((part) => part.toLowerCase())
-		.join('σ');
 }

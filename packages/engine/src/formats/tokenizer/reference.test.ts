@@ -4,7 +4,10 @@ import { VulntuneError } from '../../errors.ts';
 import { buildTokenizer } from './build-tokenizer.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
-const goldens = new URL('../../../../../tests/golden/tokenizer-steps.json', import.meta.url);
+interface Goldens {
+	readonly base: { readonly model: object };
+	readonly cases: readonly Case[];
+}
 
 interface Case {
 	readonly model: object;
@@ -17,9 +20,11 @@ interface Case {
 	readonly [part: string]: unknown;
 }
 
-const { base, cases }: { base: { model: object }; cases: readonly Case[] } = JSON.parse(
-	readFileSync(goldens, 'utf8'),
-);
+function goldensOf(name: string): Goldens {
+	return JSON.parse(
+		readFileSync(new URL(`../../../../../tests/golden/${name}.json`, import.meta.url), 'utf8'),
+	);
+}
 
 function build(json: object): Tokenizer | undefined {
 	try {
@@ -30,8 +35,8 @@ function build(json: object): Tokenizer | undefined {
 	}
 }
 
-// tests/golden/tokenizer-steps.py draws the settings and asks the reference implementation.
-test('random settings of all steps give the ids of the reference implementation, or are refused', () => {
+/** Compares all cases; gives how many are refused. */
+function compare({ base, cases }: Goldens): number {
 	let refused = 0;
 	for (const { rows, ...drawn } of cases) {
 		const tokenizer = build({ ...base, ...drawn, model: { ...base.model, ...drawn.model } });
@@ -45,5 +50,16 @@ test('random settings of all steps give the ids of the reference implementation,
 			expect([...tokenizer.encode(text, { specialTokensAsText: false })], shown).toEqual(ids);
 		}
 	}
-	expect(refused).toBeLessThan(cases.length / 20);
+	return refused;
+}
+
+// tests/golden/tokenizer-steps.py draws the settings and asks the reference implementation.
+test('random settings of all steps give the ids of the reference implementation, or are refused', () => {
+	const goldens = goldensOf('tokenizer-steps');
+	expect(compare(goldens)).toBeLessThan(goldens.cases.length / 20);
+});
+
+// tests/golden/word-piece.py does so for BERT's tokenizers.
+test('WordPiece behind any BertNormalizer gives the ids of the reference implementation', () => {
+	expect(compare(goldensOf('word-piece'))).toBe(0);
 });

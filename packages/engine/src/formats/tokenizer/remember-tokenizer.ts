@@ -17,7 +17,7 @@ interface TokenizerFacts {
 }
 
 /** Part of the key: raised when what is kept, or how it is found, changes. */
-const format = 2;
+const format = 3;
 
 /**
  * A tokenizer that is built when the first text is given to it: a run whose texts were tokenised before needs only its

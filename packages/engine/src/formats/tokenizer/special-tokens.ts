@@ -32,7 +32,8 @@ export function specialIds(files: TokenizerFiles, idOfToken: ReadonlyMap<string,
 	}
 	const eosTokenId = find('eos_token');
 	return {
-		bosTokenId: find('bos_token'),
+		// BERT's tokenizers name the token that begins a text by its use
+		bosTokenId: find('bos_token') ?? find('cls_token'),
 		eosTokenId,
 		padTokenId: find('pad_token'),
 		// an end token without an id is no reason to close functions with another
@@ -73,6 +74,7 @@ export function checkTokensElsewhere(files: TokenizerFiles, definition: Tokenize
 		throw unsupportedError(`${quoteName(token.content)} ${how} in tokenizer.json`, place);
 	}
 	checkPrefixSpace(files, definition);
+	checkBertNormalizer(files, definition);
 }
 
 /** Tokens of special names, as a model may have more of (`image_token`): read as plain text where a text spells them. */
@@ -127,4 +129,27 @@ function checkPrefixSpace({ config }: TokenizerFiles, { pre_tokenizer }: Tokeniz
 	if (asked === undefined || !byteLevel || asked === (byteLevel.add_prefix_space ?? false)) return;
 	const message = `${describeJson(asked)} here, but ${byteLevel.add_prefix_space} in tokenizer.json`;
 	throw unsupportedError(message, `${config!.place}: add_prefix_space`);
+}
+
+/** Keys of tokenizer_config.json that transformers writes over a BertNormalizer's own. */
+const normalizerKeys = {
+	do_lower_case: 'lowercase',
+	strip_accents: 'strip_accents',
+	tokenize_chinese_chars: 'handle_chinese_chars',
+} as const;
+
+/** Refuses what tokenizer_config.json asks of normalisation where tokenizer.json does otherwise. */
+function checkBertNormalizer({ config }: TokenizerFiles, { normalizer }: TokenizerDefinition): void {
+	const steps = normalizer?.normalizers ?? [normalizer];
+	const bert = steps.find((step) => step?.type === 'BertNormalizer');
+	for (const [key, name] of Object.entries(normalizerKeys)) {
+		const asked = config && (ownValue(config.json, key) ?? undefined);
+		const own = bert?.[name as keyof typeof bert] ?? (name === 'strip_accents' && bert?.lowercase === true);
+		if (asked === undefined || asked === own) continue;
+		const found = bert === undefined ? 'has no BertNormalizer that would do so' : `has ${name}: ${own}`;
+		throw unsupportedError(
+			`${describeJson(asked)} here, but tokenizer.json ${found}`,
+			`${config!.place}: ${key}`,
+		);
+	}
 }

@@ -18,6 +18,12 @@ export const modelKeys = keyTable({
 	only: { dropout: [0] },
 });
 
+/** The keys of its WordPiece model. */
+export const wordPieceKeys = keyTable({
+	used: ['type', 'vocab', 'unk_token', 'continuing_subword_prefix', 'max_input_chars_per_word'],
+	neutral: [],
+});
+
 /** The keys of an added token. */
 export const addedTokenKeys = keyTable({
 	used: ['id', 'content', 'special', 'normalized', 'lstrip', 'rstrip', 'single_word'],
@@ -29,7 +35,11 @@ export const addedTokenKeys = keyTable({
  * is used, the others change nothing, since texts are read as plain text and nothing is put around them.
  */
 export const tokenizerConfigKeys = keyTable({
-	used: ['added_tokens_decoder', 'add_prefix_space'],
+	// transformers writes the last three over those of a BertNormalizer
+	used: [
+		...['added_tokens_decoder', 'add_prefix_space', 'do_lower_case', 'strip_accents'],
+		'tokenize_chinese_chars',
+	],
 	neutral: [
 		...[
 			'_commit_hash',
@@ -53,13 +63,8 @@ export const tokenizerConfigKeys = keyTable({
 		...['trust_remote_code', 'unk_id', 'use_default_system_prompt', 'use_fast', 'vocab_file', 'merges_file'],
 		...['additional_special_tokens', 'model_specific_special_tokens', 'max_len', 'vocab_size'],
 	],
-	off: [
-		'auto_map',
-		'do_lower_case',
-		'do_lowercase_and_remove_accent',
-		'remove_space',
-		'tokenize_chinese_chars',
-	],
+	off: ['auto_map', 'do_lowercase_and_remove_accent', 'never_split', 'remove_space'],
+	only: { do_basic_tokenize: [true] },
 });
 
 /** The keys of special_tokens_map.json, besides those of tokens. */
@@ -69,6 +74,7 @@ export const specialTokensMapKeys = keyTable({ used: [], neutral: [] });
 export const stepKeys = {
 	normalizer: {
 		Sequence: step(['normalizers']),
+		BertNormalizer: step(['clean_text', 'handle_chinese_chars', 'strip_accents', 'lowercase']),
 		NFC: step([]),
 		NFD: step([]),
 		NFKC: step([]),

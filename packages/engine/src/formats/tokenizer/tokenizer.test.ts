@@ -282,7 +282,7 @@ describe('loadTokenizer', () => {
 		...(
 			[
 				['normalizer', { type: 'Precompiled', precompiled_charsmap: 'x' }, 'TOKENIZER_UNSUPPORTED'],
-				['normalizer', { type: 'BertNormalizer' }, 'TOKENIZER_UNSUPPORTED'],
+				['normalizer', { type: 'BertNormalizer' }, 'TOKENIZER_FILE'],
 				['normalizer', { type: 'NFC', form: 'D' }, 'TOKENIZER_UNSUPPORTED'],
 				['normalizer', { type: 'Prepend' }, 'TOKENIZER_FILE'],
 				['normalizer', { type: 'Replace', pattern: { String: 'a' }, content: 3 }, 'TOKENIZER_FILE'],
