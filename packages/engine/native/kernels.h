@@ -55,16 +55,17 @@
 #define VULNTUNE_ATTENTION_KERNELS(KERNEL)                                                                 \
 	KERNEL(void, rope,                                                                                     \
 		(Pool& pool, float* y, const float* x, const float* cosine, const float* sine, int64_t rows,       \
-		int64_t heads, int64_t headDim, bool inverse))                                                     \
+		int64_t heads, int64_t headDim, int64_t half, bool inverse))                                       \
 	KERNEL(void, attention,                                                                                \
 		(Pool& pool, float* out, float* logSumExp, const float* q, const float* k, const float* v, const   \
 		int32_t* segmentStarts, const int32_t* segmentParents, int64_t segments, int64_t heads, int64_t    \
-		keyValueHeads, int64_t headDim, int64_t queryStride, int64_t keyStride, bool causal, float scale)) \
+		keyValueHeads, int64_t headDim, int64_t queryStride, int64_t keyStride, bool causal, int64_t       \
+		window, float scale))                                                                              \
 	KERNEL(void, attentionBackward,                                                                        \
 		(Pool& pool, float* dq, float* dk, float* dv, const float* q, const float* k, const float* v,      \
 		const float* out, const float* logSumExp, const float* dOut, const int32_t* segmentStarts, const   \
 		int32_t* segmentParents, int64_t segments, int64_t heads, int64_t keyValueHeads, int64_t headDim,  \
-		int64_t queryStride, int64_t keyStride, bool causal, float scale))
+		int64_t queryStride, int64_t keyStride, bool causal, int64_t window, float scale))
 
 #define VULNTUNE_ACTIVATION_KERNELS(KERNEL)                                                          \
 	KERNEL(void, swiglu, (Pool& pool, float* y, const float* gate, const float* up, int64_t length)) \

@@ -36,17 +36,18 @@ inline void attendTile(
 	vf top[Vectors];
 	vf total[Vectors];
 	for (int j = 0; j < Vectors; j++) {
-		top[j] = splat(-__builtin_inff());
+		top[j] = splat(-__FLT_MAX__); // finite, so that a tile of hidden keys alone has weights of 0
 		total[j] = zero();
 	}
-	const int64_t keysSeen = tile.keysSeen(sizes.causal);
-	for (int64_t first = 0; first < keysSeen; first += keysPerTile) {
-		const int64_t keys = minimum(keysPerTile, keysSeen - first);
+	const int64_t firstSeen = tile.firstSeen(sizes);
+	const int64_t endSeen = tile.endSeen(sizes);
+	for (int64_t first = firstSeen; first < endSeen; first += keysPerTile) {
+		const int64_t keys = minimum(keysPerTile, endSeen - first);
 		tile.forKeyRows(first, keys, [&](int64_t at, int64_t count, int64_t row) {
 			float* to = scores + at * lanes;
 			multiply<Vectors, false>(count, k + row * stride, stride, queries, lanes, headDim, to, lanes, false);
 		});
-		if (first + keys > tile.keysSeenByAll(sizes.causal)) hideLaterKeys<Vectors>(scores, tile, first, keys);
+		if (!tile.allSee(sizes, first, keys)) hideUnseenKeys<Vectors>(scores, sizes, tile, first, keys);
 		vf shrink[Vectors];
 		UNROLL for (int j = 0; j < Vectors; j++) {
 			vf greatest = top[j];
@@ -62,7 +63,7 @@ inline void attendTile(
 			}
 			total[j] = fma(total[j], shrink[j], sumOfWeights);
 		}
-		if (first > 0) {
+		if (first > firstSeen) {
 			for (int64_t d = 0; d < headDim; d++) {
 				UNROLL for (int j = 0; j < Vectors; j++) {
 					float* at = outputs + d * lanes + j * W;
@@ -72,7 +73,7 @@ inline void attendTile(
 		}
 		tile.forKeyRows(first, keys, [&](int64_t at, int64_t count, int64_t row) {
 			const float* weights = scores + at * lanes;
-			const bool isLater = first + at > 0;
+			const bool isLater = first + at > firstSeen;
 			multiply<Vectors, true>(
 				headDim, v + row * stride, stride, weights, lanes, count, outputs, lanes, isLater);
 		});
@@ -105,8 +106,9 @@ static void attention(
 	int64_t queryStride,
 	int64_t keyStride,
 	bool causal,
+	int64_t window,
 	float scale) {
-	const AttentionSizes sizes = {heads, keyValueHeads, headDim, queryStride, keyStride, causal, scale};
+	const AttentionSizes sizes = {heads, keyValueHeads, headDim, queryStride, keyStride, causal, window, scale};
 	const Segments segments = {segmentStarts, segmentParents, count};
 	pool.reserve((count + 1) * sizeof(int64_t), forwardScratch(sizes) * sizeof(float));
 	const auto tilesOf = [&](int64_t length) { return divideUp(sizes.queryVectors(length), sizes.vectorsPerTile()); };

@@ -190,9 +190,10 @@ inline void attendTileBackward(
 		}
 		logs[j] = load(logSumExp);
 	}
-	const int64_t keysSeen = tile.keysSeen(sizes.causal);
-	for (int64_t first = 0; first < keysSeen; first += keysPerTile) {
-		const int64_t keys = minimum(keysPerTile, keysSeen - first);
+	const int64_t firstSeen = tile.firstSeen(sizes);
+	const int64_t endSeen = tile.endSeen(sizes);
+	for (int64_t first = firstSeen; first < endSeen; first += keysPerTile) {
+		const int64_t keys = minimum(keysPerTile, endSeen - first);
 		tile.forKeyRows(first, keys, [&](int64_t begin, int64_t count, int64_t row) {
 			const int64_t to = begin * lanes;
 			const float* k = at.k + row * stride;
@@ -200,7 +201,7 @@ inline void attendTileBackward(
 			multiply<Vectors, false>(count, k, stride, queries, lanes, headDim, weights + to, lanes, false);
 			multiply<Vectors, false>(count, v, stride, dOutputs, lanes, headDim, dScores + to, lanes, false);
 		});
-		if (first + keys > tile.keysSeenByAll(sizes.causal)) hideLaterKeys<Vectors>(weights, tile, first, keys);
+		if (!tile.allSee(sizes, first, keys)) hideUnseenKeys<Vectors>(weights, sizes, tile, first, keys);
 		for (int64_t row = 0; row < keys; row++) {
 			UNROLL for (int j = 0; j < Vectors; j++) {
 				const int64_t i = row * lanes + j * W;
@@ -212,7 +213,7 @@ inline void attendTileBackward(
 		tile.forKeyRows(first, keys, [&](int64_t begin, int64_t count, int64_t row) {
 			const float* dScoresOfRun = dScores + begin * lanes;
 			const float* weightsOfRun = weights + begin * lanes;
-			const bool isLater = first + begin > 0;
+			const bool isLater = first + begin > firstSeen;
 			multiply<Vectors, true>(
 				headDim, at.k + row * stride, stride, dScoresOfRun, lanes, count, dQueries, lanes, isLater);
 			float* sums = partialSums + row * 2 * padded;
@@ -343,8 +344,9 @@ static void attentionBackward(
 	int64_t queryStride,
 	int64_t keyStride,
 	bool causal,
+	int64_t window,
 	float scale) {
-	const AttentionSizes sizes = {heads, keyValueHeads, headDim, queryStride, keyStride, causal, scale};
+	const AttentionSizes sizes = {heads, keyValueHeads, headDim, queryStride, keyStride, causal, window, scale};
 	const Segments segments = {segmentStarts, segmentParents, count};
 	const BackwardPointers all = {dq, dk, dv, q, k, v, out, logSumExp, dOut};
 	const auto forFamilies = [&](auto&& body) {

@@ -17,7 +17,12 @@ struct AttentionSizes {
 	int64_t queryStride;
 	int64_t keyStride;
 	bool causal;
+	// A token sees those at less than this distance; more than a pack has tokens for no such bound.
+	int64_t window;
 	float scale;
+
+	// Keys from a token's own on that it sees.
+	int64_t reach() const { return causal ? 1 : window; }
 
 	int64_t group() const { return heads / keyValueHeads; }
 	// The same of out and dOut.
@@ -66,14 +71,20 @@ struct QueryTile {
 	int64_t positions[largestVectorsPerTile];  // within the segment
 	int64_t heads[largestVectorsPerTile];
 
-	// Keys that some query of the tile sees.
-	int64_t keysSeen(bool causal) const {
-		const int64_t own = causal ? minimum(segment.length, positions[vectors - 1] + W) : segment.length;
-		return segment.prefixLength + own;
+	// Keys that some query of the tile sees: [firstSeen, endSeen), from a tile of keys' start on. Keys of the tile that one
+	// of its queries doesn't see leave no trace in that one's result.
+	int64_t firstSeen(const AttentionSizes& sizes) const {
+		const int64_t first = maximum<int64_t>(0, segment.prefixLength + positions[0] + 1 - sizes.window);
+		return first / keysPerTile * keysPerTile;
 	}
-	// Keys that all queries of the tile see.
-	int64_t keysSeenByAll(bool causal) const {
-		return segment.prefixLength + (causal ? positions[0] + 1 : segment.length);
+	int64_t endSeen(const AttentionSizes& sizes) const {
+		return segment.prefixLength + minimum(segment.length, positions[vectors - 1] + W - 1 + sizes.reach());
+	}
+	// Whether all queries of the tile see all of these keys.
+	bool allSee(const AttentionSizes& sizes, int64_t firstKey, int64_t keys) const {
+		const int64_t first = segment.prefixLength + positions[vectors - 1] + W - sizes.window;
+		const int64_t end = segment.prefixLength + minimum(segment.length, positions[0] + sizes.reach());
+		return firstKey >= first && firstKey + keys <= end;
 	}
 	int lanes(int vector) const {
 		return static_cast<int>(minimum<int64_t>(W, segment.length - positions[vector]));
@@ -216,17 +227,20 @@ inline vint laneNumbers() {
 	return lanes;
 }
 
-// Sets the scores [keys, lanes] of keys that come after a lane's position to -infinity; row 0 is key `firstKey`.
+// Sets the scores [keys, lanes] of keys that a lane's query doesn't see to -infinity; row 0 is key `firstKey`.
 template <int Vectors>
-inline void hideLaterKeys(float* scores, const QueryTile& tile, int64_t firstKey, int64_t keys) {
+inline void hideUnseenKeys(
+	float* scores, const AttentionSizes& sizes, const QueryTile& tile, int64_t firstKey, int64_t keys) {
 	const vint lane = laneNumbers();
-	const int64_t from = maximum<int64_t>(0, tile.keysSeenByAll(true) - firstKey);
-	for (int64_t row = from; row < keys; row++) {
+	for (int64_t row = 0; row < keys; row++) {
+		if (tile.allSee(sizes, firstKey + row, 1)) continue;
 		UNROLL for (int j = 0; j < Vectors; j++) {
 			float* at = scores + (row * Vectors + j) * W;
-			const int64_t position = tile.segment.prefixLength + tile.positions[j];
-			const int32_t ahead = static_cast<int32_t>(firstKey + row - position);
-			store(at, lane < ahead ? splat(-__builtin_inff()) : load(at));
+			const int64_t ahead = firstKey + row - tile.segment.prefixLength - tile.positions[j];
+			const int32_t tooEarly = static_cast<int32_t>(ahead - sizes.reach());
+			const int32_t tooLate = static_cast<int32_t>(ahead + sizes.window);
+			const vint hidden = (lane <= tooEarly) | (lane >= tooLate);
+			store(at, hidden ? splat(-__builtin_inff()) : load(at));
 		}
 	}
 }

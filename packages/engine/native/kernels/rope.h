@@ -1,10 +1,10 @@
-// Rotary position embedding (Su et al. 2021) on the pairs (i, i + headDim / 2) of each head.
+// Rotary position embedding (Su et al. 2021) on the pairs (i, i + half) of each head, whose other elements stay as they are.
 #pragma once
 #include "loops.h"
 
 namespace vulntune::ISA {
 
-// x, y [rows, heads × headDim]; cosine, sine [rows, headDim / 2]. The inverse rotation is the gradient.
+// x, y [rows, heads × headDim]; cosine, sine [rows, half]. The inverse rotation is the gradient.
 static void rope(
 	Pool& pool,
 	float* y,
@@ -14,8 +14,8 @@ static void rope(
 	int64_t rows,
 	int64_t heads,
 	int64_t headDim,
+	int64_t half,
 	bool inverse) {
-	const int64_t half = headDim / 2;
 	const vf sign = splat(inverse ? -1.0f : 1.0f);
 	forRows(pool, rows, heads * headDim, [=](int64_t row) {
 		const float* c = cosine + row * half;
@@ -29,6 +29,9 @@ static void rope(
 				const vf sin = load(s + i, n) * sign;
 				store(y + start + i, first * cos - second * sin, n);
 				store(y + start + half + i, second * cos + first * sin, n);
+			});
+			forVectors(2 * half, headDim, [=](int64_t i, auto n) {
+				store(y + start + i, load(x + start + i, n), n);
 			});
 		}
 	});

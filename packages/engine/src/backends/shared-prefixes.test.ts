@@ -35,12 +35,12 @@ describe.each(backends)('a prefix that is computed once, on $name', ({ create })
 	/** out, logSumExp, dq, dk, dv of segments over the given rows. */
 	function attend(
 		on: Backend,
-		[heads, keyValueHeads, headDim]: readonly [number, number, number],
+		[heads, keyValueHeads, headDim, window]: readonly [number, number, number, number | undefined],
 		[q, k, v, dOut]: readonly Float32Array[],
 		starts: readonly number[],
 		parents: readonly number[] | undefined,
 	): Float32Array[] {
-		const shape = { heads, keyValueHeads, headDim, causal: true, scale: 0.3 };
+		const shape = { heads, keyValueHeads, headDim, causal: true, window, scale: 0.3 };
 		const tokens = starts.at(-1)!;
 		const [wide, narrow] = [heads * headDim, keyValueHeads * headDim];
 		const inputs = [q!, k!, v!, dOut!].map((values, i) =>
@@ -63,10 +63,14 @@ describe.each(backends)('a prefix that is computed once, on $name', ({ create })
 		[3, 1, 64, 70, [30, 41]],
 		[2, 2, 10, 1, [1, 90, 5]],
 		[4, 1, 24, 150, [110, 1, 30]],
+		[4, 1, 24, 150, [110, 1, 30], 1],
+		[4, 2, 24, 150, [110, 1, 30], 40],
+		[2, 2, 10, 70, [1, 90, 5], 100],
+		[3, 1, 64, 70, [30, 41], 111],
 	] as const)(
-		'%i/%i × %i: the functions of %i + %j tokens get the bytes that each gets alone',
-		(heads, keyValueHeads, headDim, prefix, lengths) => {
-			const layout = [heads, keyValueHeads, headDim] as const;
+		'%i/%i × %i: the functions of %i + %j tokens get the bytes that each gets alone, window %j',
+		(heads, keyValueHeads, headDim, prefix, lengths, window?: number) => {
+			const layout = [heads, keyValueHeads, headDim, window] as const;
 			const tokens = prefix + lengths.reduce((sum, length) => sum + length, 0);
 			const [wide, narrow] = [heads * headDim, keyValueHeads * headDim];
 			const widths = [wide, narrow, narrow, wide];

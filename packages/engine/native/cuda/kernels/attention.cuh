@@ -39,16 +39,11 @@ static __device__ __forceinline__ void addRows(float (&result)[each], const floa
 	}
 }
 
-/** How many of a stretch's tokens the token sees. */
-static __device__ __forceinline__ int seenBy(const Stretch& stretch, int token, int causal) {
-	return stretch.parentLength + (causal ? token + 1 : stretch.to) - stretch.from;
-}
-
 /** `each`: dimensions of the head that a thread holds, at most; `keys`: those of a tile. */
 template <int each, int keys>
 static __device__ __forceinline__ void attendForward(float* out, float* logSumExp, const float* q, const float* k, const float* v,
 													 const Segments& segments, int heads, int keyHeads, int headDim, int queryStride,
-													 int keyStride, int causal, float scale) {
+													 int keyStride, const Sight& sight, float scale) {
 	DYNAMIC_SHARED(shared);
 	const int padded = headDim + 1, row = threadIdx.x / threadsPerRow, lane = threadIdx.x % threadsPerRow;
 	float* const queryTile = reinterpret_cast<float*>(shared);
@@ -60,13 +55,13 @@ static __device__ __forceinline__ void attendForward(float* out, float* logSumEx
 	const Stretch stretch = stretchOf(segments, tile.segment);
 	const int head = blockIdx.y, keyHead = keyHeadOf(head, heads, keyHeads), token = tile.first + row;
 	const bool there = token < stretch.to;
-	const int seen = there ? seenBy(stretch, token, causal) : 0;
-	const int seenByBlock = seenBy(stretch, min(tile.first + attentionRows, stretch.to) - 1, causal);
+	const Places seen = sight.seenFrom(stretch.placeOf(token), stretch.length());
+	const int endOfBlock = sight.end(stretch.placeOf(tile.first + attentionRows - 1), stretch.length());
 	loadRows(queryTile, q, attentionRows, queryStride, head * headDim, headDim,
 			 [&](int i) { return tile.first + i < stretch.to ? tile.first + i : -1; });
 	float result[each] = {};
 	float largest = -INFINITE, sum = 0.0f;
-	for (int first = 0; first < seenByBlock; first += keys) {
+	for (int first = sight.first(stretch.placeOf(tile.first)) / keys * keys; first < endOfBlock; first += keys) {
 		const auto token = [&](int i) { return first + i < stretch.length() ? stretch.token(first + i) : -1; };
 		__syncthreads();
 		loadRows(keyTile, k, keys, keyStride, keyHead * headDim, headDim, token);
@@ -77,7 +72,7 @@ static __device__ __forceinline__ void attendForward(float* out, float* logSumEx
 #pragma unroll
 		for (int i = 0; i < keys / threadsPerRow; i++) {
 			const int key = lane + threadsPerRow * i;
-			scores[i] = first + key < seen ? scale * dot(queryTile + row * padded, keyTile + key * padded, headDim) : -INFINITE;
+			scores[i] = seen.have(first + key) ? scale * dot(queryTile + row * padded, keyTile + key * padded, headDim) : -INFINITE;
 			best = larger(best, scores[i]);
 		}
 		best = overWarp<larger, threadsPerRow>(best);
@@ -120,7 +115,7 @@ template <int each, int keys>
 static __device__ __forceinline__ void attendBackwardQueries(float* dq, const float* q, const float* k, const float* v,
 															 const float* dOut, const float* logSumExp, const float* delta,
 															 const Segments& segments, int heads, int keyHeads, int headDim,
-															 int queryStride, int keyStride, int causal, float scale) {
+															 int queryStride, int keyStride, const Sight& sight, float scale) {
 	DYNAMIC_SHARED(shared);
 	const int padded = headDim + 1, row = threadIdx.x / threadsPerRow, lane = threadIdx.x % threadsPerRow;
 	float* const queryTile = reinterpret_cast<float*>(shared);
@@ -133,15 +128,15 @@ static __device__ __forceinline__ void attendBackwardQueries(float* dq, const fl
 	const Stretch stretch = stretchOf(segments, tile.segment);
 	const int head = blockIdx.y, keyHead = keyHeadOf(head, heads, keyHeads), token = tile.first + row;
 	const bool there = token < stretch.to;
-	const int seen = there ? seenBy(stretch, token, causal) : 0;
-	const int seenByBlock = seenBy(stretch, min(tile.first + attentionRows, stretch.to) - 1, causal);
+	const Places seen = sight.seenFrom(stretch.placeOf(token), stretch.length());
+	const int endOfBlock = sight.end(stretch.placeOf(tile.first + attentionRows - 1), stretch.length());
 	const auto ownToken = [&](int i) { return tile.first + i < stretch.to ? tile.first + i : -1; };
 	loadRows(queryTile, q, attentionRows, queryStride, head * headDim, headDim, ownToken);
 	loadRows(upstreamTile, dOut, attentionRows, heads * headDim, head * headDim, headDim, ownToken);
 	const Count at = static_cast<Count>(token) * heads + head;
 	const float logSum = there ? logSumExp[at] : 0.0f, offset = there ? delta[at] : 0.0f;
 	float result[each] = {};
-	for (int first = 0; first < seenByBlock; first += keys) {
+	for (int first = sight.first(stretch.placeOf(tile.first)) / keys * keys; first < endOfBlock; first += keys) {
 		const auto token = [&](int i) { return first + i < stretch.length() ? stretch.token(first + i) : -1; };
 		__syncthreads();
 		loadRows(keyTile, k, keys, keyStride, keyHead * headDim, headDim, token);
@@ -151,7 +146,7 @@ static __device__ __forceinline__ void attendBackwardQueries(float* dq, const fl
 		for (int i = 0; i < keys / threadsPerRow; i++) {
 			const int key = lane + threadsPerRow * i;
 			float slope = 0.0f;
-			if (first + key < seen) {
+			if (seen.have(first + key)) {
 				const float p = expf(scale * dot(queryTile + row * padded, keyTile + key * padded, headDim) - logSum);
 				slope = p * (dot(upstreamTile + row * padded, valueTile + key * padded, headDim) - offset) * scale;
 			}
@@ -173,7 +168,7 @@ template <int each, int queries>
 static __device__ __forceinline__ void attendBackwardKeys(float* dk, float* dv, const float* q, const float* k, const float* v,
 														  const float* dOut, const float* logSumExp, const float* delta,
 														  const Segments& segments, int heads, int keyHeads, int headDim,
-														  int queryStride, int keyStride, int causal, float scale) {
+														  int queryStride, int keyStride, const Sight& sight, float scale) {
 	DYNAMIC_SHARED(shared);
 	const int padded = headDim + 1, row = threadIdx.x / threadsPerRow, lane = threadIdx.x % threadsPerRow;
 	float* const keyTile = reinterpret_cast<float*>(shared);
@@ -195,10 +190,11 @@ static __device__ __forceinline__ void attendBackwardKeys(float* dk, float* dv, 
 		const bool own = segment == tile.segment;
 		// children of a segment follow it without others between
 		if (!own && (segments.parents == nullptr || segments.parents[segment] != tile.segment)) break;
-		const int end = segments.starts[segment + 1];
+		const QueryRange range = queriesOf(segments, segment, tile, attentionRows, queries, sight);
+		const Places seeing = sight.seeing(token - range.between);
 		for (int head = firstQueryHead(keyHead, heads, keyHeads); head < firstQueryHead(keyHead + 1, heads, keyHeads); head++) {
-			for (int first = own && causal ? tile.first : segments.starts[segment]; first < end; first += queries) {
-				const auto queryToken = [&](int i) { return first + i < end ? first + i : -1; };
+			for (int first = range.from; first < range.to; first += queries) {
+				const auto queryToken = [&](int i) { return first + i < range.to ? first + i : -1; };
 				__syncthreads();
 				loadRows(queryTile, q, queries, queryStride, head * headDim, headDim, queryToken);
 				loadRows(upstreamTile, dOut, queries, heads * headDim, head * headDim, headDim, queryToken);
@@ -207,7 +203,7 @@ static __device__ __forceinline__ void attendBackwardKeys(float* dk, float* dv, 
 				for (int i = 0; i < queries / threadsPerRow; i++) {
 					const int index = lane + threadsPerRow * i, query = first + index;
 					float p = 0.0f, slope = 0.0f;
-					if (there && query < end && !(own && causal && query < token)) {
+					if (there && query < range.to && seeing.have(query)) {
 						const Count at = static_cast<Count>(query) * heads + head;
 						p = expf(scale * dot(queryTile + index * padded, keyTile + row * padded, headDim) - logSumExp[at]);
 						slope = p * (dot(upstreamTile + index * padded, valueTile + row * padded, headDim) - delta[at]) * scale;
@@ -234,14 +230,14 @@ static __device__ __forceinline__ void attendBackwardKeys(float* dk, float* dv, 
 
 // Heads of up to 64, 128 and 256 dimensions. The names and sizes stand once more in the backend's attention.ts.
 #define ATTENTION_KERNELS(most, keys)                                                                                              \
-	KERNEL __launch_bounds__(128) attention##most(float* out, float* logSumExp, const float* q, const float* k, const float* v, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, float scale) { \
-		attendForward<most / threadsPerRow, keys>(out, logSumExp, q, k, v, {starts, parents, count}, heads, keyHeads, headDim, queryStride, keyStride, causal, scale); \
+	KERNEL __launch_bounds__(128) attention##most(float* out, float* logSumExp, const float* q, const float* k, const float* v, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, int window, float scale) { \
+		attendForward<most / threadsPerRow, keys>(out, logSumExp, q, k, v, {starts, parents, count}, heads, keyHeads, headDim, queryStride, keyStride, {causal, window}, scale); \
 	}                                                                                                                              \
-	KERNEL __launch_bounds__(128) attentionBackwardQueries##most(float* dq, const float* q, const float* k, const float* v, const float* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, float scale) { \
-		attendBackwardQueries<most / threadsPerRow, keys>(dq, q, k, v, dOut, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, queryStride, keyStride, causal, scale); \
+	KERNEL __launch_bounds__(128) attentionBackwardQueries##most(float* dq, const float* q, const float* k, const float* v, const float* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, int window, float scale) { \
+		attendBackwardQueries<most / threadsPerRow, keys>(dq, q, k, v, dOut, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, queryStride, keyStride, {causal, window}, scale); \
 	}                                                                                                                              \
-	KERNEL __launch_bounds__(128) attentionBackwardKeys##most(float* dk, float* dv, const float* q, const float* k, const float* v, const float* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, float scale) { \
-		attendBackwardKeys<most / threadsPerRow, keys>(dk, dv, q, k, v, dOut, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, queryStride, keyStride, causal, scale); \
+	KERNEL __launch_bounds__(128) attentionBackwardKeys##most(float* dk, float* dv, const float* q, const float* k, const float* v, const float* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, int window, float scale) { \
+		attendBackwardKeys<most / threadsPerRow, keys>(dk, dv, q, k, v, dOut, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, queryStride, keyStride, {causal, window}, scale); \
 	}
 ATTENTION_KERNELS(64, 32)
 ATTENTION_KERNELS(128, 32)

@@ -129,7 +129,7 @@ static __device__ __forceinline__ float overQuad(float value) {
 
 template <int size>
 static __device__ __forceinline__ void flashForward(float* out, float* logSumExp, const Half* q, const Half* k, const Half* v,
-													const Segments& segments, int heads, int keyHeads, int headDim, int causal,
+													const Segments& segments, int heads, int keyHeads, int headDim, const Sight& sight,
 													float scale) {
 	using Rows = HeadTile<size>;
 	DYNAMIC_SHARED(shared);
@@ -142,8 +142,8 @@ static __device__ __forceinline__ void flashForward(float* out, float* logSumExp
 	const int head = blockIdx.y, keyHead = keyHeadOf(head, heads, keyHeads);
 	const int warpRow = threadIdx.x / warpSize32 * 16, lane = threadIdx.x % warpSize32;
 	const int token = tile.first + warpRow + lane / 4;  // and the eighth after it
-	const int seenByBlock = stretch.parentLength + (causal ? min(tile.first + flashRows, stretch.to) : stretch.to) - stretch.from;
-	const int tiles = (seenByBlock + flashRows - 1) / flashRows;
+	const int place = stretch.placeOf(tile.first), length = stretch.length(), firstTile = sight.first(place) / flashRows;
+	const int tiles = (sight.end(place + flashRows - 1, length) + flashRows - 1) / flashRows;
 	const auto fetch = [&](int index) {
 		if (index < tiles) {
 			const auto keyToken = [&](int i) { return index * flashRows + i < stretch.length() ? stretch.token(index * flashRows + i) : -1; };
@@ -153,46 +153,46 @@ static __device__ __forceinline__ void flashForward(float* out, float* logSumExp
 		commitCopies();
 	};
 	Rows::fetch(queryTile, q, heads, head, [&](int i) { return tile.first + i < stretch.to ? tile.first + i : -1; });
-	fetch(0);
+	fetch(firstTile);
 	LeftRows<size> queries;
 	float result[size / 8][4] = {};
 	float largest[2] = {-INFINITE, -INFINITE}, sum[2] = {};
 	const float factor = scale * log2OfE;
-	for (int index = 0; index < tiles; index++) {
+	for (int index = firstTile; index < tiles; index++) {
 		fetch(index + 1);
 		waitForCopies<1>();
 		__syncthreads();
-		if (index == 0) queries.load(queryTile, warpRow);
+		if (index == firstTile) queries.load(queryTile, warpRow);
 		float scores[8][4];
 		multiplyRows<size, flashRows>(scores, queries, keyTiles + index % 2 * Rows::halves);
 		const int firstKey = index * flashRows;
+		// the first row of the warp sees least to the right, the last one to the left
+		const bool isWhole = firstKey >= sight.first(place + warpRow + 15) && firstKey + flashRows <= sight.end(place + warpRow, length);
 #pragma unroll
 		for (int half = 0; half < 2; half++) {
-			const int own = token + 8 * half;
-			const int seen = stretch.parentLength + (causal ? own + 1 : stretch.to) - stretch.from;
-			// the first row of the warp sees least
-			const int seenByAll = stretch.parentLength + (causal ? tile.first + warpRow + 1 : stretch.to) - stretch.from;
-			const bool isWhole = firstKey + flashRows <= seenByAll;
+			const Places seen = sight.seenFrom(place + warpRow + lane / 4 + 8 * half, length);
 			float best = largest[half];
 #pragma unroll
 			for (int j = 0; j < 8; j++) {
 #pragma unroll
 				for (int i = 0; i < 2; i++) {
 					float& score = scores[j][2 * half + i];
-					score = isWhole || firstKey + 8 * j + lane % 4 * 2 + i < seen ? score * factor : -INFINITE;
+					score = isWhole || seen.have(firstKey + 8 * j + lane % 4 * 2 + i) ? score * factor : -INFINITE;
 					best = larger(best, score);
 				}
 			}
 			best = overQuad<larger>(best);
 			const float shrink = best == largest[half] ? 1.0f : exp2f(largest[half] - best);
 			largest[half] = best;
+			// where no key of the tile is seen, nor of those before: weights of 0
+			const float base = best == -INFINITE ? 0.0f : best;
 			float added = 0.0f;
 #pragma unroll
 			for (int j = 0; j < 8; j++) {
 #pragma unroll
 				for (int i = 0; i < 2; i++) {
 					float& score = scores[j][2 * half + i];
-					score = exp2f(score - best);
+					score = exp2f(score - base);
 					added += score;
 				}
 			}
@@ -235,7 +235,7 @@ struct RowState {
 template <int size>
 static __device__ __forceinline__ void flashBackwardQueries(float* dq, const Half* q, const Half* k, const Half* v, const Half* dOut,
 															const float* logSumExp, const float* delta, const Segments& segments,
-															int heads, int keyHeads, int headDim, int queryStride, int causal,
+															int heads, int keyHeads, int headDim, int queryStride, const Sight& sight,
 															float scale) {
 	using Rows = HeadTile<size>;
 	DYNAMIC_SHARED(shared);
@@ -249,8 +249,8 @@ static __device__ __forceinline__ void flashBackwardQueries(float* dq, const Hal
 	const int head = blockIdx.y, keyHead = keyHeadOf(head, heads, keyHeads);
 	const int warpRow = threadIdx.x / warpSize32 * 16, lane = threadIdx.x % warpSize32;
 	const int token = tile.first + warpRow + lane / 4;
-	const int seenByBlock = stretch.parentLength + (causal ? min(tile.first + flashRows, stretch.to) : stretch.to) - stretch.from;
-	const int tiles = (seenByBlock + flashRows - 1) / flashRows;
+	const int place = stretch.placeOf(tile.first), length = stretch.length(), firstTile = sight.first(place) / flashRows;
+	const int tiles = (sight.end(place + flashRows - 1, length) + flashRows - 1) / flashRows;
 	const auto fetch = [&](int index) {
 		if (index < tiles) {
 			const auto keyToken = [&](int i) { return index * flashRows + i < stretch.length() ? stretch.token(index * flashRows + i) : -1; };
@@ -262,8 +262,10 @@ static __device__ __forceinline__ void flashBackwardQueries(float* dq, const Hal
 	const auto ownToken = [&](int i) { return tile.first + i < stretch.to ? tile.first + i : -1; };
 	Rows::fetch(queryTile, q, heads, head, ownToken);
 	Rows::fetch(upstreamTile, dOut, heads, head, ownToken);
-	fetch(0);
+	fetch(firstTile);
 	RowState state[2];
+	const int row = place + warpRow + lane / 4;
+	const Places seen[2] = {sight.seenFrom(row, length), sight.seenFrom(row + 8, length)};
 #pragma unroll
 	for (int half = 0; half < 2; half++) {
 		const int own = token + 8 * half;
@@ -272,7 +274,7 @@ static __device__ __forceinline__ void flashBackwardQueries(float* dq, const Hal
 	}
 	float result[size / 8][4] = {};
 	const float factor = scale * log2OfE;
-	for (int index = 0; index < tiles; index++) {
+	for (int index = firstTile; index < tiles; index++) {
 		fetch(index + 1);
 		waitForCopies<1>();
 		__syncthreads();
@@ -284,9 +286,8 @@ static __device__ __forceinline__ void flashBackwardQueries(float* dq, const Hal
 		for (int j = 0; j < 8; j++) {
 #pragma unroll
 			for (int i = 0; i < 4; i++) {
-				const int own = token + 8 * (i / 2), key = index * flashRows + 8 * j + lane % 4 * 2 + i % 2;
-				const int seen = own < stretch.to ? stretch.parentLength + (causal ? own + 1 : stretch.to) - stretch.from : 0;
-				const float p = key < seen ? exp2f(scores[j][i] * factor - state[i / 2].logSum) : 0.0f;
+				const int key = index * flashRows + 8 * j + lane % 4 * 2 + i % 2;
+				const float p = seen[i / 2].have(key) ? exp2f(scores[j][i] * factor - state[i / 2].logSum) : 0.0f;
 				slopes[j][i] = p * (slopes[j][i] - state[i / 2].delta);
 			}
 		}
@@ -315,7 +316,7 @@ template <int size>
 static __device__ __forceinline__ void flashBackwardKeys(float* dk, float* dv, const Half* q, const Half* k, const Half* v,
 														 const Half* dOut, const float* logSumExp, const float* delta,
 														 const Segments& segments, int heads, int keyHeads, int headDim,
-														 int keyStride, int causal, float scale) {
+														 int keyStride, const Sight& sight, float scale) {
 	using Rows = HeadTile<size>;
 	using Walked = HeadTile<size, flashWalked>;
 	DYNAMIC_SHARED(shared);
@@ -338,10 +339,12 @@ static __device__ __forceinline__ void flashBackwardKeys(float* dk, float* dv, c
 		const bool own = segment == tile.segment;
 		// children of a segment follow it without others between
 		if (!own && (segments.parents == nullptr || segments.parents[segment] != tile.segment)) break;
-		const int end = segments.starts[segment + 1];
+		const QueryRange range = queriesOf(segments, segment, tile, flashRows, flashWalked, sight);
+		// rows of zeros beyond the ends add nothing
+		const Places seeing[2] = {sight.seeing(token - range.between), sight.seeing(token + 8 - range.between)};
 		for (int head = firstQueryHead(keyHead, heads, keyHeads); head < firstQueryHead(keyHead + 1, heads, keyHeads); head++) {
-			for (int first = own && causal ? tile.first : segments.starts[segment]; first < end; first += flashWalked) {
-				const auto queryToken = [&](int i) { return first + i < end ? first + i : -1; };
+			for (int first = range.from; first < range.to; first += flashWalked) {
+				const auto queryToken = [&](int i) { return first + i < range.to ? first + i : -1; };
 				__syncthreads();
 				Walked::fetch(queryTile, q, heads, head, queryToken);
 				Walked::fetch(upstreamTile, dOut, heads, head, queryToken);
@@ -349,7 +352,7 @@ static __device__ __forceinline__ void flashBackwardKeys(float* dk, float* dv, c
 				if (threadIdx.x < flashWalked) {
 					const int query = first + threadIdx.x;
 					const Count at = static_cast<Count>(query) * heads + head;
-					states[threadIdx.x] = query < end ? RowState{logSumExp[at] * log2OfE, delta[at]} : RowState{0.0f, 0.0f};
+					states[threadIdx.x] = query < range.to ? RowState{logSumExp[at] * log2OfE, delta[at]} : RowState{0.0f, 0.0f};
 				}
 				waitForCopies<0>();
 				__syncthreads();
@@ -360,9 +363,8 @@ static __device__ __forceinline__ void flashBackwardKeys(float* dk, float* dv, c
 				for (int j = 0; j < flashWalked / 8; j++) {
 #pragma unroll
 					for (int i = 0; i < 4; i++) {
-						const int key = token + 8 * (i / 2), column = 8 * j + lane % 4 * 2 + i % 2, query = first + column;
-						const bool sees = key < segmentEnd && query < end && !(own && causal && query < key);
-						weights[j][i] = sees ? exp2f(weights[j][i] * factor - states[column].logSum) : 0.0f;
+						const int column = 8 * j + lane % 4 * 2 + i % 2;
+						weights[j][i] = seeing[i / 2].have(first + column) ? exp2f(weights[j][i] * factor - states[column].logSum) : 0.0f;
 						slopes[j][i] = weights[j][i] * (slopes[j][i] - states[column].delta);
 					}
 				}
@@ -395,14 +397,14 @@ static __device__ __forceinline__ void flashBackwardKeys(float* dk, float* dv, c
 #endif
 
 #define FLASH_KERNELS(size)                                                                                                        \
-	KERNEL __launch_bounds__(flashThreads) flashAttention##size(float* out, float* logSumExp, const Half* q, const Half* k, const Half* v, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int causal, float scale) { \
-		FLASH_BODY((flashForward<size>(out, logSumExp, q, k, v, {starts, parents, count}, heads, keyHeads, headDim, causal, scale))); \
+	KERNEL __launch_bounds__(flashThreads) flashAttention##size(float* out, float* logSumExp, const Half* q, const Half* k, const Half* v, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int causal, int window, float scale) { \
+		FLASH_BODY((flashForward<size>(out, logSumExp, q, k, v, {starts, parents, count}, heads, keyHeads, headDim, {causal, window}, scale))); \
 	}                                                                                                                              \
-	KERNEL __launch_bounds__(flashThreads) flashBackwardQueries##size(float* dq, const Half* q, const Half* k, const Half* v, const Half* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int causal, float scale) { \
-		FLASH_BODY((flashBackwardQueries<size>(dq, q, k, v, dOut, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, queryStride, causal, scale))); \
+	KERNEL __launch_bounds__(flashThreads) flashBackwardQueries##size(float* dq, const Half* q, const Half* k, const Half* v, const Half* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int causal, int window, float scale) { \
+		FLASH_BODY((flashBackwardQueries<size>(dq, q, k, v, dOut, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, queryStride, {causal, window}, scale))); \
 	}                                                                                                                              \
-	KERNEL __launch_bounds__(flashThreads) flashBackwardKeys##size(float* dk, float* dv, const Half* q, const Half* k, const Half* v, const Half* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int keyStride, int causal, float scale) { \
-		FLASH_BODY((flashBackwardKeys<size>(dk, dv, q, k, v, dOut, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, keyStride, causal, scale))); \
+	KERNEL __launch_bounds__(flashThreads) flashBackwardKeys##size(float* dk, float* dv, const Half* q, const Half* k, const Half* v, const Half* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int keyStride, int causal, int window, float scale) { \
+		FLASH_BODY((flashBackwardKeys<size>(dk, dv, q, k, v, dOut, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, keyStride, {causal, window}, scale))); \
 	}
 FLASH_KERNELS(32)
 FLASH_KERNELS(64)

@@ -2,12 +2,17 @@
 #pragma once
 #include "../language.cuh"
 
-/** A thread a pair (i, i + D/2) of x [T, heads × D]; cos, sin [T, D/2]. */
-KERNEL rope(float* y, const float* x, const float* cosines, const float* sines, int tokens, int heads, int half, float direction) {
-	const Word pair = static_cast<Word>(threadInGrid());
-	if (pair >= static_cast<Word>(tokens) * heads * half) return;
-	const Word i = pair % half, head = pair / half;
-	const Count angle = head / heads * half + i, first = static_cast<Count>(head) * 2 * half + i, second = first + half;
+/** A thread a pair (i, i + half) of x [T, heads × D], or one of the elements after these, which stay; cos, sin [T, half]. */
+KERNEL rope(float* y, const float* x, const float* cosines, const float* sines, int tokens, int heads, int headDim, int half, float direction) {
+	const Word each = headDim - half, pair = static_cast<Word>(threadInGrid());
+	if (pair >= static_cast<Word>(tokens) * heads * each) return;
+	const Word i = pair % each, head = pair / each;
+	const Count start = static_cast<Count>(head) * headDim;
+	if (i >= half) {
+		y[start + half + i] = x[start + half + i];
+		return;
+	}
+	const Count angle = head / heads * half + i, first = start + i, second = first + half;
 	const float cosine = cosines[angle], sine = direction * sines[angle];
 	const float a = x[first], b = x[second];
 	y[first] = a * cosine - b * sine;

@@ -130,20 +130,23 @@ const norms: readonly IndependenceCase[] = [
 const starts = [0, 1, 2, 19, 24, 90, 91, 160];
 
 const attentions: readonly IndependenceCase[] = [
-	[9, 3, 64, true],
-	[4, 1, 24, false],
-	[2, 2, 10, true],
+	{ heads: 9, keyValueHeads: 3, headDim: 64, causal: true },
+	{ heads: 4, keyValueHeads: 1, headDim: 24, causal: false },
+	{ heads: 2, keyValueHeads: 2, headDim: 10, causal: true },
+	{ heads: 4, keyValueHeads: 2, headDim: 24, causal: true, window: 7 },
+	{ heads: 2, keyValueHeads: 2, headDim: 10, causal: false, window: 20 },
 ].map((layout) => {
-	const [heads, keyValueHeads, headDim, causal] = layout as [number, number, number, boolean];
+	const { heads, keyValueHeads, headDim, causal, window } = layout;
+	const among = window === undefined ? '' : ` in a window of ${window}`;
 	return {
-		name: `attention ${heads}/${keyValueHeads} × ${headDim} ${causal ? 'causal' : 'both ways'}`,
+		name: `attention ${heads}/${keyValueHeads} × ${headDim} ${causal ? 'causal' : 'both ways'}${among}`,
 		kernels: ['attention', 'attentionBackward'],
 		rows: starts.at(-1)!,
 		parts: starts.slice(1).map((end, s) => [starts[s]!, end] as const),
 		run(bench, from, to) {
 			const { backend, output } = bench;
 			const inside = starts.filter((start) => start >= from && start <= to);
-			const shape = { heads, keyValueHeads, headDim, causal, scale: 1 / Math.sqrt(headDim) };
+			const shape = { ...layout, scale: 1 / Math.sqrt(headDim) };
 			const [wide, narrow] = [heads * headDim, keyValueHeads * headDim];
 			const total = starts.at(-1)!;
 			const [q, k, v, dOut] = [wide, narrow, narrow, wide].map((width) =>

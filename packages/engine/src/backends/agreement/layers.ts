@@ -69,12 +69,23 @@ const ropeShapes = [
 	[4, 1, 80],
 	[6, 5, 128],
 ] as const;
-export const ropeCaseOf = ([tokens, heads, headDim]: readonly [number, number, number]): AgreementCase => ({
-	name: `rope [${tokens}, ${heads} × ${headDim}]`,
+/** The same, and how many elements of a head are turned. */
+const partialRopeShapes = [
+	[5, 3, 10, 2],
+	[4, 2, 80, 20],
+	[7, 5, 128, 96],
+] as const;
+export const ropeCaseOf = ([tokens, heads, headDim, turned = headDim]: readonly [
+	tokens: number,
+	heads: number,
+	headDim: number,
+	turned?: number,
+]): AgreementCase => ({
+	name: `rope [${tokens}, ${heads} × ${headDim}]${turned === headDim ? '' : `, ${turned} turned`}`,
 	kernels: ['rope'],
 	tolerance,
 	run({ backend, output, normal, draw, input }) {
-		const half = headDim / 2;
+		const half = turned / 2;
 		const angles = draw.normal(tokens * half, 3);
 		const [cos, sin] = [Math.cos, Math.sin].map((f) => input([tokens, half], angles.map(f)));
 		const shape = [tokens, heads * headDim];
@@ -151,6 +162,7 @@ export interface Arrangement {
 	readonly lengths: readonly number[];
 	readonly parents?: readonly number[];
 	readonly causal: boolean;
+	readonly window?: number;
 }
 
 const arrangements: readonly Arrangement[] = [
@@ -160,12 +172,27 @@ const arrangements: readonly Arrangement[] = [
 	...families.map(([lengths, parents]) => ({ lengths, parents, causal: true })),
 ];
 
+/** Windows narrower and wider than tiles of queries and keys, than functions and than what they share. */
+const windowed: readonly Arrangement[] = [
+	...[1, 40, 70, 400].map((window) => ({ lengths: [131, 3, 65], causal: true, window })),
+	...[1, 9, 66, 400].map((window) => ({ lengths: [131, 3, 65], causal: false, window })),
+	...[1, 40, 70, 133].map((window) => ({
+		...{ lengths: [66, 65, 1, 0, 20, 30, 22], parents: [-1, 0, 0, 0, -1, 4, 4], causal: true },
+		window,
+	})),
+];
+const windowedHeads = [
+	[3, 3, 10],
+	[6, 2, 64],
+	[5, 1, 80],
+] as const;
+
 export function attentionCaseOf(
 	[heads, keyValueHeads, headDim]: readonly [number, number, number],
-	{ lengths, parents, causal }: Arrangement,
+	{ lengths, parents, causal, window }: Arrangement,
 ): AgreementCase {
 	const under = parents === undefined ? '' : ` under ${parents.join(' ')}`;
-	const direction = causal ? 'causal' : 'both ways';
+	const direction = `${causal ? 'causal' : 'both ways'}${window === undefined ? '' : ` in a window of ${window}`}`;
 	return {
 		name: `attention ${heads}/${keyValueHeads} × ${headDim} ${direction}, segments ${lengths.join(' ')}${under}`,
 		kernels: ['attention', 'attentionBackward'],
@@ -180,6 +207,7 @@ export function attentionCaseOf(
 				keyValueHeads,
 				headDim,
 				causal,
+				window,
 				scale: 1 / Math.sqrt(headDim),
 			};
 			const [wide, narrow] = [
@@ -190,7 +218,12 @@ export function attentionCaseOf(
 			const [out, logSumExp] = [output('out', wide!), output('logSumExp', [tokens, heads])];
 			backend.attention(out, logSumExp, q, k, v, segments, shape);
 			backend.attentionBackward(
-				attentionGradients(output, wide!, narrow!, parents !== undefined || Math.max(...lengths) > 1),
+				attentionGradients(
+					output,
+					wide!,
+					narrow!,
+					window !== 1 && (parents !== undefined || Math.max(...lengths) > 1),
+				),
 				{ q, k, v, out, logSumExp, segments },
 				normal(wide!),
 				shape,
@@ -277,8 +310,9 @@ const saturated: readonly AgreementCase[] = kinds.map((kind) => ({
 
 export const layerCases: readonly AgreementCase[] = [
 	...shapes.flatMap(normCasesOf),
-	...ropeShapes.map(ropeCaseOf),
+	...[...ropeShapes, ...partialRopeShapes].map(ropeCaseOf),
 	...headLayouts.flatMap((layout) => arrangements.map((one) => attentionCaseOf(layout, one))),
+	...windowedHeads.flatMap((layout) => windowed.map((one) => attentionCaseOf(layout, one))),
 	...fusedAttentions,
 	...[1, 15, 64, 1001, 33_001].flatMap(activationCasesOf),
 	...saturated,

@@ -32,7 +32,8 @@ export function randomCases(seed: number): readonly AgreementCase[] {
 		// one segment has a gradient in q and k only beyond its first token
 		const segments = [size(2, 70), ...lengths(70)];
 		const isFamily = one(true, false);
-		if (!isFamily) return attentionCaseOf(layout, { lengths: segments, causal: one(true, false) });
+		const window = one({}, { window: size(2, 90) });
+		if (!isFamily) return attentionCaseOf(layout, { lengths: segments, causal: one(true, false), ...window });
 		// the children of a segment follow it at once
 		let root = 0;
 		const parents = segments.map((_, i) => {
@@ -40,7 +41,7 @@ export function randomCases(seed: number): readonly AgreementCase[] {
 			root = i;
 			return -1;
 		});
-		return attentionCaseOf(layout, { lengths: segments, parents, causal: true });
+		return attentionCaseOf(layout, { lengths: segments, parents, causal: true, ...window });
 	}
 
 	const group = Array.from({ length: size(1, 4) }, () => [size(1, 90), kind(), size(1, 40) - 1] as const);
@@ -51,6 +52,7 @@ export function randomCases(seed: number): readonly AgreementCase[] {
 		...activationCasesOf(size(1, 40_000)),
 		...rowCasesOf([size(1, 90), size(1, 90), size(1, 300)]),
 		...poolingCasesOf(lengths(90), size(1, 300)),
+		ropeCaseOf([size(1, 90), size(1, 9), 128, 2 * size(1, 64)]),
 		ropeCaseOf([size(1, 90), size(1, 9), 2 * size(1, 64)]),
 		attention(),
 		frozenCaseOf(kind(), precision(), shape()),

@@ -87,8 +87,18 @@ export interface AttentionShape {
 	readonly keyValueHeads: number;
 	readonly headDim: number;
 	readonly causal: boolean;
+	/**
+	 * A token sees those at less than this distance, counted along its segment after its parent, itself included: 1 is itself
+	 * alone. undefined for no such bound.
+	 */
+	readonly window?: number | undefined;
 	/** Factor on q·k, usually 1/√headDim. */
 	readonly scale: number;
+}
+
+/** The window as a 32-bit number to which a token's place can be added: more than any pack has tokens where there is none. */
+export function windowOf({ window }: Pick<AttentionShape, 'window'>): number {
+	return Math.min(window ?? 2 ** 30, 2 ** 30);
 }
 
 export type Activation = 'gelu' | 'geluTanh' | 'tanh' | 'silu';

@@ -83,13 +83,14 @@ export interface Kernels {
 	// ── attention ───────────────────────────────────────────────────────────────────────────────────────────
 
 	/**
-	 * Rotates each head's pairs (i, i + D/2) of x [T, heads × D] by angles given as cos, sin [T, D/2]; with
-	 * `inverse` by their negatives, which is the gradient. y may be x. (Su et al. 2021, in Hugging Face's order)
+	 * Rotates each head's pairs (i, i + R/2) of x [T, heads × D] by angles given as cos, sin [T, R/2]; with
+	 * `inverse` by their negatives, which is the gradient. Elements from R on stay as they are. y may be x. (Su et al. 2021,
+	 * in Hugging Face's order)
 	 */
 	rope(y: View, x: View, cos: View, sin: View, headDim: number, inverse: boolean): void;
 	/**
-	 * out [T, heads × D] = softmax(scale × q · kᵀ) · v, where a token sees what `Segments` says and, if causal, no later
-	 * token. q [T, heads × D], k, v [T, keyValueHeads × D], logSumExp [T, heads]. Never makes a T × T matrix. A token of a
+	 * out [T, heads × D] = softmax(scale × q · kᵀ) · v, where a token sees what `Segments` says, if causal no later
+	 * token, and none outside its window. q [T, heads × D], k, v [T, keyValueHeads × D], logSumExp [T, heads]. Never makes a T × T matrix. A token of a
 	 * child gets the bytes that it gets where parent and child are one segment. q, k and v may be columns of a wider matrix; k
 	 * and v have one row stride.
 	 */

@@ -54,12 +54,14 @@ describeSets('attention over long segments on %s', (isa) => {
 
 	// Longer than one chunk of the backward pass, and no multiple of any tile.
 	it.each([
-		[601, true, 2, 1],
-		[601, false, 2, 1],
+		[601, true, 2, 1, undefined],
+		[601, false, 2, 1, undefined],
+		[601, true, 2, 1, 100],
+		[601, false, 2, 1, 100],
 	])(
-		'%i tokens, causal %s, %i heads on %i agree with the reference',
-		(length, causal, heads, keyValueHeads) => {
-			const shape = { heads, keyValueHeads, headDim: 10, causal, scale: 0.3 };
+		'%i tokens, causal %s, %i heads on %i, window %s agree with the reference',
+		(length, causal, heads, keyValueHeads, window) => {
+			const shape = { heads, keyValueHeads, headDim: 10, causal, window, scale: 0.3 };
 			const arrays = draw(length, heads, keyValueHeads, 10);
 			const reference = createReferenceBackend();
 			const expected = attend(reference, length, shape, arrays);

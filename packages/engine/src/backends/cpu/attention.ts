@@ -1,4 +1,4 @@
-import type { AttentionShape, Backend, Segments, View } from '../contract.ts';
+import { type AttentionShape, type Backend, type Segments, type View, windowOf } from '../contract.ts';
 import { elements, rowStrideOf } from '../view.ts';
 import type { After } from './argument-lists.ts';
 import { type CpuDevice, outOfMemoryGuard, programError } from './device.ts';
@@ -18,20 +18,21 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 
 	function sizeArguments(
 		{ starts, parents, count }: Segments,
-		{ heads, keyValueHeads, headDim, causal, scale }: AttentionShape,
+		shape: AttentionShape,
 		q: View,
 		k: View,
 	): SizeArguments {
 		const strides = [rowStrideOf(q), rowStrideOf(k)] as const;
 		const segments = [address(starts), device.optionalAddress(parents), count] as const;
-		return [...segments, heads, keyValueHeads, headDim, ...strides, causal, scale];
+		const { heads, keyValueHeads, headDim, causal, scale } = shape;
+		return [...segments, heads, keyValueHeads, headDim, ...strides, causal, windowOf(shape), scale];
 	}
 	const scratchOf = (segments: Segments) => () =>
 		`attention over segments of up to ${segments.longest} tokens`;
 
 	return {
 		rope(y, x, cos, sin, headDim, inverse) {
-			const rows = cos.shape[0]!;
+			const [rows, half] = [cos.shape[0]!, cos.shape[1]!];
 			const heads = elements(x.shape) / rows / headDim;
 			kernels.rope(
 				device.engine,
@@ -42,6 +43,7 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 				rows,
 				heads,
 				headDim,
+				half,
 				inverse,
 			);
 		},

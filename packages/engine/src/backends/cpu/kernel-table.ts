@@ -110,6 +110,7 @@ export interface Kernels {
 		rows: number,
 		heads: number,
 		headDim: number,
+		half: number,
 		inverse: boolean,
 	): void;
 	attention(
@@ -128,6 +129,7 @@ export interface Kernels {
 		queryStride: number,
 		keyStride: number,
 		causal: boolean,
+		window: number,
 		scale: number,
 	): void;
 	attentionBackward(
@@ -150,6 +152,7 @@ export interface Kernels {
 		queryStride: number,
 		keyStride: number,
 		causal: boolean,
+		window: number,
 		scale: number,
 	): void;
 	swiglu(engine: EngineHandle, y: Address, gate: Address, up: Address, length: number): void;
@@ -550,9 +553,9 @@ export const kernelSignatures: { readonly [Name in keyof Kernels]: string } = {
 	layerNorm: 'ppppppnnn',
 	layerNormBackward: 'pbpppppnn',
 	layerNormWeightBackward: 'pbppppnn',
-	rope: 'ppppnnnb',
-	attention: 'pppppppnnnnnnbn',
-	attentionBackward: 'pppppppppppnnnnnnbn',
+	rope: 'ppppnnnnb',
+	attention: 'pppppppnnnnnnbnn',
+	attentionBackward: 'pppppppppppnnnnnnbnn',
 	swiglu: 'pppn',
 	swigluBackward: 'pppppn',
 	activation: 'nppn',

@@ -1,4 +1,4 @@
-import type { AttentionShape, Backend, Segments, View } from '../contract.ts';
+import { type AttentionShape, type Backend, type Segments, type View, windowOf } from '../contract.ts';
 import { elements, rowStrideOf } from '../view.ts';
 import { type CudaDevice, programError } from './device.ts';
 
@@ -32,7 +32,7 @@ export function attentionGroup(device: CudaDevice): AttentionGroup {
 		const addresses = [device.address(starts), device.optionalAddress(parents), count];
 		const { heads, keyValueHeads, headDim, causal, scale } = shape;
 		const strides = [rowStrideOf(q), rowStrideOf(k)];
-		return [...addresses, heads, keyValueHeads, headDim, ...strides, Number(causal), scale];
+		return [...addresses, heads, keyValueHeads, headDim, ...strides, Number(causal), windowOf(shape), scale];
 	}
 
 	/** Tiles that begin at the segments' starts: so many at most; a block without one ends at once. */
@@ -47,10 +47,11 @@ export function attentionGroup(device: CudaDevice): AttentionGroup {
 
 	return {
 		rope(y, x, cos, sin, headDim, inverse) {
-			const [tokens, half] = [cos.shape[0]!, headDim / 2];
+			const [tokens, half] = [cos.shape[0]!, cos.shape[1]!];
 			const heads = elements(x.shape) / tokens / headDim;
-			const args = [floats(y), floats(x), floats(cos), floats(sin), tokens, heads, half, inverse ? -1 : 1];
-			device.launchOver('rope', tokens * heads * half, args);
+			const tensors = [floats(y), floats(x), floats(cos), floats(sin)];
+			const args = [...tensors, tokens, heads, headDim, half, inverse ? -1 : 1];
+			device.launchOver('rope', tokens * heads * (headDim - half), args);
 		},
 		attention(out, logSumExp, q, k, v, segments, shape) {
 			const { most, tileRows } = headSize(shape);

@@ -1,4 +1,4 @@
-import type { AttentionShape, Backend, Segments, View } from '../contract.ts';
+import { type AttentionShape, type Backend, type Segments, type View, windowOf } from '../contract.ts';
 import { elements, rowStrideOf } from '../view.ts';
 import { type AttentionGroup, attentionGroup, expectEqualStrides } from './attention.ts';
 import type { CudaDevice, TakeScratch } from './device.ts';
@@ -63,7 +63,7 @@ function flashAttentionGroup(device: CudaDevice): Pick<Backend, 'attention' | 'a
 						padded(take, q, heads, shape, size),
 						...[k, v].map((view) => padded(take, view, keyValueHeads, shape, size)),
 					];
-					const args = [...segmentArguments(segments, shape), Number(causal), scale];
+					const args = [...segmentArguments(segments, shape), Number(causal), windowOf(shape), scale];
 					device.launch(
 						`flashAttention${size}`,
 						[mostTiles(segments), heads],
@@ -93,7 +93,7 @@ function flashAttentionGroup(device: CudaDevice): Pick<Backend, 'attention' | 'a
 						...[floats(logSumExp), delta],
 						...segmentArguments(segments, shape),
 					];
-					const rest = [Number(causal), scale];
+					const rest = [Number(causal), windowOf(shape), scale];
 					const tiles = mostTiles(segments);
 					device.launch(
 						`flashBackwardQueries${size}`,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AttentionShape } from '../contract.ts';
+import type { AttentionShape, Segments } from '../contract.ts';
 import { expectGradients } from '../testing/finite-differences.ts';
 import { drawFrom, emptyTensor, numbersOf, segmentTensors, tensor } from '../testing/tensors.ts';
 import { createReferenceBackend } from './reference-backend.ts';
@@ -28,6 +28,24 @@ describe('attention on the reference backend', () => {
 		expect(numbersOf(backend, logSumExp)).toEqual([0, Math.LN2, 0]);
 		backend.attention(out, logSumExp, zeros, zeros, values, segments, { ...shape, causal: false });
 		expect(numbersOf(backend, out)).toEqual([2, 2, 7]);
+	});
+
+	it('sees a window of its segment, itself included, on one side or both', () => {
+		const four = tensor(backend, [4, 1], [1, 3, 7, 11]);
+		const nothing = tensor(backend, [4, 1], [0, 0, 0, 0]);
+		const out = emptyTensor(backend, [4, 1]);
+		const averages = (window: number, causal: boolean, one: Segments) => {
+			const windowed = { ...shape, window, causal };
+			backend.attention(out, emptyTensor(backend, [4, 1]), nothing, nothing, four, one, windowed);
+			return numbersOf(backend, out);
+		};
+		const whole = segmentsOf([0, 4]);
+		expect(averages(1, true, whole)).toEqual([1, 3, 7, 11]);
+		expect(averages(2, true, whole)).toEqual([1, 2, 5, 9]);
+		expect(averages(2, false, whole)).toEqual([2, 11 / 3, 7, 9]);
+		expect(averages(4, true, whole)).toEqual([1, 2, 11 / 3, 5.5]);
+		// a child's tokens are counted on from its parent's end
+		expect(averages(2, true, segmentsOf([0, 2, 3, 4], [-1, 0, 0]))).toEqual([1, 2, 5, 7]);
 	});
 
 	it('weighs by the softmax of scale × q·k, also where the scores are huge', () => {
@@ -67,6 +85,12 @@ describe('attention on the reference backend', () => {
 		{ heads: 3, keyValueHeads: 1, headDim: 4, causal: false, starts: [0, 4] },
 		{ heads: 2, keyValueHeads: 1, headDim: 2, causal: true, starts: [0, 1, 2, 3] },
 		{ heads: 4, keyValueHeads: 2, headDim: 2, causal: true, starts: [0, 3, 4, 7], parents: [-1, 0, 0] },
+		{ heads: 2, keyValueHeads: 1, headDim: 2, causal: true, window: 2, starts: [0, 5, 6] },
+		{ heads: 2, keyValueHeads: 1, headDim: 2, causal: false, window: 2, starts: [0, 5, 6] },
+		{
+			...{ heads: 4, keyValueHeads: 2, headDim: 2, causal: true, window: 3 },
+			...{ starts: [0, 3, 4, 7], parents: [-1, 0, 0] },
+		},
 		{
 			...{ heads: 2, keyValueHeads: 1, headDim: 2, causal: true },
 			...{ starts: [0, 2, 3, 5, 7, 8], parents: [-1, -1, 1, 1, -1] },

@@ -43,12 +43,18 @@ function stretchesOf(segments: Segments): Stretch[] {
 	});
 }
 
-/** How many tokens token t of a stretch sees. */
-function tokensSeen({ from, to, parentLength }: Stretch, t: number, causal: boolean): number {
-	return parentLength + (causal ? t + 1 : to) - from;
+/** Which tokens token t of a stretch sees, [first, end), counted along it. */
+function tokensSeen(
+	{ from, to, parentLength }: Stretch,
+	t: number,
+	{ causal, window = Number.POSITIVE_INFINITY }: AttentionShape,
+): readonly [first: number, end: number] {
+	const place = parentLength + t - from;
+	const length = parentLength + to - from;
+	return [Math.max(0, place - window + 1), Math.min(length, place + (causal ? 1 : window))];
 }
 
-/** The i-th token that the tokens of a stretch see: first those of its parent, then its own. */
+/** The i-th token of a stretch: first those of its parent, then its own. */
 function seenToken({ from, parentFrom, parentLength }: Stretch, i: number): number {
 	return i < parentLength ? parentFrom + i : from + i - parentLength;
 }
@@ -62,7 +68,7 @@ export function attention(
 	segments: Segments,
 	shape: AttentionShape,
 ): void {
-	const { heads, keyValueHeads, headDim, causal, scale } = shape;
+	const { heads, keyValueHeads, headDim, scale } = shape;
 	const outputs = floatsOf(out); // [T, heads × D]
 	const logSums = floatsOf(logSumExp); // [T, heads]
 	const queries = copiedFloats(q); // [T, heads × D]
@@ -73,12 +79,12 @@ export function attention(
 	const row = new Float64Array(headDim);
 	for (const stretch of stretchesOf(segments)) {
 		for (let t = stretch.from; t < stretch.to; t++) {
-			const seen = tokensSeen(stretch, t, causal);
+			const [first, end] = tokensSeen(stretch, t, shape);
 			for (let head = 0; head < heads; head++) {
 				const query = (t * heads + head) * headDim;
 				const keyHead = Math.floor((head * keyValueHeads) / heads) * headDim;
 				let largest = Number.NEGATIVE_INFINITY;
-				for (let i = 0; i < seen; i++) {
+				for (let i = first; i < end; i++) {
 					const key = seenToken(stretch, i) * keyRow + keyHead;
 					const score = scale * dot(queries, query, keys, key, headDim);
 					scores[i] = score;
@@ -86,7 +92,7 @@ export function attention(
 				}
 				let sum = 0;
 				row.fill(0);
-				for (let i = 0; i < seen; i++) {
+				for (let i = first; i < end; i++) {
 					const weight = Math.exp(scores[i]! - largest);
 					sum += weight;
 					accumulate(row, 0, values, seenToken(stretch, i) * keyRow + keyHead, headDim, weight);
@@ -115,7 +121,7 @@ export function attentionBackward(
 	dOut: View,
 	shape: AttentionShape,
 ): void {
-	const { heads, keyValueHeads, headDim, causal, scale } = shape;
+	const { heads, keyValueHeads, headDim, scale } = shape;
 	const queries = copiedFloats(saved.q); // [T, heads × D]
 	const keys = copiedFloats(saved.k); // [T, keyValueHeads × D]
 	const values = copiedFloats(saved.v); // [T, keyValueHeads × D]
@@ -128,13 +134,13 @@ export function attentionBackward(
 	const keyRow = keyValueHeads * headDim;
 	for (const stretch of stretchesOf(saved.segments)) {
 		for (let t = stretch.from; t < stretch.to; t++) {
-			const seen = tokensSeen(stretch, t, causal);
+			const [first, end] = tokensSeen(stretch, t, shape);
 			for (let head = 0; head < heads; head++) {
 				const query = (t * heads + head) * headDim;
 				const keyHead = Math.floor((head * keyValueHeads) / heads) * headDim;
 				const logSum = logSums[t * heads + head]!;
 				const delta = dot(upstream, query, outputs, query, headDim);
-				for (let i = 0; i < seen; i++) {
+				for (let i = first; i < end; i++) {
 					const key = seenToken(stretch, i) * keyRow + keyHead;
 					const p = Math.exp(scale * dot(queries, query, keys, key, headDim) - logSum);
 					const dScore = p * (dot(upstream, query, values, key, headDim) - delta) * scale;

@@ -16,6 +16,14 @@ describe('rotary positions on the reference backend', () => {
 		expect(numbersOf(backend, x)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 	});
 
+	it('turns the first elements of a head alone where there are fewer angles', () => {
+		const x = tensor(backend, [1, 10], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]); // two heads of 5
+		const [cos, sin] = [tensor(backend, [1, 1], [0]), tensor(backend, [1, 1], [1])];
+		const y = emptyTensor(backend, [1, 10]);
+		backend.rope(y, x, cos, sin, 5, false);
+		expect(numbersOf(backend, y)).toEqual([-2, 1, 3, 4, 5, -7, 6, 8, 9, 10]);
+	});
+
 	it.each([2, 8, 10])('has its gradient in the inverse, head dimension %i', (headDim) => {
 		const [tokens, heads] = [3, 2];
 		const angles = drawFrom(headDim).normal((tokens * headDim) / 2, 3);

@@ -4,10 +4,9 @@ import { floatsOf } from './memory.ts';
 export function rope(y: View, x: View, cos: View, sin: View, headDim: number, inverse: boolean): void {
 	const out = floatsOf(y); // [T, heads × D]
 	const values = floatsOf(x); // [T, heads × D]
-	const cosines = floatsOf(cos); // [T, D/2]
-	const sines = floatsOf(sin); // [T, D/2]
-	const half = headDim / 2;
-	const tokens = cos.shape[0]!;
+	const cosines = floatsOf(cos); // [T, R/2]
+	const sines = floatsOf(sin); // [T, R/2]
+	const [tokens, half] = [cos.shape[0]!, cos.shape[1]!];
 	const rowLength = values.length / tokens;
 	const direction = inverse ? -1 : 1;
 	for (let t = 0; t < tokens; t++) {
@@ -21,6 +20,7 @@ export function rope(y: View, x: View, cos: View, sin: View, headDim: number, in
 				out[start + i] = first * cosine - second * sine;
 				out[start + half + i] = second * cosine + first * sine;
 			}
+			for (let i = 2 * half; i < headDim; i++) out[start + i] = values[start + i]!;
 		}
 	}
 }
