@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { datasetCommand } from '../../packages/vulntune/src/commands/dataset.ts';
 import { demoCommand } from '../../packages/vulntune/src/commands/demo.ts';
 import { doctorCommand } from '../../packages/vulntune/src/commands/doctor.ts';
 import { evaluateCommand } from '../../packages/vulntune/src/commands/evaluate.ts';
@@ -16,6 +17,7 @@ async function vulntuneFault(words: readonly string[]): Promise<string | undefin
 		evaluateCommand(nothing),
 		pretrainCommand(nothing),
 		modelCommand({ info: nothing, quantize: nothing }),
+		datasetCommand({ audit: nothing, inspect: nothing, split: nothing }),
 		demoCommand(nothing),
 		doctorCommand,
 	];

@@ -67,6 +67,11 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('evaluateResult', await json('evaluate', 'run'))).toBe('');
 		const predictions = ['evaluate', '--predictions', 'run/predictions.test.jsonl'];
 		expect(faultsOf('predictionsReport', await json(...predictions))).toBe('');
+		expect(faultsOf('audit', await json('dataset', 'audit', 'data', '--html', 'audit.html'))).toBe('');
+		expect(readFileSync(inside('audit.html'), 'utf8')).toContain('<h1>Leak audit of data</h1>');
+		expect(faultsOf('inspection', await json('dataset', 'inspect', 'data'))).toBe('');
+		const split = ['dataset', 'split', 'data', '--by', 'commit', '--parts', '0.4,0.3,0.3'];
+		expect(faultsOf('splitReport', await json(...split, '--output', 'split'))).toBe('');
 		expect(faultsOf('modelInfo', await json('model', 'info', 'model'))).toBe('');
 		expect(faultsOf('modelInfo', await json('model', 'info', 'run'))).toBe('');
 		const quantize = ['model', 'quantize', 'model', '--type', 'nf4', '--output', 'quantised'];

@@ -68,7 +68,7 @@ describe.each(['gptBigCode', 'roberta', 'bert'] as const)('a tiny %s', (family) 
 		const scoresOf = async (overrides: Readonly<Record<string, string>>) => {
 			const config = configOf('scores', { 'training.precision': 'bf16', ...overrides });
 			const base = openBase(config);
-			const prepared = await prepareData(config, base);
+			const prepared = await prepareData(config, base, () => {});
 			const backend = createBackend(config.backend, () => {});
 			const detector = createDetectorOf(config, backend, base.folder);
 			const { probabilities } = scoreSplit(detector, prepared.splits.test, prepared.scoring)!;

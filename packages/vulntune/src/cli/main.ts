@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { datasetCommand } from '../commands/dataset.ts';
 import { demoCommand } from '../commands/demo.ts';
 import { doctorCommand } from '../commands/doctor.ts';
 import { evaluateCommand } from '../commands/evaluate.ts';
@@ -15,6 +16,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 
 // A room is loaded when its command runs, so that help and usage errors come at once.
 const model = () => import('../commands/run-model-commands.ts');
+const dataset = () => import('../commands/run-dataset-commands.ts');
 const commands = [
 	trainCommand(async (...call) => (await import('../commands/train-command.ts')).trainFromConfig(...call)),
 	evaluateCommand(async (...call) =>
@@ -26,6 +28,11 @@ const commands = [
 	modelCommand({
 		info: async (...call) => (await model()).modelCommands.info(...call),
 		quantize: async (...call) => (await model()).modelCommands.quantize(...call),
+	}),
+	datasetCommand({
+		audit: async (...call) => (await dataset()).datasetCommands.audit(...call),
+		inspect: async (...call) => (await dataset()).datasetCommands.inspect(...call),
+		split: async (...call) => (await dataset()).datasetCommands.split(...call),
 	}),
 	demoCommand(async (...call) => (await import('../commands/run-demo.ts')).runDemo(...call)),
 	doctorCommand,

@@ -10,8 +10,16 @@ import { type ConfigSection, configOptions, optionsOf, type SchemaOption } from 
 import { type ConfigOverrides, readFlagValue } from '../config/overrides.ts';
 import { trainingConfig } from '../config/training-config.ts';
 
-/** A bare word for a section, as in the config: `--backend cpu`. */
-const shorthands = [{ flag: 'backend', option: 'backend.type' }] as const;
+/** Shorter names of options: a bare word for a section, as in the config (`--backend cpu`); what other commands call so too. */
+const shorthands = [
+	{ flag: 'backend', key: 'backend', option: 'backend.type', value: 'value' },
+	{
+		flag: 'drop-near-duplicates',
+		key: 'dropNearDuplicates',
+		option: 'data.dropNearDuplicates',
+		value: 'boolean',
+	},
+] as const;
 
 /** Gives a command one flag for every option of the config: `--training.epochs <value>`. */
 export function addConfigFlags(
@@ -28,9 +36,10 @@ export function addConfigFlags(
 		const added = new Option(`--${option.name} <${value}>`, description);
 		command.addOption(added.helpGroup(headingOf(section, options)));
 	}
-	for (const { flag, option } of shorthands) {
-		const section = sections.find(({ name }) => name === flag);
-		const added = new Option(`--${flag} <value>`, `same as --${option}`);
+	for (const { flag, option, value } of shorthands) {
+		if (!options.some(({ name }) => name === option)) continue;
+		const section = sections.find(({ name }) => name === option.split('.')[0]);
+		const added = new Option(`--${flag} <${value}>`, `same as --${option}`);
 		command.addOption(added.helpGroup(headingOf(section, options)));
 	}
 }
@@ -47,8 +56,8 @@ export function configOverrides(
 	options: readonly SchemaOption[] = configOptions,
 ): ConfigOverrides {
 	const overrides: Record<string, string> = {};
-	for (const { flag, option } of shorthands) {
-		if (typeof values[flag] === 'string') overrides[option] = values[flag];
+	for (const { key, option } of shorthands) {
+		if (typeof values[key] === 'string') overrides[option] = values[key];
 	}
 	for (const { name } of options) {
 		if (typeof values[name] === 'string') overrides[name] = values[name];

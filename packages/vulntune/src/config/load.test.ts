@@ -45,7 +45,13 @@ describe('defaults', () => {
 	it('are those of the product page', () => {
 		expect(load(required)).toEqual({
 			model: path.join(folder, 'base'),
-			data: { path: path.join(folder, 'rows'), collapseWhitespace: true, onBadRow: 'error' },
+			data: {
+				path: path.join(folder, 'rows'),
+				collapseWhitespace: true,
+				onBadRow: 'error',
+				projects: null,
+				dropNearDuplicates: false,
+			},
 			method: {
 				type: 'qlora',
 				base: 'nf4',

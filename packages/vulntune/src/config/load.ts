@@ -127,7 +127,11 @@ function complete(parsed: ParsedConfig, context: ValueContext): Config {
 	return {
 		...parsed,
 		model: resolveModel(parsed.model, paths.baseOf('model'), paths.home),
-		data: { ...data, path: paths.resolve('data.path', data.path) },
+		data: {
+			...data,
+			path: paths.resolve('data.path', data.path),
+			projects: data.projects === null ? null : paths.resolve('data.projects', data.projects),
+		},
 		method: {
 			...method,
 			base: method.base ?? defaultBase(parsed),

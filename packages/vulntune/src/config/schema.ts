@@ -66,6 +66,18 @@ const data = z.strictObject({
 		.enum(['error', 'skip'])
 		.default('error')
 		.describe('a row without code or label, or with a broken line: an error, or left out and counted'),
+	projects: z
+		.string()
+		.min(1)
+		.nullable()
+		.default(null)
+		.describe(
+			'JSON file with the project of each commit, for rows without a repo: {"5e1c…": "apache/tomcat"}',
+		),
+	dropNearDuplicates: z
+		.boolean()
+		.default(false)
+		.describe('leave out rows that are near-duplicates of rows in a later split; test stays whole'),
 });
 
 const method = z.strictObject({

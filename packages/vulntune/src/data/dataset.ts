@@ -21,6 +21,8 @@ export interface Dataset {
 	readonly hash: string;
 	/** What `onBadRow: skip` left out. */
 	readonly leftOut: LeftOut;
+	/** The line of each row as it was read; empty unless `keepLines` asks for them. */
+	readonly lines: Readonly<Record<SplitName, readonly string[]>>;
 }
 
 export interface DatasetOptions {
@@ -32,6 +34,8 @@ export interface DatasetOptions {
 	readonly onBadRow?: 'error' | 'skip';
 	/** A larger split file is refused. */
 	readonly maxFileBytes?: number;
+	/** Also keeps the text of each row's line; default false. */
+	readonly keepLines?: boolean;
 }
 
 /**
@@ -53,11 +57,13 @@ export async function loadDataset(location: string, options: DatasetOptions = {}
 	const faults = createFaultList();
 	const hash = createHash('sha256');
 	const splits: Record<SplitName, readonly FunctionRow[]> = { train: [], valid: [], test: [] };
+	const lines: Record<SplitName, string[]> = { train: [], valid: [], test: [] };
+	const kept = (split: SplitName) => (options.keepLines === true ? lines[split] : undefined);
 	for (const [split, bytes] of files) {
 		hash.update(`${split} ${bytes.length}\n`).update(bytes);
 		const other = otherFormat(bytes, `${split}.jsonl`);
 		if (other !== undefined) throw other;
-		splits[split] = readJsonlRows(bytes, { name: `${split}.jsonl` }, faults);
+		splits[split] = readJsonlRows(bytes, { name: `${split}.jsonl` }, faults, kept(split));
 	}
 	const error = options.onBadRow === 'skip' ? undefined : faults.toError();
 	if (error !== undefined) throw error;
@@ -71,7 +77,7 @@ export async function loadDataset(location: string, options: DatasetOptions = {}
 			},
 		);
 	}
-	return { location, splits, hash: hash.digest('hex'), leftOut: faults.leftOut() };
+	return { location, splits, hash: hash.digest('hex'), leftOut: faults.leftOut(), lines };
 }
 
 /** Bytes of the split files that exist, in the order of `splits`. */

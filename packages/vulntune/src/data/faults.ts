@@ -16,6 +16,8 @@ export interface LeftOut {
 	readonly rows: number;
 	/** Of the first thousand. */
 	readonly faults: readonly { readonly place: string; readonly message: string }[];
+	/** Rows of a split that later splits nearly have, where `data.dropNearDuplicates` left them out. */
+	readonly nearDuplicates?: { readonly train: number; readonly valid: number };
 }
 
 const rowRemedy =

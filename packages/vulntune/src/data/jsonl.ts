@@ -14,11 +14,18 @@ const newline = 0x0a;
 /**
  * The rows of one JSONL file. Every fault goes to `faults` as `name:line`; rows that have one are left out, and
  * lines of white space alone are skipped.
+ *
+ * @param lines gets the text of each row's line, with all that a row does not keep
  */
-export function readJsonlRows(bytes: Uint8Array, options: JsonlOptions, faults: FaultList): FunctionRow[] {
+export function readJsonlRows(
+	bytes: Uint8Array,
+	options: JsonlOptions,
+	faults: FaultList,
+	lines?: string[],
+): FunctionRow[] {
 	const rows: FunctionRow[] = [];
 	const lineOfId = new Map<string, number>();
-	readJsonLines(bytes, options, faults, (value, line, place) => {
+	readJsonLines(bytes, options, faults, (value, line, place, text) => {
 		const row = readRow(value, line);
 		if (!('code' in row)) {
 			for (const fault of row) faults.add(place, fault);
@@ -32,16 +39,17 @@ export function readJsonlRows(bytes: Uint8Array, options: JsonlOptions, faults: 
 		}
 		lineOfId.set(key, line);
 		rows.push(row);
+		lines?.push(text);
 	});
 	return rows;
 }
 
-/** Gives the JSON value of every line to `read`, with its number and place; what is no JSON goes to `faults`. */
+/** Gives the JSON value of every line to `read`, with its number, place and text; what is no JSON goes to `faults`. */
 export function readJsonLines(
 	bytes: Uint8Array,
 	options: JsonlOptions,
 	faults: FaultList,
-	read: (value: unknown, line: number, place: string) => void,
+	read: (value: unknown, line: number, place: string, text: string) => void,
 ): void {
 	const maxLineBytes = options.maxLineBytes ?? 8 * 2 ** 20;
 	const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -61,8 +69,9 @@ export function readJsonLines(
 			return;
 		}
 		let value: unknown;
+		let text: string;
 		try {
-			const text = decoder.decode(content);
+			text = decoder.decode(content);
 			if (text.trim() === '') return;
 			value = parseJson(text);
 		} catch (error) {
@@ -72,6 +81,6 @@ export function readJsonLines(
 			);
 			return;
 		}
-		read(value, number, place);
+		read(value, number, place, text);
 	}
 }

@@ -17,6 +17,8 @@ export interface FunctionRow {
 	readonly repo?: string;
 	readonly path?: string;
 	readonly functionName?: string;
+	/** When the commit was made, as text: for splits by time and the audit's overlap. */
+	readonly date?: string;
 	/** Generated, not written by anybody: results on it say so. */
 	readonly synthetic?: boolean;
 }
@@ -32,9 +34,10 @@ const aliases = {
 	repo: ['repo', 'project'],
 	path: ['path'],
 	functionName: ['function_name', 'functionName'],
+	date: ['date'],
 } as const;
 
-const textFields = ['status', 'commit', 'cwe', 'repo', 'path', 'functionName'] as const;
+const textFields = ['status', 'commit', 'cwe', 'repo', 'path', 'functionName', 'date'] as const;
 
 /**
  * A row from one parsed line.

@@ -47,11 +47,21 @@ export function describeData({
 		const beyond = `${tokens.longer} (${(100 * tokens.longerShare).toFixed(1)} %) don't fit a sequence of ${sequenceLength}`;
 		return [split, `${text}; tokens: median ${median}, 90 % up to ${p90}, longest ${max}; ${beyond}`];
 	});
-	return leftOut.rows === 0 ? lines : [...lines, ['left out', describeLeftOut(leftOut)]];
+	return [...lines, ...leftOutLines(leftOut).map((line): [string, string] => ['left out', line])];
+}
+
+/** What was left out of a dataset, a line for each reason. */
+export function leftOutLines(leftOut: LeftOut): string[] {
+	const { nearDuplicates } = leftOut;
+	const lines = leftOut.rows === 0 ? [] : [describeBadRows(leftOut)];
+	if (nearDuplicates === undefined) return lines;
+	const { train, valid } = nearDuplicates;
+	const what = `${formatNumber(train)} training and ${formatNumber(valid)} validation functions`;
+	return [...lines, `${what} that later splits nearly have (data.dropNearDuplicates)`];
 }
 
 /** `3 rows (data.onBadRow: skip): train.jsonl:7: code: the function is empty; …` */
-export function describeLeftOut({ rows, faults }: LeftOut): string {
+function describeBadRows({ rows, faults }: LeftOut): string {
 	const shown = faults.slice(0, 5).map(({ place, message }) => `${place}: ${message}`);
 	const more = rows > shown.length ? '; …' : '';
 	return `${formatNumber(rows)} ${rows === 1 ? 'row' : 'rows'} (data.onBadRow: skip): ${shown.join('; ')}${more}`;

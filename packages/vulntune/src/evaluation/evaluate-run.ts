@@ -1,14 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, type Precision } from '@vulntune/engine';
+import { loadConfiguredDataset } from '../audit/training-dataset.ts';
 import { fitBaselines } from '../baselines/fit-baselines.ts';
 import { NGRAM_FILE, parseNgram } from '../baselines/ngram/file.ts';
 import { predictNgram } from '../baselines/ngram/model.ts';
 import type { ConfigOverrides } from '../config/overrides.ts';
 import type { Config } from '../config/schema.ts';
-import { loadDataset, type SplitName } from '../data/dataset.ts';
+import type { SplitName } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
-import { describeLeftOut } from '../data/summary.ts';
+import { leftOutLines } from '../data/summary.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
 import { uncheckedBase } from '../model/open-base.ts';
 import { describeShared } from '../packing/describe-shared.ts';
@@ -124,15 +125,15 @@ async function evaluateOpened(
 			remedy: 'Say where it lies now with --data.',
 		});
 	}
-	const dataset = await loadDataset(options.data ?? config.data.path, {
+	const source = { ...config.data, path: options.data ?? config.data.path };
+	const dataset = await loadConfiguredDataset(source, {
 		required: [split],
-		onBadRow: config.data.onBadRow,
 		optional: (['train', 'valid', 'test'] as const).filter((name) => name !== split),
 	});
 	const isCollapsed = config.data.collapseWhitespace;
 	const fitting = await fittingRows(run === undefined ? undefined : config, dataset.splits);
 	const { leftOut } = dataset;
-	const skipped = leftOut.rows === 0 ? [] : [`Left out ${describeLeftOut(leftOut)}.`];
+	const skipped = leftOutLines(leftOut).map((line) => `Left out ${line}.`);
 	const cautions = [
 		...skipped,
 		...(run === undefined ? [] : runCautions(run, options.data === undefined ? dataset.hash : undefined)),
@@ -184,9 +185,7 @@ async function fittingRows(
 	const hasBothClasses = new Set(splits.train.map((row) => row.label)).size === 2;
 	if (hasBothClasses && splits.valid.length > 0) return splits;
 	if (config === undefined || !existsSync(config.data.path)) return undefined;
-	return (
-		await loadDataset(config.data.path, { required: ['train', 'valid'], onBadRow: config.data.onBadRow })
-	).splits;
+	return (await loadConfiguredDataset(config.data, { required: ['train', 'valid'] })).splits;
 }
 
 interface Scored {

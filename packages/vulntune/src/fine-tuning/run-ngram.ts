@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { makeFolder, writeFileAtomically } from '@vulntune/engine';
+import { loadAuditedDataset } from '../audit/training-dataset.ts';
 import { NGRAM_FILE, serializeNgram } from '../baselines/ngram/file.ts';
 import { predictNgram } from '../baselines/ngram/model.ts';
 import { selectNgram } from '../baselines/ngram/select.ts';
 import type { Config } from '../config/schema.ts';
-import { type Dataset, loadDataset } from '../data/dataset.ts';
-import { describeLeftOut, summarizeData } from '../data/summary.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { leftOutLines, summarizeData } from '../data/summary.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
 import { writeReport } from '../report/write-report.ts';
 import { writeDataRecord } from '../run/data-record.ts';
@@ -31,9 +32,9 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	refuseExistingRun(folder, mode);
 	if (mode.resume) refuseOtherRun(folder, config);
 	if (mode.resume && hasEnded(folder)) return { status: 'alreadyFinished', output: folder.root };
-	const dataset = await loadDataset(config.data.path, { onBadRow: config.data.onBadRow });
 	const note = (line: string) => signals.emit({ type: 'note', line });
-	if (dataset.leftOut.rows > 0) note(`left out ${describeLeftOut(dataset.leftOut)}`);
+	const dataset = await loadAuditedDataset(config.data, note);
+	for (const line of leftOutLines(dataset.leftOut)) note(`left out ${line}`);
 	const { train, valid } = dataset.splits;
 	requireBothClasses(train);
 	const oneClass = oneClassValidationNote(valid);

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fingerprintDifferences, type ModelFingerprint, requireBackend } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
-import { describeLeftOut, summarizeData } from '../data/summary.ts';
+import { leftOutLines, summarizeData } from '../data/summary.ts';
 import type { DetectorDescription } from '../methods/description.ts';
 import type { Detector } from '../methods/detector.ts';
 import { restoreDetector, saveDetector } from '../methods/saved-detector.ts';
@@ -90,9 +90,8 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 	requireBackend(config.backend);
 	const { base, start } = openTrainingBase(config, mode.allowOtherBase === true, note);
 	try {
-		const data = await prepareData(config, base);
-		const { leftOut } = data.dataset;
-		if (leftOut.rows > 0) note(`left out ${describeLeftOut(leftOut)}`);
+		const data = await prepareData(config, base, note);
+		for (const line of leftOutLines(data.dataset.leftOut)) note(`left out ${line}`);
 		const choice = { ...config.backend, precision: config.training.precision };
 		const backend = openRunBackend(mode.resume ? folder : undefined, choice, note);
 		try {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
+import { loadAuditedDataset } from '../audit/training-dataset.ts';
 import { defaultFeatures } from '../baselines/ngram/features.ts';
 import { defaultInverseRegularizations } from '../baselines/ngram/select.ts';
 import type { Config } from '../config/schema.ts';
-import { loadDataset } from '../data/dataset.ts';
 import { type DataSummary, describeData, summarizeData } from '../data/summary.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
 import { formatNumber } from '../terminal/format.ts';
@@ -25,19 +25,19 @@ export interface NgramPlan {
 	readonly output: string;
 }
 
-export async function planNgram(config: Config): Promise<NgramPlan> {
+export async function planNgram(config: Config, note: (line: string) => void): Promise<NgramPlan> {
 	return {
 		method: 'ngram',
 		lengths: [defaultFeatures.shortest, defaultFeatures.longest],
 		inverseRegularizations: defaultInverseRegularizations,
-		data: await planData(config),
+		data: await planData(config, note),
 		output: config.output,
 	};
 }
 
-async function planData({ data }: Config): Promise<NgramPlan['data']> {
+async function planData({ data }: Config, note: (line: string) => void): Promise<NgramPlan['data']> {
 	if (!existsSync(data.path)) return { missing: data.path };
-	const dataset = await loadDataset(data.path, { onBadRow: data.onBadRow });
+	const dataset = await loadAuditedDataset(data, note);
 	const { train, valid, test } = dataset.splits;
 	const splits = { train: { rows: train }, valid: { rows: valid }, test: { rows: test } };
 	const summary = summarizeData(splits, null, dataset.leftOut);

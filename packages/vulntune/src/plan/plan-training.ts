@@ -7,8 +7,8 @@ import {
 	loraSpecs,
 	type Precision,
 } from '@vulntune/engine';
+import { loadAuditedDataset } from '../audit/training-dataset.ts';
 import type { Config } from '../config/schema.ts';
-import { loadDataset } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
 import { type DataSummary, summarizeData } from '../data/summary.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
@@ -102,7 +102,7 @@ export async function planTraining(
 	const { shape, source, name, base } = modelOf(config, options);
 	const { precision } = config.training;
 	const trainable = countTrainable(config, shape);
-	const data = await planData(config, base);
+	const data = await planData(config, base, options.note);
 	const memory = estimateBytes(shape, {
 		base: config.method.base as BaseType,
 		trainable,
@@ -199,10 +199,14 @@ function packSplit({ lengths, tokens }: PlannedSplit, packing: PackingOptions): 
 	return packFunctions(lengths, { ...packing, sharePrefixes: false });
 }
 
-async function planData(config: Config, base: PlannedBase | undefined): Promise<TrainingPlan['data']> {
+async function planData(
+	config: Config,
+	base: PlannedBase | undefined,
+	note: (line: string) => void,
+): Promise<TrainingPlan['data']> {
 	if (!existsSync(config.data.path)) return { missing: config.data.path };
-	const { collapseWhitespace, onBadRow } = config.data;
-	const dataset = await loadDataset(config.data.path, { onBadRow });
+	const { collapseWhitespace } = config.data;
+	const dataset = await loadAuditedDataset(config.data, note);
 	const read = async (rows: readonly FunctionRow[]): Promise<PlannedSplit> => {
 		if (base === undefined) {
 			const texts = textRows(rows, collapseWhitespace);

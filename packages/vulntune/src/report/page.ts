@@ -1,14 +1,13 @@
-import { createHash } from 'node:crypto';
 import { withoutThreshold } from '../evaluation/render-comparison.ts';
 import { formatBytes, formatDuration, formatNumber } from '../terminal/format.ts';
+import { documentPage } from './document-page.ts';
 import { errorsSection } from './errors-section.ts';
 import type { Figure } from './figure-parts.ts';
 import { drawFigures } from './figures.ts';
 import { headlineSection } from './headline-section.ts';
-import { html, type Markup, trusted } from './html.ts';
+import { html, type Markup } from './html.ts';
 import { metricsSection } from './metrics-section.ts';
 import type { ReportData, RunTimings } from './report-data.ts';
-import { style } from './style.ts';
 import { tokensTable } from './tokens-table.ts';
 import { type TrainingFact, trainingFacts } from './training-facts.ts';
 import { weaknessSection } from './weakness-section.ts';
@@ -17,28 +16,14 @@ import { weaknessSection } from './weakness-section.ts';
 export const syntheticWarning =
 	'Synthetic data: every function was generated from templates. No number here says anything about real code.';
 
-/**
- * The report as one HTML file that loads nothing and runs no script: its Content-Security-Policy allows its own style sheet and
- * that is all.
- */
+/** The report of a run as one HTML file. */
 export async function renderPage(data: ReportData): Promise<string> {
 	const figures = await drawFigures(data);
 	const figure = (drawn: Figure) => figureMarkup(drawn, data.isSynthetic);
 	const { rows } = data.comparison;
-	const styleHash = createHash('sha256').update(style).digest('base64');
-	const policy = `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'`;
-	return html`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${trusted(policy)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>${data.isSynthetic ? 'Synthetic data: ' : ''}${data.title}</title>
-<style>${trusted(style)}</style>
-</head>
-<body>
-<header>
+	return documentPage(
+		`${data.isSynthetic ? 'Synthetic data: ' : ''}${data.title}`,
+		html`<header>
 ${data.isSynthetic ? html`<p class="synthetic">${syntheticWarning}</p>` : undefined}
 <h1>${data.title}</h1>
 <p class="verdict">${data.comparison.verdict}</p>
@@ -65,10 +50,8 @@ ${tokensTable(data)}
 <div class="figures">${figures.training.map(figure)}</div>
 </section>
 ${settingsSection(data)}
-</main>
-</body>
-</html>
-`.markup;
+</main>`,
+	);
 }
 
 function summary({ timings, run }: ReportData): string {

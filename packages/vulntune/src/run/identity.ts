@@ -47,7 +47,9 @@ export function trainingIdentity(config: Config, { datasetHash, base, start }: T
 export function resultSettings(config: Config): object {
 	const { model: _model, output: _output, backend: _backend, training, data, method, ...settings } = config;
 	const { checkpointEverySteps: _every, epochs: _epochs, ...trained } = training;
-	const { path: _path, ...reading } = data;
+	// what projects are called changes no result; an option that is off is as good as none, so that runs of versions without it are known
+	const { path: _path, projects: _projects, dropNearDuplicates, ...rows } = data;
+	const reading = dropNearDuplicates ? { ...rows, dropNearDuplicates } : rows;
 	const { from: _from, ...trainedMethod } = method;
 	return { ...settings, training: trained, data: reading, method: trainedMethod };
 }

@@ -1,6 +1,7 @@
 import { checkTokenIds, inputError, type ModelConfig, type Tokenizer } from '@vulntune/engine';
+import { loadAuditedDataset } from '../audit/training-dataset.ts';
 import type { Config } from '../config/schema.ts';
-import { type Dataset, loadDataset, type SplitName } from '../data/dataset.ts';
+import type { Dataset, SplitName } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
@@ -17,14 +18,19 @@ export interface PreparedData {
 	readonly scoring: ScoringOptions;
 }
 
-/** Reads the dataset of a config and tokenises its rows. */
+/**
+ * Reads the dataset of a config and tokenises its rows.
+ *
+ * @param note told what to be wary of in the data
+ */
 export async function prepareData(
 	config: Config,
 	{ folder, tokenizer }: Pick<Base, 'tokenizer'> & { readonly folder: Pick<Base['folder'], 'config'> },
+	note: (line: string) => void,
 ): Promise<PreparedData> {
 	// what is wrong with the question or the length is said before the rows are read
 	const scoring = scoringOf(config, tokenizer, folder.config);
-	const dataset = await loadDataset(config.data.path, { onBadRow: config.data.onBadRow });
+	const dataset = await loadAuditedDataset(config.data, note);
 	checkStatusWeights(config, dataset);
 	const tokenized = (split: SplitName) =>
 		tokenizedSplit(config, dataset.splits[split], tokenizer, folder.config);

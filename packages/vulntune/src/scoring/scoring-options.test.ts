@@ -60,10 +60,8 @@ describe('how functions are scored', () => {
 
 	it('is known to fail before the rows are looked for', async () => {
 		const folders = { model, data: path.join(root, 'absent'), output: root };
-		const prepare = prepareData(tinyConfig(folders, { objective: 'nextToken', 'sequence.length': '8' }), {
-			tokenizer,
-			folder: { config: readModelConfig(model) },
-		});
+		const config = tinyConfig(folders, { objective: 'nextToken', 'sequence.length': '8' });
+		const prepare = prepareData(config, { tokenizer, folder: { config: readModelConfig(model) } }, () => {});
 		await expect(prepare).rejects.toMatchObject({ code: 'SEQUENCE_TOO_SHORT' });
 	});
 });

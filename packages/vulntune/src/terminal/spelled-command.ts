@@ -19,7 +19,8 @@ export function spelledCommand({ env, file, workingFolder }: Caller): string {
 	return `node ${path.relative(workingFolder, file)}`;
 }
 
-const mention = /(?<!npx )\bvulntune(?= (?:train|evaluate|pretrain|model|demo|doctor|-|\[))/g;
+const mention =
+	/(?<!npx )\bvulntune(?= (?:train|evaluate|dataset|cross-validate|pretrain|model|demo|doctor|-|\[))/g;
 
 /** A text with every command in it spelled as the user calls it; texts name them by `vulntune train …`. */
 export function spellCommands(text: string, command: string): string {

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { inputError } from '@vulntune/engine/errors.ts';
+import { readSmallFile } from '@vulntune/engine/formats/files.ts';
+import { parseJsonObject } from '@vulntune/engine/formats/json.ts';
+import type { FunctionRow } from '../data/row.ts';
+
+/** What a file says of commits: which project each is of, and when it was made. */
+export interface Projects {
+	readonly repoOf: ReadonlyMap<string, string>;
+	readonly dateOf: ReadonlyMap<string, string>;
+	/** SHA-256 of the file in hex; empty where there is none. */
+	readonly hash: string;
+}
+
+export const noProjects: Projects = { repoOf: new Map(), dateOf: new Map(), hash: '' };
+
+const maxFileBytes = 2 ** 28;
+const remedy =
+	'It is a JSON object with a project for every commit: {"5e1c…": "apache/tomcat"}, or {"5e1c…": {"repo": "apache/tomcat", "date": "2016-01-31"}}.';
+
+/**
+ * A file that maps commits to projects: each to a name, or to an object with `repo` and, where it is known, `date`; other keys are
+ * ignored.
+ *
+ * Throws PROJECTS_FILE.
+ *
+ * @param file null for none
+ */
+export function readProjects(file: string | null): Projects {
+	if (file === null) return noProjects;
+	const bytes = readSmallFile(file, maxFileBytes);
+	const entries = Object.entries(parseJsonObject(bytes, { code: 'PROJECTS_FILE', place: file, remedy }));
+	const repoOf = new Map<string, string>();
+	const dateOf = new Map<string, string>();
+	for (const [commit, value] of entries) {
+		const { repo, date } = typeof value === 'string' ? { repo: value, date: undefined } : fieldsOf(value);
+		if (typeof repo !== 'string' || repo === '') {
+			throw inputError('PROJECTS_FILE', `commit ${commit} has no project`, { place: file, remedy });
+		}
+		repoOf.set(commit, repo);
+		if (typeof date === 'string') dateOf.set(commit, date);
+	}
+	return { repoOf, dateOf, hash: createHash('sha256').update(bytes).digest('hex') };
+}
+
+function fieldsOf(value: unknown): { repo?: unknown; date?: unknown } {
+	return typeof value === 'object' && value !== null ? value : {};
+}
+
+/** The project of a row: its own `repo`, else that of its commit; undefined where neither is known. */
+export function projectOf(
+	{ repo, commit }: Pick<FunctionRow, 'repo' | 'commit'>,
+	projects: Projects,
+): string | undefined {
+	const name = repo ?? (commit === undefined ? undefined : projects.repoOf.get(commit));
+	return name === undefined ? undefined : plainName(name);
+}
+
+/** One name for one repository: an address, a name and one in other letters are the same. */
+function plainName(name: string): string {
+	return name
+		.trim()
+		.toLowerCase()
+		.replace(/^(?:[a-z+]+:\/\/[^/]+\/|git@[^:]+:)/, '')
+		.replace(/\/+$/, '')
+		.replace(/\.git$/, '');
+}
+
+/** When a row's commit was made, in milliseconds since 1970; NaN for a date that can't be read, undefined where none is known. */
+export function dateOf(
+	{ date, commit }: Pick<FunctionRow, 'date' | 'commit'>,
+	projects: Projects,
+): number | undefined {
+	const text = date ?? (commit === undefined ? undefined : projects.dateOf.get(commit));
+	return text === undefined ? undefined : Date.parse(text);
+}

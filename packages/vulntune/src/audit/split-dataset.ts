@@ -1,0 +1,223 @@
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { inputError } from '@vulntune/engine/errors.ts';
+import { makeFolder, writeFileAtomically } from '@vulntune/engine/formats/files.ts';
+import {
+	type Dataset,
+	type DatasetOptions,
+	loadDataset,
+	type SplitName,
+	splitNames,
+} from '../data/dataset.ts';
+import { parseJson } from '../data/parse-json.ts';
+import type { FunctionRow } from '../data/row.ts';
+import { assignGroups } from './assign-groups.ts';
+import { dropNearDuplicates } from './drop-near-duplicates.ts';
+import { findDuplicates } from './duplicates.ts';
+import { joinSplits } from './join-splits.ts';
+import { dateOf, noProjects, type Projects, projectOf, readProjects } from './projects.ts';
+import { type GroupingName, groupRowsBy } from './row-groups.ts';
+import { splitByTime } from './split-by-time.ts';
+
+export interface SplitRequest {
+	/** A folder or archive; the rows of all of its splits are dealt anew. */
+	readonly location: string;
+	readonly output: string;
+	/** What is never parted; or the time, by which later commits are tested on. A function and its fix always stay together. */
+	readonly by: readonly GroupingName[] | 'time';
+	/** Shares of train, valid and test, 1 together. */
+	readonly shares: readonly [number, number, number];
+	readonly seed: number;
+	readonly projects: string | null;
+	/** From which Jaccard similarity on two functions are near-duplicates. */
+	readonly similarity: number;
+	readonly dropNearDuplicates: boolean;
+}
+
+/** What a split came to: split.json beside the rows, and what the command prints with `--json`. */
+export interface SplitReport {
+	readonly schema: 'vulntune.split/1';
+	readonly by: readonly GroupingName[] | 'time';
+	readonly seed: number;
+	readonly shares: readonly [number, number, number];
+	readonly similarity: number;
+	/** Of the dataset that was split. */
+	readonly sourceHash: string;
+	readonly groups: number;
+	/** Rows of the largest group, none of which can be parted. */
+	readonly largestGroup: number;
+	readonly splits: Readonly<Record<SplitName, { readonly functions: number; readonly vulnerable: number }>>;
+	readonly leftOut: { readonly withoutDate: number; readonly nearDuplicates: number };
+	/** Rows whose project isn't known: they stay with their commit alone. */
+	readonly withoutProject: number;
+}
+
+export const SPLIT_RECORD = 'split.json';
+
+/**
+ * Deals the rows of a dataset to new train, valid and test splits and writes these, every line as it was read, beside split.json.
+ *
+ * Throws OUTPUT_TAKEN for a folder with something in it, SPLIT_EMPTY where the groups are too few or too large for three splits,
+ * SPLIT_IDS where rows of two splits that come together have one id, SPLIT_NO_DATE.
+ */
+export async function splitDataset(request: SplitRequest): Promise<SplitReport> {
+	const { location, output, by, shares, seed } = request;
+	if (existsSync(output) && readdirSync(output).length > 0) {
+		throw inputError('OUTPUT_TAKEN', 'the folder has something in it', {
+			place: output,
+			remedy: 'Choose another --output, or empty it.',
+		});
+	}
+	const projects = readProjects(request.projects);
+	const dataset = await loadAnySplits(location, { keepLines: true });
+	const { rows } = joinSplits(dataset.splits);
+	const lines = splitNames.flatMap((split) => dataset.lines[split]);
+	const groupOf = groupsOf(rows, request, projects);
+	const sizes = new Map<number, number>();
+	for (const group of groupOf) sizes.set(group, (sizes.get(group) ?? 0) + 1);
+	const dates = rows.map((row) => dateOf(row, projects));
+	const parts =
+		by === 'time'
+			? splitByTime(groupOf, dates, shares, location)
+			: assignGroups(
+					groupOf,
+					rows.map(({ label }) => label),
+					shares,
+					seed,
+				);
+	const dealt = keepApart(rows, lines, parts, request.dropNearDuplicates);
+	checkSplits(dealt.splits, dealt.lines, request);
+	const sizeOf = (split: SplitName) => ({
+		functions: dealt.splits[split].length,
+		vulnerable: dealt.splits[split].filter(({ label }) => label === 1).length,
+	});
+	const report: SplitReport = {
+		schema: 'vulntune.split/1',
+		...{ by, seed, shares, similarity: request.similarity },
+		sourceHash: dataset.hash,
+		groups: sizes.size,
+		largestGroup: Math.max(...sizes.values()),
+		splits: { train: sizeOf('train'), valid: sizeOf('valid'), test: sizeOf('test') },
+		leftOut: {
+			withoutDate: parts.filter((part) => part < 0).length,
+			nearDuplicates: dealt.dropped,
+		},
+		withoutProject: rows.filter((row) => projectOf(row, projects) === undefined).length,
+	};
+	makeFolder(output);
+	for (const split of splitNames) {
+		writeText(path.join(output, `${split}.jsonl`), dealt.lines[split].map((line) => `${line}\n`).join(''));
+	}
+	writeText(path.join(output, SPLIT_RECORD), `${JSON.stringify(report, null, '\t')}\n`);
+	return report;
+}
+
+/** The splits of a dataset that are there; at least one. */
+export async function loadAnySplits(location: string, options: DatasetOptions = {}): Promise<Dataset> {
+	const dataset = await loadDataset(location, { ...options, required: [], optional: splitNames });
+	if (splitNames.some((split) => dataset.splits[split].length > 0)) return dataset;
+	throw inputError('DATASET_EMPTY', 'there are no rows in train.jsonl, valid.jsonl and test.jsonl', {
+		place: location,
+		remedy: 'Name the file with the rows train.jsonl.',
+	});
+}
+
+function groupsOf(
+	rows: readonly FunctionRow[],
+	{ by, similarity }: SplitRequest,
+	projects: Projects,
+): Int32Array {
+	// near-duplicates count only where they are asked for: they are what takes time
+	const isCompared = by !== 'time' && by.includes('nearDuplicate');
+	const duplicates = findDuplicates(isCompared ? rows.map(({ code }) => code) : []);
+	return by === 'time'
+		? groupRowsBy(rows, ['commit'], noProjects, duplicates)
+		: groupRowsBy(rows, by, projects, duplicates, similarity);
+}
+
+/** Rows and lines of each new split, without those that it must not have. */
+function keepApart(
+	rows: readonly FunctionRow[],
+	lines: readonly string[],
+	parts: Int32Array,
+	isDropping: boolean,
+) {
+	const members = splitNames.map((_, part) => [...rows.keys()].filter((index) => parts[index] === part));
+	const pick = <Item>(items: readonly Item[], [train, valid, test]: readonly (readonly number[])[]) => ({
+		train: train!.map((index) => items[index]!),
+		valid: valid!.map((index) => items[index]!),
+		test: test!.map((index) => items[index]!),
+	});
+	const stays = isDropping ? dropNearDuplicates(pick(rows, members)).stays : undefined;
+	let place = 0;
+	const kept = members.map((own) => own.filter(() => stays?.[place++] ?? true));
+	return {
+		splits: pick(rows, kept),
+		lines: pick(lines, kept),
+		dropped: members.flat().length - kept.flat().length,
+	};
+}
+
+function checkSplits(
+	splits: Readonly<Record<SplitName, readonly FunctionRow[]>>,
+	lines: Readonly<Record<SplitName, readonly string[]>>,
+	{ location, shares }: SplitRequest,
+): void {
+	for (const [part, split] of splitNames.entries()) {
+		if (splits[split].length === 0 && shares[part]! > 0) {
+			throw inputError(
+				'SPLIT_EMPTY',
+				`no group of rows is left for ${split}: they are too few or too large`,
+				{
+					place: location,
+					remedy: 'Keep less together with --by, or choose other --parts.',
+				},
+			);
+		}
+		const seen = new Set<string>();
+		for (const [index, line] of lines[split].entries()) {
+			const { id, idx } = parseJson(line) as { id?: unknown; idx?: unknown };
+			// a row without an id gets its new line number
+			if ((id ?? idx) == null) continue;
+			const name = String(splits[split][index]!.id);
+			if (seen.has(name)) {
+				throw inputError(
+					'SPLIT_IDS',
+					`two rows that come into ${split} have the id ${JSON.stringify(name)}`,
+					{
+						place: location,
+						remedy: 'Give the rows of all splits ids of their own, or remove these.',
+					},
+				);
+			}
+			seen.add(name);
+		}
+	}
+}
+
+function writeText(file: string, text: string): void {
+	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+}
+
+/** The report for terminals. */
+export function renderSplit(report: SplitReport, output: string): string {
+	const { splits, groups, largestGroup, leftOut, withoutProject, by } = report;
+	const lines = splitNames.map((split) => {
+		const { functions, vulnerable } = splits[split];
+		const share = functions === 0 ? 0 : (100 * vulnerable) / functions;
+		return `${split.padEnd(6)}${functions} functions, ${vulnerable} vulnerable (${share.toFixed(1)} %)`;
+	});
+	const isByProject = by !== 'time' && by.includes('project');
+	return [
+		...lines,
+		`${groups} groups that are not parted, the largest of ${largestGroup} functions.`,
+		...(isByProject && withoutProject > 0
+			? [`The project of ${withoutProject} functions is not known: they stay with their commit.`]
+			: []),
+		...(leftOut.withoutDate > 0 ? [`${leftOut.withoutDate} functions without a date are left out.`] : []),
+		...(leftOut.nearDuplicates > 0
+			? [`${leftOut.nearDuplicates} near-duplicates of later splits are left out.`]
+			: []),
+		`Written to ${output}.`,
+	].join('\n');
+}
