@@ -3,6 +3,7 @@ import { datasetCommand } from '../../packages/vulntune/src/commands/dataset.ts'
 import { demoCommand } from '../../packages/vulntune/src/commands/demo.ts';
 import { doctorCommand } from '../../packages/vulntune/src/commands/doctor.ts';
 import { evaluateCommand } from '../../packages/vulntune/src/commands/evaluate.ts';
+import { experimentCommand } from '../../packages/vulntune/src/commands/experiment.ts';
 import { modelCommand } from '../../packages/vulntune/src/commands/model.ts';
 import { pretrainCommand } from '../../packages/vulntune/src/commands/pretrain.ts';
 import { runCommandLine } from '../../packages/vulntune/src/commands/program.ts';
@@ -17,6 +18,7 @@ async function vulntuneFault(words: readonly string[]): Promise<string | undefin
 		evaluateCommand(nothing),
 		pretrainCommand(nothing),
 		modelCommand({ info: nothing, quantize: nothing }),
+		experimentCommand({ run: nothing, status: nothing, show: nothing, compare: nothing, export: nothing }),
 		datasetCommand({ audit: nothing, inspect: nothing, split: nothing }),
 		demoCommand(nothing),
 		doctorCommand,

@@ -79,6 +79,16 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('pretrainPlan', await json('pretrain', 'pretraining.yaml', '--dry-run'))).toBe('');
 		expect(faultsOf('pretrainResult', await json('pretrain', 'pretraining.yaml'))).toBe('');
 		expect(faultsOf('pretrainResult', await json('pretrain', 'pretraining.yaml', '--resume'))).toBe('');
+		writeFileSync(
+			inside('grid.yaml'),
+			'config: config.yaml\naxes: { training.seed: [1] }\ncells: [{ method.type: ngram }]\n',
+		);
+		const study = ['experiment', 'run', 'grid.yaml', '--output', 'study', '--training.epochs', '1'];
+		expect(faultsOf('studyPlan', await json(...study, '--dry-run'))).toBe('');
+		expect(faultsOf('study', await json(...study))).toBe('');
+		expect(faultsOf('study', await json('experiment', 'status', 'study'))).toBe('');
+		expect(faultsOf('studyCell', await json('experiment', 'show', 'study', '0'))).toBe('');
+		expect(faultsOf('cellComparison', await json('experiment', 'compare', 'study', '0', '1'))).toBe('');
 		expect(faultsOf('doctor', await json('doctor'))).toBe('');
 		expect(faultsOf('error', await json('train', 'absent.yaml'))).toBe('');
 	});

@@ -2,8 +2,13 @@ import { vi } from 'vitest';
 import { doctorCommand } from '../../packages/vulntune/src/commands/doctor.ts';
 import { evaluateCommand } from '../../packages/vulntune/src/commands/evaluate.ts';
 import { evaluateFromRequest } from '../../packages/vulntune/src/commands/evaluate-command.ts';
+import { experimentCommand } from '../../packages/vulntune/src/commands/experiment.ts';
 import { modelCommand } from '../../packages/vulntune/src/commands/model.ts';
 import { runCommandLine } from '../../packages/vulntune/src/commands/program.ts';
+import {
+	experimentCommands,
+	type StartStudy,
+} from '../../packages/vulntune/src/commands/run-experiment-commands.ts';
 import { modelCommands } from '../../packages/vulntune/src/commands/run-model-commands.ts';
 import { type TrainRequest, trainCommand } from '../../packages/vulntune/src/commands/train.ts';
 import {
@@ -11,6 +16,7 @@ import {
 	showEvent,
 	trainFromConfig,
 } from '../../packages/vulntune/src/commands/train-command.ts';
+import { runStudy } from '../../packages/vulntune/src/experiments/run-study.ts';
 import { runTraining } from '../../packages/vulntune/src/fine-tuning/run-training.ts';
 import { type CommandOptions, type Ended, home } from './command-line.ts';
 
@@ -28,9 +34,14 @@ async function trainHere(...[request, context]: TrainCall): ReturnType<typeof tr
 	return describeOutcome(outcome);
 }
 
+/** What `vulntune experiment run` does, all of it in this thread. */
+const studyHere: StartStudy = (request, _jobs, emit, interruption) =>
+	runStudy(request, { emit, interrupted: () => interruption.aborted });
+
 const commands = [
 	trainCommand(trainHere),
 	evaluateCommand(evaluateFromRequest),
+	experimentCommand(experimentCommands(studyHere)),
 	modelCommand(modelCommands),
 	doctorCommand,
 ];

@@ -31,7 +31,7 @@ const rooms = {
 			'config',
 		],
 		...['baselines', 'run', 'model', 'scoring', 'training', 'evaluation', 'report', 'fine-tuning'],
-		...['demo', 'pretraining', 'plan', 'doctor', 'index.ts', 'commands', 'cli'],
+		...['demo', 'pretraining', 'plan', 'experiments', 'doctor', 'index.ts', 'commands', 'cli'],
 	],
 };
 

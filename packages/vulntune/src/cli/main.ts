@@ -3,6 +3,7 @@ import { datasetCommand } from '../commands/dataset.ts';
 import { demoCommand } from '../commands/demo.ts';
 import { doctorCommand } from '../commands/doctor.ts';
 import { evaluateCommand } from '../commands/evaluate.ts';
+import { experimentCommand } from '../commands/experiment.ts';
 import { modelCommand } from '../commands/model.ts';
 import { pretrainCommand } from '../commands/pretrain.ts';
 import { runCommandLine } from '../commands/program.ts';
@@ -17,11 +18,19 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 // A room is loaded when its command runs, so that help and usage errors come at once.
 const model = () => import('../commands/run-model-commands.ts');
 const dataset = () => import('../commands/run-dataset-commands.ts');
+const experiment = async () => (await import('../commands/run-experiment-commands.ts')).experimentCommands();
 const commands = [
 	trainCommand(async (...call) => (await import('../commands/train-command.ts')).trainFromConfig(...call)),
 	evaluateCommand(async (...call) =>
 		(await import('../commands/evaluate-command.ts')).evaluateFromRequest(...call),
 	),
+	experimentCommand({
+		run: async (...call) => (await experiment()).run(...call),
+		status: async (...call) => (await experiment()).status(...call),
+		show: async (...call) => (await experiment()).show(...call),
+		compare: async (...call) => (await experiment()).compare(...call),
+		export: async (...call) => (await experiment()).export(...call),
+	}),
 	pretrainCommand(async (...call) =>
 		(await import('../commands/pretrain-command.ts')).pretrainFromConfig(...call),
 	),

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError } from '@vulntune/engine/errors.ts';
-import { isGgufFile } from '@vulntune/engine/formats/model-files.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
 import { readAdapterInfo } from '../model/adapter-info.ts';
 import { describeAdapter, describeModel } from '../model/info-text.ts';
@@ -35,7 +34,7 @@ export const modelCommands: ModelCommands = {
 /** A model, an adapter, or a run with one of them; exit code 2 where parts of a model, or an adapter and its base, do not fit together. */
 function modelInfo({ location, model, allowOtherBase }: InfoRequest): CommandResult {
 	const folder = adapterFolder(location);
-	if (!isGgufFile(folder) && !existsSync(path.join(folder, configFileName))) {
+	if (!existsSync(path.join(folder, configFileName))) {
 		const info = readAdapterInfo(folder, model);
 		const isWrong = info.base.state === 'other' && !allowOtherBase;
 		return { data: info, text: describeAdapter(info), exitCode: isWrong ? exitCodes.input : 0 };

@@ -29,6 +29,18 @@ export interface ConfigContext {
 	readonly note?: (line: string) => void;
 	/** The adapter in `method.from` may start on a base that is held otherwise. */
 	readonly allowOtherBase?: boolean;
+	/** One of many configs: an option that has no effect beside the others may have one in another of them, so it is a note. */
+	readonly isCell?: boolean;
+	/** Where an override comes from, if not from the command line. */
+	readonly sourceOf?: (option: string) => OverrideSource | undefined;
+}
+
+/** A file that lays options over a config. */
+export interface OverrideSource {
+	/** Where the option stands in it, for errors. */
+	readonly place: string;
+	/** What its paths are relative to. */
+	readonly folder: string;
 }
 
 /**
@@ -80,7 +92,8 @@ export function checkConfig<Parsed extends object>(
 ): Parsed {
 	const overridden = applyOverrides(value ?? {}, context.overrides ?? {}, definition.options);
 	const flags = new Set(Object.keys(context.overrides ?? {}));
-	const result = validateConfig(overridden, definition, { flags, isRecord: context.isRecord === true });
+	const notesIdle = context.isRecord === true || context.isCell === true;
+	const result = validateConfig(overridden, definition, { flags, notesIdle });
 	if (result.faults !== undefined) throw configError(result.faults, context);
 	for (const note of result.notes) context.note?.(note);
 	return result.config;
@@ -102,13 +115,21 @@ function readText(location: string, file: string): string {
 	}
 }
 
-function configError(
+/** One error for all faults, each with its place: CONFIG_INVALID. */
+export function configError(
 	faults: readonly ConfigFault[],
-	{ place, document, overrides = {} }: ValueContext,
+	{
+		place,
+		document,
+		overrides = {},
+		sourceOf,
+	}: Pick<ValueContext, 'place' | 'document' | 'overrides' | 'sourceOf'>,
 ): VulntuneError {
 	const placed = faults.map(({ path: faultPath, message }) => {
 		const name = faultPath.join('.');
 		if (Object.hasOwn(overrides, name)) {
+			const source = sourceOf?.(name);
+			if (source !== undefined) return { line: 0, place: source.place, message };
 			return { line: 0, place: `--${name}`, message: message.slice(`${name}: `.length) };
 		}
 		const line = document?.lineOf(faultPath);
@@ -146,7 +167,9 @@ export function configPaths(context: ValueContext) {
 	const working = context.workingFolder ?? process.cwd();
 	const home = context.homeFolder ?? os.homedir();
 	const baseOf = (option: string) =>
-		Object.hasOwn(context.overrides ?? {}, option) ? working : context.folder;
+		Object.hasOwn(context.overrides ?? {}, option)
+			? (context.sourceOf?.(option)?.folder ?? working)
+			: context.folder;
 	return {
 		home,
 		baseOf,

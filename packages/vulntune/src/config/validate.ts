@@ -30,13 +30,13 @@ export type ValidationResult<Parsed> =
  * An option that has no effect beside the others is a fault, unless it has its default, or a flag gave it no meaning that the file
  * could not know of: then it is a note.
  *
- * @param source names of the options that the command line gave; whether the rest is what a run wrote, in which nothing without effect
- * is a fault
+ * @param source names of the options that the command line gave; whether the config is one in which nothing without effect is a fault:
+ * what a run wrote, or a cell of a grid
  */
 export function validateConfig<Parsed extends object>(
 	value: unknown,
 	definition: ConfigDefinition<Parsed>,
-	{ flags, isRecord }: { readonly flags: ReadonlySet<string>; readonly isRecord: boolean },
+	{ flags, notesIdle }: { readonly flags: ReadonlySet<string>; readonly notesIdle: boolean },
 ): ValidationResult<Parsed> {
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
 		return { faults: [{ path: [], message: `expected sections and options, found ${found(value)}` }] };
@@ -59,7 +59,7 @@ export function validateConfig<Parsed extends object>(
 	const faulty = new Set(faults.map((fault) => fault.path.join('.')));
 	const idle = idleOptions(raw, options).filter(({ cause }) => !isFaulty(cause, faulty));
 	const isNote = ({ option, value, cause }: IdleOption) =>
-		isRecord || isDeepStrictEqual(value, option.default) || (flags.has(cause) && !flags.has(option.name));
+		notesIdle || isDeepStrictEqual(value, option.default) || (flags.has(cause) && !flags.has(option.name));
 	for (const { option, cause, causeValue } of idle.filter(
 		(found) => !isNote(found) && !faulty.has(found.option.name),
 	)) {

@@ -144,7 +144,8 @@ export function aucDifference(labels: readonly number[], model: Ranking, baselin
 	return { value, low: null, high: null, p: null, reason: test.reason };
 }
 
-function f1Difference(
+/** F1 of one detector minus that of another, each at its threshold. */
+export function f1Difference(
 	labels: readonly number[],
 	model: Detector,
 	baseline: Detector,

@@ -40,7 +40,7 @@ export async function runNgram(config: Config, mode: RunMode, signals: RunSignal
 	const oneClass = oneClassValidationNote(valid);
 	if (oneClass !== undefined) note(oneClass);
 	const claim = { resume: false, overwrite: mode.overwrite || mode.resume };
-	return claimRunFolder(folder, claim, () => fitAndSave(config, folder, dataset, signals));
+	return claimRunFolder(folder, claim, () => fitAndSave(config, folder, dataset, signals, mode.began));
 }
 
 async function fitAndSave(
@@ -48,6 +48,7 @@ async function fitAndSave(
 	folder: RunFolder,
 	dataset: Dataset,
 	signals: RunSignals,
+	began = 0,
 ): Promise<RunOutcome> {
 	const { train, valid, test } = dataset.splits;
 	const isCollapsed = config.data.collapseWhitespace;
@@ -61,7 +62,7 @@ async function fitAndSave(
 	const splits = { train: { rows: train }, valid: { rows: valid }, test: { rows: test } };
 	writeDataRecord(folder, summarizeData(splits, null, dataset.leftOut));
 	const stopwatch = createStopwatch();
-	const startSeconds = performance.now() / 1000;
+	const startSeconds = (performance.now() - began) / 1000;
 	const interrupted = { status: 'interrupted', output: folder.root, startsAnew: true } as const;
 	signals.emit({ type: 'note', line: `fitting n-grams of ${train.length} functions` });
 	const selection = selectNgram(textRows(train, isCollapsed), textRows(valid, isCollapsed), {

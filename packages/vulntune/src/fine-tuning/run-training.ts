@@ -58,6 +58,8 @@ export interface RunMode {
 	readonly overwrite: boolean;
 	/** Go on, or start from an adapter, with another base than it was made on; default false. */
 	readonly allowOtherBase?: boolean;
+	/** When it began by this thread's clock, in milliseconds; default when the thread did. */
+	readonly began?: number;
 }
 
 export type RunOutcome =
@@ -180,6 +182,9 @@ async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals
 		const progress = openRunProgress(folder, state, target);
 		try {
 			logExtension(state, config, progress, signals);
+			// this thread's clock starts with the process
+			const seconds = (performance.now() - (mode.began ?? 0)) / 1000;
+			progress.timings.append({ type: 'start', seconds, residentBytes: process.memoryUsage.rss() });
 			const outcome = await trainWithEvents(run, state, progress, signals, optimizer);
 			if (outcome === 'interrupted') return { status: 'interrupted', output: folder.root };
 			// the best epoch is scored, but what the run would go on with is the last
@@ -244,9 +249,6 @@ function trainWithEvents(
 	const steps = stepsBefore + totalSteps;
 	const stopwatch = createStopwatch();
 	let loss: number | null = null;
-	// this thread's clock starts with the process
-	const seconds = performance.now() / 1000;
-	logs.timings.append({ type: 'start', seconds, residentBytes: process.memoryUsage.rss() });
 	const listener = {
 		progress({ epoch, pack, packs, tokens }: PackProgress) {
 			stopwatch.count(tokens);

@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import { serveRun } from '../run/run-thread.ts';
-import { type RunMode, type RunOutcome, runTraining, type TrainingEvent } from './run-training.ts';
+import { runMethod } from './run-method.ts';
+import type { RunMode, RunOutcome, TrainingEvent } from './run-training.ts';
 
 /** What the training thread is started with. */
 export interface TrainingInput {
@@ -8,8 +9,6 @@ export interface TrainingInput {
 	readonly mode: RunMode;
 }
 
-await serveRun<TrainingInput, TrainingEvent, RunOutcome>(async ({ config, mode }, signals) => {
-	if (config.method.type !== 'ngram') return runTraining(config, mode, signals);
-	const { runNgram } = await import('./run-ngram.ts');
-	return runNgram(config, mode, signals);
-});
+await serveRun<TrainingInput, TrainingEvent, RunOutcome>(({ config, mode }, signals) =>
+	runMethod(config, mode, signals),
+);

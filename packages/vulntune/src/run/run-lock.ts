@@ -5,7 +5,7 @@ import path from 'node:path';
 import { inputError } from '@vulntune/engine';
 
 /** The process that computes a run, as the lock file in its folder names it. */
-interface Holder {
+export interface Holder {
 	readonly pid: number;
 	readonly host: string;
 	/** What tells it from a later process of the same number; null where the system doesn't say. */
@@ -30,6 +30,12 @@ export function holdRun(lock: string): () => void {
 	return () => rmSync(lock, { force: true });
 }
 
+/** This process as a holder. */
+export function ownHolder(): Holder {
+	const { pid } = process;
+	return { pid, host: os.hostname(), startTime: statusOf(pid)?.startTime ?? null };
+}
+
 /** Whether there was none. */
 function makeLock(lock: string): boolean {
 	let descriptor: number;
@@ -40,9 +46,7 @@ function makeLock(lock: string): boolean {
 		throw error;
 	}
 	try {
-		const { pid } = process;
-		const holder: Holder = { pid, host: os.hostname(), startTime: statusOf(pid)?.startTime ?? null };
-		writeFileSync(descriptor, `${JSON.stringify(holder)}\n`);
+		writeFileSync(descriptor, `${JSON.stringify(ownHolder())}\n`);
 		fsyncSync(descriptor);
 	} catch (error) {
 		rmSync(lock, { force: true });
@@ -87,7 +91,8 @@ function parseHolder(text: string | undefined): Holder | undefined {
 	}
 }
 
-function isAlive({ pid, host, startTime }: Holder): boolean {
+/** Whether the process runs, as far as can be seen from here: those of another machine are taken to. */
+export function isAlive({ pid, host, startTime }: Holder): boolean {
 	// nothing can be seen of another machine's processes
 	if (host !== os.hostname()) return true;
 	try {

@@ -20,7 +20,7 @@ export function spelledCommand({ env, file, workingFolder }: Caller): string {
 }
 
 const mention =
-	/(?<!npx )\bvulntune(?= (?:train|evaluate|dataset|cross-validate|pretrain|model|demo|doctor|-|\[))/g;
+	/(?<!npx )\bvulntune(?= (?:train|evaluate|experiment|dataset|cross-validate|pretrain|model|demo|doctor|-|\[))/g;
 
 /** A text with every command in it spelled as the user calls it; texts name them by `vulntune train …`. */
 export function spellCommands(text: string, command: string): string {

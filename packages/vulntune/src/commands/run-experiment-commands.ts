@@ -1,0 +1,139 @@
+import path from 'node:path';
+import { inputError, VulntuneError, writeFileAtomically } from '@vulntune/engine';
+import { compareCells, renderCellComparison } from '../experiments/compare-cells.ts';
+import { toCsv, toLatex, toMarkdown } from '../experiments/export/text-formats.ts';
+import { startJobs } from '../experiments/jobs.ts';
+import { type Ledger, openLedger } from '../experiments/ledger/open-ledger.ts';
+import { planStudy, renderStudyPlan } from '../experiments/plan-study.ts';
+import { readStudy } from '../experiments/read-study.ts';
+import type { StudyEvent, StudyOutcome, StudyRequest } from '../experiments/run-study.ts';
+import { readCell, renderCell } from '../experiments/show-cell.ts';
+import { renderStudy } from '../experiments/study-text.ts';
+import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import { exitCodes } from '../terminal/exit-code.ts';
+import type { ExperimentCommands, ExportExperimentRequest, RunExperimentRequest } from './experiment.ts';
+import { showEvent } from './train-command.ts';
+
+/** Runs the cells of a study; tests have a way without threads and processes. */
+export type StartStudy = (
+	request: StudyRequest,
+	jobs: number,
+	onEvent: (event: StudyEvent) => void,
+	interruption: AbortSignal,
+) => Promise<StudyOutcome>;
+
+/** What does the work of `vulntune experiment …`. */
+export function experimentCommands(start: StartStudy = startJobs): ExperimentCommands {
+	return {
+		run: (request, context) => runExperiment(request, context, start),
+		status: async (study) =>
+			withLedger(study, (ledger) => {
+				const data = readStudy(ledger);
+				return { data, text: renderStudy(data) };
+			}),
+		show: async (study, cell) =>
+			withLedger(study, (ledger) => {
+				const data = readCell(ledger, cell);
+				return { data, text: renderCell(data) };
+			}),
+		compare: (study, [a, b]) =>
+			withLedger(study, async (ledger) => {
+				const data = await compareCells(ledger, a, b);
+				return { data, text: renderCellComparison(data) };
+			}),
+		export: exportStudy,
+	};
+}
+
+async function withLedger(
+	folder: string,
+	read: (ledger: Ledger) => CommandResult | Promise<CommandResult>,
+): Promise<CommandResult> {
+	const ledger = openLedger(folder);
+	try {
+		return await read(ledger);
+	} finally {
+		ledger.close();
+	}
+}
+
+async function runExperiment(
+	{ grid, output, overrides, only, cell, jobs, reuse, dryRun }: RunExperimentRequest,
+	context: CommandContext,
+	start: StartStudy,
+): Promise<CommandResult> {
+	if (cell !== undefined && only !== undefined) {
+		throw inputError('USAGE', '--cell and --only both choose cells: give one of them');
+	}
+	const request: StudyRequest = {
+		...{ grid, overrides, cell, threads: null },
+		output: path.resolve(output),
+		only: listOf(only),
+		reuse: listOf(reuse).map((folder) => path.resolve(folder)),
+	};
+	const { progress } = context;
+	if (dryRun) {
+		const plan = await planStudy(request, {
+			note: progress.note,
+			progress: (done, total) => progress.update({ task: 'planning', done, total, unit: 'cells' }),
+		});
+		return { data: plan, text: renderStudyPlan(plan) };
+	}
+	const outcome = await start(
+		request,
+		jobs,
+		(event) => showStudyEvent(event, context),
+		context.interruption(),
+	);
+	return withLedger(request.output, (ledger) => {
+		const study = readStudy(ledger, outcome.grid);
+		if (outcome.status === 'interrupted') {
+			throw new VulntuneError({
+				code: 'INTERRUPTED',
+				kind: 'interrupted',
+				message: `stopped with ${study.counts.finished} of ${study.cells.length} cells finished; everything up to the last sequence is saved`,
+				place: output,
+				remedy: `Go on with: vulntune experiment run ${grid} --output ${output}`,
+			});
+		}
+		const { left, failed } = outcome;
+		const spent = left === 0 ? [] : ['', `The budget is used up: ${left} cells were not begun.`];
+		const exitCode = failed > 0 ? exitCodes.partial : 0;
+		return { data: { ...study, left }, text: [renderStudy(study), ...spent].join('\n'), exitCode };
+	});
+}
+
+function listOf(text: string | undefined): string[] {
+	return (text ?? '')
+		.split(',')
+		.map((part) => part.trim())
+		.filter((part) => part !== '');
+}
+
+function showStudyEvent(event: StudyEvent, context: CommandContext): void {
+	const { note } = context.progress;
+	if (event.type === 'cell') note(`cell ${event.position}, of ${event.cells}: ${event.name}`);
+	else if (event.type === 'failed') note(`failed: ${event.name}: ${event.message}`);
+	else showEvent(event, context);
+}
+
+async function exportStudy({ study, format, output }: ExportExperimentRequest): Promise<CommandResult> {
+	return withLedger(study, async (ledger) => {
+		const data = readStudy(ledger);
+		if (format === 'parquet') {
+			if (output === undefined) {
+				throw inputError('USAGE', '--format parquet is no text: give a file with --output');
+			}
+			const { toParquet } = await import('../experiments/export/parquet.ts');
+			return written(output, toParquet(data), data.cells.length);
+		}
+		const text = { csv: toCsv, md: toMarkdown, latex: toLatex }[format](data);
+		if (output === undefined) return { data, text };
+		return written(output, new TextEncoder().encode(text), data.cells.length);
+	});
+}
+
+function written(output: string, bytes: Uint8Array, cells: number): CommandResult {
+	writeFileAtomically(output, (append) => append(bytes));
+	return { data: { output, cells }, text: `${cells} cells are in ${output}.` };
+}

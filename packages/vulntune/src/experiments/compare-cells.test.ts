@@ -1,0 +1,71 @@
+import { writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { aucDifference } from '../evaluation/compare-with-baselines.ts';
+import { readPredictions } from '../evaluation/predictions.ts';
+import { compareCells, describeDifference } from './compare-cells.ts';
+import { readCells } from './ledger/cells.ts';
+import { type Ledger, openLedger } from './ledger/open-ledger.ts';
+import { runStudy } from './run-study.ts';
+import { requestOf, silent, standIn, studyFolder } from './testing/study-folder.ts';
+
+const { inside, write } = studyFolder();
+let ledger: Ledger;
+const fileOf = (cell: number) => inside(`study/${readCells(ledger)[cell]!.folder}/predictions.test.jsonl`);
+
+beforeAll(async () => {
+	const grid = write('grid.yaml', 'config: config.yaml\naxes: { training.seed: [1, 2, 3, 4] }\n');
+	await runStudy(requestOf(grid, inside('study'), { only: ['0', '1', '2'] }), silent, standIn([]));
+	ledger = openLedger(inside('study'));
+	const rows = (await readPredictions(fileOf(0))).map(({ id, label, commit }, i) => ({
+		...{ id, label, commit, probability: ((i * 11) % 40) / 40, threshold: 0.5 },
+	}));
+	// another order, as another version might write them
+	writeFileSync(
+		fileOf(1),
+		rows
+			.toReversed()
+			.map((row) => `${JSON.stringify(row)}\n`)
+			.join(''),
+	);
+	writeFileSync(
+		fileOf(2),
+		rows
+			.slice(1)
+			.map((row) => `${JSON.stringify(row)}\n`)
+			.join(''),
+	);
+});
+afterAll(() => ledger.close());
+
+describe('two cells', () => {
+	it('are compared function by function, whatever the order of their files', async () => {
+		const own = await readPredictions(fileOf(0));
+		const other = new Map((await readPredictions(fileOf(1))).map((row) => [row.id, row]));
+		const { rocAuc, f1, functions, a, b } = await compareCells(ledger, '0', 'seed=2');
+		const expected = aucDifference(
+			own.map(({ label }) => label),
+			{ scores: own.map(({ probability }) => probability!) },
+			{ scores: own.map(({ id }) => other.get(id)!.probability!) },
+		);
+		expect(rocAuc).toEqual(expected);
+		expect(rocAuc).toHaveProperty('p');
+		expect([functions, a.cell, b.cell]).toEqual([40, 'seed=1', 'seed=2']);
+		// the stand-in's file has no threshold
+		expect(f1).toEqual({ value: null, reason: 'no validation threshold is known' });
+	});
+
+	it('of other functions, or not finished, are refused', async () => {
+		await expect(compareCells(ledger, '0', '2')).rejects.toThrow(/were not measured on the same functions/);
+		await expect(compareCells(ledger, '0', '3')).rejects.toThrow(/the cell seed=4 is pending/);
+	});
+});
+
+it('a difference is told with its interval and p', () => {
+	expect(describeDifference({ value: 0.0312, low: -0.002, high: 0.064, p: 0.066 })).toBe(
+		'+0.031 [-0.002, 0.064], p = 0.066',
+	);
+	expect(describeDifference({ value: -0.2, low: -0.3, high: -0.1, p: 1e-5 })).toBe(
+		'-0.200 [-0.300, -0.100], p < 0.001',
+	);
+	expect(describeDifference({ value: null, reason: 'one class' })).toBe('undefined: one class');
+});

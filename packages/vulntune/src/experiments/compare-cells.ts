@@ -1,0 +1,103 @@
+import path from 'node:path';
+import { inputError } from '@vulntune/engine/errors.ts';
+import { aucDifference, f1Difference } from '../evaluation/compare-with-baselines.ts';
+import { groupsOf } from '../evaluation/groups.ts';
+import { type Prediction, readPredictions } from '../evaluation/predictions.ts';
+import type { Difference } from '../evaluation/verdict.ts';
+import { defaultResamples, groupRows } from '../metrics/bootstrap.ts';
+import { runFolder } from '../run/run-folder.ts';
+import { findCell, type LedgerCell, readCells, readGrids } from './ledger/cells.ts';
+import type { Ledger } from './ledger/open-ledger.ts';
+
+/** What `vulntune experiment compare --json` prints: cell A minus cell B on the same test functions. */
+export interface CellComparison {
+	readonly schema: 'vulntune.cellComparison/1';
+	readonly a: { readonly cell: string; readonly run: string };
+	readonly b: { readonly cell: string; readonly run: string };
+	/** Test functions that both have scored. */
+	readonly functions: number;
+	/** Paired DeLong. */
+	readonly rocAuc: Difference;
+	/** Paired bootstrap over commits, each at its own threshold from validation. */
+	readonly f1: Difference;
+}
+
+/**
+ * Paired tests between two cells of a ledger.
+ *
+ * @throws VulntuneError CELL_UNKNOWN, CELL_UNFINISHED, CELLS_DIFFER where they were not measured on the same functions
+ */
+export async function compareCells(ledger: Ledger, a: string, b: string): Promise<CellComparison> {
+	const [cells, grids] = [readCells(ledger), readGrids(ledger)];
+	const [first, second] = [a, b].map((word) => findCell(cells, grids, word)) as [LedgerCell, LedgerCell];
+	const own = await testPredictions(ledger, first);
+	const other = alignedWith(own, await testPredictions(ledger, second), [a, b]);
+	const both = own.flatMap((prediction, i) =>
+		prediction.probability === null || other[i]!.probability === null ? [] : [i],
+	);
+	const labels = both.map((i) => own[i]!.label);
+	const detectorOf = (predictions: readonly Prediction[], name: string) => ({
+		name,
+		scores: both.map((i) => predictions[i]!.probability!),
+		threshold: predictions[0]!.threshold ?? null,
+	});
+	const detectors = [detectorOf(own, first.name), detectorOf(other, second.name)] as const;
+	const { groups } = groupsOf(both.map((i) => own[i]!.commit));
+	return {
+		schema: 'vulntune.cellComparison/1',
+		a: { cell: first.name, run: first.runId },
+		b: { cell: second.name, run: second.runId },
+		functions: both.length,
+		rocAuc: aucDifference(labels, ...detectors),
+		f1: f1Difference(labels, ...detectors, groupRows(groups), 1, defaultResamples),
+	};
+}
+
+/** What a finished cell made of the test functions. Throws CELL_UNFINISHED. */
+export async function testPredictions(ledger: Ledger, cell: LedgerCell): Promise<Prediction[]> {
+	if (cell.status !== 'finished') {
+		throw inputError('CELL_UNFINISHED', `the cell ${cell.name} is ${cell.status}`, {
+			remedy: 'Finish it with vulntune experiment run GRID.yaml --output DIR.',
+		});
+	}
+	return readPredictions(runFolder(path.resolve(ledger.folder, cell.folder)).predictions('test'));
+}
+
+function alignedWith(
+	own: readonly Prediction[],
+	other: readonly Prediction[],
+	names: readonly [string, string],
+): readonly Prediction[] {
+	const byId = new Map(other.map((prediction) => [String(prediction.id), prediction]));
+	const aligned = own.map(({ id }) => byId.get(String(id)));
+	const isSame = aligned.every((prediction, i) => prediction?.label === own[i]!.label);
+	if (isSame && own.length === other.length) return aligned as readonly Prediction[];
+	throw inputError(
+		'CELLS_DIFFER',
+		`the cells ${names.join(' and ')} were not measured on the same functions`,
+		{
+			remedy: 'Compare cells of one dataset.',
+		},
+	);
+}
+
+/** The comparison for people. */
+export function renderCellComparison({ a, b, functions, rocAuc, f1 }: CellComparison): string {
+	return [
+		`A: ${a.cell}`,
+		`B: ${b.cell}`,
+		`on the ${functions} test functions of both, A minus B:`,
+		`ROC AUC  ${describeDifference(rocAuc)} (DeLong, paired)`,
+		`F1       ${describeDifference(f1)} (bootstrap over commits, paired)`,
+	].join('\n');
+}
+
+/** `+0.031 [-0.002, 0.064], p = 0.066` */
+export function describeDifference(difference: Difference): string {
+	if (difference.value === null) return `undefined: ${difference.reason}`;
+	const value = `${difference.value >= 0 ? '+' : ''}${difference.value.toFixed(3)}`;
+	if (difference.low === null) return `${value}, no interval: ${difference.reason}`;
+	const p =
+		difference.p === null ? '' : `, p ${difference.p < 0.001 ? '< 0.001' : `= ${difference.p.toFixed(3)}`}`;
+	return `${value} [${difference.low.toFixed(3)}, ${difference.high.toFixed(3)}]${p}`;
+}

@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { inputError } from '@vulntune/engine/errors.ts';
+import { fileError, makeFolder } from '@vulntune/engine/formats/files.ts';
+import { ledgerVersion, migrations } from './schema.ts';
+
+/** All runs of a folder and what came of them. */
+export interface Ledger {
+	/** Where it lies, with the run folders beside it. */
+	readonly folder: string;
+	readonly database: DatabaseSync;
+	close(): void;
+}
+
+export const ledgerFile = (folder: string) => path.join(folder, 'ledger.sqlite');
+
+/** Another process holds the ledger for moments only. */
+const busyMilliseconds = 60_000;
+
+/**
+ * Opens the ledger of a folder, in the version of this program: one of an older version is taken along.
+ *
+ * @throws VulntuneError LEDGER_NOT_FOUND unless `create`, LEDGER_NEWER, LEDGER_DAMAGED
+ */
+export function openLedger(folder: string, { create = false } = {}): Ledger {
+	const file = ledgerFile(folder);
+	if (!existsSync(file)) {
+		if (!create) {
+			throw inputError('LEDGER_NOT_FOUND', 'the folder holds no ledger (ledger.sqlite)', {
+				place: folder,
+				remedy: 'Give the --output of vulntune experiment run GRID.yaml --output DIR.',
+			});
+		}
+		makeFolder(folder);
+	}
+	const database = open(file);
+	try {
+		reading(file, () => {
+			database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
+			transaction(database, () => migrate(database, file));
+		});
+		return { folder, database, close: () => database.close() };
+	} catch (error) {
+		database.close();
+		throw error;
+	}
+}
+
+function open(file: string): DatabaseSync {
+	try {
+		return new DatabaseSync(file, { timeout: busyMilliseconds });
+	} catch (error) {
+		throw fileError(error, file, 'written');
+	}
+}
+
+function reading(file: string, read: () => void): void {
+	try {
+		read();
+	} catch (cause) {
+		// of SQLite: corrupt, no database at all, or tables of somebody else's
+		if ((cause as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') throw cause;
+		throw inputError('LEDGER_DAMAGED', `this is no ledger of vulntune: ${(cause as Error).message}`, {
+			place: file,
+			remedy: 'Move it away: vulntune experiment run makes a new one from the run folders beside it.',
+			cause,
+		});
+	}
+}
+
+function migrate(database: DatabaseSync, place: string): void {
+	const version = Number(database.prepare('PRAGMA user_version').get()!.user_version);
+	if (version > ledgerVersion) {
+		throw inputError(
+			'LEDGER_NEWER',
+			`the ledger has version ${version}, this program reads up to ${ledgerVersion}`,
+			{ place, remedy: 'Use the vulntune that wrote it, or a newer one.' },
+		);
+	}
+	for (const step of migrations.slice(version)) database.exec(step);
+	if (version < ledgerVersion) database.exec(`PRAGMA user_version = ${ledgerVersion}`);
+}
+
+/** All of it or nothing, and nobody else's changes in between. */
+export function transaction<Result>(database: DatabaseSync, work: () => Result): Result {
+	database.exec('BEGIN IMMEDIATE');
+	try {
+		const result = work();
+		database.exec('COMMIT');
+		return result;
+	} catch (error) {
+		database.exec('ROLLBACK');
+		throw error;
+	}
+}

@@ -1,0 +1,129 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { VulntuneError } from '@vulntune/engine/errors.ts';
+import { planNgram } from '../plan/plan-ngram.ts';
+import { planTraining } from '../plan/plan-training.ts';
+import { formatBytes, formatDuration } from '../terminal/format.ts';
+import { textTable } from '../terminal/text-table.ts';
+import { loadGrid } from './grid/load-grid.ts';
+import { atRung } from './halving.ts';
+import { createIdentifier } from './identify.ts';
+import { readCells } from './ledger/cells.ts';
+import { ledgerFile, openLedger } from './ledger/open-ledger.ts';
+import type { StudyRequest } from './run-study.ts';
+import { selectCells } from './select-cells.ts';
+
+/** What one cell would take. */
+export interface CellPlan {
+	readonly cell: number;
+	readonly name: string;
+	/** Whether a run with its identity is finished already. */
+	readonly finished: boolean;
+	/** null where the data isn't there, or where there is nothing to measure, as for n-grams. */
+	readonly seconds: number | null;
+	readonly memoryBytes: number | null;
+	/** Data that isn't there. */
+	readonly missing: string | null;
+	/** Why it can't be run. */
+	readonly error: string | null;
+}
+
+/** What `vulntune experiment run --dry-run --json` prints. */
+export interface StudyPlan {
+	readonly schema: 'vulntune.studyPlan/1';
+	readonly grid: string;
+	readonly cells: readonly CellPlan[];
+	/** Of the cells that are left and could be estimated, one after another. */
+	readonly seconds: number;
+	readonly budgetHours: number | null;
+	/** Under successive halving: cells of higher rungs, which are chosen as it goes, are not in the plan. */
+	readonly isFirstRung: boolean;
+}
+
+/** Estimates what a grid takes; computes and writes nothing. */
+export async function planStudy(
+	request: StudyRequest,
+	{ note, progress }: { note: (line: string) => void; progress: (done: number, total: number) => void },
+): Promise<StudyPlan> {
+	const grid = loadGrid(request.grid, { overrides: request.overrides });
+	for (const line of grid.notes) note(line);
+	const finished = finishedRuns(request.output);
+	const identifier = createIdentifier();
+	const isHalving = grid.search.type === 'halving';
+	const cells: CellPlan[] = [];
+	const chosen = selectCells(grid, request);
+	for (const [done, position] of chosen.entries()) {
+		progress(done, chosen.length);
+		const cell = isHalving ? atRung(grid, grid.cells[position]!, 0) : grid.cells[position]!;
+		const { config, name } = cell;
+		const common = { cell: position, name };
+		const nothing = { seconds: null, memoryBytes: null, missing: null, error: null };
+		if (!existsSync(config.data.path)) {
+			const plan = await estimate(cell.config);
+			cells.push({ ...common, finished: false, ...nothing, ...plan, missing: config.data.path });
+			continue;
+		}
+		const entry = existsSync(config.model) ? await identifier.entryOf(cell, position) : undefined;
+		const isFinished = entry !== undefined && finished.has(entry.run.id);
+		if (isFinished) cells.push({ ...common, finished: true, ...nothing });
+		else cells.push({ ...common, finished: false, ...nothing, ...(await estimate(cell.config)) });
+	}
+	progress(chosen.length, chosen.length);
+	return {
+		schema: 'vulntune.studyPlan/1',
+		grid: path.resolve(request.grid),
+		cells,
+		seconds: cells.reduce((sum, { seconds }) => sum + (seconds ?? 0), 0),
+		budgetHours: grid.budgetHours,
+		isFirstRung: isHalving,
+	};
+}
+
+function finishedRuns(output: string): ReadonlySet<string> {
+	if (!existsSync(ledgerFile(output))) return new Set();
+	const ledger = openLedger(output);
+	try {
+		const finished = readCells(ledger).filter(({ status }) => status === 'finished');
+		return new Set(finished.map(({ runId }) => runId));
+	} finally {
+		ledger.close();
+	}
+}
+
+type Estimate = Partial<Pick<CellPlan, 'seconds' | 'memoryBytes' | 'error'>>;
+
+/** What a plan of the cell's own says; a cell that would fail says why. */
+async function estimate(config: Parameters<typeof planTraining>[0]): Promise<Estimate> {
+	try {
+		if (config.method.type === 'ngram') {
+			if (existsSync(config.data.path)) await planNgram(config, () => {});
+			return {};
+		}
+		const plan = await planTraining(config);
+		return { seconds: plan.seconds?.total ?? null, memoryBytes: plan.memoryBytes.total };
+	} catch (error) {
+		if (!(error instanceof VulntuneError)) throw error;
+		return { error: error.message };
+	}
+}
+
+/** The plan for people. */
+export function renderStudyPlan({ cells, seconds, budgetHours, isFirstRung }: StudyPlan): string {
+	const rows = cells.map(({ cell, name, finished, seconds: own, memoryBytes, missing, error }) => [
+		`${cell}  ${name}`,
+		own === null ? '' : formatDuration(own),
+		memoryBytes === null ? '' : formatBytes(memoryBytes),
+		finished ? 'finished' : missing !== null ? 'no data' : error !== null ? 'fails' : 'left',
+	]);
+	const missing = new Set(cells.flatMap((cell) => (cell.missing === null ? [] : [cell.missing])));
+	const errors = cells.flatMap(({ cell, error }) => (error === null ? [] : [`Cell ${cell}: ${error}`]));
+	return [
+		textTable([['cell', 'time', 'memory', ''], ...rows]),
+		'',
+		`${cells.length} cells, about ${formatDuration(seconds)} one after another.`,
+		...(isFirstRung ? ['These are of the first rung; which go on for more epochs shows as they end.'] : []),
+		...(budgetHours === null ? [] : [`No cell is begun after ${budgetHours} hours of computing.`]),
+		...[...missing].map((place) => `${place} is not there: no time for its cells.`),
+		...errors,
+	].join('\n');
+}

@@ -1,0 +1,211 @@
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { VulntuneError } from '@vulntune/engine/errors.ts';
+import { describe, expect, it } from 'vitest';
+import { writeTinyModel } from '../../../../tests/tiny.ts';
+import { readCells } from './ledger/cells.ts';
+import { openLedger } from './ledger/open-ledger.ts';
+import { type ComputeRun, runStudy, type StudyEvent, type StudyRequest } from './run-study.ts';
+import { requestOf, silent, standIn, studyFolder } from './testing/study-folder.ts';
+
+const { inside, write } = studyFolder();
+let made = 0;
+const output = () => inside(`study-${made++}`);
+
+const seeds = write('seeds.yaml', 'config: config.yaml\naxes: { training.seed: [1, 2, 3] }\n');
+
+const cellsOf = (folder: string) => {
+	const ledger = openLedger(folder);
+	try {
+		return readCells(ledger);
+	} finally {
+		ledger.close();
+	}
+};
+const statuses = (folder: string) => cellsOf(folder).map(({ status }) => status);
+
+describe('a study', () => {
+	it('runs each cell once, however often it is started', async () => {
+		const [folder, computed]: [string, number[]] = [output(), []];
+		const outcome = await runStudy(requestOf(seeds, folder), silent, standIn(computed));
+		expect(outcome).toEqual({ status: 'ended', grid: 'seeds', failed: 0, left: 0 });
+		expect(computed).toEqual([1, 2, 3]);
+		await runStudy(requestOf(seeds, folder), silent, standIn(computed));
+		expect(computed).toEqual([1, 2, 3]);
+		const [first] = cellsOf(folder);
+		expect(path.basename(first!.folder)).toBe(first!.runId.slice(0, 16));
+		expect(existsSync(path.join(folder, first!.folder, 'comparison.json'))).toBe(true);
+	});
+
+	it('does not run again what another grid of the ledger ran', async () => {
+		const [folder, computed]: [string, number[]] = [output(), []];
+		const other = write('more.yaml', 'config: config.yaml\naxes: { training.seed: [3, 4] }\n');
+		await runStudy(requestOf(seeds, folder), silent, standIn(computed));
+		await runStudy(requestOf(other, folder), silent, standIn(computed));
+		expect(computed).toEqual([1, 2, 3, 4]);
+		expect(cellsOf(folder).map(({ grid, status }) => `${grid} ${status}`)).toEqual([
+			...['more finished', 'more finished', 'seeds finished', 'seeds finished', 'seeds finished'],
+		]);
+	});
+
+	it('takes what another ledger has finished, from its folder or from one above', async () => {
+		const computed: number[] = [];
+		const parts = output();
+		for (const cell of [0, 2]) {
+			await runStudy(requestOf(seeds, path.join(parts, `${cell}`), { cell }), silent, standIn(computed));
+		}
+		const folder = output();
+		await runStudy(requestOf(seeds, folder, { reuse: [parts] }), silent, standIn(computed));
+		expect(computed).toEqual([1, 3, 2]);
+		expect(statuses(folder)).toEqual(['finished', 'finished', 'finished']);
+		const again = output();
+		await runStudy(
+			requestOf(seeds, again, { reuse: [path.join(parts, '0'), folder] }),
+			silent,
+			standIn(computed),
+		);
+		expect(computed).toEqual([1, 3, 2]);
+		const nowhere = requestOf(seeds, output(), { reuse: [inside('nowhere')] });
+		await expect(runStudy(nowhere, silent, standIn(computed))).rejects.toThrow(
+			/holds a ledger of another study/,
+		);
+	});
+
+	it('goes on where a cell fails, says which, and tries it again the next time', async () => {
+		const folder = output();
+		const events: StudyEvent[] = [];
+		const emit = (event: StudyEvent) => void events.push(event);
+		let isBroken = true;
+		const compute: ComputeRun = (config, mode, signals) => {
+			if (config.training.seed === 2 && isBroken) {
+				throw new VulntuneError({ code: 'DIVERGED', kind: 'runtime', message: 'the loss is NaN' });
+			}
+			return standIn([])(config, mode, signals);
+		};
+		const outcome = await runStudy(requestOf(seeds, folder), { ...silent, emit }, compute);
+		expect(outcome).toMatchObject({ status: 'ended', failed: 1 });
+		expect(statuses(folder)).toEqual(['finished', 'failed', 'finished']);
+		expect(cellsOf(folder)[1]).toMatchObject({ errorCode: 'DIVERGED', errorMessage: 'the loss is NaN' });
+		expect(events).toContainEqual({ type: 'failed', name: 'seed=2', message: 'the loss is NaN' });
+		isBroken = false;
+		expect(await runStudy(requestOf(seeds, folder), silent, compute)).toMatchObject({ failed: 0 });
+		expect(cellsOf(folder).map(({ attempts }) => attempts)).toEqual([1, 2, 1]);
+	});
+
+	it('runs the others where a cell cannot be begun, and nothing where none can', async () => {
+		const folder = output();
+		const text = 'config: config.yaml\naxes: { data.path: [absent, .] }\n';
+		const outcome = await runStudy(requestOf(write('absent.yaml', text), folder), silent, standIn([]));
+		expect(outcome).toMatchObject({ failed: 1 });
+		expect(cellsOf(folder)[0]).toMatchObject({ status: 'failed', errorCode: 'DATASET_NOT_FOUND' });
+		const none = write('none.yaml', 'config: config.yaml\naxes: { data.path: [absent, nowhere] }\n');
+		await expect(runStudy(requestOf(none, output()), silent, standIn([]))).rejects.toThrow(/no such folder/);
+	});
+
+	it('gives a cell back that is interrupted, and resumes it first', async () => {
+		const folder = output();
+		let isInterrupted = false;
+		const signals = { ...silent, interrupted: () => isInterrupted };
+		const compute: ComputeRun = async ({ output, training: { seed } }, mode, own) => {
+			expect(mode).toMatchObject({ resume: true, overwrite: false });
+			if (seed !== 2) return standIn([])({ output, training: { seed } } as never, mode, own);
+			isInterrupted = true;
+			return { status: 'interrupted', output };
+		};
+		expect(await runStudy(requestOf(seeds, folder), signals, compute)).toMatchObject({
+			status: 'interrupted',
+		});
+		expect(statuses(folder)).toEqual(['finished', 'pending', 'pending']);
+		const computed: number[] = [];
+		await runStudy(requestOf(seeds, folder), silent, standIn(computed));
+		expect(computed).toEqual([2, 3]);
+	});
+
+	it('waits for the cells of another process, and takes over those of one that is gone', async () => {
+		const folder = output();
+		await runStudy(requestOf(seeds, folder, { cell: 0 }), silent, standIn([]));
+		const ledger = openLedger(folder);
+		const [, second] = readCells(ledger);
+		const hold = (pid: number) =>
+			ledger.database
+				.prepare("UPDATE runs SET status = 'running', heartbeat = 0, holder = ? WHERE id = ?")
+				.run(JSON.stringify({ pid, host: hostname(), startTime: null }), second!.runId);
+		hold(process.ppid);
+		const computed: number[] = [];
+		const study = runStudy(requestOf(seeds, folder), silent, standIn(computed));
+		await expect.poll(() => computed).toEqual([3]);
+		hold(2 ** 22 + 1);
+		await study;
+		expect(computed).toEqual([3, 2]);
+		ledger.close();
+	});
+
+	it('gives a cell’s kernels the threads of its share', async () => {
+		const threads: unknown[] = [];
+		const compute: ComputeRun = (config, mode, own) => {
+			threads.push(config.backend.threads);
+			return standIn([])(config, mode, own);
+		};
+		const text =
+			'config: config.yaml\ncells: [{ training.seed: 7 }, { training.seed: 8, backend.threads: 5 }]\n';
+		await runStudy(requestOf(write('threads.yaml', text), output(), { threads: 1 }), silent, compute);
+		expect(threads).toEqual([1, 5]);
+	});
+
+	it('begins no cell once its budget is used up', async () => {
+		// a stand-in run has computed for four seconds
+		const text = 'config: config.yaml\naxes: { training.seed: [1, 2, 3] }\nbudget: { hours: 0.002 }\n';
+		const [folder, computed]: [string, number[]] = [output(), []];
+		const outcome = await runStudy(requestOf(write('budget.yaml', text), folder), silent, standIn(computed));
+		expect(outcome).toEqual({ status: 'budgetSpent', grid: 'budget', failed: 0, left: 1 });
+		expect(computed).toEqual([1, 2]);
+	});
+});
+
+describe('a choice of cells', () => {
+	const chosen = async (more: Partial<StudyRequest>) => {
+		const computed: number[] = [];
+		await runStudy(requestOf(seeds, output(), more), silent, standIn(computed));
+		return computed;
+	};
+
+	it('is by number, by value, or of one cell', async () => {
+		expect(await chosen({ cell: 1 })).toEqual([2]);
+		expect(await chosen({ only: ['0', '2'] })).toEqual([1, 3]);
+		expect(await chosen({ only: ['seed=2', 'training.seed=3'] })).toEqual([2, 3]);
+	});
+
+	it('of what is not there is refused', async () => {
+		await expect(chosen({ cell: 3 })).rejects.toThrow(/--cell: expected a number from 0 to 2, found 3/);
+		await expect(chosen({ only: ['3'] })).rejects.toThrow(/--only 3: cells have numbers from 0 to 2/);
+		await expect(chosen({ only: ['seed=9'] })).rejects.toThrow(/--only seed=9: no cell has this value/);
+		await expect(chosen({ only: ['rank=9'] })).rejects.toThrow(/expected a cell's number, or OPTION=VALUE/);
+	});
+});
+
+describe('successive halving', () => {
+	const text = `config: lora.yaml
+axes: { training.seed: { from: 1, to: 1000, whole: true } }
+search: { type: halving, samples: 9, reduction: 3, minEpochs: 1 }
+`;
+
+	it('lets the best third by validation go on, rung by rung', async () => {
+		writeTinyModel(inside('model'));
+		write('lora.yaml', 'model: model\ndata: { path: . }\nmethod: { type: lora }\ntraining: { epochs: 9 }\n');
+		const [folder, computed]: [string, number[]] = [output(), []];
+		const run = () => runStudy(requestOf(write('halving.yaml', text), folder), silent, standIn(computed));
+		await run();
+		const cells = cellsOf(folder);
+		const seedsOf = (rung: number) =>
+			cells.filter((cell) => cell.rung === rung).map(({ settings }) => settings['training.seed'] as number);
+		const best = (values: readonly number[]) => values.toSorted((a, b) => b - a);
+		expect(seedsOf(0)).toHaveLength(9);
+		// ASHA decides as results come: never fewer than the best three, which are among them
+		expect(seedsOf(1)).toEqual(expect.arrayContaining(best(seedsOf(0)).slice(0, 3)));
+		expect(seedsOf(2)).toContain(best(seedsOf(0))[0]);
+		await run();
+		expect(computed).toHaveLength(cells.length);
+		expect(cellsOf(folder)).toEqual(cells);
+	});
+});

@@ -1,0 +1,92 @@
+import path from 'node:path';
+import type { Difference } from '../evaluation/verdict.ts';
+import { textTable } from '../terminal/text-table.ts';
+import { describeDifference } from './compare-cells.ts';
+import { findCell, readCells, readGrids } from './ledger/cells.ts';
+import type { Ledger } from './ledger/open-ledger.ts';
+import {
+	readDifferences,
+	readEpochs,
+	readMetrics,
+	type StoredEpoch,
+	type StoredMetric,
+} from './ledger/results.ts';
+
+/** What `vulntune experiment show --json` prints: all that the ledger holds of a cell. */
+export interface CellReport {
+	readonly schema: 'vulntune.cell/1';
+	readonly grid: string;
+	readonly position: number;
+	readonly name: string;
+	readonly settings: Readonly<Record<string, unknown>>;
+	readonly status: string;
+	readonly run: string;
+	readonly folder: string;
+	readonly attempts: number;
+	readonly error: { readonly code: string; readonly message: string } | null;
+	readonly seconds: number | null;
+	readonly peakBytes: number | null;
+	readonly bestEpoch: number | null;
+	readonly verdict: string | null;
+	/** By detector (`model`, or a baseline), then by metric. */
+	readonly metrics: Readonly<Record<string, Readonly<Record<string, StoredMetric>>>>;
+	/** Model minus each baseline: ROC AUC on the same test functions. */
+	readonly differences: Readonly<Record<string, Difference>>;
+	readonly epochs: readonly StoredEpoch[];
+	/** YAML. */
+	readonly config: string;
+	readonly environment: unknown;
+}
+
+export function readCell(ledger: Ledger, word: string): CellReport {
+	const cell = findCell(readCells(ledger), readGrids(ledger), word);
+	const { grid, position, name, settings, status, runId, attempts, errorCode, errorMessage } = cell;
+	const metrics = readMetrics(ledger, runId);
+	return {
+		schema: 'vulntune.cell/1',
+		...{ grid, position, name, settings, status, attempts },
+		run: runId,
+		folder: path.resolve(ledger.folder, cell.folder),
+		error: errorCode === null ? null : { code: errorCode, message: errorMessage ?? '' },
+		seconds: cell.seconds,
+		peakBytes: cell.peakBytes,
+		bestEpoch: cell.bestEpoch,
+		verdict: cell.verdict,
+		metrics: Object.fromEntries([...metrics].map(([detector, own]) => [detector, Object.fromEntries(own)])),
+		differences: Object.fromEntries(readDifferences(ledger, runId, 'rocAuc')),
+		epochs: readEpochs(ledger, runId),
+		config: cell.config,
+		environment: cell.environment === null ? null : JSON.parse(cell.environment),
+	};
+}
+
+/** The metrics that stand in the table for people; `--json` has all. */
+const shown = ['rocAuc', 'averagePrecision', 'f1', 'precision', 'recall', 'mcc', 'brier', 'ece', 'vdS'];
+
+export function renderCell(cell: CellReport): string {
+	const detectors = Object.keys(cell.metrics);
+	const value = (metric: StoredMetric | undefined) => metric?.value?.toFixed(3) ?? 'undefined';
+	const table =
+		detectors.length === 0
+			? []
+			: [
+					'',
+					textTable([
+						['test', ...detectors],
+						...shown.map((metric) => [metric, ...detectors.map((own) => value(cell.metrics[own]![metric]))]),
+					]),
+					'',
+					...Object.entries(cell.differences).map(
+						([baseline, difference]) => `ROC AUC minus ${baseline}: ${describeDifference(difference)}`,
+					),
+				];
+	return [
+		`${cell.grid}:${cell.position}  ${cell.name}`,
+		`${cell.status}, run ${cell.run.slice(0, 16)} in ${cell.folder}`,
+		...(cell.error === null ? [] : [cell.error.message]),
+		...(cell.verdict === null ? [] : [cell.verdict]),
+		...table,
+		'',
+		cell.config.trimEnd(),
+	].join('\n');
+}

@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs';
+import { startRun } from '../run/run-thread.ts';
+import { beat } from './ledger/claims.ts';
+import { ledgerFile, openLedger } from './ledger/open-ledger.ts';
+import type { StudyEvent, StudyOutcome, StudyRequest } from './run-study.ts';
+
+const beatMilliseconds = 15_000;
+
+/**
+ * Runs a study on a thread of its own, and tells the ledger meanwhile that this process is alive.
+ *
+ * @param interruption aborted: the cell that runs saves a checkpoint, and the study ends
+ */
+export async function startStudy(
+	request: StudyRequest,
+	onEvent: (event: StudyEvent) => void,
+	interruption?: AbortSignal,
+): Promise<StudyOutcome> {
+	const timer = setInterval(() => beatOf(request.output), beatMilliseconds);
+	try {
+		return await startRun<StudyRequest, StudyEvent, StudyOutcome>(
+			new URL('./worker.ts', import.meta.url),
+			request,
+			onEvent,
+			interruption,
+		);
+	} finally {
+		clearInterval(timer);
+	}
+}
+
+function beatOf(folder: string): void {
+	if (!existsSync(ledgerFile(folder))) return;
+	const ledger = openLedger(folder);
+	try {
+		beat(ledger);
+	} finally {
+		ledger.close();
+	}
+}
