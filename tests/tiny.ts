@@ -47,22 +47,61 @@ const encoder = {
 	hidden_act: 'gelu',
 } as const;
 
-/** config.json of models of a few thousand weights, by family. */
+const decoderShape = {
+	...vocabulary,
+	hidden_size: 32,
+	intermediate_size: 64,
+	num_hidden_layers: 2,
+	num_attention_heads: 4,
+	num_key_value_heads: 2,
+	max_position_embeddings: 128,
+	tie_word_embeddings: true,
+};
+
+/** config.json of models of a few thousand weights, by family; windows are shorter than the functions. */
 export const tinyShapes = {
 	llama: {
 		architectures: ['LlamaForCausalLM'],
 		model_type: 'llama',
+		...decoderShape,
+		max_position_embeddings: 65_536,
+		rope_theta: 10_000,
+		rms_norm_eps: 1e-5,
+		hidden_act: 'silu',
+	},
+	mistral: {
+		...decoderShape,
+		architectures: ['MistralForCausalLM'],
+		model_type: 'mistral',
+		sliding_window: 12,
+	},
+	qwen2: { ...decoderShape, architectures: ['Qwen2ForCausalLM'], model_type: 'qwen2' },
+	qwen3: {
+		...decoderShape,
+		architectures: ['Qwen3ForCausalLM'],
+		model_type: 'qwen3',
+		head_dim: 6,
+		use_sliding_window: true,
+		sliding_window: 12,
+		max_window_layers: 1,
+	},
+	starcoder2: {
+		...decoderShape,
+		architectures: ['Starcoder2ForCausalLM'],
+		model_type: 'starcoder2',
+		hidden_act: 'gelu_pytorch_tanh',
+		sliding_window: 12,
+	},
+	gptNeox: {
+		architectures: ['GPTNeoXForCausalLM'],
+		model_type: 'gpt_neox',
 		...vocabulary,
 		hidden_size: 32,
 		intermediate_size: 64,
 		num_hidden_layers: 2,
 		num_attention_heads: 4,
-		num_key_value_heads: 2,
-		max_position_embeddings: 65_536,
-		rope_theta: 10_000,
-		rms_norm_eps: 1e-5,
-		hidden_act: 'silu',
-		tie_word_embeddings: true,
+		max_position_embeddings: 128,
+		rotary_pct: 0.25,
 	},
 	gptBigCode: {
 		architectures: ['GPTBigCodeForCausalLM'],

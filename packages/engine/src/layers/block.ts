@@ -10,8 +10,11 @@ import { type Norm, normalize } from './norm.ts';
 
 /** One block of a transformer: attention and a feed-forward network, each with a residual and a norm. */
 export interface Block {
-	/** Whether a norm comes before what it belongs to (Radford et al. 2019) or after its residual (Vaswani et al. 2017). */
-	readonly order: 'preNorm' | 'postNorm';
+	/**
+	 * Whether a norm comes before what it belongs to (Radford et al. 2019) or after its residual (Vaswani et al. 2017), or both
+	 * parts read the block's input, each through its norm (Wang & Komatsuzaki 2021).
+	 */
+	readonly order: 'preNorm' | 'postNorm' | 'parallel';
 	readonly attentionNorm: Norm;
 	readonly attention: Attention;
 	readonly mlpNorm: Norm;
@@ -65,16 +68,17 @@ function afterAttention(context: Context, block: Block, x: Tensor, seen: Tensor)
 	const attended = linear(context, seen, block.attention.output); // [T, H]
 	const sum = add(context, x, attended); // [T, H]
 	release(context, attended);
-	return block.order === 'preNorm' ? mlpAfterNorm(context, block, sum) : mlpBeforeNorm(context, block, sum);
+	if (block.order === 'postNorm') return mlpBeforeNorm(context, block, sum);
+	return mlpAfterNorm(context, block, block.order === 'parallel' ? x : sum, sum);
 }
 
-/** Releases x. */
-function mlpAfterNorm(context: Context, { mlpNorm, mlp }: Block, x: Tensor): Tensor {
-	const normed = normalize(context, x, mlpNorm); // [T, H]
+/** Releases the sum of the block's input and its attention, to which the network's output is added. */
+function mlpAfterNorm(context: Context, { mlpNorm, mlp }: Block, input: Tensor, sum: Tensor): Tensor {
+	const normed = normalize(context, input, mlpNorm); // [T, H]
 	const fed = feedForward(context, mlp, normed); // [T, H]
 	release(context, normed);
-	const out = add(context, x, fed); // [T, H]
-	release(context, x, fed);
+	const out = add(context, sum, fed); // [T, H]
+	release(context, sum, fed);
 	return out;
 }
 

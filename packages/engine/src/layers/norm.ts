@@ -9,6 +9,14 @@ export type Norm =
 	/** Ba et al. 2016 */
 	| { readonly kind: 'layer'; readonly weight: Tensor; readonly bias: Tensor; readonly epsilon: number };
 
+/** A norm of each head's own state, [D]. */
+export type HeadNorm = Extract<Norm, { kind: 'rms' }>;
+
+/** x [T, heads × D] → [T, heads × D], each head by itself with weights [D] that all share. */
+export function normalizeHeads(context: Context, x: Tensor, norm: HeadNorm, heads: number): Tensor {
+	return rmsNorm(context, x, norm.weight, norm.epsilon, heads);
+}
+
 /** x [T, H] → [T, H]. */
 export function normalize(context: Context, x: Tensor, norm: Norm): Tensor {
 	if (norm.kind === 'rms') return rmsNorm(context, x, norm.weight, norm.epsilon);

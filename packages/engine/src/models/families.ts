@@ -1,13 +1,27 @@
 import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
 import { bert } from './families/bert.ts';
 import { gptBigCode } from './families/gpt-bigcode.ts';
+import { gptNeox } from './families/gpt-neox.ts';
 import { llama } from './families/llama.ts';
+import { mistral } from './families/mistral.ts';
+import { qwen2, qwen3 } from './families/qwen.ts';
 import { roberta } from './families/roberta.ts';
+import { starcoder2 } from './families/starcoder2.ts';
 import type { Family, ModelConfig } from './family.ts';
 import { recordTensors } from './placement.ts';
 
 /** All kinds of models that are read; a new one is a file of its own and a line here. */
-export const families = [llama, gptBigCode, roberta, bert] as unknown as readonly Family[];
+export const families = [
+	llama,
+	mistral,
+	qwen2,
+	qwen3,
+	starcoder2,
+	gptBigCode,
+	gptNeox,
+	roberta,
+	bert,
+] as unknown as readonly Family[];
 
 /** The family whose config this is. */
 export function familyOf({ architecture }: Pick<ModelConfig, 'architecture'>): Family {

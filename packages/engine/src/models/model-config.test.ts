@@ -51,8 +51,11 @@ describe('parseModelConfig', () => {
 			ropeScaling: { type: 'none' },
 			languageHead: 'own',
 			maxPositions: 32,
-			attentionBias: false,
+			turnedShare: 1,
+			attentionBias: { inputs: false, output: false },
 			mlpBias: false,
+			headNorms: false,
+			windows: [],
 			bosTokenId: 1,
 			eosTokenIds: [2],
 			padTokenId: undefined,
@@ -98,7 +101,7 @@ describe('parseModelConfig', () => {
 		const heads = { num_attention_heads: 16, head_dim: 2 };
 		expect(parse({ ...rest, model_type: 'mistral', ...heads })).toMatchObject({
 			keyValueHeads: 8,
-			maxPositions: 4096,
+			maxPositions: 131_072,
 		});
 		const whole = { model_type: 'mistral', sliding_window: null, num_key_value_heads: null };
 		expect(parse({ ...rest, ...whole })).toMatchObject({ keyValueHeads: 4, maxPositions: 131_072 });
@@ -137,12 +140,6 @@ describe('parseModelConfig', () => {
 		const { dtype: _, ...config } = parse({ ...smallConfig, ...fields });
 		const { dtype: __, ...plain } = parse(smallConfig);
 		expect(config).toEqual(plain);
-	});
-
-	test('a sliding window limits the positions of mistral', () => {
-		const mistral = { ...smallConfig, model_type: 'mistral', head_dim: 8 };
-		expect(parse({ ...mistral, sliding_window: 12 })).toMatchObject({ maxPositions: 12, headDim: 8 });
-		expect(parse({ ...mistral, sliding_window: null }).maxPositions).toBe(32);
 	});
 
 	test('reads several end tokens, and -1 and null as none', () => {
@@ -236,7 +233,7 @@ describe('parseModelConfig', () => {
 	});
 
 	test('names the supported types where another one is found', () => {
-		for (const type of ['gpt_neox', 'constructor', undefined]) {
+		for (const type of ['gptj', 'constructor', undefined]) {
 			const error = thrownBy(() => parse({ ...smallConfig, model_type: type }));
 			expect(error).toMatchObject({ code: 'MODEL_TYPE', place: 'config.json: model_type' });
 			expect(error.message).toMatch(/llama, mistral/);

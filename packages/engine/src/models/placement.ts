@@ -1,7 +1,7 @@
 import type { Weight } from '../backends/contract.ts';
 import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
 import type { LinearLayer } from '../layers/linear-layer.ts';
-import type { Norm } from '../layers/norm.ts';
+import type { HeadNorm, Norm } from '../layers/norm.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /** What stands for a tensor of the checkpoint: frozen in some form, or trainable. */
@@ -12,7 +12,7 @@ export interface Placement {
 	/** [rows, columns], of which rows are looked up. */
 	table(name: string, rows: number, columns: number): Tensor;
 	linear(name: string, outputs: number, inputs: number, options?: LinearPlace): LinearLayer;
-	rmsNorm(name: string, size: number, epsilon: number): Norm;
+	rmsNorm(name: string, size: number, epsilon: number): HeadNorm;
 	layerNorm(name: string, size: number, epsilon: number): Norm;
 	/** [V, H], from states to logits. */
 	outputMatrix(name: string, vocabularySize: number, hiddenSize: number): Weight | Tensor;

@@ -1,4 +1,5 @@
 import type { View, Weight } from '../backends/contract.ts';
+import type { Attention } from '../layers/attention.ts';
 import { type Block, transformerBlock } from '../layers/block.ts';
 import type { LinearLayer } from '../layers/linear-layer.ts';
 import { type Norm, normalize } from '../layers/norm.ts';
@@ -10,6 +11,7 @@ import { uploadIndices } from '../tensor/indices.ts';
 import { type Context, release, type Tensor } from '../tensor/tensor.ts';
 import type { ModelConfig } from './family.ts';
 import type { ForwardOptions, Model, PackTensors } from './model.ts';
+import type { Placement } from './placement.ts';
 
 /** The weights of a transformer, as a family puts them together. */
 export interface TransformerWeights {
@@ -30,12 +32,13 @@ export interface TransformerWeights {
 
 /** The matrix from states to logits: one of its own, the embedding once more, or none. */
 export function outputMatrix(
-	{ languageHead }: ModelConfig,
+	{ languageHead, vocabularySize, hiddenSize }: ModelConfig,
+	place: Placement,
 	embedding: Tensor,
-	own: () => Weight | Tensor,
+	name: string,
 ): Weight | Tensor | undefined {
 	if (languageHead === 'absent') return undefined;
-	return languageHead === 'tied' ? embedding : own();
+	return languageHead === 'tied' ? embedding : place.outputMatrix(name, vocabularySize, hiddenSize);
 }
 
 /** The model of these weights, with the angles of its positions where they are rotary. */
@@ -133,16 +136,7 @@ function mapLinears(
 ): readonly Block[] {
 	return blocks.map((block): Block => {
 		const { projection, output, shape } = block.attention;
-		const projected =
-			'fused' in projection
-				? { fused: replace(projection.fused) }
-				: {
-						query: replace(projection.query),
-						key: replace(projection.key),
-						value: replace(projection.value),
-						rotary: projection.rotary,
-					};
-		const attention = { projection: projected, shape, output: replace(output) };
+		const attention = { projection: mapProjection(projection, replace), shape, output: replace(output) };
 		const { mlp } = block;
 		if (mlp.kind === 'gated') {
 			const gated = { ...mlp, gate: replace(mlp.gate), up: replace(mlp.up), down: replace(mlp.down) };
@@ -150,4 +144,14 @@ function mapLinears(
 		}
 		return { ...block, attention, mlp: { ...mlp, up: replace(mlp.up), down: replace(mlp.down) } };
 	});
+}
+
+function mapProjection(
+	projection: Attention['projection'],
+	replace: (layer: LinearLayer) => LinearLayer,
+): Attention['projection'] {
+	if ('fused' in projection) return { fused: replace(projection.fused) };
+	if ('interleaved' in projection) return { interleaved: replace(projection.interleaved) };
+	const { query, key, value } = projection;
+	return { ...projection, query: replace(query), key: replace(key), value: replace(value) };
 }

@@ -24,6 +24,7 @@ import {
 	poolRows,
 	rmsNorm,
 	rope,
+	splitColumns,
 	swiglu,
 } from './index.ts';
 
@@ -196,6 +197,25 @@ function casesOf({ T, H, D, G, V }: Sizes): Case[] {
 			name: 'fused attention',
 			inputs: [[T, (2 * G + 4) * D]],
 			run: (c, [x]) => fusedAttention(c, x!, segments(c, [0, 2, T]), { ...qkv, causal: true }),
+		},
+		...[true, false].map((causal) => ({
+			name: `attention in a window, ${causal ? 'causal' : 'both ways'}`,
+			inputs: attentionInputs,
+			run: (c: Context, [q, k, v]: readonly Tensor[]) =>
+				attention(c, q!, k!, v!, segments(c, [0, T]), { ...qkv, causal, window: 2 }),
+		})),
+		{
+			name: 'split columns',
+			inputs: [[T, 2 * G * 3 * D]],
+			run: (c, [x]) => {
+				const [q, k, v] = splitColumns(c, x!, 2 * G, 3);
+				return add(c, q!, add(c, q!, swiglu(c, k!, v!)));
+			},
+		},
+		{
+			name: 'rmsNorm of each head',
+			inputs: [[T, G * H], [H]],
+			run: (c, [x, weight]) => rmsNorm(c, x!, weight!, 1e-5, G),
 		},
 		{
 			name: 'attention, two segments with a common parent',

@@ -11,4 +11,5 @@ export { poolRows } from './pool-rows.ts';
 export { rmsNorm } from './rms-norm.ts';
 export { type Angles, rope } from './rope.ts';
 export { softmax } from './softmax.ts';
+export { splitColumns } from './split-columns.ts';
 export { swiglu } from './swiglu.ts';

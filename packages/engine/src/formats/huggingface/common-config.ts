@@ -31,12 +31,14 @@ const maxLayers = 10_000;
 export function parseCommon(
 	fields: Fields,
 	defaultKeyValueHeads: number | undefined,
+	defaultHeadDim?: number,
 ): Omit<TransformerConfig, 'quantization'> {
 	const dimensions = parseDimensions(fields, {
 		hidden: 'hidden_size',
 		heads: 'num_attention_heads',
 		layers: 'num_hidden_layers',
 		headDim: 'head_dim',
+		defaultHeadDim,
 	});
 	const { heads } = dimensions;
 	const keyValueHeads = fields.size('num_key_value_heads', { default: defaultKeyValueHeads ?? heads });
@@ -63,12 +65,16 @@ export function parseDimensions(
 		readonly heads: string;
 		readonly layers: string;
 		readonly headDim?: string;
+		readonly defaultHeadDim?: number | undefined;
 	},
 ): Pick<TransformerConfig, 'hiddenSize' | 'heads' | 'layers' | 'headDim'> {
 	const hiddenSize = fields.size(names.hidden);
 	const heads = fields.size(names.heads);
-	const ownSize = names.headDim !== undefined && fields.has(names.headDim);
-	if (!ownSize && hiddenSize % heads !== 0) {
+	const ownSize =
+		names.headDim !== undefined && fields.has(names.headDim)
+			? fields.size(names.headDim)
+			: names.defaultHeadDim;
+	if (ownSize === undefined && hiddenSize % heads !== 0) {
 		const without = names.headDim === undefined ? '' : `without ${names.headDim}, `;
 		throw fields.error(
 			names.hidden,
@@ -79,7 +85,7 @@ export function parseDimensions(
 		hiddenSize,
 		heads,
 		layers: fields.size(names.layers, { maximum: maxLayers }),
-		headDim: ownSize ? fields.size(names.headDim!) : hiddenSize / heads,
+		headDim: ownSize ?? hiddenSize / heads,
 	};
 }
 

@@ -18,8 +18,17 @@ export type RopeScaling =
 export interface RopeConfig {
 	readonly ropeTheta: number;
 	readonly ropeScaling: RopeScaling;
+	/** The share of a head's elements that are turned. */
+	readonly turnedShare: number;
 	/** Up to this position the angles are exactly those described. */
 	readonly maxPositions: number;
+}
+
+/** What a family calls its settings outside of `rope_parameters` and `rope_scaling`. */
+export interface RopeNames {
+	readonly theta: string;
+	/** undefined where only whole heads are turned; `otherwise` is what a file means that leaves it out. */
+	readonly share: { readonly name: string; readonly otherwise: number } | undefined;
 }
 
 /** The keys of config.json that `parseRope` reads. */
@@ -52,20 +61,24 @@ function ropeTable(own: readonly string[]): KeyTable {
  * `rope_scaling` (transformers 4, most published checkpoints). A file may have both where they agree: transformers 5 goes by
  * `rope_scaling`, other readers by the other, so that two which differ are refused.
  */
-export function parseRope(fields: Fields, defaultMaxPositions: number): RopeConfig {
+export function parseRope(
+	fields: Fields,
+	defaultMaxPositions: number,
+	names: RopeNames = { theta: 'rope_theta', share: undefined },
+): RopeConfig {
 	const maxPositions = fields.size('max_position_embeddings', { default: defaultMaxPositions });
-	refusePartialRotation(fields);
 	const spellings = ['rope_scaling', 'rope_parameters'] as const;
 	const readings = spellings.flatMap((name) => {
 		const parameters = fields.object(name);
 		return parameters === undefined || parameters.isEmpty
 			? []
-			: [parseSpelling(fields, parameters, maxPositions)];
+			: [parseSpelling(fields, parameters, maxPositions, names)];
 	});
 	const [first, second] = readings;
 	if (first === undefined) {
 		return {
-			ropeTheta: fields.positive('rope_theta', 10_000),
+			ropeTheta: fields.positive(names.theta, 10_000),
+			turnedShare: parseShare(fields, fields, names),
 			ropeScaling: { type: 'none' },
 			maxPositions,
 		};
@@ -80,11 +93,11 @@ export function parseRope(fields: Fields, defaultMaxPositions: number): RopeConf
 	return first;
 }
 
-function parseSpelling(config: Fields, fields: Fields, maxPositions: number): RopeConfig {
-	refusePartialRotation(fields);
-	const ropeTheta = agreeing(fields, 'rope_theta', config, 'rope_theta', (from) =>
-		from.positive('rope_theta', 10_000),
+function parseSpelling(config: Fields, fields: Fields, maxPositions: number, names: RopeNames): RopeConfig {
+	const ropeTheta = agreeing(fields, 'rope_theta', config, names.theta, (from, name) =>
+		from.positive(name, 10_000),
 	);
+	const turnedShare = parseShare(config, fields, names);
 	const type = agreeing(fields, 'rope_type', fields, 'type', (from, name) => from.text(name) ?? 'default');
 	if (!Object.hasOwn(ropeKeys, type)) {
 		throw fields.error(
@@ -94,7 +107,11 @@ function parseSpelling(config: Fields, fields: Fields, maxPositions: number): Ro
 		);
 	}
 	fields.refuseOthers(ropeKeys[type as keyof typeof ropeKeys]);
-	return { ropeTheta, ...parseScaling(config, fields, type as keyof typeof ropeKeys, maxPositions) };
+	return {
+		ropeTheta,
+		turnedShare,
+		...parseScaling(config, fields, type as keyof typeof ropeKeys, maxPositions),
+	};
 }
 
 function parseScaling(
@@ -157,13 +174,25 @@ function parseLlama3(fields: Fields, originalMaxPositions: number): RopeScaling 
 	};
 }
 
-function refusePartialRotation(fields: Fields): void {
-	const name = 'partial_rotary_factor';
-	if (fields.has(name) && fields.raw(name) !== 1) {
-		throw fields.error(
-			name,
-			'only models that rotate whole heads are supported (1, or no such field)',
-			'Choose another base model.',
-		);
+const shareName = 'partial_rotary_factor';
+
+/** From the place of the scaling, else from config.json itself. */
+function parseShare(config: Fields, fields: Fields, { share }: RopeNames): number {
+	if (share === undefined) {
+		for (const from of [config, fields]) {
+			if (!from.has(shareName) || from.raw(shareName) === 1) continue;
+			throw from.error(
+				shareName,
+				'only models that rotate whole heads are supported (1, or no such field)',
+				'Choose another base model.',
+			);
+		}
+		return 1;
 	}
+	const { name: outside, otherwise } = share;
+	return agreeing(fields, shareName, config, outside, (from, name) => {
+		const value = from.positive(name, otherwise);
+		if (value > 1) throw from.error(name, `a share of a head up to 1 is expected, found ${value}`);
+		return value;
+	});
 }

@@ -88,9 +88,7 @@ function weights(config: GptBigCodeConfig, place: Placement): TransformerWeights
 		embeddings: { tokens, positions },
 		blocks: Array.from({ length: config.layers }, (_, index) => block(index)),
 		finalNorm: norm('transformer.ln_f'),
-		outputMatrix: outputMatrix(config, tokens, () =>
-			place.outputMatrix('lm_head', vocabularySize, hiddenSize),
-		),
+		outputMatrix: outputMatrix(config, place, tokens, 'lm_head'),
 	};
 }
 
