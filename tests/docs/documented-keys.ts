@@ -1,3 +1,6 @@
+import { findArchitecture } from '@vulntune/engine/formats/gguf/architecture.ts';
+import { generalKeys } from '@vulntune/engine/formats/gguf/model-config.ts';
+import { tokenizerKeys as ggufTokenizerKeys } from '@vulntune/engine/formats/gguf/model-tokenizer.ts';
 import { bitsandbytesKeys } from '@vulntune/engine/formats/huggingface/quantization-config.ts';
 import type { KeyTable } from '@vulntune/engine/formats/known-keys.ts';
 import {
@@ -44,6 +47,11 @@ export const documentedKeys: readonly string[] = [
 		section(`config.json of model_type ${modelTypes.join(', ')}`, keys),
 	),
 	section('quantization_config of bitsandbytes', bitsandbytesKeys),
+	section('Metadata of GGUF files', generalKeys),
+	...['llama', 'starcoder2', 'starcoder'].map((name) =>
+		section(`Keys of ${name} in GGUF files`, findArchitecture(name)!.keys),
+	),
+	section('Keys of the tokenizer in GGUF files', ggufTokenizerKeys),
 	section('tokenizer.json', tokenizerKeys),
 	section('The BPE model in tokenizer.json', modelKeys),
 	section('The WordPiece model in tokenizer.json', wordPieceKeys),

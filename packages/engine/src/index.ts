@@ -25,6 +25,7 @@ export type { QuantizationConfig } from './formats/huggingface/quantization-conf
 export type { RopeScaling } from './formats/huggingface/rope-scaling.ts';
 export { openWeights } from './formats/huggingface/weights.ts';
 export { canonicalJson, parseJsonObject } from './formats/json.ts';
+export { copyModelFile, isGgufFile, type ModelFiles, modelFiles } from './formats/model-files.ts';
 export { findNonFinite, type NonFinite } from './formats/non-finite.ts';
 export type { SafetensorsDtype } from './formats/safetensors/dtypes.ts';
 export type { SafetensorsTensor } from './formats/safetensors/header.ts';

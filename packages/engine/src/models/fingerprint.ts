@@ -1,7 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import path from 'node:path';
-import { readSmallFile } from '../formats/files.ts';
 import { canonicalJson, parseJsonObject } from '../formats/json.ts';
+import { modelFiles } from '../formats/model-files.ts';
 import { tokenizerFileName } from '../formats/tokenizer/load-tokenizer.ts';
 import type { Tokenizer } from '../formats/tokenizer/tokenizer.ts';
 import type { WeightSource } from '../formats/weight-source.ts';
@@ -27,7 +26,7 @@ const blocksPerTensor = 16;
 const neutralConfigKeys = ['_name_or_path', 'name_or_path', 'transformers_version'];
 
 /**
- * The fingerprint of a model folder. It depends on contents alone: not on the folder's place, the files' times, the order
+ * The fingerprint of a model. It depends on contents alone: not on the folder's place, the files' times, the order
  * of keys or how tensors are spread over shards.
  *
  * Weights: name, type and shape of every tensor, and of its bytes 16 blocks of 4 KiB, evenly spread from its first byte to
@@ -38,10 +37,11 @@ const neutralConfigKeys = ['_name_or_path', 'name_or_path', 'transformers_versio
  * Config: config.json without the keys that name its writer. Tokenizer: tokenizer.json, and the ids that begin and close a text.
  */
 export function fingerprintModel(folder: ModelFolder, tokenizer: Tokenizer): ModelFingerprint {
+	const files = modelFiles(folder.path);
 	return {
 		weights: hashWeights(folder.weights),
-		config: hashConfig(path.join(folder.path, configFileName)),
-		tokenizer: hashTokenizer(path.join(folder.path, tokenizerFileName), tokenizer),
+		config: hashConfig(files.read(configFileName, 16_000_000)!, files.placeOf(configFileName)),
+		tokenizer: hashTokenizer(files.read(tokenizerFileName, 256_000_000)!, tokenizer),
 	};
 }
 
@@ -69,15 +69,15 @@ function hashBlocks(hash: Hash, weights: WeightSource, name: string, byteLength:
 	}
 }
 
-function hashConfig(file: string): string {
-	const json = parseJsonObject(readSmallFile(file, 16_000_000), { code: 'MODEL_CONFIG', place: file });
+function hashConfig(bytes: Uint8Array, place: string): string {
+	const json = parseJsonObject(bytes, { code: 'MODEL_CONFIG', place });
 	const entries = Object.entries(json).filter(([key]) => !neutralConfigKeys.includes(key));
 	return createHash('sha256')
 		.update(canonicalJson(Object.fromEntries(entries)))
 		.digest('hex');
 }
 
-function hashTokenizer(file: string, { bosTokenId, separatorId }: Tokenizer): string {
+function hashTokenizer(bytes: Uint8Array, { bosTokenId, separatorId }: Tokenizer): string {
 	const hash = createHash('sha256').update(canonicalJson({ bosTokenId, separatorId }));
-	return hash.update(readSmallFile(file, 256_000_000)).digest('hex');
+	return hash.update(bytes).digest('hex');
 }

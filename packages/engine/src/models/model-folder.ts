@@ -1,10 +1,7 @@
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { inputError } from '../errors.ts';
-import { readSmallFile } from '../formats/files.ts';
 import { withBasePrefix, withCurrentNames } from '../formats/huggingface/weight-names.ts';
-import { openWeights } from '../formats/huggingface/weights.ts';
 import { parseJsonObject } from '../formats/json.ts';
+import { modelFiles } from '../formats/model-files.ts';
 import type { WeightSource } from '../formats/weight-source.ts';
 import { checkWeights } from './check-weights.ts';
 import { expectedTensors, headTensor } from './families.ts';
@@ -23,7 +20,7 @@ export interface ModelFolder {
 }
 
 /**
- * Opens a model in Hugging Face layout: config.json and safetensors weights, in one file or sharded. Reads
+ * Opens a model in Hugging Face layout (config.json and safetensors weights, in one file or sharded) or a GGUF file. Reads
  * the config and the headers, and a tied output matrix that is stored nonetheless. Throws an error that names the file, the field or the tensor at fault.
  *
  *     const model = openModelFolder('models/smollm2-135m');
@@ -31,7 +28,7 @@ export interface ModelFolder {
  *     model.close();
  */
 export function openModelFolder(folder: string): ModelFolder {
-	const stored = openWeights(folder);
+	const stored = modelFiles(folder).openWeights();
 	try {
 		const described = readModelConfig(folder);
 		const weights = withBasePrefix(withCurrentNames(stored), expectedTensors(described));
@@ -58,15 +55,17 @@ function storedLanguageHead(config: ModelConfig, weights: WeightSource): ModelCo
 	return Buffer.compare(weights.read(head), weights.read(embedding)) === 0 ? 'tied' : 'own';
 }
 
-/** Reads config.json of a model folder, for a plan that needs no weights. */
+/** Reads config.json of a model folder, or what a GGUF file says instead, for a plan that needs no weights. */
 export function readModelConfig(folder: string): ModelConfig {
-	const file = path.join(folder, configFileName);
-	if (!existsSync(file)) {
+	const files = modelFiles(folder);
+	const bytes = files.read(configFileName, maxConfigBytes);
+	if (bytes === undefined) {
 		throw inputError('MODEL_CONFIG_MISSING', `there is no ${configFileName}`, {
 			place: folder,
 			remedy: 'Give a folder in Hugging Face layout, with config.json beside the weights.',
 		});
 	}
-	const where = { code: 'MODEL_CONFIG', place: file, remedy: 'Download the file again.' };
-	return parseModelConfig(parseJsonObject(readSmallFile(file, maxConfigBytes), where), file);
+	const place = files.placeOf(configFileName);
+	const where = { code: 'MODEL_CONFIG', place, remedy: 'Download the file again.' };
+	return parseModelConfig(parseJsonObject(bytes, where), place);
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError } from '@vulntune/engine/errors.ts';
+import { isGgufFile } from '@vulntune/engine/formats/model-files.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
 import { readAdapterInfo } from '../model/adapter-info.ts';
 import { describeAdapter, describeModel } from '../model/info-text.ts';
@@ -34,7 +35,7 @@ export const modelCommands: ModelCommands = {
 /** A model, an adapter, or a run with one of them; exit code 2 where parts of a model, or an adapter and its base, do not fit together. */
 function modelInfo({ location, model, allowOtherBase }: InfoRequest): CommandResult {
 	const folder = adapterFolder(location);
-	if (!existsSync(path.join(folder, configFileName))) {
+	if (!isGgufFile(folder) && !existsSync(path.join(folder, configFileName))) {
 		const info = readAdapterInfo(folder, model);
 		const isWrong = info.base.state === 'other' && !allowOtherBase;
 		return { data: info, text: describeAdapter(info), exitCode: isWrong ? exitCodes.input : 0 };

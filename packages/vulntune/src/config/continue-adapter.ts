@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
-import { openWeights } from '@vulntune/engine/formats/huggingface/weights.ts';
+import { modelFiles } from '@vulntune/engine/formats/model-files.ts';
 import { readAdapterConfig } from '@vulntune/engine/models/adapter-config.ts';
 import { readPeftModules } from '@vulntune/engine/models/peft-adapter.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
@@ -160,7 +160,7 @@ function countEnds(names: readonly string[]): Map<string, number> {
 /** None where the base is not there or can't be read, which is said where it is opened. */
 function weightNames(model: string): readonly string[] {
 	try {
-		const { names, close } = openWeights(model);
+		const { names, close } = modelFiles(model).openWeights();
 		close();
 		return names.filter((name) => name.endsWith('.weight'));
 	} catch (error) {

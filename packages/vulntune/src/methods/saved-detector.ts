@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import {
 	type Backend,
+	copyModelFile,
 	fileError,
 	type HostMatrix,
 	inputError,
@@ -123,10 +124,7 @@ function downloadParameters(backend: Backend, parameters: Parameters): Map<strin
 
 function saveWholeModel(folder: string, tensors: ReadonlyMap<string, HostMatrix>, model: string): void {
 	writeSafetensors(path.join(folder, MODEL), entries(tensors), { format: 'pt' });
-	for (const name of ['config.json', ...TOKENIZER_FILES]) {
-		const source = path.join(model, name);
-		if (existsSync(source)) copyFileSync(source, path.join(folder, name));
-	}
+	for (const name of ['config.json', ...TOKENIZER_FILES]) copyModelFile(model, name, folder);
 }
 
 function entries(tensors: PeftAdapter['matrices']) {

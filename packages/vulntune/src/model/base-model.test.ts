@@ -1,12 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { fingerprintDifferences } from '@vulntune/engine';
+import { smallGguf } from '@vulntune/engine/formats/gguf/testing/small-gguf.ts';
 import { expect, it, onTestFinished } from 'vitest';
 import { writeTinyModel } from '../../../../tests/tiny.ts';
 import { resolveConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { openTrainingBase } from '../fine-tuning/start-adapter.ts';
 import { planTraining } from '../plan/plan-training.ts';
+import { readModelInfo } from './model-info.ts';
 import { openBase } from './open-base.ts';
 import { quantizeModel } from './quantize-model.ts';
 
@@ -21,13 +24,10 @@ const configOf = (model: string, type = 'lora') => {
 	return resolveConfig(value, { place: 'test', folder: '/' });
 };
 
-it('refuses a GGUF file and the name of a model, and says what to give instead', async () => {
-	const file = path.join(temporaryFolder(), 'model.Q4_K_M.gguf');
-	writeFileSync(file, 'GGUF');
+it('refuses the name of a model, and says what to give instead', async () => {
 	const remedy = expect.stringContaining('Hugging Face layout');
 	const open = async (config: Config) => openBase(config);
 	for (const plan of [open, planTraining]) {
-		await expect(plan(configOf(file))).rejects.toMatchObject({ code: 'MODEL_GGUF', place: file, remedy });
 		await expect(plan(configOf('nobody/unheard-of'))).rejects.toMatchObject({
 			code: 'MODEL_NOT_FOUND',
 			place: 'nobody/unheard-of',
@@ -35,6 +35,38 @@ it('refuses a GGUF file and the name of a model, and says what to give instead',
 			remedy,
 		});
 	}
+});
+
+it('opens a GGUF file as the folder that it was made from, and writes it as one', async () => {
+	const folder = temporaryFolder();
+	const file = path.join(folder, 'model.Q8_0.gguf');
+	writeFileSync(file, smallGguf());
+	const base = openBase({ ...configOf(file), sequence: { length: 64 } });
+	base.close();
+	expect(base.tokenizer.separatorId).toBe(2);
+	const output = path.join(folder, 'nf4');
+	await quantizeModel({ model: file, output, type: 'nf4', doubleQuantization: false, overwrite: false });
+	const [before, after] = [readModelInfo(file), readModelInfo(output)];
+	expect(after).toMatchObject({ problems: [], quantization: { type: 'nf4' }, sizes: before.sizes });
+	expect(after.tokenizer).toEqual(before.tokenizer);
+	expect(before).toMatchObject({
+		architecture: 'LlamaForCausalLM',
+		fingerprint: base.fingerprint,
+		problems: [],
+	});
+	const other = path.join(folder, 'other.gguf');
+	writeFileSync(other, smallGguf({ 'tokenizer.ggml.tokens': ['b', 'a', '<end>'] }));
+	const another = openBase({ ...configOf(other), sequence: { length: 64 } });
+	another.close();
+	expect(fingerprintDifferences(base.fingerprint, another.fingerprint)).toEqual(['tokenizer']);
+});
+
+it('says of a damaged GGUF file what is wrong with it', () => {
+	const file = path.join(temporaryFolder(), 'model.gguf');
+	writeFileSync(file, 'GGUF');
+	expect(() => openBase(configOf(file))).toThrow(
+		expect.objectContaining({ code: 'GGUF_TRUNCATED', place: file }),
+	);
 });
 
 it('leaves what is no name to whoever opens the folder', () => {

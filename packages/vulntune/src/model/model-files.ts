@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { fileError, inputError, makeFolder } from '@vulntune/engine';
+import { copyModelFile, fileError, inputError, isGgufFile, makeFolder } from '@vulntune/engine';
 
 export const configFileName = 'config.json';
 
@@ -9,8 +9,15 @@ const companionFiles =
 	/^(tokenizer\.json|tokenizer\.model|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.jinja|generation_config\.json|(LICENSE|NOTICE)(\.\w+)?)$/;
 const weightFiles = /^model.*\.safetensors(\.index\.json)?$/;
 
-/** Copies tokenizer, generation settings and licence. */
+/** What a GGUF file holds of a tokenizer. */
+const tokenizerFiles = ['tokenizer.json', 'tokenizer_config.json'];
+
+/** Copies tokenizer, generation settings and licence; of a GGUF file, the tokenizer inside it. */
 export function copyCompanions(from: string, to: string): void {
+	if (isGgufFile(from)) {
+		for (const name of tokenizerFiles) copyModelFile(from, name, to);
+		return;
+	}
 	for (const name of readdirSync(from).filter((name) => companionFiles.test(name))) {
 		try {
 			copyFileSync(path.join(from, name), path.join(to, name));

@@ -1,5 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import {
 	checkTokenizer,
 	expectedTensors,
@@ -8,6 +6,7 @@ import {
 	type ModelConfig,
 	type ModelFingerprint,
 	type ModelFolder,
+	modelFiles,
 	openModelFolder,
 	readModelConfig,
 	type Tokenizer,
@@ -88,7 +87,7 @@ export interface StoredWeights {
 }
 
 /**
- * Describes a model folder from its config, the headers of its weights and its tokenizer. Throws where there is no config.json that can
+ * Describes a model from its config, the headers of its weights and its tokenizer. Throws where there is no config.json that can
  * be read; what does not fit it is told in `problems`.
  */
 export function readModelInfo(folder: string): ModelInfo {
@@ -105,8 +104,8 @@ export function readModelInfo(folder: string): ModelInfo {
 	};
 	const model = attempt(() => openModelFolder(folder));
 	const stored = model?.config ?? config;
-	const hasTokenizer = existsSync(path.join(folder, tokenizerFileName));
-	const tokenizer = hasTokenizer ? attempt(() => loadTokenizer(folder)) : undefined;
+	const hasTokenizer = () => modelFiles(folder).read(tokenizerFileName, 256_000_000) !== undefined;
+	const tokenizer = attempt(() => (hasTokenizer() ? loadTokenizer(folder) : undefined));
 	if (tokenizer !== undefined) attempt(() => checkTokenizer(tokenizer, config));
 	const { layers, hiddenSize, intermediateSize, heads, keyValueHeads, headDim, vocabularySize } = config;
 	try {
@@ -140,9 +139,8 @@ export function readModelInfo(folder: string): ModelInfo {
 }
 
 function architectureOf(folder: string, config: ModelConfig): string {
-	const json: { architectures?: unknown } = JSON.parse(
-		readFileSync(path.join(folder, configFileName), 'utf8'),
-	);
+	const bytes = modelFiles(folder).read(configFileName, 16_000_000);
+	const json: { architectures?: unknown } = JSON.parse(new TextDecoder().decode(bytes));
 	const [name] = Array.isArray(json.architectures) ? json.architectures : [];
 	return typeof name === 'string' ? name : config.architecture;
 }

@@ -32,7 +32,7 @@ export type BaseUser = Pick<Config, 'model' | 'objective'> & {
  * Opens a config's base model, for whatever it is opened: its config, weights and end token fit each other, it reads sequences of
  * the config's length, and has an output matrix where the objective needs one.
  *
- * Throws MODEL_GGUF, what `openModelFolder` and `loadTokenizer` throw, TOKENIZER_MODEL, SEQUENCE_TOO_LONG, MODEL_HEAD_MISSING.
+ * Throws what `openModelFolder` and `loadTokenizer` throw, TOKENIZER_MODEL, SEQUENCE_TOO_LONG, MODEL_HEAD_MISSING.
  */
 export function openBase({ model, objective, sequence }: BaseUser): Base {
 	checkBaseModel(model);

@@ -2,9 +2,9 @@ import path from 'node:path';
 import {
 	expectedTensors,
 	type ModelFolder,
+	modelFiles,
 	parseJsonObject,
 	type QuantizedType,
-	readSmallFile,
 	valueTypeOf,
 	writeFileAtomically,
 } from '@vulntune/engine';
@@ -17,8 +17,9 @@ export function writeQuantizedConfig(
 	type: QuantizedType,
 	doubleQuantization: boolean,
 ): void {
-	const file = path.join(source.path, configFileName);
-	const config = parseJsonObject(readSmallFile(file, 16_000_000), { code: 'MODEL_CONFIG', place: file });
+	const files = modelFiles(source.path);
+	const place = files.placeOf(configFileName);
+	const config = parseJsonObject(files.read(configFileName, 16_000_000)!, { code: 'MODEL_CONFIG', place });
 	const quantization =
 		type === 'nf4' || type === 'fp4'
 			? bitsandbytesConfig(type, doubleQuantization, valueTypeOfModel(source))

@@ -136,7 +136,7 @@ function listFolder(folder: string): readonly string[] {
 function notAFolderError(file: string): VulntuneError {
 	return inputError('MODEL_NOT_A_FOLDER', 'the folder of a model is expected, found a file', {
 		place: file,
-		remedy: 'Give the folder that holds config.json and the weights.',
+		remedy: 'Give the folder that holds config.json and the weights, or a .gguf file.',
 	});
 }
 

@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { inputError } from '../../errors.ts';
-import { readSmallFile } from '../files.ts';
 import type { TransformerConfig } from '../huggingface/common-config.ts';
 import { parseJsonObject, quoteName } from '../json.ts';
+import { modelFiles } from '../model-files.ts';
 import { buildTokenizer } from './build-tokenizer.ts';
 import { rememberTokenizer } from './remember-tokenizer.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -22,25 +20,25 @@ export interface LoadTokenizerOptions {
 }
 
 /**
- * Loads the tokenizer of a model folder: tokenizer.json, and the special tokens from tokenizer_config.json,
- * special_tokens_map.json or added_tokens.json where there are any. Throws `TOKENIZER_MISSING`, `TOKENIZER_FILE` or
+ * Loads the tokenizer of a model: of a folder, tokenizer.json, and the special tokens from tokenizer_config.json,
+ * special_tokens_map.json or added_tokens.json where there are any; of a GGUF file, the one inside it. Throws `TOKENIZER_MISSING`, `TOKENIZER_FILE` or
  * `TOKENIZER_UNSUPPORTED`.
  *
  *     const tokenizer = loadTokenizer('models/smollm2-135m');
  *     const ids = tokenizer.encode('int x = 1;');
  */
 export function loadTokenizer(folder: string, { cacheFolder }: LoadTokenizerOptions = {}): Tokenizer {
-	const place = path.join(folder, tokenizerFileName);
-	if (!existsSync(place)) {
+	const files = modelFiles(folder);
+	const place = files.placeOf(tokenizerFileName);
+	const bytes = files.read(tokenizerFileName, maxTokenizerBytes);
+	if (bytes === undefined) {
 		throw inputError('TOKENIZER_MISSING', `there is no ${tokenizerFileName}`, {
 			place: folder,
 			remedy: 'Copy or download the tokenizer of the model; only the tokenizer.json format is read.',
 		});
 	}
-	const bytes = readSmallFile(place, maxTokenizerBytes);
 	const beside = [tokenizerConfigFileName, specialTokensFileName, addedTokensFileName].map((name) => {
-		const file = path.join(folder, name);
-		return { place: file, bytes: readOptional(file) };
+		return { place: files.placeOf(name), bytes: files.read(name, maxConfigBytes) ?? new Uint8Array() };
 	});
 	const build = () => {
 		const [config, specialTokensMap, addedTokens] = beside.map((file) =>
@@ -87,11 +85,6 @@ function embeddingError(
 		place,
 		remedy: 'Put the tokenizer of the same model into the folder, or leave such texts out.',
 	});
-}
-
-/** No bytes where there is no such file. */
-function readOptional(file: string): Uint8Array {
-	return existsSync(file) ? readSmallFile(file, maxConfigBytes) : new Uint8Array();
 }
 
 function parse(bytes: Uint8Array, place: string): object {
