@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { crossValidateCommand } from '../../packages/vulntune/src/commands/cross-validate.ts';
 import { datasetCommand } from '../../packages/vulntune/src/commands/dataset.ts';
 import { demoCommand } from '../../packages/vulntune/src/commands/demo.ts';
 import { doctorCommand } from '../../packages/vulntune/src/commands/doctor.ts';
@@ -16,6 +17,7 @@ async function vulntuneFault(words: readonly string[]): Promise<string | undefin
 	const definitions = [
 		trainCommand(nothing),
 		evaluateCommand(nothing),
+		crossValidateCommand(nothing),
 		pretrainCommand(nothing),
 		modelCommand({ info: nothing, quantize: nothing }),
 		experimentCommand({ run: nothing, status: nothing, show: nothing, compare: nothing, export: nothing }),
@@ -35,7 +37,7 @@ async function vulntuneFault(words: readonly string[]): Promise<string | undefin
 	const argv = words.slice(1).map((word) => (/^(config\.yaml|CONFIG)$/.test(word) ? config : word));
 	const exitCode = await runCommandLine(argv, definitions, terminal, '0.0.0');
 	// `vulntune model info` in running text names the command, and is no call of it
-	const isNamed = argv.every((word) => /^[a-z]+$/.test(word)) && /\bmissing\b/.test(stderr);
+	const isNamed = argv.every((word) => /^[a-z]+(-[a-z]+)*$/.test(word)) && /\bmissing\b/.test(stderr);
 	return exitCode === 0 || isNamed ? undefined : stderr;
 }
 

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { testBackend } from '../tiny.ts';
+import { testBackend, writeTinyDataset } from '../tiny.ts';
 import { projectRoot, vulntune } from './command-line.ts';
 import { createProject } from './project.ts';
 
@@ -67,6 +67,12 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('evaluateResult', await json('evaluate', 'run'))).toBe('');
 		const predictions = ['evaluate', '--predictions', 'run/predictions.test.jsonl'];
 		expect(faultsOf('predictionsReport', await json(...predictions))).toBe('');
+		writeTinyDataset(inside('many'), { train: 24, valid: 2, test: 2 });
+		const ngrams = ['--method.type', 'ngram', '--data.path', 'many'];
+		const folds = ['cross-validate', 'config.yaml', ...ngrams, '--folds', '2'];
+		expect(faultsOf('crossValidation', await json(...folds, '--output', 'folds'))).toBe('');
+		for (const line of lines('folds/predictions.oof.jsonl'))
+			expect(faultsOf('predictionLine', line)).toBe('');
 		expect(faultsOf('audit', await json('dataset', 'audit', 'data', '--html', 'audit.html'))).toBe('');
 		expect(readFileSync(inside('audit.html'), 'utf8')).toContain('<h1>Leak audit of data</h1>');
 		expect(faultsOf('inspection', await json('dataset', 'inspect', 'data'))).toBe('');

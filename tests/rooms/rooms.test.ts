@@ -31,7 +31,8 @@ const rooms = {
 			'config',
 		],
 		...['baselines', 'run', 'model', 'scoring', 'training', 'evaluation', 'report', 'fine-tuning'],
-		...['demo', 'pretraining', 'plan', 'experiments', 'doctor', 'index.ts', 'commands', 'cli'],
+		...['cross-validation', 'demo', 'pretraining', 'plan', 'experiments', 'doctor', 'index.ts'],
+		...['commands', 'cli'],
 	],
 };
 

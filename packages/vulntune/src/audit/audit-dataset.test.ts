@@ -78,6 +78,11 @@ describe('an audit', () => {
 		);
 		const apart = auditDataset({ train: [row(0)], valid: [row(1)], test: [row(2)] }, noProjects);
 		expect(auditWarning(apart, 'data/x')).toBeUndefined();
+		const conflict = [row(0), row(1, { code: distinctCode(0) })];
+		const inside = auditDataset({ train: conflict, valid: [], test: [row(2)] }, noProjects);
+		expect(auditWarning(inside, 'data/x')).toBe(
+			'texts with both labels: 1; see vulntune dataset audit data/x',
+		);
 	});
 
 	it('is shown for people', () => {

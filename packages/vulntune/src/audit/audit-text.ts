@@ -82,7 +82,9 @@ export function auditWarning({ across, labelConflicts }: Audit, location: string
 		const names: readonly SplitName[] = [overlap.split, overlap.other];
 		return found.length === 0 ? [] : [`${names.join(' knows from ')}: ${found.join(', ')}`];
 	});
-	if (labelConflicts.texts > 0) parts.push(`texts with both labels: ${labelConflicts.texts}`);
-	if (parts.length === 0) return undefined;
-	return `the splits are not apart (${parts.join('; ')}): numbers on them are too good; see vulntune dataset audit ${location}`;
+	const advice = `see vulntune dataset audit ${location}`;
+	const conflicts = `texts with both labels: ${labelConflicts.texts}`;
+	if (parts.length === 0) return labelConflicts.texts === 0 ? undefined : `${conflicts}; ${advice}`;
+	if (labelConflicts.texts > 0) parts.push(conflicts);
+	return `the splits are not apart (${parts.join('; ')}): numbers on them are too good; ${advice}`;
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { crossValidateCommand } from '../commands/cross-validate.ts';
 import { datasetCommand } from '../commands/dataset.ts';
 import { demoCommand } from '../commands/demo.ts';
 import { doctorCommand } from '../commands/doctor.ts';
@@ -31,6 +32,9 @@ const commands = [
 		compare: async (...call) => (await experiment()).compare(...call),
 		export: async (...call) => (await experiment()).export(...call),
 	}),
+	crossValidateCommand(async (...call) =>
+		(await import('../commands/cross-validate-command.ts')).crossValidateFromConfig(...call),
+	),
 	pretrainCommand(async (...call) =>
 		(await import('../commands/pretrain-command.ts')).pretrainFromConfig(...call),
 	),

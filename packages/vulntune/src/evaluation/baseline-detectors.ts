@@ -2,6 +2,7 @@ import { allPositive } from '../baselines/all-positive.ts';
 import type { Baselines } from '../baselines/fit-baselines.ts';
 import { lengthScores } from '../baselines/length.ts';
 import { predictNgram } from '../baselines/ngram/model.ts';
+import type { Thresholds } from '../metrics/threshold-metrics.ts';
 
 /** Scores of functions, the higher the more likely vulnerable. */
 export interface Ranking {
@@ -11,7 +12,8 @@ export interface Ranking {
 /** What is measured: scores of functions, and from where on they mean vulnerable. */
 export interface Detector extends Ranking {
 	readonly name: string;
-	readonly threshold: number | null;
+	/** Of all rows, or [rows] of each: those of the folds of a cross-validation. */
+	readonly threshold: Thresholds;
 	/** False for scores that are no probabilities. */
 	readonly probabilities?: boolean;
 }

@@ -5,9 +5,12 @@ import { pairedDelong } from '../metrics/delong.ts';
 import { evaluateScores } from '../metrics/evaluate-scores.ts';
 import type { Evaluation } from '../metrics/evaluation.ts';
 import { normal975, twoSidedNormal } from '../metrics/normal.ts';
+import { rocAuc } from '../metrics/rank-metrics.ts';
+import { countCurve, rankScores } from '../metrics/ranking.ts';
+import { calledRows, confusionOf, type Thresholds } from '../metrics/threshold-metrics.ts';
 import { validateScores } from '../metrics/validate.ts';
 import { baselineDetectors, type Detector, type Ranking } from './baseline-detectors.ts';
-import { groupsOf } from './groups.ts';
+import { type GroupedBy, groupsOf } from './groups.ts';
 import { pairRows } from './pair-rows.ts';
 import { type Difference, verdict } from './verdict.ts';
 
@@ -21,23 +24,28 @@ export interface EvaluatedRow {
 	readonly probability: number | null;
 	/** The fix commit. */
 	readonly group?: string | undefined;
+	/** What of a cross-validation is never parted: resampled together instead of commits. */
+	readonly cluster?: string | undefined;
 	readonly functionName?: string | undefined;
 	readonly weakness?: string | undefined;
 }
 
-export interface ComparisonOptions {
+interface CommonOptions {
 	/** Name of the model's row. Default `model`. */
 	readonly name?: string | undefined;
-	/** The model's threshold from validation. */
-	readonly threshold: number | null;
-	/** undefined where there is nothing to fit them on: all-positive is then the only one. */
-	readonly baselines: Baselines | undefined;
-	/** A baseline that is the model itself. */
-	readonly without?: 'ngram' | undefined;
+	/** The model's threshold from validation, or [rows] those of its folds. */
+	readonly threshold: Thresholds;
 	/** Default 1. */
 	readonly seed?: number | undefined;
 	/** Bootstrap resamples, default 1,000. */
 	readonly resamples?: number | undefined;
+}
+
+export interface ComparisonOptions extends CommonOptions {
+	/** undefined where there is nothing to fit them on: all-positive is then the only one. */
+	readonly baselines: Baselines | undefined;
+	/** A baseline that is the model itself. */
+	readonly without?: 'ngram' | undefined;
 }
 
 export interface ComparisonRow {
@@ -47,36 +55,77 @@ export interface ComparisonRow {
 	readonly missing: number;
 	readonly evaluation: Evaluation;
 	/** Model minus this baseline, on the same functions; null in the model's own row. */
-	readonly against: { readonly rocAuc: Difference; readonly f1: Difference } | null;
+	readonly against: {
+		/** DeLong's test, which takes rows for independent. */
+		readonly rocAuc: Difference;
+		/** The same by a bootstrap of clusters; where rows have them. */
+		readonly rocAucByCluster?: Difference;
+		readonly f1: Difference;
+	} | null;
 }
 
 /** What `vulntune evaluate` prints with `--json`. */
 export interface Comparison {
 	readonly schema: 'vulntune.comparison/1';
 	readonly missing: { readonly count: number; readonly positives: number };
-	readonly groupedBy: 'commit' | 'function';
-	/** The model first, then `all-positive`, `length`, `ngram`. */
+	readonly groupedBy: GroupedBy;
+	/** The model first, then `all-positive`, `length`, `ngram`, or what else it is compared with. */
 	readonly rows: readonly ComparisonRow[];
 	/** Whether the model beats the baselines, in one or two sentences. */
 	readonly verdict: string;
 }
 
 /**
- * The model beside the trivial detectors on the functions that it scored: all metrics with intervals, and for each
- * baseline a paired test of the difference in ROC AUC (DeLong) and in F1 at the validation thresholds (bootstrap
- * over commits). p values are not corrected for the number of baselines.
+ * The model beside the trivial detectors on the functions that it scored: see {@link compareDetectors}.
  * @throws VulntuneError naming the row whose probability is no number
  */
 export function compareWithBaselines(
 	rows: readonly EvaluatedRow[],
-	{ name = 'model', threshold, baselines, without, seed = 1, resamples }: ComparisonOptions,
+	{ baselines, without, ...options }: ComparisonOptions,
 ): Comparison {
-	const scored = rows.filter((row) => row.probability !== null);
-	const unscored = rows.filter((row) => row.probability === null);
+	const others = baselineDetectors(
+		rows.map((row) => row.text),
+		baselines,
+	);
+	return compareDetectors(rows, {
+		...options,
+		kind: 'baseline',
+		others: others.filter((detector) => detector.name !== without),
+	});
+}
+
+export interface DetectorComparison extends CommonOptions {
+	/** What the model is compared with; [rows] scores each. */
+	readonly others: readonly Detector[];
+	readonly kind: ComparisonRow['kind'];
+}
+
+/**
+ * A model beside other detectors on the functions that it scored: all metrics with intervals, and for each other one a paired test of
+ * the difference in ROC AUC (DeLong; by clusters too where rows have them) and in F1 at the validation thresholds (bootstrap over
+ * commits or clusters). p values are not corrected for the number of detectors.
+ * @throws VulntuneError naming the row whose probability is no number
+ */
+export function compareDetectors(
+	rows: readonly EvaluatedRow[],
+	{ name = 'model', threshold, others, kind, seed = 1, resamples }: DetectorComparison,
+): Comparison {
+	const isScored = rows.map((row) => row.probability !== null);
+	const scored = rows.filter((_, row) => isScored[row]);
+	const unscored = rows.filter((_, row) => !isScored[row]);
+	const ofScored = (detector: Detector): Detector => ({
+		...detector,
+		scores: detector.scores.filter((_, row) => isScored[row]),
+		threshold: isSingle(detector.threshold)
+			? detector.threshold
+			: Array.from(detector.threshold).filter((_, row) => isScored[row]),
+	});
 	const labels = scored.map((row) => row.label);
 	const ids = scored.map((row) => String(row.id));
-	const texts = scored.map((row) => row.text);
-	const { groups, groupedBy } = groupsOf(scored.map((row) => row.group));
+	const { groups, groupedBy } = groupsOf(
+		scored.map((row) => row.group),
+		scored.map((row) => row.cluster),
+	);
 	const pairs = pairRows(scored);
 	const common = {
 		...{ labels, ids, groups, seed, resamples },
@@ -85,7 +134,8 @@ export function compareWithBaselines(
 			? scored.map((row) => row.weakness ?? null)
 			: undefined,
 	};
-	const model: Detector = { name, scores: scored.map((row) => row.probability!), threshold };
+	const probabilities = rows.map((row) => row.probability ?? Number.NaN);
+	const model = ofScored({ name, scores: probabilities, threshold });
 	validateScores(labels, model.scores, ids);
 	const outside = model.scores.findIndex((score) => score < 0 || score > 1);
 	if (outside >= 0) {
@@ -97,19 +147,20 @@ export function compareWithBaselines(
 			},
 		);
 	}
-	const others = baselineDetectors(texts, baselines);
 	const grouped = groupRows(groups);
-	const shown = others.filter((detector) => detector.name !== without);
-	const table: ComparisonRow[] = [model, ...shown].map((detector): ComparisonRow => {
+	const bootstrapping = [grouped, seed, resamples ?? defaultResamples] as const;
+	const table = [model, ...others.map(ofScored)].map((detector): ComparisonRow => {
 		const evaluation = evaluateScores({ ...common, ...detector });
-		const against =
-			detector === model
-				? null
-				: {
-						rocAuc: aucDifference(labels, model, detector),
-						f1: f1Difference(labels, model, detector, grouped, seed, resamples ?? defaultResamples),
-					};
-		const kind = detector === model ? 'model' : 'baseline';
+		if (detector === model) {
+			return { name, kind: 'model', missing: unscored.length, evaluation, against: null };
+		}
+		const against = {
+			rocAuc: aucDifference(labels, model, detector),
+			...(groupedBy === 'cluster'
+				? { rocAucByCluster: clusteredAucDifference(labels, model, detector, ...bootstrapping) }
+				: {}),
+			f1: f1Difference(labels, model, detector, ...bootstrapping),
+		};
 		return { name: detector.name, kind, missing: unscored.length, evaluation, against };
 	});
 	return {
@@ -122,9 +173,17 @@ export function compareWithBaselines(
 		rows: table,
 		verdict: verdict(
 			name,
-			table.flatMap(({ name: baseline, against }) => (against === null ? [] : [{ baseline, ...against }])),
+			table.flatMap(({ name: baseline, against }) =>
+				against === null
+					? []
+					: [{ baseline, rocAuc: against.rocAucByCluster ?? against.rocAuc, f1: against.f1 }],
+			),
 		),
 	};
+}
+
+function isSingle(threshold: Thresholds): threshold is number | null {
+	return threshold === null || typeof threshold === 'number';
 }
 
 /** ROC AUC of one ranking of the rows minus that of another. */
@@ -144,6 +203,30 @@ export function aucDifference(labels: readonly number[], model: Ranking, baselin
 	return { value, low: null, high: null, p: null, reason: test.reason };
 }
 
+/** The same by a paired bootstrap of groups, which need not be independent inside. */
+export function clusteredAucDifference(
+	labels: readonly number[],
+	model: Ranking,
+	baseline: Ranking,
+	groups: RowGroups,
+	seed: number,
+	resamples: number,
+): Difference {
+	const rankings = [rankScores(model.scores), rankScores(baseline.scores)] as const;
+	const areaOf = (ranking: (typeof rankings)[number], weights: Float64Array) => {
+		const area = rocAuc(countCurve(ranking, labels, weights));
+		return area.status === 'ok' ? area.value : Number.NaN;
+	};
+	return bootstrapDifference(
+		(weights) => areaOf(rankings[0], weights) - areaOf(rankings[1], weights),
+		labels.length,
+		groups,
+		seed,
+		resamples,
+		'one of the classes is missing',
+	);
+}
+
 /** F1 of one detector minus that of another, each at its threshold. */
 export function f1Difference(
 	labels: readonly number[],
@@ -156,33 +239,44 @@ export function f1Difference(
 	if (model.threshold === null || baseline.threshold === null) {
 		return { value: null, reason: 'no validation threshold is known' };
 	}
-	const f1OfModel = f1Counter(labels, model.scores, model.threshold);
-	const f1OfBaseline = f1Counter(labels, baseline.scores, baseline.threshold);
-	const difference = (weights: Float64Array) => f1OfModel(weights) - f1OfBaseline(weights);
-	const value = difference(new Float64Array(labels.length).fill(1));
-	if (Number.isNaN(value)) return { value: null, reason: 'there is no vulnerable function' };
-	const { interval, p } = pairedBootstrap({ groups, seed, resamples }, difference);
+	const f1OfModel = f1Counter(labels, calledRows(model.scores, model.threshold)!);
+	const f1OfBaseline = f1Counter(labels, calledRows(baseline.scores, baseline.threshold)!);
+	return bootstrapDifference(
+		(weights) => f1OfModel(weights) - f1OfBaseline(weights),
+		labels.length,
+		groups,
+		seed,
+		resamples,
+		'there is no vulnerable function',
+	);
+}
+
+/**
+ * A difference with its interval and p from resamples of groups.
+ *
+ * @param measure NaN where it is undefined
+ * @param missing why it may be, for the rows as they are
+ */
+function bootstrapDifference(
+	measure: (weights: Float64Array) => number,
+	rows: number,
+	groups: RowGroups,
+	seed: number,
+	resamples: number,
+	missing: string,
+): Difference {
+	const value = measure(new Float64Array(rows).fill(1));
+	if (Number.isNaN(value)) return { value: null, reason: missing };
+	const { interval, p } = pairedBootstrap({ groups, seed, resamples }, measure);
 	if (interval.status !== 'ok') return { value, low: null, high: null, p: null, reason: interval.reason };
 	return { value, low: interval.low, high: interval.high, p };
 }
 
-/** F1 of weighted rows at a threshold; NaN without a vulnerable function. */
-function f1Counter(
-	labels: readonly number[],
-	scores: readonly number[],
-	threshold: number,
-): (weights: Float64Array) => number {
+/** F1 of weighted rows that are called vulnerable or not; NaN without a vulnerable function. */
+function f1Counter(labels: readonly number[], called: Uint8Array): (weights: Float64Array) => number {
 	return (weights) => {
-		let truePositives = 0;
-		let called = 0;
-		let positives = 0;
-		for (let row = 0; row < labels.length; row++) {
-			const weight = weights[row]!;
-			positives += weight * labels[row]!;
-			if (scores[row]! < threshold) continue;
-			called += weight;
-			truePositives += weight * labels[row]!;
-		}
-		return positives === 0 ? Number.NaN : (2 * truePositives) / (called + positives);
+		const { truePositives, falsePositives, falseNegatives } = confusionOf(labels, called, weights);
+		if (truePositives + falseNegatives === 0) return Number.NaN;
+		return (2 * truePositives) / (2 * truePositives + falsePositives + falseNegatives);
 	};
 }

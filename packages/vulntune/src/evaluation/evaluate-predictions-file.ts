@@ -3,7 +3,7 @@ import { allPositive } from '../baselines/all-positive.ts';
 import { evaluateScores } from '../metrics/evaluate-scores.ts';
 import type { Evaluation } from '../metrics/evaluation.ts';
 import { weaknessOf } from './evaluated-rows.ts';
-import { groupsOf } from './groups.ts';
+import { type GroupedBy, groupsOf } from './groups.ts';
 import { type MetricColumn, metricTable } from './metric-table.ts';
 import { pairRows } from './pair-rows.ts';
 import { type Prediction, readPredictions } from './predictions.ts';
@@ -17,7 +17,7 @@ export interface PredictionsReport {
 	/** Where the threshold comes from; null where there is none. */
 	readonly thresholdFrom: 'option' | 'file' | null;
 	/** What was resampled together. */
-	readonly groupedBy: 'commit' | 'function';
+	readonly groupedBy: GroupedBy;
 	readonly evaluation: Evaluation;
 	/** What is measured beside: the detector that calls every function vulnerable. */
 	readonly baselines: readonly { readonly name: 'all-positive'; readonly evaluation: Evaluation }[];

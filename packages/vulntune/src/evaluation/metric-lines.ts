@@ -70,7 +70,7 @@ export interface WeaknessLine {
  */
 export function weaknessLines(evaluations: readonly Evaluation[]): WeaknessLine[] {
 	const [first] = evaluations;
-	const known = first?.threshold.value == null ? [] : (first.recallByWeakness ?? []);
+	const known = first?.confusion == null ? [] : (first.recallByWeakness ?? []);
 	return known.map(({ weakness, positives }, index) => ({
 		weakness,
 		positives,

@@ -15,6 +15,10 @@ export interface Prediction {
 	readonly cwe?: string | undefined;
 	/** With the commit, what tells which vulnerable function a fixed one was. */
 	readonly functionName?: string | undefined;
+	/** What the bootstrap draws together instead of commits: a group of a cross-validation's folds. */
+	readonly cluster?: string | undefined;
+	/** Which fold of a cross-validation the function was held out in. */
+	readonly fold?: number | undefined;
 	/** Of the run that made it, from its validation split: vulnerable means probability >= threshold. */
 	readonly threshold?: number | undefined;
 }
@@ -71,11 +75,12 @@ function parsePrediction(line: string, refuse: (message: string) => Error): Pred
 		if (!Object.hasOwn(fields, key)) throw refuse(`the key "${key}" is missing`);
 	}
 	const { id, label, probability, missing, commit, cwe, function_name: functionName, threshold } = fields;
+	const { cluster, fold } = fields;
 	if (!(typeof id === 'string' && id !== '') && !(typeof id === 'number' && Number.isFinite(id))) {
 		throw refuse(`id: expected a text or a number, found ${JSON.stringify(id)}`);
 	}
 	if (label !== 0 && label !== 1) throw refuse(`label: expected 0 or 1, found ${JSON.stringify(label)}`);
-	for (const [key, value] of Object.entries({ missing, commit, cwe, function_name: functionName })) {
+	for (const [key, value] of Object.entries({ missing, commit, cwe, function_name: functionName, cluster })) {
 		if (value !== undefined && value !== null && typeof value !== 'string') {
 			throw refuse(`${key}: expected a text, found ${JSON.stringify(value)}`);
 		}
@@ -90,6 +95,9 @@ function parsePrediction(line: string, refuse: (message: string) => Error): Pred
 	if (threshold !== undefined && threshold !== null && !isShare(threshold)) {
 		throw refuse(`threshold: expected a number from 0 to 1, found ${JSON.stringify(threshold)}`);
 	}
+	if (fold !== undefined && fold !== null && !Number.isSafeInteger(fold)) {
+		throw refuse(`fold: expected a whole number, found ${JSON.stringify(fold)}`);
+	}
 	return {
 		id,
 		label,
@@ -98,6 +106,8 @@ function parsePrediction(line: string, refuse: (message: string) => Error): Pred
 		...(typeof commit === 'string' ? { commit } : {}),
 		...(typeof cwe === 'string' ? { cwe } : {}),
 		...(typeof functionName === 'string' ? { functionName } : {}),
+		...(typeof cluster === 'string' ? { cluster } : {}),
+		...(typeof fold === 'number' ? { fold } : {}),
 		...(typeof threshold === 'number' ? { threshold } : {}),
 	};
 }
@@ -106,7 +116,10 @@ function isShare(value: unknown): value is number {
 	return typeof value === 'number' && value >= 0 && value <= 1;
 }
 
-const lineKeys = ['id', 'label', 'probability', 'missing', 'commit', 'cwe', 'function_name', 'threshold'];
+const lineKeys = [
+	...['id', 'label', 'probability', 'missing', 'commit', 'cwe', 'function_name'],
+	...['cluster', 'fold', 'threshold'],
+];
 
 /** Whether a line is one that `formatPredictions` writes: no row of a dataset, which has keys of its own. */
 export function isPredictionLine(line: string): boolean {
@@ -121,14 +134,15 @@ export function isPredictionLine(line: string): boolean {
 /** One JSON object per line: id, label, probability, then what else is known. */
 export function formatPredictions(predictions: readonly Prediction[]): string {
 	return predictions
-		.map(({ id, label, probability, missing, commit, cwe, functionName, threshold }) => {
+		.map(({ id, label, probability, missing, commit, cwe, functionName, cluster, fold, threshold }) => {
 			if (probability !== null && !isShare(probability)) {
 				throw inputError('PREDICTIONS_INVALID', `expected a probability from 0 to 1, found ${probability}`, {
 					place: `function ${id}`,
 					remedy: 'Scoring went wrong: look at that function and at the loss.',
 				});
 			}
-			const line = { id, label, probability, missing, commit, cwe, function_name: functionName, threshold };
+			const known = { missing, commit, cwe, function_name: functionName, cluster, fold, threshold };
+			const line = { id, label, probability, ...known };
 			return `${JSON.stringify(line)}\n`;
 		})
 		.join('');

@@ -1,5 +1,6 @@
 import { textTable } from '../terminal/text-table.ts';
 import type { Comparison } from './compare-with-baselines.ts';
+import type { GroupedBy } from './groups.ts';
 import { metricTable } from './metric-table.ts';
 import type { Difference } from './verdict.ts';
 
@@ -8,13 +9,21 @@ export function renderComparison(comparison: Comparison): string {
 	const { rows, missing, groupedBy } = comparison;
 	const { counts, bootstrap } = rows[0]!.evaluation;
 	const { tables, notes } = metricTable(rows);
-	const unit = groupedBy === 'commit' ? 'fix commits' : 'functions';
+	const unit = groupNames[groupedBy];
+	const isClustered = rows.some(({ against }) => against?.rocAucByCluster !== undefined);
 	const differences = [
-		[`${rows[0]!.name} minus`, 'ROC AUC', 'p', 'F1', 'p'],
+		[`${rows[0]!.name} minus`, 'ROC AUC', 'p', ...(isClustered ? ['by cluster', 'p'] : []), 'F1', 'p'],
 		...rows.flatMap(({ name, against }) =>
 			against === null
 				? []
-				: [[name, interval(against.rocAuc), p(against.rocAuc), interval(against.f1), p(against.f1)]],
+				: [
+						[
+							name,
+							...[against.rocAuc, against.rocAucByCluster ?? [], against.f1]
+								.flat()
+								.flatMap((difference) => [interval(difference), p(difference)]),
+						],
+					],
 		),
 	];
 	const missingLine =
@@ -28,7 +37,7 @@ export function renderComparison(comparison: Comparison): string {
 		`${counts.functions} functions, ${counts.positives} vulnerable; 95 % intervals: DeLong for ROC AUC, else ` +
 			`bootstrap of ${bootstrap.resamples} over ${counts.groups} ${unit}`,
 		...missingLine,
-		...(rows[0]!.evaluation.threshold.value === null ? [withoutThreshold] : []),
+		...(rows[0]!.evaluation.confusion === null ? [withoutThreshold] : []),
 		'',
 		tables,
 		'',
@@ -39,6 +48,13 @@ export function renderComparison(comparison: Comparison): string {
 		comparison.verdict,
 	].join('\n');
 }
+
+/** What is resampled together, as a table says it. */
+export const groupNames: Readonly<Record<GroupedBy, string>> = {
+	commit: 'fix commits',
+	function: 'functions',
+	cluster: 'groups of projects and near-duplicates',
+};
 
 /** Said wherever a run without a threshold is measured: its validation split is the only thing that may choose one. */
 export const withoutThreshold =

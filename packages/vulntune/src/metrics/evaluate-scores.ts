@@ -18,6 +18,7 @@ import {
 	pairMetrics,
 	type Sample,
 	type ScoredRows,
+	severalThresholds,
 	weaknessMetrics,
 	weaknessNames,
 	weaknessRows,
@@ -25,7 +26,13 @@ import {
 import { type Outcome, undefinedBecause } from './outcome.ts';
 import { rocAuc } from './rank-metrics.ts';
 import { type CountCurve, countCurve, rankScores } from './ranking.ts';
-import { confusionAt, thresholdMetrics } from './threshold-metrics.ts';
+import {
+	calledRows,
+	confusionAt,
+	confusionOf,
+	type Thresholds,
+	thresholdMetrics,
+} from './threshold-metrics.ts';
 import { validateScores } from './validate.ts';
 
 /**
@@ -39,10 +46,16 @@ export function evaluateScores(rows: ScoredRows): Evaluation {
 	checkLengths(rows);
 	const groups = rows.groups === undefined ? ungroupedRows(labels.length) : groupRows(rows.groups);
 	const ranking = rankScores(scores);
+	// of a single threshold the curve tells the counts at once
+	const called = typeof threshold === 'number' ? undefined : calledRows(scores, threshold);
+	const countCalls = (curve: CountCurve, weights: Float64Array) => {
+		if (typeof threshold === 'number') return confusionAt(curve, threshold);
+		return called && confusionOf(labels, called, weights);
+	};
 	const countPairs = pairCounter(rows);
 	const sample = (weights: Float64Array): Sample => {
 		const curve = countCurve(ranking, labels, weights);
-		const confusion = threshold === null ? undefined : confusionAt(curve, threshold);
+		const confusion = countCalls(curve, weights);
 		const atThreshold = confusion === undefined ? undefined : thresholdMetrics(confusion);
 		return { curve, atThreshold, confusion, pairs: countPairs(weights), weights };
 	};
@@ -81,7 +94,7 @@ export function evaluateScores(rows: ScoredRows): Evaluation {
 			negatives: curve.negatives,
 			groups: groups.count,
 		},
-		threshold: threshold === null ? { value: null, reason: noThreshold } : { value: threshold },
+		threshold: thresholdShown(threshold),
 		confusion: whole.confusion ?? null,
 		rocAuc: aucMetric(curve, labels, scores),
 		averagePrecision: metric('averagePrecision'),
@@ -122,9 +135,15 @@ export function evaluateScores(rows: ScoredRows): Evaluation {
 	};
 }
 
+function thresholdShown(threshold: Thresholds): Evaluation['threshold'] {
+	if (threshold === null) return { value: null, reason: noThreshold };
+	return typeof threshold === 'number' ? { value: threshold } : { value: null, reason: severalThresholds };
+}
+
 function checkLengths(rows: ScoredRows): void {
-	const { labels, groups, weaknesses, pairs } = rows;
-	for (const [name, values] of Object.entries({ groups, weaknesses })) {
+	const { labels, groups, weaknesses, pairs, threshold } = rows;
+	const thresholds = typeof threshold === 'number' || threshold === null ? undefined : threshold;
+	for (const [name, values] of Object.entries({ groups, weaknesses, thresholds })) {
 		if (values !== undefined && values.length !== labels.length) {
 			throw inputError(
 				'SCORES_LENGTH',

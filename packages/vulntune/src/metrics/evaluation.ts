@@ -16,7 +16,7 @@ export interface Evaluation {
 		readonly functions: number;
 		readonly positives: number;
 		readonly negatives: number;
-		/** Units of the bootstrap: fix commits, or functions where no commit is known. */
+		/** Units of the bootstrap: fix commits, or what else is resampled together. */
 		readonly groups: number;
 	};
 	/** Positive means probability >= threshold. It comes from validation, never from these labels. */

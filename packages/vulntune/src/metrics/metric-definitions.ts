@@ -4,7 +4,12 @@ import { defined, missingClass, noPositives, noRows, type Outcome, undefinedBeca
 import { type PairCounts, pairCounts } from './pairs.ts';
 import { averagePrecision, recallAtFalsePositiveRate, vulnerabilityDetectionScore } from './rank-metrics.ts';
 import type { CountCurve } from './ranking.ts';
-import type { ConfusionCounts, ThresholdMetrics } from './threshold-metrics.ts';
+import {
+	type ConfusionCounts,
+	calledRows,
+	type ThresholdMetrics,
+	type Thresholds,
+} from './threshold-metrics.ts';
 
 export interface ScoredRows {
 	/** [rows] 1 vulnerable, 0 not */
@@ -13,8 +18,8 @@ export interface ScoredRows {
 	readonly scores: ArrayLike<number>;
 	/** [rows] what is resampled together, as the fix commit; each row alone if absent */
 	readonly groups?: ArrayLike<string> | undefined;
-	/** From validation; null where none is known. Positive means score >= threshold. */
-	readonly threshold: number | null;
+	/** From validation. Positive means score >= threshold. */
+	readonly threshold: Thresholds;
 	readonly seed: number;
 	/** [rows] names for error messages */
 	readonly ids?: ArrayLike<string> | undefined;
@@ -32,6 +37,8 @@ export interface ScoredRows {
 export const falsePositiveRates = [0.005, 0.01, 0.05, 0.1] as const;
 
 export const noThreshold = 'no validation threshold is known';
+/** Where scores are of several detectors. */
+export const severalThresholds = 'every fold has a threshold of its own';
 const noProbability = 'the score is not a probability';
 
 /** One resample, or the rows themselves: everything a metric may read. */
@@ -139,27 +146,31 @@ export function pairCounter(rows: ScoredRows): (weights: Float64Array) => PairCo
 	const vulnerableRow = Int32Array.from(pairs, ([row]) => row); // [pairs]
 	const vulnerable = Float64Array.from(pairs, ([row]) => scores[row]!); // [pairs]
 	const fixed = Float64Array.from(pairs, ([, row]) => scores[row]!); // [pairs]
+	const thresholds =
+		threshold === null || typeof threshold === 'number'
+			? (threshold ?? 0)
+			: Float64Array.from(vulnerableRow, (row) => threshold[row]!); // [pairs]
 	const drawn = new Float64Array(pairs.length); // [pairs]
 	return (weights) => {
 		for (let pair = 0; pair < drawn.length; pair++) drawn[pair] = weights[vulnerableRow[pair]!]!;
-		return pairCounts(vulnerable, fixed, threshold ?? 0, { weights: drawn });
+		return pairCounts(vulnerable, fixed, thresholds, { weights: drawn });
 	};
 }
 
 /** `weakness …`: recall of the rows of one weakness; none without weaknesses. */
 export function weaknessMetrics(rows: ScoredRows): MetricDefinition[] {
-	const { scores, threshold } = rows;
+	const called = calledRows(rows.scores, rows.threshold);
 	return weaknessNames(rows).map((weakness) => {
 		const members = weaknessRows(rows, weakness);
 		return {
 			name: `weakness ${weakness}`,
 			rows: members,
 			compute: ({ weights }) => {
-				if (threshold === null) return undefinedBecause(noThreshold);
+				if (called === undefined) return undefinedBecause(noThreshold);
 				let found = 0;
 				let total = 0;
 				for (const row of members) {
-					if (scores[row]! >= threshold) found += weights[row]!;
+					if (called[row] === 1) found += weights[row]!;
 					total += weights[row]!;
 				}
 				return total === 0 ? undefinedBecause(noPositives) : defined(found / total);

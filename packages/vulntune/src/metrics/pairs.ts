@@ -19,16 +19,15 @@ export interface PairCounts {
 /**
  * @param vulnerable [pairs] scores before the fix
  * @param fixed [pairs] scores after it
- * @param threshold positive means score >= threshold, or > with the strict rule
+ * @param threshold of all, or [pairs] of each; positive means score >= threshold, or > with the strict rule
  * @param weights [pairs] how often each pair counts; once each if absent
  */
 export function pairCounts(
 	vulnerable: ArrayLike<number>,
 	fixed: ArrayLike<number>,
-	threshold: number,
+	threshold: number | ArrayLike<number>,
 	{ rule = 'inclusive', weights }: { rule?: PositiveRule; weights?: ArrayLike<number> } = {},
 ): PairCounts {
-	const positive = (score: number) => (rule === 'inclusive' ? score >= threshold : score > threshold);
 	let correct = 0;
 	let bothVulnerable = 0;
 	let bothBenign = 0;
@@ -39,6 +38,8 @@ export function pairCounts(
 		const weight = weights === undefined ? 1 : weights[pair]!;
 		const before = vulnerable[pair]!;
 		const after = fixed[pair]!;
+		const limit = typeof threshold === 'number' ? threshold : threshold[pair]!;
+		const positive = (score: number) => (rule === 'inclusive' ? score >= limit : score > limit);
 		if (positive(before)) {
 			if (positive(after)) bothVulnerable += weight;
 			else correct += weight;

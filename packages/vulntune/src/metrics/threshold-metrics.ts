@@ -10,6 +10,37 @@ export interface ConfusionCounts {
 	readonly trueNegatives: number;
 }
 
+/** One threshold for all rows, or [rows] one for each: scores of several detectors, each with its own. null where none is known. */
+export type Thresholds = number | ArrayLike<number> | null;
+
+/** [rows] whether each row is called vulnerable; undefined without a threshold. */
+export function calledRows(scores: ArrayLike<number>, thresholds: Thresholds): Uint8Array | undefined {
+	if (thresholds === null) return undefined;
+	const at = (row: number) => (typeof thresholds === 'number' ? thresholds : thresholds[row]!);
+	return Uint8Array.from(scores, (score, row) => (score >= at(row) ? 1 : 0));
+}
+
+/**
+ * The four counts of calls that were made before.
+ *
+ * @param weights [rows] how often each row counts
+ */
+export function confusionOf(
+	labels: ArrayLike<number>,
+	called: Uint8Array,
+	weights: ArrayLike<number>,
+): ConfusionCounts {
+	const counts = [0, 0, 0, 0];
+	for (let row = 0; row < called.length; row++) counts[2 * labels[row]! + called[row]!]! += weights[row]!;
+	const [trueNegatives, falsePositives, falseNegatives, truePositives] = counts as [
+		number,
+		number,
+		number,
+		number,
+	];
+	return { truePositives, falsePositives, falseNegatives, trueNegatives };
+}
+
 /** The four counts at a threshold. O(log distinct scores). */
 export function confusionAt(
 	curve: CountCurve,

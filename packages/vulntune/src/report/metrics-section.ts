@@ -1,5 +1,6 @@
 import type { Comparison, ComparisonRow } from '../evaluation/compare-with-baselines.ts';
 import { measuredLines } from '../evaluation/metric-lines.ts';
+import { groupNames } from '../evaluation/render-comparison.ts';
 import type { Difference } from '../evaluation/verdict.ts';
 import { html, type Markup } from './html.ts';
 import {
@@ -16,7 +17,7 @@ import {
 export function metricsSection(comparison: Comparison, truncated: number): Markup {
 	const { rows, missing, groupedBy } = comparison;
 	const { counts, bootstrap } = rows[0]!.evaluation;
-	const unit = groupedBy === 'commit' ? 'fix commits' : 'functions';
+	const unit = groupNames[groupedBy];
 	const notes = createNotes();
 	const table = metricsTable(rows, truncated, notes);
 	return html`<p>${counts.functions} functions, ${counts.positives} of them vulnerable. In brackets: 95 % intervals, DeLong for ROC AUC, for the rest a bootstrap of ${bootstrap.resamples} samples over ${counts.groups} ${unit}.${missingSentence(missing)}${truncated > 0 ? ` ${truncated} functions are longer than a sequence and were cut to it before they were scored.` : ''}</p>

@@ -1,0 +1,82 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { filesOf } from '../../../../tests/files.ts';
+import { temporaryFolder, tinyConfig, writeTinyDataset } from '../../../../tests/tiny.ts';
+import type { Config } from '../config/schema.ts';
+import { readPredictions } from '../evaluation/predictions.ts';
+import { crossValidate } from './run-cross-validation.ts';
+
+const root = temporaryFolder();
+const inside = (name: string) => path.join(root, name);
+writeTinyDataset(inside('data'), { train: 24, valid: 6, test: 6 });
+const configOf = (output: string, overrides: Readonly<Record<string, string>> = {}): Config =>
+	tinyConfig(
+		{ model: root, data: inside('data'), output: inside(output) },
+		{ 'method.type': 'ngram', ...overrides },
+	);
+
+function run(config: Config, folds = 2, stopAt?: string) {
+	const interruption = new AbortController();
+	const notes: string[] = [];
+	const note = (line: string) => {
+		notes.push(line);
+		if (line === stopAt) interruption.abort();
+	};
+	const listener = { note, event: () => {}, interruption: interruption.signal };
+	return { notes, result: crossValidate({ config, folds, repeats: 1, similarity: 0.9 }, listener) };
+}
+
+describe('a cross-validation', () => {
+	it('scores every row once, and goes on to the same bytes after it was stopped', async () => {
+		const whole = run(configOf('whole'));
+		const { rows, crossValidation } = await whole.result;
+		expect(rows.map(({ name }) => name)).toEqual(['ngram', 'all-positive', 'length']);
+		expect(rows[0]!.evaluation.counts.functions).toBe(36);
+		expect(crossValidation.detectors[0]!.rocAucByFold[0]).toHaveLength(2);
+		expect(whole.notes[0]).toMatch(
+			/^36 functions in \d+ groups of projects and near-duplicates, dealt to 2 folds/,
+		);
+
+		const predictions = await readPredictions(inside('whole/predictions.oof.jsonl'));
+		expect(new Set(predictions.map(({ id }) => id)).size).toBe(36);
+		expect(new Set(predictions.map(({ fold }) => fold))).toEqual(new Set([1, 2]));
+		for (const { cluster, fold } of predictions) {
+			expect(predictions.every((other) => other.cluster !== cluster || other.fold === fold)).toBe(true);
+		}
+
+		const stopped = run(configOf('stopped'), 2, 'fold 2 of 2');
+		await expect(stopped.result).rejects.toMatchObject({ code: 'INTERRUPTED' });
+		await run(configOf('stopped')).result;
+		const results = (output: string) =>
+			Object.entries(filesOf(inside(output))).filter(([name]) =>
+				/oof|fold.*(predictions|adapter|data\/)/.test(name),
+			);
+		expect(results('stopped')).toEqual(results('whole'));
+		expect(results('whole').length).toBeGreaterThan(10);
+	});
+
+	it('goes on with nothing else, and takes no folder of others', async () => {
+		const before = filesOf(inside('whole'));
+		await expect(run(configOf('whole'), 3).result).rejects.toMatchObject({ code: 'CROSS_VALIDATION_OTHER' });
+		const other = configOf('whole', { 'training.seed': '7' });
+		await expect(run(other).result).rejects.toMatchObject({ code: 'CROSS_VALIDATION_OTHER' });
+		expect(filesOf(inside('whole'))).toEqual(before);
+		mkdirSync(inside('mine'));
+		writeFileSync(inside('mine/notes.txt'), 'mine');
+		await expect(run(configOf('mine')).result).rejects.toMatchObject({ code: 'OUTPUT_TAKEN' });
+	});
+
+	it('refuses folds that were made on different bases', async () => {
+		const environment = inside('whole/folds/1-2/run/environment.json');
+		const text = readFileSync(environment, 'utf8');
+		writeFileSync(environment, JSON.stringify({ ...JSON.parse(text), base: { weights: 'other' } }));
+		await expect(run(configOf('whole')).result).rejects.toMatchObject({ code: 'CROSS_VALIDATION_MIXED' });
+	});
+
+	it('starts from no adapter, which may have seen what is held out', async () => {
+		const config = configOf('from');
+		const from = { ...config, method: { ...config.method, from: inside('adapter') } };
+		await expect(run(from).result).rejects.toMatchObject({ code: 'CROSS_VALIDATION_FROM' });
+	});
+});

@@ -1,0 +1,215 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { inputError, makeFolder, VulntuneError, writeFileAtomically } from '@vulntune/engine';
+import { joinSplits } from '../audit/join-splits.ts';
+import { type Projects, projectOf, readProjects } from '../audit/projects.ts';
+import type { Config } from '../config/schema.ts';
+import { loadDataset } from '../data/dataset.ts';
+import type { FunctionRow } from '../data/row.ts';
+import { leftOutLines } from '../data/summary.ts';
+import { evaluatedRows } from '../evaluation/evaluated-rows.ts';
+import { formatPredictions } from '../evaluation/predictions.ts';
+import type { TrainingEvent } from '../fine-tuning/run-training.ts';
+import { startTraining } from '../fine-tuning/start-training.ts';
+import { requireBothClasses } from '../fine-tuning/training-rows.ts';
+import { identityHash, trainingIdentity } from '../run/identity.ts';
+import { type CrossValidation, compareFolds } from './compare-folds.ts';
+import { foldConfig, foldFolder, isBegun, joinFolds, type OutOfFold, writeFoldData } from './fold-folder.ts';
+import { clustersOf, type FoldPlan, planFolds } from './plan-folds.ts';
+
+export interface CrossValidationRequest {
+	readonly config: Config;
+	readonly folds: number;
+	readonly repeats: number;
+	/** From which Jaccard similarity on two functions are near-duplicates. */
+	readonly similarity: number;
+}
+
+/** Hears how far it is. */
+export interface CrossValidationListener {
+	readonly note: (line: string) => void;
+	/** What the run of a fold tells. */
+	readonly event: (event: TrainingEvent) => void;
+	readonly interruption: AbortSignal;
+}
+
+/** Names what a folder was made for, so that only the same goes on in it. */
+const RECORD = 'cross-validation.json';
+
+/**
+ * Trains the method of a config and the baselines once per fold, on all rows but those that the fold holds out, and compares them on the
+ * scores that every row got while it was held out. Goes on where an earlier process was stopped.
+ *
+ * Throws CROSS_VALIDATION_FROM, CROSS_VALIDATION_FOLDS, CROSS_VALIDATION_OTHER, CROSS_VALIDATION_MIXED, OUTPUT_TAKEN, INTERRUPTED, and what a training
+ * throws.
+ */
+export async function crossValidate(
+	request: CrossValidationRequest,
+	listener: CrossValidationListener,
+): Promise<CrossValidation> {
+	const { config, folds, repeats } = request;
+	const { output } = config;
+	refuseStartAdapter(config);
+	const projects = readProjects(config.data.projects);
+	const dataset = await loadDataset(config.data.path, {
+		...{ onBadRow: config.data.onBadRow, required: [], optional: ['train', 'valid', 'test'] },
+	});
+	for (const line of leftOutLines(dataset.leftOut)) listener.note(`left out ${line}`);
+	const { rows } = joinSplits(dataset.splits);
+	requireBothClasses(rows);
+	const clusterOf = clustersOf(rows, projects, request.similarity);
+	const labels = rows.map(({ label }) => label);
+	const plans = Array.from({ length: repeats }, (_, repeat) =>
+		planFolds(clusterOf, labels, folds, config.training.seed + repeat),
+	);
+	claimFolder(output, identityOf(request, dataset.hash, projects));
+	listener.note(describePlan(rows, clusterOf, projects, folds, repeats));
+	const byRepeat: OutOfFold[][] = [];
+	for (const [repeat, plan] of plans.entries()) {
+		for (let fold = 0; fold < folds; fold++) {
+			listener.note(
+				`fold ${fold + 1} of ${folds}${repeats > 1 ? `, repeat ${repeat + 1} of ${repeats}` : ''}`,
+			);
+			await runFold(request, { repeat, fold, plan, rows, projects }, listener);
+		}
+		const folders = Array.from({ length: folds }, (_, fold) => foldFolder(output, repeat, fold));
+		byRepeat.push(joinFolds(folders, plan.foldOf, output));
+	}
+	const names = uniqueNames(dataset.splits);
+	const clusters = Array.from(clusterOf, String);
+	for (const [repeat, [model]] of byRepeat.entries()) {
+		const name = repeat === 0 ? 'predictions.oof.jsonl' : `predictions.oof.${repeat + 1}.jsonl`;
+		writeText(path.join(output, name), outOfFoldLines(rows, names, model!, plans[repeat]!, clusters));
+	}
+	const { collapseWhitespace } = config.data;
+	const evaluated = evaluatedRows(rows, byRepeat[0]![0]!.scores, collapseWhitespace).map((row, index) => ({
+		...row,
+		id: names[index]!,
+		cluster: clusters[index]!,
+	}));
+	const result = compareFolds(evaluated, byRepeat, {
+		...{ output, folds, repeats, seed: config.training.seed, similarity: request.similarity },
+		foldOf: plans.map((plan) => plan.foldOf),
+		withoutProject: rows.filter((row) => projectOf(row, projects) === undefined).length,
+	});
+	writeText(path.join(output, 'comparison.json'), `${JSON.stringify(result, null, '\t')}\n`);
+	return result;
+}
+
+/** An adapter has seen rows of which nobody can say whether a fold holds them out. */
+function refuseStartAdapter({ method: { from } }: Config): void {
+	if (from === null) return;
+	throw inputError(
+		'CROSS_VALIDATION_FROM',
+		'what an adapter was trained on may be what a fold holds out: none is started from here',
+		{ place: 'method.from', remedy: 'Leave method.from out.' },
+	);
+}
+
+function identityOf(
+	{ config, folds, repeats, similarity }: CrossValidationRequest,
+	datasetHash: string,
+	projects: Projects,
+): string {
+	const identity = trainingIdentity(config, { datasetHash, base: undefined, start: undefined });
+	return identityHash({
+		...identity,
+		...{
+			folds: String(folds),
+			repeats: String(repeats),
+			similarity: String(similarity),
+			projects: projects.hash,
+		},
+		model: config.method.type === 'ngram' ? '' : config.model,
+	});
+}
+
+/** Throws CROSS_VALIDATION_OTHER, OUTPUT_TAKEN. */
+function claimFolder(output: string, identity: string): void {
+	const record = path.join(output, RECORD);
+	if (existsSync(record)) {
+		const found = JSON.parse(readFileSync(record, 'utf8')) as { identity?: unknown };
+		if (found.identity === identity) return;
+		throw inputError(
+			'CROSS_VALIDATION_OTHER',
+			'the folder holds a cross-validation with another config, dataset, model or other folds',
+			{ place: output, remedy: 'Go on with what it was begun with, or choose another --output.' },
+		);
+	}
+	if (existsSync(output) && readdirSync(output).length > 0) {
+		throw inputError('OUTPUT_TAKEN', 'the folder holds something else than a cross-validation', {
+			place: output,
+			remedy: 'Choose another --output.',
+		});
+	}
+	makeFolder(output);
+	writeText(record, `${JSON.stringify({ schema: 'vulntune.cross-validation/1', identity }, null, '\t')}\n`);
+}
+
+interface FoldWork {
+	readonly repeat: number;
+	readonly fold: number;
+	readonly plan: FoldPlan;
+	readonly rows: readonly FunctionRow[];
+	readonly projects: Projects;
+}
+
+async function runFold(
+	{ config }: CrossValidationRequest,
+	{ repeat, fold, plan, rows, projects }: FoldWork,
+	{ event, interruption }: CrossValidationListener,
+): Promise<void> {
+	const folder = foldFolder(config.output, repeat, fold);
+	const resume = isBegun(folder);
+	if (!resume) writeFoldData(folder, rows, plan.parts[fold]!, projects);
+	const mode = { resume, overwrite: false };
+	const outcome = await startTraining(foldConfig(config, folder, repeat), mode, event, interruption);
+	if (outcome.status !== 'interrupted') return;
+	throw new VulntuneError({
+		code: 'INTERRUPTED',
+		kind: 'interrupted',
+		message: 'stopped; the folds that are done are kept, and what there is of this one',
+		place: config.output,
+		remedy: 'Go on with the same command.',
+	});
+}
+
+/** An id for every row of all splits: its own, with its split before it where another row has the same. */
+function uniqueNames(splits: Parameters<typeof joinSplits>[0]): (string | number)[] {
+	const { rows, splitOf } = joinSplits(splits);
+	const isUnique = new Set(rows.map(({ id }) => String(id))).size === rows.length;
+	return rows.map(({ id }, index) => (isUnique ? id : `${splitOf[index]}:${id}`));
+}
+
+function outOfFoldLines(
+	rows: readonly FunctionRow[],
+	names: readonly (string | number)[],
+	{ scores, threshold }: OutOfFold,
+	{ foldOf }: FoldPlan,
+	clusters: readonly string[],
+): string {
+	return formatPredictions(
+		rows.map(({ label, commit, cwe, functionName }, row) => ({
+			...{ id: names[row]!, label, probability: scores[row]!, commit, cwe, functionName },
+			...{ cluster: clusters[row]!, fold: foldOf[row]! + 1, threshold: threshold[row]! },
+		})),
+	);
+}
+
+function describePlan(
+	rows: readonly FunctionRow[],
+	clusterOf: Int32Array,
+	projects: Projects,
+	folds: number,
+	repeats: number,
+): string {
+	const clusters = new Set(clusterOf).size;
+	const unknown = rows.filter((row) => projectOf(row, projects) === undefined).length;
+	const apart = unknown === 0 ? '' : `; the project of ${unknown} is not known, these stay with their commit`;
+	const times = repeats > 1 ? ` ${repeats} times` : '';
+	return `${rows.length} functions in ${clusters} groups of projects and near-duplicates, dealt to ${folds} folds${times}${apart}`;
+}
+
+function writeText(file: string, text: string): void {
+	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+}
