@@ -56,6 +56,11 @@ describe('adapter_config.json', () => {
 	});
 	afterAll(() => rmSync(path.dirname(file), { recursive: true }));
 
+	const functions = {
+		selects: expect.any(Function),
+		rankOf: expect.any(Function),
+		alphaOf: expect.any(Function),
+	};
 	const read = (fields: object) => {
 		writeFileSync(file, JSON.stringify({ ...plain, ...fields }));
 		return readAdapterConfig(file);
@@ -69,7 +74,7 @@ describe('adapter_config.json', () => {
 			rsLora: true,
 			targets: ['q_proj', 'v_proj'],
 			baseModel: 'base',
-			selects: expect.any(Function),
+			...functions,
 		});
 	});
 
@@ -77,9 +82,18 @@ describe('adapter_config.json', () => {
 		[{}, [true, true, false]],
 		[{ exclude_modules: ['v_proj'] }, [true, false, false]],
 		[{ exclude_modules: 'v_proj' }, [true, true, false]],
+		[{ exclude_modules: '.*1.*' }, [true, false, false]],
 		[{ layers_to_transform: [1, 3] }, [false, true, false]],
 		[{ layers_to_transform: 0 }, [true, false, false]],
+		[{ layers_to_transform: 1, layers_pattern: 'layers' }, [false, true, false]],
+		[{ layers_to_transform: 1, layers_pattern: ['h', 'model.layers'] }, [false, true, false]],
+		[{ layers_to_transform: 1, layers_pattern: 'ayers' }, [false, false, false]],
+		[{ layers_to_transform: [] }, [true, true, false]],
 		[{ target_modules: '.*proj' }, [true, true, true]],
+		[{ target_modules: 'all-linear' }, [true, true, true]],
+		[{ target_modules: String.raw`model\.layers\.\d\.self_attn\.(q|v)_proj` }, [true, true, false]],
+		[{ target_modules: '(q|v)_proj' }, [false, false, false]],
+		[{ modules_to_save: ['v_proj', 'layers.0'] }, [false, false, false]],
 		[{ target_modules: ['layers.0.self_attn.q_proj'] }, [true, false, false]],
 	])('selects modules with %j as PEFT does', (fields, expected) => {
 		const modules = [
@@ -90,17 +104,32 @@ describe('adapter_config.json', () => {
 		expect(modules.map(read(fields).selects)).toEqual(expected);
 	});
 
+	test('patterns give modules their own rank and alpha, the first that matches', () => {
+		const { rank, alpha, rankOf, alphaOf } = read({
+			rank_pattern: { 'layers.1.self_attn.q_proj': 2, q_proj: 6, '.*mlp.*': 16 },
+			alpha_pattern: { 'layers.\\d.self_attn.v_proj': 3 },
+		});
+		expect([rank, alpha]).toEqual([16, 8]);
+		const of = (module: string) => [rankOf(module), alphaOf(module)];
+		expect(of('model.layers.1.self_attn.q_proj')).toEqual([2, 8]);
+		expect(of('model.layers.0.self_attn.q_proj')).toEqual([6, 8]);
+		expect(of('model.layers.0.self_attn.xq_proj')).toEqual([4, 8]);
+		expect(of('model.layers.0.self_attn.v_proj')).toEqual([4, 3]);
+		expect(of('model.layers.0.mlp.up_proj')).toEqual([16, 8]);
+	});
+
 	test.each([
 		{ init_lora_weights: false },
 		{ init_lora_weights: 'gaussian' },
 		{ init_lora_weights: 'eva', eva_config: { rho: 2 } },
 		{ loftq_config: { loftq_bits: 4 } },
+		{ fan_in_fan_out: true },
 		{ runtime_config: { ephemeral_gpu_offload: true } },
 		{ auto_mapping: { base_model_class: 'Model' }, task_type: null },
 		{ revision: 'main', peft_version: '0.9.0' },
 		{ something_new: false, something_else: null, a_list: [], a_map: {}, a_name: '' },
 	])('gives the same adapter with %j', (fields) => {
-		expect(read(fields)).toEqual({ ...read({}), selects: expect.any(Function) });
+		expect(read(fields)).toEqual({ ...read({}), ...functions });
 	});
 
 	test.each([
@@ -112,8 +141,17 @@ describe('adapter_config.json', () => {
 		['init_lora_weights', 'lora_ga'],
 		['layer_replication', [[0, 2]]],
 		['alora_invocation_tokens', [5, 6]],
-		['rank_pattern', { q_proj: 8 }],
-		['alpha_pattern', { q_proj: 16 }],
+		['rank_pattern', { q_proj: 0 }],
+		['rank_pattern', { q_proj: '8' }],
+		['rank_pattern', [8]],
+		['rank_pattern', { '(?P<name>q_proj)': 8 }],
+		['alpha_pattern', { q_proj: null }],
+		['alpha_pattern', { '(q': 1 }],
+		['target_modules', String.raw`q_proj\Z`],
+		['target_modules', '(.*a)*b'],
+		['exclude_modules', '[]q]'],
+		['exclude_modules', 3],
+		['layers_to_transform', 'all'],
 		['trainable_token_indices', [1]],
 		['target_parameters', ['experts.gate']],
 		['arrow_config', { top_k: 3 }],
@@ -124,7 +162,6 @@ describe('adapter_config.json', () => {
 		['use_dora', true],
 		['use_qalora', true],
 		['lora_bias', true],
-		['fan_in_fan_out', true],
 		['bias', 'all'],
 		['bias', 'lora_only'],
 		['task_type', 'TOKEN_CLS'],

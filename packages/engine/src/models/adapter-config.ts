@@ -1,8 +1,9 @@
 import { inputError } from '../errors.ts';
 import { readSmallFile } from '../formats/files.ts';
-import { describeJson, parseJsonObject } from '../formats/json.ts';
+import { describeJson, isJsonObject, parseJsonObject, quoteName } from '../formats/json.ts';
 import { keyTable, refuseUnknownKeys } from '../formats/known-keys.ts';
 import type { LoraConfig } from '../layers/lora.ts';
+import { fullMatch, maxModuleLength } from './module-expression.ts';
 
 /**
  * The keys of PEFT's adapter_config.json (its 0.21 and before). `modules_to_save` is used in that what it names lies in the
@@ -17,7 +18,9 @@ export const adapterConfigKeys = keyTable({
 		'lora_alpha',
 		'lora_dropout',
 		'modules_to_save',
+		'alpha_pattern',
 		'r',
+		'rank_pattern',
 		'target_modules',
 		'use_rslora',
 	],
@@ -26,6 +29,7 @@ export const adapterConfigKeys = keyTable({
 		'corda_config',
 		'ensure_weight_tying', // of embeddings, which no adapter here has
 		'eva_config',
+		'fan_in_fan_out', // of a Conv1D: PEFT takes it back for a Linear, as all modules here are
 		'inference_mode',
 		'loftq_config',
 		'lora_ga_config',
@@ -38,16 +42,13 @@ export const adapterConfigKeys = keyTable({
 	],
 	off: [
 		'alora_invocation_tokens',
-		'alpha_pattern',
 		'arrow_config',
 		'enable_lora',
-		'fan_in_fan_out',
 		'kasa_config',
 		'layer_replication',
 		'lora_bias',
 		'megatron_config',
 		'monteclora_config',
-		'rank_pattern',
 		'target_parameters',
 		'trainable_token_indices',
 		'use_bdlora',
@@ -65,6 +66,7 @@ export const adapterConfigKeys = keyTable({
 });
 
 const remedies: Readonly<Record<string, string>> = {
+	use_dora: 'Merge the adapter into its base with PEFT (merge_and_unload), or train it again without DoRA.',
 	init_lora_weights:
 		'With such a start PEFT changes the base when it loads the adapter. Save it as plain LoRA: ' +
 		'save_pretrained(folder, path_initial_model_for_weight_conversion=…) in PEFT.',
@@ -76,8 +78,11 @@ export interface AdapterConfig extends Omit<LoraConfig, 'targets'> {
 	readonly baseModel: string;
 	/** Undefined where the file describes the modules in a way that only their names in the weights can tell. */
 	readonly targets: readonly string[] | undefined;
-	/** Whether the file's lists let PEFT adapt a module of this name; a regular expression of Python's is taken to. */
+	/** Whether PEFT adapts a module of this name. */
 	readonly selects: (module: string) => boolean;
+	/** Of a module, which patterns may give others than the rest; `rank` is the largest. */
+	readonly rankOf: (module: string) => number;
+	readonly alphaOf: (module: string) => number;
 }
 
 /** Throws ADAPTER_CONFIG for a key that changes what is computed and isn't read, and for values that can't be. */
@@ -90,7 +95,9 @@ export function readAdapterConfig(file: string): AdapterConfig {
 	const error = (key: string, message: string) =>
 		inputError('ADAPTER_CONFIG', message, {
 			place: `${file}: ${key}`,
-			remedy: remedies[key] ?? 'Only plain LoRA adapters are supported.',
+			remedy:
+				remedies[key] ??
+				'Only LoRA adapters are read: rsLoRA, patterns of rank and alpha, and a head (score) besides.',
 		});
 	const wrong = (key: string, expected: string) =>
 		error(key, `${expected} is expected, found ${describeJson(json[key])}`);
@@ -102,7 +109,7 @@ export function readAdapterConfig(file: string): AdapterConfig {
 		return value;
 	};
 	const rank = number('r');
-	if (!Number.isInteger(rank) || rank < 1 || rank > 65_536) throw wrong('r', 'a positive whole number');
+	if (!isRank(rank)) throw wrong('r', 'a positive whole number');
 	const dropout = number('lora_dropout', 0);
 	if (dropout >= 1) throw wrong('lora_dropout', 'a number from 0 up to 1, not 1 itself,');
 	const rsLora = json.use_rslora ?? false;
@@ -116,31 +123,116 @@ export function readAdapterConfig(file: string): AdapterConfig {
 	if (json.modules_to_save != null && !isNames(json.modules_to_save)) {
 		throw wrong('modules_to_save', 'a list of names');
 	}
+	const own = (key: string) => json[key] ?? undefined;
 	const isNarrowed = ['exclude_modules', 'layers_to_transform', 'layers_pattern'].some(
-		(key) => (json[key] ?? null) !== null,
+		(key) => own(key) !== undefined,
 	);
+	const alpha = number('lora_alpha');
+	const pattern = (key: string, whole: boolean) => {
+		const patterns = own(key) ?? {};
+		const fits = (value: unknown) =>
+			typeof value === 'number' && (whole ? isRank(value) : Number.isFinite(value));
+		if (!isJsonObject(patterns) || !Object.values(patterns).every(fits)) {
+			throw wrong(key, 'an object of numbers');
+		}
+		return Object.entries(patterns as Readonly<Record<string, number>>).map(
+			([expression, value]) => [expressionOf(`(.*\\.)?(${expression})`, key, error), value] as const,
+		);
+	};
+	const [ranks, alphas] = [pattern('rank_pattern', true), pattern('alpha_pattern', false)];
+	const first = (patterns: typeof ranks, module: string, otherwise: number) =>
+		patterns.find(([matches]) => matches(module))?.[1] ?? otherwise;
 	return {
-		rank,
-		alpha: number('lora_alpha'),
+		rank: Math.max(rank, ...ranks.map(([, own]) => own)),
+		alpha,
 		dropout,
 		rsLora,
 		targets: isNames(targets) && !isNarrowed ? targets : undefined,
 		baseModel,
-		selects: selection(targets, json.exclude_modules, json.layers_to_transform),
+		selects: selection(json, targets, error, wrong),
+		rankOf: (module) => first(ranks, module, rank),
+		alphaOf: (module) => first(alphas, module, alpha),
 	};
 }
 
-/** PEFT's reading of `target_modules`, `exclude_modules` and `layers_to_transform`, as far as they are lists. */
-function selection(targets: string | string[], excluded: unknown, layers: unknown): AdapterConfig['selects'] {
-	const isNamed = (names: readonly string[], module: string) =>
-		names.some((name) => module === name || module.endsWith(`.${name}`));
-	const numbers = typeof layers === 'number' ? [layers] : layers;
-	return (module) => {
-		if (isNames(targets) && !isNamed(targets, module)) return false;
-		if (isNames(excluded) && isNamed(excluded, module)) return false;
-		const layer = /\.(\d+)\./.exec(module)?.[1];
-		return layer === undefined || !Array.isArray(numbers) || numbers.includes(Number(layer));
+type Wrong = (key: string, expected: string) => Error;
+type Refusal = (key: string, message: string) => Error;
+
+function expressionOf(expression: string, key: string, error: Refusal): (module: string) => boolean {
+	try {
+		const matches = fullMatch(expression);
+		return (module) => module.length <= maxModuleLength && matches(module);
+	} catch (cause) {
+		const reason = cause instanceof Error ? cause.message : String(cause);
+		throw error(key, `the expression ${quoteName(expression)} can't be read: ${reason}`);
+	}
+}
+
+/** PEFT's reading of `target_modules`, `exclude_modules`, `modules_to_save`, `layers_to_transform` and `layers_pattern`. */
+function selection(
+	json: Readonly<Record<string, unknown>>,
+	targets: string | string[],
+	error: Refusal,
+	wrong: Wrong,
+): AdapterConfig['selects'] {
+	const names = (key: string): string | string[] => {
+		const value = json[key] ?? [];
+		if (typeof value === 'string' || isNames(value)) return value;
+		throw wrong(key, 'a list of names or a regular expression');
 	};
+	const matcher = (value: string | string[], key: string) => {
+		if (typeof value === 'string') return value === '' ? () => false : expressionOf(value, key, error);
+		return (module: string) => value.some((name) => module === name || module.endsWith(`.${name}`));
+	};
+	const isTarget =
+		targets === 'all-linear' || targets === '' ? () => true : matcher(targets, 'target_modules');
+	const isExcluded = matcher(names('exclude_modules'), 'exclude_modules');
+	const saved = ((json.modules_to_save ?? []) as string[]).map((name) =>
+		expressionOf(`(.*\\.)?${name}(\\..*)?`, 'modules_to_save', error),
+	);
+	// an expression says by itself which layers it means
+	const inLayers =
+		typeof targets === 'string' ? () => true : layerSelection(json, names('layers_pattern'), error, wrong);
+	return (module) =>
+		isTarget(module) && !isExcluded(module) && !saved.some((matches) => matches(module)) && inLayers(module);
+}
+
+function layerSelection(
+	json: Readonly<Record<string, unknown>>,
+	pattern: string | string[],
+	error: Refusal,
+	wrong: Wrong,
+): AdapterConfig['selects'] {
+	const layers = json.layers_to_transform ?? [];
+	const numbers: unknown = typeof layers === 'number' ? [layers] : layers;
+	if (!Array.isArray(numbers) || !numbers.every(Number.isInteger)) {
+		throw wrong('layers_to_transform', 'a number or a list of numbers');
+	}
+	if (numbers.length === 0) return () => true;
+	const parents = typeof pattern === 'string' && pattern !== '' ? [pattern] : Array.from(pattern);
+	const isParent = parents.map((parent) => expressionOf(parent, 'layers_pattern', error));
+	/** The first number that something else follows, and that stands after what `fits`. */
+	const layerOf = (parts: readonly string[], fits: (before: readonly string[]) => boolean) =>
+		parts.find(
+			(part, index) => /^\d+$/.test(part) && index < parts.length - 1 && fits(parts.slice(0, index)),
+		);
+	return (module) => {
+		const parts = module.split('.');
+		const found =
+			isParent.length === 0
+				? layerOf(parts, (before) => before.length >= 2)
+				: isParent.map((matches) => layerOf(parts, (before) => endings(before).some(matches))).find(Boolean);
+		return found !== undefined && numbers.includes(Number(found));
+	};
+}
+
+/** `a.b.c`, `b.c`, `c` */
+function endings(parts: readonly string[]): string[] {
+	return parts.map((_, index) => parts.slice(index).join('.'));
+}
+
+function isRank(value: number): boolean {
+	return Number.isInteger(value) && value >= 1 && value <= 65_536;
 }
 
 function isNames(value: unknown): value is string[] {

@@ -27,6 +27,40 @@ describe('an adapter folder', () => {
 		expect(readPeftAdapter(folder)).toEqual(adapter);
 	});
 
+	test('of several ranks and scales is one of a single rank and scale that computes the same', () => {
+		const patterns = { rank_pattern: { k_proj: 2 }, alpha_pattern: { k_proj: 5 } };
+		changeConfig({ target_modules: ['q_proj', 'k_proj'], ...patterns });
+		const tensor = (name: string, shape: number[], ...numbers: number[]) =>
+			({ name: `layer.${name}.weight`, dtype: 'F32', shape, data: values(...numbers) }) as const;
+		writeSafetensors(path.join(folder, 'adapter_model.safetensors'), [
+			...pair,
+			tensor('k_proj.lora_A', [2, 1], 7, 8),
+			tensor('k_proj.lora_B', [1, 2], 9, 10),
+		]);
+		const { config, matrices } = readPeftAdapter(folder);
+		expect(config).toMatchObject({ rank: 2, alpha: 2, rsLora: true });
+		const found = Object.fromEntries(
+			[...matrices].map(([name, { shape, values }]) => [name, [shape, [...values]]]),
+		);
+		// scales: 2 / √2 of the whole, 2 / √1 of q, 5 / √2 of k
+		const q = [3, 4, 5].flatMap((value) => [Math.fround(Math.SQRT2 * value), 0]);
+		expect(found).toEqual({
+			'layer.q_proj.lora_A.weight': [
+				[2, 2],
+				[1, 2, 0, 0],
+			],
+			'layer.q_proj.lora_B.weight': [[3, 2], q.map((value) => expect.closeTo(value, 5))],
+			'layer.k_proj.lora_A.weight': [
+				[2, 1],
+				[7, 8],
+			],
+			'layer.k_proj.lora_B.weight': [
+				[1, 2],
+				[22.5, 25],
+			],
+		});
+	});
+
 	test('claims a classifier of PEFT only where PEFT runs its head', () => {
 		const written = () => JSON.parse(readFileSync(path.join(folder, 'adapter_config.json'), 'utf8'));
 		expect(written()).toMatchObject({ task_type: 'SEQ_CLS', modules_to_save: ['score'] });
@@ -119,7 +153,7 @@ describe('an adapter folder', () => {
 		{ target_modules: 'all-linear' },
 		{ target_modules: '.*\\.(q|v)_proj' },
 		{ target_modules: null },
-		{ target_modules: ['q_proj'], layers_to_transform: [3] },
+		{ target_modules: ['q_proj'], layers_to_transform: [], layers_pattern: 'layers' },
 		{ target_modules: ['q_proj'], exclude_modules: 'lm_head' },
 	])('adapts the modules that its weights name where the config has %j', (fields) => {
 		changeConfig(fields);

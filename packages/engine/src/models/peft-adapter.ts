@@ -5,8 +5,8 @@ import { writeFileAtomically } from '../formats/files.ts';
 import { toFloat32 } from '../formats/floats.ts';
 import { openSafetensors } from '../formats/safetensors/reader.ts';
 import { writeSafetensors } from '../formats/safetensors/writer.ts';
-import type { LoraConfig } from '../layers/lora.ts';
-import { readAdapterConfig } from './adapter-config.ts';
+import { type LoraConfig, loraScale } from '../layers/lora.ts';
+import { type AdapterConfig, readAdapterConfig } from './adapter-config.ts';
 
 /** A LoRA adapter with its classification head, on the host. */
 export interface PeftAdapter {
@@ -28,6 +28,7 @@ export interface HostMatrix {
 }
 
 const PREFIX = 'base_model.model.';
+const A = '.lora_A.weight';
 const SCORE = 'score.weight';
 const CONFIG_FILE = 'adapter_config.json';
 const WEIGHTS_FILE = 'adapter_model.safetensors';
@@ -51,7 +52,7 @@ export function readPeftAdapter(folder: string): PeftAdapter {
 			remedy: 'Give the adapter folder of a run, or one saved by PEFT with safetensors.',
 		});
 	}
-	const { targets, baseModel, selects, ...plainConfig } = readAdapterConfig(configFile);
+	const { targets, baseModel, selects, rankOf, alphaOf, ...plainConfig } = readAdapterConfig(configFile);
 	const tensors = readTensors(weightsFile);
 	const matrices = new Map<string, HostMatrix>();
 	const head = new Map<string, HostMatrix>();
@@ -66,14 +67,15 @@ export function readPeftAdapter(folder: string): PeftAdapter {
 		if (kind.has(plain)) throw weightsError(weightsFile, `${plain} is there twice, once as ${name}`);
 		kind.set(plain, matrix);
 	}
-	checkPairs(weightsFile, matrices, plainConfig.rank);
+	checkPairs(weightsFile, matrices, rankOf);
 	const idle = adaptedModules([...matrices.keys()]).find((module) => !selects(module));
 	if (idle !== undefined) {
 		const message = `${CONFIG_FILE} leaves out ${idle}, for which there are matrices: PEFT would not apply them`;
 		throw weightsError(weightsFile, message);
 	}
 	const config = { ...plainConfig, targets: targets ?? adaptedModules([...matrices.keys()]) };
-	return { config, baseModel, matrices, head: withHeadFile(folder, head) };
+	const even = evenlyScaled(matrices, config, { rankOf, alphaOf });
+	return { config, baseModel, matrices: even, head: withHeadFile(folder, head) };
 }
 
 /** The name of a tensor as the model has it. */
@@ -95,8 +97,11 @@ export function readPeftModules(folder: string): string[] {
  * Python's, and for lists that are narrowed to some layers: what they select is what lies in the weights.
  */
 function adaptedModules(names: readonly string[]): string[] {
-	const end = '.lora_A.weight';
-	return names.filter((name) => name.endsWith(end)).map((name) => name.slice(0, -end.length));
+	return names.filter((name) => name.endsWith(A)).map(moduleOf);
+}
+
+function moduleOf(name: string): string {
+	return name.replace(/\.lora_[AB]\.weight$/, '');
 }
 
 function readTensors(file: string): Map<string, HostMatrix> {
@@ -144,11 +149,51 @@ function isSameMatrix(a: HostMatrix, b: HostMatrix): boolean {
 	return a.shape.join() === b.shape.join() && a.values.every((value, index) => value === b.values[index]);
 }
 
-function checkPairs(file: string, matrices: ReadonlyMap<string, HostMatrix>, rank: number): void {
+/**
+ * Matrices of one rank and one scale that compute the same: those of a smaller rank get rows of A and columns of B that are zero (and
+ * stay zero in training, since each has the gradient that the other lets through), those of another scale a B that is scaled.
+ */
+function evenlyScaled(
+	matrices: ReadonlyMap<string, HostMatrix>,
+	config: LoraConfig,
+	{ rankOf, alphaOf }: Pick<AdapterConfig, 'rankOf' | 'alphaOf'>,
+): ReadonlyMap<string, HostMatrix> {
+	const scale = loraScale(config);
+	return new Map(
+		[...matrices].map(([name, matrix]) => {
+			const module = moduleOf(name);
+			const rank = rankOf(module);
+			const factor = loraScale({ ...config, rank, alpha: alphaOf(module) }) / scale;
+			const isA = name.endsWith(A);
+			const shape = isA ? [config.rank, matrix.shape[1]!] : [matrix.shape[0]!, config.rank];
+			if (rank === config.rank && (isA || factor === 1)) return [name, matrix];
+			return [name, { shape, values: padded(matrix, shape, isA ? 1 : factor) }];
+		}),
+	);
+}
+
+/** The matrix times a factor, with zeros below and on the right. */
+function padded({ shape, values }: HostMatrix, wanted: readonly number[], factor: number): Float32Array {
+	const [rows, columns] = shape as [number, number];
+	const result = new Float32Array(wanted[0]! * wanted[1]!);
+	for (let row = 0; row < rows; row++) {
+		for (let column = 0; column < columns; column++) {
+			result[row * wanted[1]! + column] = factor * values[row * columns + column]!;
+		}
+	}
+	return result;
+}
+
+function checkPairs(
+	file: string,
+	matrices: ReadonlyMap<string, HostMatrix>,
+	rankOf: AdapterConfig['rankOf'],
+): void {
 	for (const [name, { shape }] of matrices) {
-		const isA = name.endsWith('.lora_A.weight');
+		const isA = name.endsWith(A);
 		const partner = isA ? name.replace('.lora_A.', '.lora_B.') : name.replace('.lora_B.', '.lora_A.');
 		if (!matrices.has(partner)) throw weightsError(file, `${name} has no ${partner} beside it`);
+		const rank = rankOf(moduleOf(name));
 		const found = shape.length === 2 ? shape[isA ? 0 : 1] : undefined;
 		if (found !== rank) {
 			throw weightsError(file, `${name} should have rank ${rank} and has the shape [${shape.join(', ')}]`);

@@ -1,5 +1,3 @@
-/** Parts of one branch that may match in several lengths: the power of a text's length that trying them all can take. */
-const maxUnbounded = 2;
 const maxOptional = 6;
 const maxLength = 4096;
 /** A repetition up to here is as good as an optional part; beyond, as one without bound. */
@@ -22,8 +20,10 @@ interface Frame {
  * way in which repeated parts can share a text among them: without bound inside without bound, that takes longer than
  * anybody waits. The expressions that tokenizers split by need little: no repeated groups, and at most two repetitions
  * without bound in a branch.
+ *
+ * @param maxUnbounded parts of one branch that may match in several lengths: the power of a text's length that trying them all can take
  */
-export function expressionDanger(source: string): string | undefined {
+export function expressionDanger(source: string, maxUnbounded = 2): string | undefined {
 	if (source.length > maxLength) return `it has ${source.length} characters`;
 	const frames = [newFrame()];
 	for (let at = 0; at < source.length; ) {
