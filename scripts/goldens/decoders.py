@@ -113,6 +113,26 @@ DECODERS = {
             "use_parallel_residual": True,
         },
     },
+    # as transformers 5 writes it, with everything the other way
+    "gpt_neox-sequential": {
+        "config": COMMON
+        | {
+            "architectures": ["GPTNeoXForCausalLM"],
+            "attention_bias": False,
+            "dtype": "float32",
+            "hidden_act": "gelu_new",
+            "hidden_size": 8,
+            "intermediate_size": 12,
+            "layer_norm_eps": 1e-3,
+            "max_position_embeddings": 64,
+            "model_type": "gpt_neox",
+            "num_attention_heads": 1,
+            "num_hidden_layers": 2,
+            "rope_parameters": {"partial_rotary_factor": 0.75, "rope_theta": 500.0, "rope_type": "default"},
+            "tie_word_embeddings": True,
+            "use_parallel_residual": False,
+        },
+    },
 }
 
 
@@ -199,7 +219,7 @@ def main():
         if model.config.tie_word_embeddings:
             del weights["lm_head.weight"]
         # the name in published checkpoints, which transformers 5 renames
-        if decoder["config"]["model_type"] == "gpt_neox":
+        if "lm_head.weight" in weights and decoder["config"]["model_type"] == "gpt_neox":
             weights["embed_out.weight"] = weights.pop("lm_head.weight")
         save(folder / "model.safetensors", weights)
         if "targets" in decoder:

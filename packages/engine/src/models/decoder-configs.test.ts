@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { runsOf } from '../../../../tests/nightly/nightly.ts';
 import { smallConfig } from '../formats/testing/small-model.ts';
 import { thrownBy } from '../formats/testing/thrown-by.ts';
 import { expectedTensors } from './families.ts';
@@ -70,6 +72,24 @@ describe('published configs of decoders', () => {
 		expect(windowsOf(config)).toEqual(Array(config.layers).fill(window));
 	});
 });
+
+test.each(Object.entries(published))(
+	'any value in any field of %s gives a config or a typed error',
+	(_, whole) => {
+		// small, so that its weights are listed in no time
+		const config = { ...whole, num_hidden_layers: 2 };
+		fc.assert(
+			fc.property(fc.constantFrom(...Object.keys(config)), fc.jsonValue(), (field, value) => {
+				try {
+					expect(expectedTensors(parse({ ...config, [field]: value })).length).toBeGreaterThan(2);
+				} catch (error) {
+					expect(error).toMatchObject({ name: 'VulntuneError' });
+				}
+			}),
+			runsOf({ suite: 300, nightly: 20_000, seed: 8 }),
+		);
+	},
+);
 
 /** The window of each layer, from the family's own fields. */
 function windowsOf(config: object): unknown[] {

@@ -31,7 +31,7 @@ export function shapeOf(config: ModelConfig): TransformerShape {
 type Sizes = readonly [number, number, number, number, number, number, tied?: boolean];
 
 /** Models that are often named and too large to be at hand, by a part of their name. */
-const published: readonly (readonly [pattern: RegExp, sizes: Sizes])[] = [
+const published: readonly (readonly [pattern: RegExp, sizes: Sizes, modelType?: string])[] = [
 	[/(wizardcoder-python|codellama|llama-2).*34b/i, [8192, 22_016, 48, 64, 8, 32_001]],
 	[/(wizardcoder-python|codellama|llama-2).*13b/i, [5120, 13_824, 40, 40, 40, 32_001]],
 	[/(wizardcoder-python|codellama|llama-2).*7b/i, [4096, 11_008, 32, 32, 32, 32_001]],
@@ -42,15 +42,26 @@ const published: readonly (readonly [pattern: RegExp, sizes: Sizes])[] = [
 	[/smollm2.*360m/i, [960, 2560, 32, 15, 5, 49_152, true]],
 	[/smollm2.*135m/i, [576, 1536, 30, 9, 3, 49_152, true]],
 	[/tinyllama.*1\.1b/i, [2048, 5632, 22, 32, 4, 32_000]],
+	[/mistral.*7b/i, [4096, 14_336, 32, 32, 8, 32_000], 'mistral'],
+	[/qwen2(\.5)?-coder.*32b/i, [5120, 27_648, 64, 40, 8, 152_064], 'qwen2'],
+	[/qwen2(\.5)?-coder.*14b/i, [5120, 13_824, 48, 40, 8, 152_064], 'qwen2'],
+	[/qwen2(\.5)?-coder.*7b/i, [3584, 18_944, 28, 28, 4, 152_064], 'qwen2'],
+	[/qwen2(\.5)?-coder.*3b/i, [2048, 11_008, 36, 16, 2, 151_936, true], 'qwen2'],
+	[/qwen2(\.5)?-coder.*1\.5b/i, [1536, 8960, 28, 12, 2, 151_936, true], 'qwen2'],
+	[/qwen2(\.5)?-coder.*0\.5b/i, [896, 4864, 24, 14, 2, 151_936, true], 'qwen2'],
+	[/starcoder2.*15b/i, [6144, 24_576, 40, 48, 4, 49_152], 'starcoder2'],
+	[/starcoder2.*7b/i, [4608, 18_432, 32, 36, 4, 49_152, true], 'starcoder2'],
+	[/starcoder2.*3b/i, [3072, 12_288, 30, 24, 2, 49_152, true], 'starcoder2'],
 ];
 
 /** The config of a well-known model by its name or path; undefined for others. */
 export function knownModel(name: string): ModelConfig | undefined {
-	const sizes = published.find(([pattern]) => pattern.test(name))?.[1];
-	if (sizes === undefined) return undefined;
+	const known = published.find(([pattern]) => pattern.test(name));
+	if (known === undefined) return undefined;
+	const [, sizes, modelType = 'llama'] = known;
 	const [hidden, intermediate, layers, heads, keyValueHeads, vocabulary, tied = false] = sizes;
 	const json = {
-		model_type: 'llama',
+		model_type: modelType,
 		hidden_size: hidden,
 		intermediate_size: intermediate,
 		num_hidden_layers: layers,

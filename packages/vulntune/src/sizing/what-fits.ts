@@ -19,8 +19,11 @@ const models = [
 	'SmolLM2-360M',
 	'TinyLlama-1.1B',
 	'DeepSeek-Coder-1.3B',
+	'Qwen2.5-Coder-1.5B',
+	'StarCoder2-3B',
 	'DeepSeek-Coder-6.7B',
 	'WizardCoder-Python-7B',
+	'Qwen2.5-Coder-7B',
 	'WizardCoder-Python-13B',
 	'WizardCoder-Python-34B',
 ];
