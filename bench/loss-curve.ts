@@ -64,7 +64,7 @@ async function learn(config: Config, steps: number): Promise<Learned> {
 		}
 	}
 	const tokensPerSecond = (1000 * tokens) / (performance.now() - start);
-	const { probabilities } = scoreSplit(detector, valid, scoring)!;
+	const { probabilities } = (await scoreSplit(detector, valid, scoring))!;
 	detector.free();
 	backend.close();
 	return { losses, probabilities, labels: splits.valid.map(({ label }) => label), tokensPerSecond };

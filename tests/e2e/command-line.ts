@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 export const projectRoot = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const program = path.join(projectRoot, 'packages/vulntune/bin/vulntune.mjs');
 
+/** What starts the program. */
+export const programWords: readonly string[] = [process.execPath, program];
+
 /** A home of its own, so that no test finds the tokens or models of the machine's user. */
 export const home = mkdtempSync(path.join(os.tmpdir(), 'vulntune-home-'));
 process.on('exit', () => rmSync(home, { recursive: true, force: true }));
@@ -32,13 +35,21 @@ export interface CommandOptions {
 	readonly cwd: string;
 	/** A shell command that runs before, in the same shell: `ulimit -f 8`. */
 	readonly prepare?: string;
+	/** Words before the program: `mpirun -n 2`. */
+	readonly launcher?: readonly string[];
+	/** Variables besides this process's own. */
+	readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Starts `vulntune` in a process of its own. */
-export function startVulntune(argv: readonly string[], { cwd, prepare }: CommandOptions): RunningCommand {
-	const command = [process.execPath, program, ...argv];
+export function startVulntune(
+	argv: readonly string[],
+	{ cwd, prepare, launcher = [], environment }: CommandOptions,
+): RunningCommand {
+	const command = [...launcher, ...programWords, ...argv];
 	const env = {
 		...process.env,
+		...environment,
 		HOME: home,
 		// hints name commands as npx calls them, whatever runs the tests
 		npm_command: 'exec',

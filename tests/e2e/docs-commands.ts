@@ -10,25 +10,29 @@ export interface ShownCommand {
 	readonly words: readonly string[];
 }
 
-/** Every command of the README and the other documents: lines of `sh` blocks, and inline code that starts with `vulntune`. */
+/** Every command of the README, the other documents and the examples' scripts: lines of `sh` blocks, and inline code that starts with `vulntune`. */
 export function shownCommands(): ShownCommand[] {
 	const files = [
 		...globSync('*.md', { cwd: projectRoot }),
 		...globSync('docs/**/*.md', { cwd: projectRoot }),
 		...globSync('packages/*/README.md', { cwd: projectRoot }),
 	];
-	return files
-		.toSorted()
-		.flatMap((file) => commandsOf(readFileSync(path.join(projectRoot, file), 'utf8'), file));
+	const read = (file: string) => readFileSync(path.join(projectRoot, file), 'utf8');
+	const scripts = globSync('examples/**/*.sh', { cwd: projectRoot });
+	return [
+		...files.toSorted().flatMap((file) => commandsOf(read(file), file)),
+		// a fence around the lines, on their own numbers
+		...scripts.toSorted().flatMap((file) => commandsOf(`\`\`\`sh\n${read(file)}`, file, 0)),
+	];
 }
 
 /** The same for one document's text. */
-export function commandsOf(text: string, file: string): ShownCommand[] {
+export function commandsOf(text: string, file: string, firstLine = 1): ShownCommand[] {
 	const commands: ShownCommand[] = [];
 	let fence: string | undefined;
 	let continued = '';
 	for (const [index, line] of text.split('\n').entries()) {
-		const place = `${file}:${index + 1}`;
+		const place = `${file}:${index + firstLine}`;
 		const mark = /^\s*```(\w*)/.exec(line);
 		if (mark !== null) {
 			fence = fence === undefined ? mark[1]! : undefined;
@@ -64,6 +68,9 @@ export function commandsOf(text: string, file: string): ShownCommand[] {
 				.split(/\s+/)
 				.filter((word) => word !== '');
 			while (/^[A-Z_]+=/.test(words[0] ?? '')) words.shift();
+			// what a launcher starts
+			const launched = words.indexOf('npx');
+			if (/^(mpirun|srun|torchrun)$/.test(words[0] ?? '') && launched > 0) words.splice(0, launched);
 			if (words[0] === 'npx') words.shift();
 			if (words.length > 0) commands.push({ place, words });
 		}

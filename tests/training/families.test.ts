@@ -87,7 +87,7 @@ describe.each(families)('a tiny $family', ({ family, trained }) => {
 			const prepared = await prepareData(config, base, () => {});
 			const backend = createBackend(config.backend, () => {});
 			const detector = createDetectorOf(config, backend, base.folder);
-			const { probabilities } = scoreSplit(detector, prepared.splits.test, prepared.scoring)!;
+			const { probabilities } = (await scoreSplit(detector, prepared.splits.test, prepared.scoring))!;
 			detector.free();
 			backend.close();
 			base.close();

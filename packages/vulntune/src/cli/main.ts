@@ -11,6 +11,7 @@ import { runCommandLine } from '../commands/program.ts';
 import { trainCommand } from '../commands/train.ts';
 import { spelledCommand } from '../terminal/spelled-command.ts';
 import { processTerminal } from '../terminal/terminal.ts';
+import { refuseSeveralProcesses, terminalOfProcess } from './processes.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
 	version: string;
@@ -52,6 +53,10 @@ const commands = [
 ];
 
 const command = spelledCommand({ env: process.env, file: process.argv[1]!, workingFolder: process.cwd() });
-const exitCode = await runCommandLine(process.argv.slice(2), commands, processTerminal(), version, command);
+const terminal = terminalOfProcess(processTerminal(), process.env);
+const exitCode = await runCommandLine(process.argv.slice(2), commands, terminal, version, {
+	command,
+	beforeCommand: (name) => refuseSeveralProcesses(name, process.env),
+});
 // a result that couldn't be written may have set it already
 process.exitCode = exitCode || process.exitCode || 0;

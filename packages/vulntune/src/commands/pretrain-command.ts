@@ -63,6 +63,7 @@ function describeOutcome(outcome: PretrainOutcome): CommandResult {
 			remedy: `Go on with: vulntune pretrain ${path.join(outcome.output, 'config.yaml')} --resume`,
 		});
 	}
+	if (outcome.status === 'followed') return { data: outcome, text: '' };
 	if (outcome.status === 'alreadyFinished') {
 		return { data: outcome, text: `The run in ${outcome.output} is finished; nothing was changed.` };
 	}

@@ -36,7 +36,13 @@ async function run(
 				}),
 			);
 	};
-	const exitCode = await runCommandLine(argv, [definition], terminal, '1.2.3', command);
+	const exitCode = await runCommandLine(
+		argv,
+		[definition],
+		terminal,
+		'1.2.3',
+		command === undefined ? {} : { command },
+	);
 	return { exitCode, ...seen };
 }
 

@@ -15,11 +15,17 @@ export type CommandDefinition = (program: Command, run: CommandRunner) => void;
 /** Runs the body of a command and prints what it comes to. */
 export type CommandRunner = (body: (context: CommandContext) => Promise<CommandResult>) => Promise<void>;
 
+export interface CallOptions {
+	/** How the user calls the program: what hints and help name. */
+	readonly command?: string;
+	/** Throws where a command, by its name, can't run as this process was started. Help isn't asked. */
+	readonly beforeCommand?: (name: string) => void;
+}
+
 /**
  * Runs a command line and prints its result or its failure.
  *
  * @param argv what follows `vulntune`
- * @param command how the user calls the program: what hints and help name
  * @returns the exit code: 0 ok, 2 usage or input, 3 partial, 4 failure, 5 out of resources, 130 interrupted
  */
 export async function runCommandLine(
@@ -27,7 +33,7 @@ export async function runCommandLine(
 	definitions: readonly CommandDefinition[],
 	terminal: Terminal,
 	version: string,
-	command = 'vulntune',
+	{ command = 'vulntune', beforeCommand }: CallOptions = {},
 ): Promise<number> {
 	// Read before parsing, because a faulty command line is reported in the form that it asks for.
 	const isJson = argv.includes('--json');
@@ -41,6 +47,7 @@ export async function runCommandLine(
 		const progress = { ...renderer, note: (line: string) => renderer.note(spell(line)) };
 		let interruption: Interruption | undefined;
 		try {
+			beforeCommand?.(argv[0] ?? '');
 			const result = await body({
 				progress,
 				interruption: () => (interruption ??= listenForInterruption(progress.note)).signal,

@@ -95,6 +95,7 @@ export function describeOutcome(outcome: RunOutcome): CommandResult {
 			remedy: `Go on with: vulntune train ${path.join(outcome.output, 'config.yaml')} --resume`,
 		});
 	}
+	if (outcome.status === 'followed') return { data: outcome, text: '' };
 	if (outcome.status === 'alreadyFinished') {
 		return { data: outcome, text: `The run in ${outcome.output} is finished; nothing was changed.` };
 	}

@@ -1,3 +1,4 @@
+import { alone, type Communicator } from '../communication/communicator.ts';
 import type { Detector } from '../methods/detector.ts';
 import { validationThreshold } from '../metrics/best-f1.ts';
 import { evaluateScores } from '../metrics/evaluate-scores.ts';
@@ -44,6 +45,7 @@ export function fineTuningTask(
 	settings: FineTuningSettings,
 	scoring: ScoringOptions,
 	listener: FineTuningListener,
+	communicator: Communicator = alone,
 ): Task<TrainingState> {
 	const counts = packCounts(data.train, settings, scoring);
 	const { lengths, tokens } = data.train;
@@ -76,9 +78,9 @@ export function fineTuningTask(
 			requireFinite(loss, what, { epoch, step: step + 1 });
 			return { loss, tokens: pack.inputIds.length };
 		},
-		betweenPacks(state) {
+		async betweenPacks(state) {
 			if (isFinished(state) || state.packs < packsOf(state).length) return true;
-			if (!finishEpoch(detector, data.valid, scoring, state, listener)) return false;
+			if (!(await finishEpoch(detector, data.valid, scoring, state, listener, communicator))) return false;
 			listener.checkpoint();
 			return true;
 		},
@@ -91,18 +93,20 @@ function dropoutSeedOf(seed: number, microBatch: number): number {
 }
 
 /** Validates and moves the state to the next epoch; false if it was interrupted, with the state unchanged. */
-function finishEpoch(
+async function finishEpoch(
 	detector: Detector,
 	valid: SplitData,
 	scoring: ScoringOptions,
 	state: TrainingState,
 	listener: FineTuningListener,
-): boolean {
-	const scores = scoreSplit(detector, valid, {
+	communicator: Communicator,
+): Promise<boolean> {
+	const options = {
 		...scoring,
-		progress: (done, total) => listener.validating(done, total),
+		progress: (done: number, total: number) => listener.validating(done, total),
 		stop: () => listener.interrupted(),
-	});
+	};
+	const scores = await scoreSplit(detector, valid, options, communicator);
 	if (scores === undefined) return false;
 	requireFinite(scores.loss, 'the validation loss is', state);
 	const labels = valid.rows.map((row) => row.label);

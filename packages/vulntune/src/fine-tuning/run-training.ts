@@ -1,5 +1,9 @@
 import { existsSync } from 'node:fs';
 import { fingerprintDifferences, type ModelFingerprint, requireBackend } from '@vulntune/engine';
+import { alone, type Processes, type VectorCommunicator } from '../communication/communicator.ts';
+import { fromFirst } from '../communication/from-first.ts';
+import { openSameBackend, ownBackend } from '../communication/own-backend.ts';
+import type { Followed } from '../communication/together.ts';
 import type { Config } from '../config/schema.ts';
 import { leftOutLines, summarizeData } from '../data/summary.ts';
 import type { DetectorDescription } from '../methods/description.ts';
@@ -19,7 +23,16 @@ import { type PreparedData, prepareData } from '../scoring/prepare-data.ts';
 import { scoreSplit } from '../scoring/score-split.ts';
 import { answersOf } from '../scoring/scoring-options.ts';
 import { createOptimizer } from '../training/optimizer.ts';
-import { openRunProgress, type RunProgress, resumeState, saveState } from '../training/run-progress.ts';
+import {
+	beginTogether,
+	followedProgress,
+	openRunProgress,
+	type RunProgress,
+	type RunTarget,
+	resumeState,
+	saveState,
+} from '../training/run-progress.ts';
+import { requireSameRun } from '../training/same-run.ts';
 import { warmupNote } from '../training/schedule.ts';
 import { type BestEpoch, initialState, type TrainingState } from '../training/state.ts';
 import { createStopwatch } from '../training/stopwatch.ts';
@@ -70,32 +83,37 @@ export type RunOutcome =
 			readonly output: string;
 			/** Where nothing could be kept of what was done. */
 			readonly startsAnew?: true;
-	  };
+	  }
+	/** The first of several processes has the outcome. */
+	| Followed;
 
 export type RunSignals = Signals<TrainingEvent>;
 
 /**
  * A whole run: from a config to a run folder with adapter, metrics, predictions and report; or on from its newest
- * checkpoint. Equal configs give equal bytes in metrics, adapter and predictions.
+ * checkpoint. Equal configs give equal bytes in metrics, adapter and predictions, however many processes compute it.
+ *
+ * @param processes those that share its work out; the first alone looks at the run folder
  */
-export async function runTraining(config: Config, mode: RunMode, signals: RunSignals): Promise<RunOutcome> {
+export async function runTraining(
+	config: Config,
+	mode: RunMode,
+	signals: RunSignals,
+	processes: Processes = alone,
+): Promise<RunOutcome> {
 	const folder = runFolder(config.output);
-	refuseExistingRun(folder, mode);
-	if (mode.resume && (await isFinished(folder, config))) {
-		return claimRunFolder(folder, mode, async () => {
-			// a run that was killed between its last line and its report gets it now
-			if (!existsSync(folder.report)) await writeReport(folder.root);
-			return { status: 'alreadyFinished', output: folder.root };
-		});
-	}
+	const ended = await fromFirst(processes, () => endedBefore(folder, config, mode));
+	if (ended !== null) return ended;
 	const note = (line: string) => signals.emit({ type: 'note', line });
-	requireBackend(config.backend);
+	const choice = await ownBackend({ ...config.backend, precision: config.training.precision }, processes);
+	requireBackend(choice);
 	const { base, start } = openTrainingBase(config, mode.allowOtherBase === true, note);
 	try {
 		const data = await prepareData(config, base, note);
 		for (const line of leftOutLines(data.dataset.leftOut)) note(`left out ${line}`);
-		const choice = { ...config.backend, precision: config.training.precision };
-		const backend = openRunBackend(mode.resume ? folder : undefined, choice, note);
+		const backend = await openSameBackend(processes, choice, note, (own) =>
+			openRunBackend(mode.resume ? folder : undefined, own, note),
+		);
 		try {
 			note(describeTrainingRows(data.splits.train, data.scoring.packing));
 			const oneClass = oneClassValidationNote(data.splits.valid.rows);
@@ -104,13 +122,20 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 				createDetectorOf(config, backend, base.folder, start?.adapter),
 			);
 			try {
-				const run = { config, folder, base, data, detector, start };
-				return await claimRunFolder(folder, mode, async () => {
-					const outcome = await blamingBase(base.folder, () => trainAndFinish(run, mode, signals));
-					const lacksReport = outcome.status === 'alreadyFinished' && !existsSync(folder.report);
-					if (outcome.status === 'finished' || lacksReport) await writeReport(folder.root);
-					return outcome;
-				});
+				const inputs = { datasetHash: data.dataset.hash, base: base.fingerprint, start: start?.hash };
+				const identity = trainingIdentity(config, inputs);
+				await requireSameRun(processes, identity, backend);
+				const communicator = await processes.withVectors(backend);
+				try {
+					const { size, description } = communicator;
+					if (size > 1) note(`${size} processes share the run out, by ${description}`);
+					const run = { config, folder, base, data, detector, start, identity, communicator };
+					return processes.rank === 0
+						? await claimRunFolder(folder, mode, () => trainAndReport(run, mode, signals))
+						: await trainAndFinish(run, mode, signals);
+				} finally {
+					communicator.close();
+				}
 			} finally {
 				detector.free();
 			}
@@ -122,6 +147,25 @@ export async function runTraining(config: Config, mode: RunMode, signals: RunSig
 	}
 }
 
+/** What the run came to before; null where there is something to do. Throws what `refuseExistingRun` and `isFinishedRun` throw. */
+async function endedBefore(folder: RunFolder, config: Config, mode: RunMode): Promise<RunOutcome | null> {
+	refuseExistingRun(folder, mode);
+	if (!mode.resume || !(await isFinished(folder, config))) return null;
+	return claimRunFolder(folder, mode, async () => {
+		// a run that was killed between its last line and its report gets it now
+		if (!existsSync(folder.report)) await writeReport(folder.root);
+		return { status: 'alreadyFinished', output: folder.root };
+	});
+}
+
+async function trainAndReport(run: LoadedRun, mode: RunMode, signals: RunSignals): Promise<RunOutcome> {
+	const { base, folder } = run;
+	const outcome = await blamingBase(base.folder, () => trainAndFinish(run, mode, signals));
+	const lacksReport = outcome.status === 'alreadyFinished' && !existsSync(folder.report);
+	if (outcome.status === 'finished' || lacksReport) await writeReport(folder.root);
+	return outcome;
+}
+
 /** All that a run works with once it is loaded. */
 interface LoadedRun {
 	readonly config: Config;
@@ -130,6 +174,8 @@ interface LoadedRun {
 	readonly data: PreparedData;
 	readonly detector: Detector;
 	readonly start: StartAdapter | undefined;
+	readonly identity: RunIdentity;
+	readonly communicator: VectorCommunicator;
 }
 
 // What only the end of a run or its resumption needs is loaded then: the first step waits for everything else.
@@ -142,44 +188,17 @@ async function isFinished(folder: RunFolder, config: Config): Promise<boolean> {
 }
 
 async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals): Promise<RunOutcome> {
-	const { config, folder, base, data, detector, start } = run;
+	const { config, folder, data, detector, identity, communicator } = run;
 	const { backend } = detector;
 	const settings = settingsOf(config);
 	const optimizer = createOptimizer(backend, detector.parameters, settings.optimizer);
-	const warn = (line: string) => signals.emit({ type: 'note', line });
 	try {
-		const inputs = { datasetHash: data.dataset.hash, base: base.fingerprint, start: start?.hash };
-		const identity = trainingIdentity(config, inputs);
 		const target = { backend, parameters: detector.parameters, optimizer, identity };
-		const mayDiffer = ['epochs', ...(mode.allowOtherBase === true ? basePartNames : [])];
-		const resumed = mode.resume ? resumeState<TrainingState>(folder, target, warn, mayDiffer) : undefined;
-		if (mode.resume && resumed === undefined) warn(`no checkpoint in ${folder.root}: the run starts anew`);
-		const state = resumed?.state ?? initialState();
-		const ran = resumed === undefined ? config.training.epochs : Number(resumed.identity.epochs);
-		if (ran !== config.training.epochs) {
-			extendRun(folder, state, ran, config);
-			// before the logs are cut: a kill in between finds the one or the other run whole
-			saveState(folder, state, target);
-		}
+		const begin = () => beginRun(run, mode, target, signals);
+		const state = await beginTogether(target, communicator, begin);
 		if (state.finished) return { status: 'alreadyFinished', output: folder.root };
-		const totalSteps = countSteps(data.splits.train, settings, data.scoring, state.extension?.firstEpoch);
-		const shortened = warmupNote({ ...settings.schedule, totalSteps });
-		if (shortened !== undefined) warn(shortened);
-		noteEarlierBase(state, resumed?.identity ?? start?.base.fingerprint, base);
-		writeRunHeader(folder, config, {
-			backend: `${backend.name} (${backend.description})`,
-			hardware: backend.hardware,
-			datasetHash: data.dataset.hash,
-			tokenizerHash: data.tokenizer.hash,
-			fingerprint: identityHash(identity),
-			base: base.fingerprint,
-			...(state.earlierBases === undefined ? {} : { earlierBases: state.earlierBases }),
-			synthetic: data.dataset.splits.test.some((row) => row.synthetic === true),
-		});
-		const { length, leadingLength = 0, suffixLength = 0 } = data.scoring.packing;
-		const room = length - leadingLength - suffixLength;
-		writeDataRecord(folder, summarizeData(data.splits, room, data.dataset.leftOut));
-		const progress = openRunProgress(folder, state, target);
+		const isFirst = communicator.rank === 0;
+		const progress = isFirst ? openRunProgress(folder, state, target) : followedProgress;
 		try {
 			logExtension(state, config, progress, signals);
 			// this thread's clock starts with the process
@@ -189,9 +208,12 @@ async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals
 			if (outcome === 'interrupted') return { status: 'interrupted', output: folder.root };
 			// the best epoch is scored, but what the run would go on with is the last
 			const last = Float32Array.from(backend.download(detector.parameters.values));
-			restoreDetector(folder.adapter, detector, config.method.type as 'qlora');
-			const scores = scoreTest(data, detector, signals);
+			if (isFirst) restoreDetector(folder.adapter, detector, config.method.type as 'qlora');
+			await communicator.gather('restored');
+			await communicator.broadcast(detector.parameters.values);
+			const scores = await scoreTest(data, detector, signals, communicator);
 			if (scores === undefined) return { status: 'interrupted', output: folder.root };
+			if (!isFirst) return { status: 'followed' };
 			const training = trainingFunctions(data.splits.train, data.scoring.packing);
 			const results = { rows: data.dataset.splits, test: scores, best: state.best, training };
 			const { summarizeRun } = await import('./finish-run.ts');
@@ -208,6 +230,42 @@ async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals
 	} finally {
 		optimizer.free();
 	}
+}
+
+/** Where the run stands in its folder, its tensors restored; writes what a run begins with. */
+function beginRun(run: LoadedRun, mode: RunMode, target: RunTarget, signals: RunSignals): TrainingState {
+	const { config, folder, base, data, detector, start, identity } = run;
+	const settings = settingsOf(config);
+	const warn = (line: string) => signals.emit({ type: 'note', line });
+	const mayDiffer = ['epochs', ...(mode.allowOtherBase === true ? basePartNames : [])];
+	const resumed = mode.resume ? resumeState<TrainingState>(folder, target, warn, mayDiffer) : undefined;
+	if (mode.resume && resumed === undefined) warn(`no checkpoint in ${folder.root}: the run starts anew`);
+	const state = resumed?.state ?? initialState();
+	const ran = resumed === undefined ? config.training.epochs : Number(resumed.identity.epochs);
+	if (ran !== config.training.epochs) {
+		extendRun(folder, state, ran, config);
+		// before the logs are cut: a kill in between finds the one or the other run whole
+		saveState(folder, state, target);
+	}
+	if (state.finished) return state;
+	const totalSteps = countSteps(data.splits.train, settings, data.scoring, state.extension?.firstEpoch);
+	const shortened = warmupNote({ ...settings.schedule, totalSteps });
+	if (shortened !== undefined) warn(shortened);
+	noteEarlierBase(state, resumed?.identity ?? start?.base.fingerprint, base);
+	writeRunHeader(folder, config, {
+		backend: `${detector.backend.name} (${detector.backend.description})`,
+		hardware: detector.backend.hardware,
+		datasetHash: data.dataset.hash,
+		tokenizerHash: data.tokenizer.hash,
+		fingerprint: identityHash(identity),
+		base: base.fingerprint,
+		...(state.earlierBases === undefined ? {} : { earlierBases: state.earlierBases }),
+		synthetic: data.dataset.splits.test.some((row) => row.synthetic === true),
+	});
+	const { length, leadingLength = 0, suffixLength = 0 } = data.scoring.packing;
+	const room = length - leadingLength - suffixLength;
+	writeDataRecord(folder, summarizeData(data.splits, room, data.dataset.leftOut));
+	return state;
 }
 
 function logExtension(
@@ -242,7 +300,7 @@ function trainWithEvents(
 	signals: RunSignals,
 	optimizer: ReturnType<typeof createOptimizer>,
 ): Promise<'finished' | 'interrupted'> {
-	const { config, folder, data, detector } = run;
+	const { config, folder, data, detector, communicator } = run;
 	const settings = settingsOf(config);
 	const { firstEpoch = 1, stepsBefore = 0 } = state.extension ?? {};
 	const totalSteps = countSteps(data.splits.train, settings, data.scoring, firstEpoch);
@@ -275,24 +333,31 @@ function trainWithEvents(
 		validating: (done: number, total: number) =>
 			signals.emit({ type: 'scoring', split: 'valid', done, total }),
 		bestEpoch(best: BestEpoch, probabilities: Float64Array) {
+			if (communicator.rank > 0) return;
 			saveDetector(folder.adapter, detector, methodOf(config), describeDetector(run, state, best));
 			savePredictions(folder.predictions('valid'), data.splits.valid.rows, probabilities, best.threshold);
 		},
 		checkpoint: logs.save,
 		interrupted: signals.interrupted,
 	};
-	const task = fineTuningTask(detector, data.splits, settings, data.scoring, listener);
+	const task = fineTuningTask(detector, data.splits, settings, data.scoring, listener, communicator);
 	const schedule = { ...settings.schedule, totalSteps };
-	return train(task, optimizer, { ...settings, schedule, stepsBefore }, state, listener);
+	return train(task, optimizer, { ...settings, schedule, stepsBefore }, state, listener, communicator);
 }
 
 /** Scores the test split with what the detector holds; undefined if interrupted. */
-function scoreTest(data: PreparedData, detector: Detector, signals: RunSignals) {
-	return scoreSplit(detector, data.splits.test, {
+function scoreTest(
+	data: PreparedData,
+	detector: Detector,
+	signals: RunSignals,
+	communicator: VectorCommunicator,
+) {
+	const options = {
 		...data.scoring,
-		progress: (done, total) => signals.emit({ type: 'scoring', split: 'test', done, total }),
+		progress: (done: number, total: number) => signals.emit({ type: 'scoring', split: 'test', done, total }),
 		stop: signals.interrupted,
-	});
+	};
+	return scoreSplit(detector, data.splits.test, options, communicator);
 }
 
 export function settingsOf(config: Config): FineTuningSettings {

@@ -1,3 +1,4 @@
+import { runInProcesses } from '../communication/open-channel.ts';
 import type { Config } from '../config/schema.ts';
 import { serveRun } from '../run/run-thread.ts';
 import { runMethod } from './run-method.ts';
@@ -10,5 +11,5 @@ export interface TrainingInput {
 }
 
 await serveRun<TrainingInput, TrainingEvent, RunOutcome>(({ config, mode }, signals) =>
-	runMethod(config, mode, signals),
+	runInProcesses((processes) => runMethod(config, mode, signals, processes)),
 );

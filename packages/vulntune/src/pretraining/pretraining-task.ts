@@ -1,3 +1,5 @@
+import { alone, type Communicator } from '../communication/communicator.ts';
+import { shareOut } from '../communication/share-out.ts';
 import type { Piece } from '../packing/options.ts';
 import type { StepRecord } from '../run/records.ts';
 import { requireFinite } from '../training/divergence.ts';
@@ -69,6 +71,7 @@ export function pretrainingTask(
 	data: PretrainData,
 	settings: PretrainSettings,
 	listener: PretrainingListener,
+	communicator: Communicator = alone,
 ): Task<PretrainState> {
 	const lengths = data.train.map((ids) => ids.length);
 	const planEpoch = (of: ArrayLike<number>, epoch: number) =>
@@ -98,9 +101,9 @@ export function pretrainingTask(
 			requireFinite(loss, 'the loss is', { epoch: state.epoch, step: state.step + 1 });
 			return { loss, tokens: sequence.pack.inputIds.length };
 		},
-		betweenPacks(state) {
+		async betweenPacks(state) {
 			if (isValidationDue(state, settings, totalSteps)) {
-				if (!validate(pass, data, validation, state, listener)) return false;
+				if (!(await validate(pass, data, validation, state, listener, communicator))) return false;
 			}
 			if (!isFinished(state) && state.packs === sequencesOf(state).length) {
 				state.epoch += 1;
@@ -119,21 +122,24 @@ function isValidationDue(state: PretrainState, settings: PretrainSettings, total
 }
 
 /** Measures the validation loss; false if it was interrupted, with the state unchanged. */
-function validate(
+async function validate(
 	pass: PassSettings,
 	data: PretrainData,
 	sequences: readonly (readonly Piece[])[],
 	state: PretrainState,
 	listener: PretrainingListener,
-): boolean {
+	communicator: Communicator,
+): Promise<boolean> {
+	const measure = (index: number) =>
+		measureSequence(buildSequence(sequences[index]!, data.valid, data.separator), pass);
+	const losses = await shareOut(communicator, sequences.length, measure, {
+		stop: () => listener.interrupted(),
+		progress: (done) => listener.validating(done, sequences.length),
+	});
+	if (losses === undefined) return false;
 	let sum = 0;
-	let targets = 0;
-	for (const [index, pieces] of sequences.entries()) {
-		if (listener.interrupted()) return false;
-		sum += measureSequence(buildSequence(pieces, data.valid, data.separator), pass);
-		targets += countTargets(pieces);
-		listener.validating(index + 1, sequences.length);
-	}
+	for (const loss of losses) sum += loss;
+	const targets = sequences.reduce((total, pieces) => total + countTargets(pieces), 0);
 	const loss = sum / targets;
 	requireFinite(loss, 'the validation loss is', state);
 	state.validation = { loss, perplexity: Math.exp(loss) };

@@ -1,5 +1,8 @@
 import { existsSync } from 'node:fs';
 import { createTrainableModel, type Model, requireBackend } from '@vulntune/engine';
+import { alone, type Processes, type VectorCommunicator } from '../communication/communicator.ts';
+import { openSameBackend, ownBackend } from '../communication/own-backend.ts';
+import type { Followed } from '../communication/together.ts';
 import { identityHash } from '../run/identity.ts';
 import { openRunBackend } from '../run/run-backend.ts';
 import {
@@ -13,7 +16,15 @@ import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
 import { otherRun, readAs } from '../training/earlier-run.ts';
 import { createOptimizer } from '../training/optimizer.ts';
-import { openRunProgress, type RunProgress, type RunTarget, resumeState } from '../training/run-progress.ts';
+import {
+	beginTogether,
+	followedProgress,
+	openRunProgress,
+	type RunProgress,
+	type RunTarget,
+	resumeState,
+} from '../training/run-progress.ts';
+import { requireSameRun } from '../training/same-run.ts';
 import { warmupNote } from '../training/schedule.ts';
 import { createStopwatch } from '../training/stopwatch.ts';
 import type { PackProgress } from '../training/task.ts';
@@ -60,28 +71,38 @@ export type PretrainOutcome =
 			readonly validation: ValidationLoss;
 	  }
 	| { readonly status: 'alreadyFinished'; readonly output: string; readonly model: string }
-	| { readonly status: 'interrupted'; readonly output: string };
+	| { readonly status: 'interrupted'; readonly output: string }
+	/** The first of several processes has the outcome. */
+	| Followed;
 
 interface PretrainTarget extends RunTarget {
 	readonly model: Model;
+	readonly communicator: VectorCommunicator;
 }
 
 /**
  * A whole run: from a config to a run folder with the model, its tokenizer and metrics; or on from its newest
- * checkpoint. Equal configs give equal bytes in model and metrics.
+ * checkpoint. Equal configs give equal bytes in model and metrics, however many processes compute it.
+ *
+ * @param processes those that share its work out; the first alone looks at the run folder
  */
 export async function runPretraining(
 	config: PretrainConfig,
 	mode: ClaimMode,
 	signals: Signals<PretrainEvent>,
+	processes: Processes = alone,
 ): Promise<PretrainOutcome> {
 	const folder = runFolder(config.output);
-	refuseExistingRun(folder, mode);
-	if (mode.resume) refuseOtherCommand(folder);
+	const isFirst = processes.rank === 0;
+	if (isFirst) refuseExistingRun(folder, mode);
+	if (isFirst && mode.resume) refuseOtherCommand(folder);
 	const note = (line: string) => signals.emit({ type: 'note', line });
-	requireBackend(config.backend);
+	const choice = await ownBackend(config.backend, processes);
+	requireBackend(choice);
 	const session = preparePretraining(config, note);
-	const backend = openRunBackend(mode.resume ? folder : undefined, config.backend, note);
+	const backend = await openSameBackend(processes, choice, note, (own) =>
+		openRunBackend(mode.resume ? folder : undefined, own, note),
+	);
 	try {
 		const { seed } = config.training;
 		const llama = createTrainableModel(backend, session.modelConfig, config.sequence.length, seed);
@@ -89,10 +110,17 @@ export async function runPretraining(
 		const optimizer = createOptimizer(backend, parameters, session.settings.optimizer);
 		try {
 			const { identity } = session;
-			const target: PretrainTarget = { backend, model, parameters, optimizer, identity };
-			return await claimRunFolder(folder, mode, () =>
-				pretrainFrom(config, folder, session, target, mode, signals),
-			);
+			await requireSameRun(processes, identity, backend);
+			const communicator = await processes.withVectors(backend);
+			try {
+				const { size, description } = communicator;
+				if (size > 1) note(`${size} processes share the run out, by ${description}`);
+				const target: PretrainTarget = { backend, model, parameters, optimizer, identity, communicator };
+				const work = () => pretrainFrom(config, folder, session, target, mode, signals);
+				return await (isFirst ? claimRunFolder(folder, mode, work) : work());
+			} finally {
+				communicator.close();
+			}
 		} finally {
 			optimizer.free();
 			llama.free();
@@ -111,13 +139,34 @@ async function pretrainFrom(
 	mode: ClaimMode,
 	signals: Signals<PretrainEvent>,
 ): Promise<PretrainOutcome> {
+	const { communicator } = target;
+	const begin = () => beginRun(config, folder, session, target, mode, signals);
+	const state = await beginTogether(target, communicator, begin);
+	if (state.finished) {
+		return { status: 'alreadyFinished', output: folder.root, model: folder.model };
+	}
+	const progress = communicator.rank === 0 ? openRunProgress(folder, state, target) : followedProgress;
+	try {
+		return await pretrainAndSave(config, folder, session, target, state, progress, signals);
+	} finally {
+		progress.close();
+	}
+}
+
+/** Where the run stands in its folder, its tensors restored; writes what a run begins with. */
+function beginRun(
+	config: PretrainConfig,
+	folder: RunFolder,
+	session: PretrainSession,
+	target: PretrainTarget,
+	mode: ClaimMode,
+	signals: Signals<PretrainEvent>,
+): PretrainState {
 	const note = (line: string) => signals.emit({ type: 'note', line });
 	const { backend, identity } = target;
 	const resumed = mode.resume ? resumeState<PretrainState>(folder, target, note) : undefined;
 	const state = resumed?.state ?? initialPretrainState();
-	if (state.finished) {
-		return { status: 'alreadyFinished', output: folder.root, model: folder.model };
-	}
+	if (state.finished) return state;
 	const totalSteps = countSteps(
 		session.data.train.map((ids) => ids.length),
 		session.settings,
@@ -136,12 +185,7 @@ async function pretrainFrom(
 		},
 		pretrainingConfig.options,
 	);
-	const progress = openRunProgress(folder, state, target);
-	try {
-		return await pretrainAndSave(config, folder, session, target, state, progress, signals);
-	} finally {
-		progress.close();
-	}
+	return state;
 }
 
 /** Throws CHECKPOINT_OTHER_RUN where the folder holds the run of another command, which going on would lose. */
@@ -165,6 +209,7 @@ async function pretrainAndSave(
 ): Promise<PretrainOutcome> {
 	const outcome = await pretrainWithEvents(config, session, target, state, progress, signals);
 	if (outcome === 'interrupted') return { status: 'interrupted', output: folder.root };
+	if (target.communicator.rank > 0) return { status: 'followed' };
 	const { step, epoch } = state;
 	// a finished run has measured the loss after its last step
 	const validation = state.validation!;
@@ -235,9 +280,9 @@ function pretrainWithEvents(
 		checkpoint: logs.save,
 		interrupted: signals.interrupted,
 	};
-	const task = pretrainingTask(pass, data, settings, listener);
+	const task = pretrainingTask(pass, data, settings, listener, target.communicator);
 	const schedule = { ...settings.schedule, totalSteps: steps };
-	return train(task, target.optimizer, { ...settings, schedule }, state, listener);
+	return train(task, target.optimizer, { ...settings, schedule }, state, listener, target.communicator);
 }
 
 function modelFiles(

@@ -1,3 +1,4 @@
+import { runInProcesses } from '../communication/open-channel.ts';
 import type { ClaimMode } from '../run/run-folder.ts';
 import { serveRun } from '../run/run-thread.ts';
 import type { PretrainConfig } from './config-schema.ts';
@@ -10,5 +11,5 @@ export interface PretrainInput {
 }
 
 await serveRun<PretrainInput, PretrainEvent, PretrainOutcome>(({ config, mode }, signals) =>
-	runPretraining(config, mode, signals),
+	runInProcesses((processes) => runPretraining(config, mode, signals, processes)),
 );

@@ -21,10 +21,10 @@ export function describeEnvironment(facts: {
 	/** Whether the dataset was generated. */
 	readonly synthetic?: boolean;
 }): object {
-	const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+	const { version, commit } = programVersion();
 	return {
 		vulntune: version,
-		vulntuneCommit: ownCommit(),
+		vulntuneCommit: commit,
 		node: process.version,
 		platform: `${process.platform} ${process.arch}`,
 		cpu: os.cpus()[0]?.model ?? 'unknown',
@@ -32,6 +32,12 @@ export function describeEnvironment(facts: {
 		memoryBytes: os.totalmem(),
 		...facts,
 	};
+}
+
+/** Which vulntune this is. */
+export function programVersion(): { readonly version: string; readonly commit: string | null } {
+	const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+	return { version, commit: ownCommit() };
 }
 
 const packageFolder = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');

@@ -21,6 +21,8 @@ const descriptions: Readonly<Record<string, string>> = {
 	config: 'another config.json of the base model',
 	tokenizer: 'another tokenizer',
 	start: 'another adapter to start from',
+	version: 'another version of vulntune',
+	arithmetic: 'other kernels',
 };
 
 /** What a training run depends on besides its settings. */
@@ -78,9 +80,14 @@ export function checkIdentity(
 	const names = [...new Set([...Object.keys(own), ...Object.keys(found)])];
 	const different = names.filter((name) => own[name] !== found[name] && !mayDiffer.includes(name));
 	if (different.length === 0) return;
-	const what = different.map((name) => descriptions[name] ?? `another ${name}`).join(', ');
+	const what = describeParts(different);
 	const isBase = different.every((name) => basePartNames.some((part) => part === name));
 	throw otherRun(`the checkpoint was made with ${what}`, place, isBase);
+}
+
+/** What differs where these parts of an identity do: `another dataset, another tokenizer`. */
+export function describeParts(names: readonly string[]): string {
+	return names.map((name) => descriptions[name] ?? `another ${name}`).join(', ');
 }
 
 function otherRun(message: string, place: string, isBase = false): Error {

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
-import { VulntuneError } from '@vulntune/engine/errors.ts';
 import { takeThread } from './prepared-thread.ts';
+import { deserializeError, type SerializedError, serializeError } from './serialized-error.ts';
 
 /** How a run tells what it does, and hears that it should end. Events are plain data: they cross threads. */
 export interface Signals<Event> {
@@ -20,13 +20,6 @@ type ThreadMessage<Event, Outcome> =
 	| { readonly type: 'event'; readonly event: Event }
 	| { readonly type: 'outcome'; readonly outcome: Outcome }
 	| { readonly type: 'error'; readonly error: SerializedError };
-
-/** An error as it crosses the threads. */
-interface SerializedError {
-	readonly details: ConstructorParameters<typeof VulntuneError>[0] | undefined;
-	readonly message: string;
-	readonly stack: string | undefined;
-}
 
 /**
  * Starts a run on a thread of its own, so that progress and signals stay live while kernels run.
@@ -50,7 +43,7 @@ export function startRun<Input, Event, Outcome>(
 	return new Promise<Outcome>((resolve, reject) => {
 		worker.on('message', (message: ThreadMessage<Event, Outcome>) => {
 			if (message.type === 'outcome') resolve(message.outcome);
-			else if (message.type === 'error') reject(deserialize(message.error));
+			else if (message.type === 'error') reject(deserializeError(message.error));
 			else onEvent(message.event);
 		});
 		worker.on('error', reject);
@@ -74,28 +67,6 @@ export async function serveRun<Input, Event, Outcome>(
 		});
 		send({ type: 'outcome', outcome });
 	} catch (error) {
-		send({ type: 'error', error: serialize(error) });
+		send({ type: 'error', error: serializeError(error) });
 	}
-}
-
-function serialize(error: unknown): SerializedError {
-	if (!(error instanceof Error)) return { details: undefined, message: String(error), stack: undefined };
-	const { message, stack } = error;
-	if (!(error instanceof VulntuneError)) return { details: undefined, message, stack };
-	const { code, kind, place, remedy, summary } = error;
-	const details = {
-		code,
-		kind,
-		message: summary,
-		...(place === undefined ? {} : { place }),
-		...(remedy === undefined ? {} : { remedy }),
-	};
-	return { details, message, stack };
-}
-
-function deserialize(error: SerializedError): Error {
-	if (error.details !== undefined) return new VulntuneError(error.details);
-	const copy = new Error(error.message);
-	if (error.stack !== undefined) copy.stack = error.stack;
-	return copy;
 }

@@ -1,4 +1,6 @@
 import { VulntuneError } from '@vulntune/engine';
+import { alone, type Communicator } from '../communication/communicator.ts';
+import { shareOut } from '../communication/share-out.ts';
 import type { Detector } from '../methods/detector.ts';
 import type { PackLabels } from '../objectives/objective.ts';
 import { combineWindows, type WindowCombination } from '../packing/combine-windows.ts';
@@ -38,27 +40,35 @@ export interface FunctionScores {
  *
  * @param tokens ids per function
  * @param targetsOf the labels of a pack's functions, where they are known
+ * @param communicator processes that share the packs out; each gets all scores
  */
-export function scoreFunctions(
+export async function scoreFunctions(
 	detector: Detector,
 	tokens: readonly Int32Array[],
 	options: ScoringOptions,
 	targetsOf?: (pack: Pack) => PackLabels,
-): FunctionScores | undefined {
+	communicator: Communicator = alone,
+): Promise<FunctionScores | undefined> {
 	const lengths = tokens.map((ids) => ids.length);
 	const plan = packFunctions(lengths, scoringPacking(options.packing, options.tokens), { tokens });
-	const scores: number[] = [];
-	const owners: number[] = [];
-	let loss = 0;
-	for (const [index, pieces] of plan.packs.entries()) {
-		if (options.stop?.() === true) return undefined;
-		const pack = buildPack(pieces, tokens, options.tokens.separator, 'isolated', options.tokens);
+	const scorePieces = (index: number) => {
+		const pack = buildPack(plan.packs[index]!, tokens, options.tokens.separator, 'isolated', options.tokens);
 		const judged = scorePack(detector, pack, options.pass, targetsOf?.(pack));
-		scores.push(...judged.probabilities);
-		owners.push(...pack.functionIndex);
-		for (const value of judged.losses ?? [Number.NaN]) loss += value;
-		options.progress?.(index + 1, plan.packs.length);
-	}
+		return {
+			probabilities: Array.from(judged.probabilities),
+			losses: Array.from(judged.losses ?? [Number.NaN]),
+			owners: Array.from(pack.functionIndex),
+		};
+	};
+	const judged = await shareOut(communicator, plan.packs.length, scorePieces, {
+		stop: options.stop,
+		progress: (done) => options.progress?.(done, plan.packs.length),
+	});
+	if (judged === undefined) return undefined;
+	const scores = judged.flatMap(({ probabilities }) => probabilities);
+	const owners = judged.flatMap((pack) => pack.owners);
+	let loss = 0;
+	for (const value of judged.flatMap(({ losses }) => losses)) loss += value;
 	return {
 		probabilities: combineWindows(scores, owners, tokens.length, options.windowCombination),
 		loss: loss / Math.max(1, scores.length),
@@ -73,12 +83,14 @@ export function scoreFunctions(
  *
  * Throws SCORE_NOT_FINITE: no file and no metric is made of such a score.
  */
-export function scoreSplit(
+export async function scoreSplit(
 	detector: Detector,
 	data: SplitData,
 	options: ScoringOptions,
-): FunctionScores | undefined {
-	const scores = scoreFunctions(detector, data.tokens, options, (pack) => labelsOf(data, pack));
+	communicator: Communicator = alone,
+): Promise<FunctionScores | undefined> {
+	const targetsOf = (pack: Pack) => labelsOf(data, pack);
+	const scores = await scoreFunctions(detector, data.tokens, options, targetsOf, communicator);
 	if (scores !== undefined) requireScores(scores.probabilities, (index) => data.rows[index]!.id);
 	return scores;
 }

@@ -23,7 +23,7 @@ export interface MemorySettings {
 }
 
 /**
- * Memory of a run: the base; parameter, gradient and two moments of everything trained; and the activations that a
+ * Memory of a run: the base; parameter, gradient of a pack and of a step, and two moments of everything trained; and the activations that a
  * backward pass needs (per block: the input, q, k, v, attention's output, the middle, gate and up, in float32 as on the CPU; a
  * plain network has one of the last two, and a card that keeps them in 16 bits takes half; norms and the product of gate and up are
  * made again), of one block only with checkpointing.
@@ -34,7 +34,7 @@ export function estimateBytes(shape: TransformerShape, settings: MemorySettings)
 	const base = settings.full
 		? 0
 		: linear * bytesPerWeight(settings.base) + dense * (settings.base === 'fp32' ? 4 : 2);
-	const trained = settings.trainable * 16;
+	const trained = settings.trainable * 20;
 	const { hiddenSize, keyValueSize, intermediateSize, layers } = shape;
 	const perBlock = 4 * hiddenSize + 2 * keyValueSize + 2 * intermediateSize;
 	const kept = settings.checkpointing ? layers * hiddenSize + perBlock : layers * perBlock;

@@ -1,10 +1,12 @@
 import { type Backend, inputError, type Parameters } from '@vulntune/engine';
+import type { VectorCommunicator } from '../communication/communicator.ts';
+import { fromFirst } from '../communication/from-first.ts';
 import { loadNewestCheckpoint, saveCheckpoint } from '../run/checkpoint-store.ts';
 import type { RunIdentity } from '../run/identity.ts';
 import { type JsonlLog, openJsonlLog } from '../run/jsonl-log.ts';
 import type { RunFolder } from '../run/run-folder.ts';
 import type { Optimizer } from './optimizer.ts';
-import { checkpointFiles, checkpointName, type RunState, restoreCheckpoint } from './state.ts';
+import { checkpointFiles, checkpointName, type RunState, restoreCheckpoint, vectors } from './state.ts';
 
 /** What a run trains, and what tells it from every other run. */
 export interface RunTarget {
@@ -76,4 +78,31 @@ export function openRunProgress(folder: RunFolder, state: RunState, target: RunT
 			timings.close();
 		},
 	};
+}
+
+/** What a process of several keeps that is not the first: nothing. */
+export const followedProgress: RunProgress = {
+	metrics: unwrittenLog(),
+	timings: unwrittenLog(),
+	save: () => {},
+	close: () => {},
+};
+
+function unwrittenLog(): JsonlLog {
+	return { append: () => {}, flush: () => 0, close: () => {} };
+}
+
+/**
+ * Where the run begins, as the first process has read it from its folder, in every process.
+ *
+ * @param begin what the first process does; nothing is done elsewhere
+ */
+export async function beginTogether<Begun>(
+	{ parameters, optimizer }: RunTarget,
+	communicator: VectorCommunicator,
+	begin: () => Begun,
+): Promise<Begun> {
+	const begun = await fromFirst(communicator, begin);
+	for (const view of vectors(parameters, optimizer).values()) await communicator.broadcast(view);
+	return begun;
 }

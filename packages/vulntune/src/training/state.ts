@@ -20,9 +20,10 @@ export interface BestEpoch {
 
 /**
  * Counts the changes of what a step computes from equal settings. A checkpoint of other rules is not gone on from: the rest would
- * be neither run. 2: norms and biases don't decay; dropout under `order: arrival` is never the same twice.
+ * be neither run. 2: norms and biases don't decay; dropout under `order: arrival` is never the same twice. 3: the gradients of a
+ * step's packs are added up whole.
  */
-const TRAINING_RULES = 2;
+const TRAINING_RULES = 3;
 
 /** What the state of every kind of run has. */
 export interface RunState {
@@ -82,7 +83,7 @@ export function checkpointName(state: RunState): string {
 }
 
 /** The flat vectors of a run. Gradients too, so that a run may stop between two packs of one step. */
-function vectors(parameters: Parameters, optimizer: Optimizer): ReadonlyMap<string, View> {
+export function vectors(parameters: Parameters, optimizer: Optimizer): ReadonlyMap<string, View> {
 	return new Map([
 		['parameters.f32', parameters.values],
 		['gradients.f32', parameters.gradients],

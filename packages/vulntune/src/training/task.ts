@@ -12,24 +12,24 @@ export interface StepGroup {
 export interface Task<State extends RunState> {
 	/** Packs of the state's epoch. */
 	packs(state: State): number;
-	/** Adds the gradients of a pack to those of its step; what it adds to the step's loss, and its tokens. */
+	/** Adds the gradients of a pack to those that there are; what it adds to the step's loss, and its tokens. */
 	train(pack: number, group: StepGroup, state: State): { readonly loss: number; readonly tokens: number };
 	/**
 	 * Called before every pack and after the last step: validates where that is due and moves the state to the next epoch where
 	 * this one is done. False where the listener interrupted it, with the state unchanged.
 	 */
-	betweenPacks(state: State): boolean;
+	betweenPacks(state: State): boolean | Promise<boolean>;
 	isFinished(state: State): boolean;
 }
 
 /** What the trainer tells whoever keeps, shows or stores it. */
 export interface TrainerListener {
-	/** After every pack. */
+	/** After every pack; with several processes after every round of them. */
 	progress(done: PackProgress): void;
 	record(record: StepRecord): void;
 	/** Time to make the state durable. */
 	checkpoint(): void;
-	/** Asked between packs. */
+	/** Asked between packs; with several processes each is asked for itself. */
 	interrupted(): boolean;
 }
 

@@ -1,7 +1,8 @@
-import { createParameters, createReferenceBackend, type View, viewOf } from '@vulntune/engine';
+import { type Backend, createParameters, createReferenceBackend } from '@vulntune/engine';
 import { expect, it, onTestFinished } from 'vitest';
+import type { VectorCommunicator } from '../communication/communicator.ts';
+import { together } from '../communication/testing/together.ts';
 import type { StepRecord } from '../run/records.ts';
-import type { Communicator } from './communicator.ts';
 import { createOptimizer } from './optimizer.ts';
 import { initialRunState, type RunState } from './state.ts';
 import type { Task } from './task.ts';
@@ -10,10 +11,18 @@ import { train } from './trainer.ts';
 const packsPerEpoch = 5;
 const epochs = 2;
 
+interface Numbers {
+	readonly accumulation?: number;
+	readonly stepsBefore?: number;
+	readonly gradientOf?: (number: number) => number;
+	readonly values?: readonly number[];
+	readonly gradients?: readonly number[];
+}
+
 /** Trains two parameters on packs whose gradients are their numbers; what comes of it. */
 async function trainNumbers(
-	{ accumulation = 2, stepsBefore = 0 },
-	communicator?: Communicator,
+	{ accumulation = 2, stepsBefore = 0, gradientOf = (number: number) => number, ...start }: Numbers,
+	communicatorOf?: (backend: Backend) => VectorCommunicator,
 	interruptAfter = Number.POSITIVE_INFINITY,
 	state: RunState = initialRunState(),
 ) {
@@ -21,6 +30,8 @@ async function trainNumbers(
 	onTestFinished(() => backend.close());
 	const parameters = createParameters(backend, [{ name: 'w', shape: [1, 2] }]);
 	const optimizer = createOptimizer(backend, parameters, { weightDecay: 0, clipNorm: null });
+	if (start.values !== undefined) backend.upload(parameters.values, Float32Array.from(start.values));
+	if (start.gradients !== undefined) backend.upload(parameters.gradients, Float32Array.from(start.gradients));
 	const trained: number[] = [];
 	const records: StepRecord[] = [];
 	const shares: number[] = [];
@@ -32,7 +43,7 @@ async function trainNumbers(
 			const number = (epoch - 1) * packsPerEpoch + pack + 1;
 			trained.push(number);
 			const view = parameters.get('w').gradient!;
-			const gradient = [...backend.download(view)].map((value, i) => value + (i + 1) * number);
+			const gradient = [...backend.download(view)].map((value, i) => value + (i + 1) * gradientOf(number));
 			backend.upload(view, Float32Array.from(gradient));
 			return { loss: number / group.size, tokens: 10 };
 		},
@@ -59,7 +70,7 @@ async function trainNumbers(
 			checkpoint: () => void (checkpoints += 1),
 			interrupted: () => trained.length >= interruptAfter,
 		},
-		communicator,
+		communicatorOf?.(backend),
 	);
 	return {
 		outcome,
@@ -69,30 +80,8 @@ async function trainNumbers(
 		checkpoints,
 		state,
 		values: [...backend.download(parameters.values)],
+		gradients: [...backend.download(parameters.gradients)],
 	};
-}
-
-/** Communicators of processes that are parts of this one: a sum is there when the last of them has asked for it. */
-function together(size: number): readonly Communicator[] {
-	let waiting: { value: Float32Array; done: (sum: Float32Array) => void }[] = [];
-	const sumOf = (rank: number, value: Float32Array) =>
-		new Promise<Float32Array>((done) => {
-			waiting[rank] = { value, done };
-			if (waiting.filter((one) => one !== undefined).length < size) return;
-			const all = waiting;
-			waiting = [];
-			const sum = all[0]!.value.map((_, i) => all.reduce((total, { value }) => total + value[i]!, 0));
-			for (const { done } of all) done(sum);
-		});
-	return Array.from({ length: size }, (_, rank) => ({
-		rank,
-		size,
-		async sumVectors(backend, vector: View) {
-			const sum = await sumOf(rank, Float32Array.from(backend.download(vector)));
-			backend.upload(viewOf(vector.buffer, vector.shape, vector.offset), sum);
-		},
-		sum: async (value) => (await sumOf(rank, Float32Array.of(value)))[0]!,
-	}));
 }
 
 it('takes a step after as many packs as are asked for, or at the end of an epoch', async () => {
@@ -129,15 +118,60 @@ it('saves where it is interrupted, in the middle of a step too', async () => {
 	expect(state).toMatchObject({ packs: 3, step: 1, groupLoss: 1.5, groupTokens: 10 });
 });
 
-it('deals packs to processes, each of which takes the step of all', async () => {
-	const one = await trainNumbers({});
-	const two = await Promise.all(together(2).map((communicator) => trainNumbers({}, communicator)));
+it('deals packs to processes in rounds, each of which takes the step of all', async () => {
+	const one = await trainNumbers({ accumulation: 3 });
+	const two = await Promise.all(together(2).map((of) => trainNumbers({ accumulation: 3 }, of)));
 	expect(two.map(({ trained }) => trained)).toEqual([
-		[1, 3, 5, 6, 8, 10],
-		[2, 4, 7, 9],
+		[1, 3, 4, 6, 8, 9],
+		[2, 5, 7, 10],
 	]);
 	for (const { records, values } of two) {
 		expect(records).toEqual(one.records);
 		expect(values).toEqual(one.values);
+	}
+});
+
+it('adds whole gradients up, in the order of their packs, whichever process they come from', async () => {
+	// in float32 (a + b) + c is not a + (b + c) of these, so that another order or a partial sum shows
+	const gradientOf = (number: number) => [2 ** 24, 1, 1, -(2 ** 24), 3, 2 ** 23, 1, 0.5, 0.5, 7][number - 1]!;
+	const one = await trainNumbers({ accumulation: 5, gradientOf });
+	for (const size of [2, 3, 4]) {
+		const several = await Promise.all(
+			together(size).map((of) => trainNumbers({ accumulation: 5, gradientOf }, of)),
+		);
+		for (const { records, values } of several) {
+			expect(records).toEqual(one.records);
+			expect(values).toEqual(one.values);
+		}
+	}
+});
+
+it('stops in all processes where one is interrupted, with what one process would keep', async () => {
+	const one = await trainNumbers({ accumulation: 4 }, undefined, 2);
+	const two = await Promise.all(
+		together(2).map((of, rank) =>
+			trainNumbers({ accumulation: 4 }, of, rank === 1 ? 1 : Number.POSITIVE_INFINITY),
+		),
+	);
+	for (const { outcome, checkpoints, state, gradients } of two) {
+		expect([outcome, checkpoints]).toEqual(['interrupted', 1]);
+		expect(state).toEqual(one.state);
+		expect(gradients).toEqual(one.gradients);
+	}
+	expect(one.gradients).not.toEqual([0, 0]);
+});
+
+it('goes on in the middle of a step with any number of processes', async () => {
+	const whole = await trainNumbers({ accumulation: 4 });
+	for (const size of [1, 2, 3]) {
+		const { state, values, gradients } = await trainNumbers({ accumulation: 4 }, undefined, 7);
+		const rest = await Promise.all(
+			together(size).map((of) =>
+				trainNumbers({ accumulation: 4, values, gradients }, of, undefined, structuredClone(state)),
+			),
+		);
+		// the moments are not kept here: only what the sum is made of shows
+		expect(rest[0]!.records[0]).toMatchObject({ gradNorm: whole.records[2]!.gradNorm });
+		for (const other of rest) expect(other.values).toEqual(rest[0]!.values);
 	}
 });

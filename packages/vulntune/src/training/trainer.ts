@@ -1,5 +1,6 @@
-import { alone, type Communicator } from './communicator.ts';
+import { alone, type VectorCommunicator } from '../communication/communicator.ts';
 import { requireFinite } from './divergence.ts';
+import { createGradientSum } from './gradient-sum.ts';
 import type { AdamWSettings, Optimizer } from './optimizer.ts';
 import { learningRateAt, type ScheduleOptions } from './schedule.ts';
 import type { RunState } from './state.ts';
@@ -26,7 +27,8 @@ export interface OptimizationSettings {
 
 /**
  * Trains from `state` until the task is finished or the listener interrupts. Everything that happens is a function of the state,
- * the task and the settings. With several processes each trains on every size-th pack, counted over the epoch.
+ * the task and the settings. Several processes train in rounds, each on one pack: their gradients and losses add up in the order of
+ * the packs, so that the bytes are those of one process.
  *
  * Throws LOSS_NOT_FINITE, where a loss or a gradient is no number.
  */
@@ -36,52 +38,56 @@ export async function train<State extends RunState>(
 	settings: TrainerSettings,
 	state: State,
 	listener: TrainerListener,
-	communicator: Communicator = alone,
+	communicator: VectorCommunicator = alone,
 ): Promise<'finished' | 'interrupted'> {
-	while (true) {
-		if (!task.betweenPacks(state)) return interrupt(listener);
-		if (task.isFinished(state)) return 'finished';
-		if (listener.interrupted()) return interrupt(listener);
-		const packs = task.packs(state);
-		const { accumulation, checkpointEverySteps } = settings;
-		const start = state.packs - (state.packs % accumulation);
-		const group = { start, size: Math.min(accumulation, packs - start) };
-		if (state.packs % communicator.size === communicator.rank) {
-			const { loss, tokens } = task.train(state.packs, group, state);
-			state.groupLoss += loss;
-			state.groupTokens += tokens;
+	const { rank, size } = communicator;
+	const sum = createGradientSum(optimizer, communicator);
+	const interrupt = () => {
+		sum.give();
+		listener.checkpoint();
+		return 'interrupted' as const;
+	};
+	try {
+		while (true) {
+			if (!(await task.betweenPacks(state))) return interrupt();
+			if (task.isFinished(state)) return 'finished';
+			if ((await communicator.gather(listener.interrupted())).includes(true)) return interrupt();
+			const packs = task.packs(state);
+			const { accumulation, checkpointEverySteps } = settings;
+			const start = state.packs - (state.packs % accumulation);
+			const group = { start, size: Math.min(accumulation, packs - start) };
+			const round = Math.min(size, start + group.size - state.packs);
+			const own = rank < round ? [task.train(state.packs + rank, group, state)] : [];
+			for (const { loss, tokens } of (await communicator.gather(own)).flat()) {
+				state.groupLoss += loss;
+				state.groupTokens += tokens;
+			}
+			await sum.add(round);
+			state.packs += round;
+			const done = state.packs - start;
+			const { epoch, packs: pack, groupTokens: tokens } = state;
+			listener.progress({ epoch, pack, packs, tokens, stepShare: done / group.size });
+			if (done < group.size) continue;
+			sum.give();
+			takeStep(optimizer, settings, state, listener);
+			if (checkpointEverySteps !== null && state.step % checkpointEverySteps === 0) listener.checkpoint();
 		}
-		state.packs += 1;
-		const done = state.packs - start;
-		const { epoch, packs: pack, groupTokens: tokens } = state;
-		listener.progress({ epoch, pack, packs, tokens, stepShare: done / group.size });
-		if (done < group.size) continue;
-		await takeStep(optimizer, settings, state, listener, communicator);
-		if (checkpointEverySteps !== null && state.step % checkpointEverySteps === 0) listener.checkpoint();
+	} finally {
+		sum.free();
 	}
 }
 
-function interrupt(listener: TrainerListener): 'interrupted' {
-	listener.checkpoint();
-	return 'interrupted';
-}
-
-/** The one place where the trainer waits: for a device, and for the other processes. */
-async function takeStep(
+function takeStep(
 	optimizer: Optimizer,
 	{ schedule, stepsBefore = 0 }: TrainerSettings,
 	state: RunState,
 	listener: TrainerListener,
-	communicator: Communicator,
-): Promise<void> {
-	await communicator.sumVectors(optimizer.backend, optimizer.gradients);
-	const loss = await communicator.sum(state.groupLoss);
-	const tokens = await communicator.sum(state.groupTokens);
+): void {
 	state.step += 1;
 	const learningRate = learningRateAt(state.step - stepsBefore, schedule);
 	const gradNorm = optimizer.step(state.step, learningRate);
 	requireFinite(gradNorm, 'the gradient is', state);
-	const { step, epoch } = state;
+	const { step, epoch, groupLoss: loss, groupTokens: tokens } = state;
 	state.groupLoss = 0;
 	state.groupTokens = 0;
 	listener.record({ type: 'step', step, epoch, loss, gradNorm, learningRate, tokens });

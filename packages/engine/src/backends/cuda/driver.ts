@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { VulntuneError } from '../../errors.ts';
+import { type ForeignFunctions, loadForeignFunctions } from '../foreign-functions.ts';
 
 /** PTX of version 8.0 loads on drivers of CUDA 12.0 and newer. */
 const oldestDriver = 12_000;
@@ -115,18 +115,13 @@ export type Driver = {
 	readonly addressOf: (bytes: Uint8Array) => bigint;
 };
 
-interface ForeignFunctions {
-	load(file: string): { func(prototype: string): (...values: unknown[]) => number };
-	address(bytes: Uint8Array): bigint;
-}
-
 /**
  * Loads libcuda, which NVIDIA's driver brings; the variable VULNTUNE_LIBCUDA names another.
  *
  * Throws CUDA_FFI_MISSING, CUDA_DRIVER_MISSING, CUDA_NO_DEVICE or CUDA_DRIVER_OLD (runtime).
  */
 export function loadDriver(): Driver {
-	const foreign = loadForeignFunctions();
+	const foreign = requireForeignFunctions();
 	const file = process.env.VULNTUNE_LIBCUDA || (process.platform === 'win32' ? 'nvcuda.dll' : 'libcuda.so.1');
 	const functions = loadFunctions(foreign, file);
 	const failed = functions.cuInit(0);
@@ -154,9 +149,9 @@ export function versionText(version: number): string {
 	return `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`;
 }
 
-function loadForeignFunctions(): ForeignFunctions {
+function requireForeignFunctions(): ForeignFunctions {
 	try {
-		return createRequire(import.meta.url)('koffi') as ForeignFunctions;
+		return loadForeignFunctions();
 	} catch (cause) {
 		throw unusableError(
 			'CUDA_FFI_MISSING',

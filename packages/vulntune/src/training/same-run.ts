@@ -1,0 +1,38 @@
+import { type Backend, VulntuneError } from '@vulntune/engine';
+import type { Communicator } from '../communication/communicator.ts';
+import { programVersion } from '../run/environment.ts';
+import { describeParts, type RunIdentity } from '../run/identity.ts';
+
+/**
+ * Throws PROCESSES_DIFFER before the first step where the processes are not about to compute the same run, or would not compute
+ * the same bytes from it: another config, dataset, base, version or instruction set in one of them.
+ */
+export async function requireSameRun(
+	communicator: Communicator,
+	identity: RunIdentity,
+	backend: Backend,
+): Promise<void> {
+	if (communicator.size === 1) return;
+	const { version, commit } = programVersion();
+	const own: RunIdentity = {
+		...identity,
+		version: `${version} ${commit ?? ''}`,
+		arithmetic: `${backend.name} ${backend.hardware.isa ?? backend.description}`,
+	};
+	const all = await communicator.gather(own);
+	for (const [rank, other] of all.entries()) {
+		const names = [...new Set([...Object.keys(all[0]!), ...Object.keys(other)])];
+		const different = names.filter((name) => other[name] !== all[0]![name]);
+		if (different.length === 0) continue;
+		const kernels = different.includes('arithmetic')
+			? ` (${other.arithmetic}, not ${all[0]!.arithmetic})`
+			: '';
+		throw new VulntuneError({
+			code: 'PROCESSES_DIFFER',
+			kind: 'input',
+			message: `process ${rank} has ${describeParts(different)}${kernels} than process 0: they would not compute the same run`,
+			remedy:
+				'Give all processes the same command, the same files and the same version; where machines differ, name a backend.isa that all have.',
+		});
+	}
+}
