@@ -19,7 +19,7 @@ async function vulntuneFault(words: readonly string[]): Promise<string | undefin
 		evaluateCommand(nothing),
 		crossValidateCommand(nothing),
 		pretrainCommand(nothing),
-		modelCommand({ info: nothing, quantize: nothing }),
+		modelCommand({ info: nothing, quantize: nothing, merge: nothing }),
 		experimentCommand({ run: nothing, status: nothing, show: nothing, compare: nothing, export: nothing }),
 		datasetCommand({ audit: nothing, inspect: nothing, split: nothing }),
 		demoCommand(nothing),

@@ -82,6 +82,8 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('modelInfo', await json('model', 'info', 'run'))).toBe('');
 		const quantize = ['model', 'quantize', 'model', '--type', 'nf4', '--output', 'quantised'];
 		expect(faultsOf('quantizeResult', await json(...quantize))).toBe('');
+		const merge = ['model', 'merge', 'run', '--output', 'merged', '--compare', '1'];
+		expect(faultsOf('mergeResult', await json(...merge))).toBe('');
 		expect(faultsOf('pretrainPlan', await json('pretrain', 'pretraining.yaml', '--dry-run'))).toBe('');
 		expect(faultsOf('pretrainResult', await json('pretrain', 'pretraining.yaml'))).toBe('');
 		expect(faultsOf('pretrainResult', await json('pretrain', 'pretraining.yaml', '--resume'))).toBe('');

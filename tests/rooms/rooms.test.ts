@@ -30,7 +30,17 @@ const rooms = {
 			'objectives',
 			'config',
 		],
-		...['baselines', 'run', 'communication', 'model', 'scoring', 'training', 'evaluation', 'report'],
+		...[
+			'baselines',
+			'run',
+			'communication',
+			'model',
+			'scoring',
+			'training',
+			'evaluation',
+			'export',
+			'report',
+		],
 		...[
 			'fine-tuning',
 			'cross-validation',

@@ -50,7 +50,7 @@ export {
 	targetMatcher,
 } from './layers/lora.ts';
 export { checkWeights } from './models/check-weights.ts';
-export { expectedTensors } from './models/families.ts';
+export { expectedTensors, headTensor } from './models/families.ts';
 export type { ModelConfig } from './models/family.ts';
 export {
 	type FingerprintPart,
@@ -69,6 +69,7 @@ export {
 	loadTrainableModel,
 	type TrainableModel,
 } from './models/load-model.ts';
+export { type MergeOptions, mergedWeights } from './models/merged-weights.ts';
 export {
 	checkOutputMatrix,
 	type ForwardOptions,

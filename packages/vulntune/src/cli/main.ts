@@ -42,6 +42,7 @@ const commands = [
 	modelCommand({
 		info: async (...call) => (await model()).modelCommands.info(...call),
 		quantize: async (...call) => (await model()).modelCommands.quantize(...call),
+		merge: async (...call) => (await model()).modelCommands.merge(...call),
 	}),
 	datasetCommand({
 		audit: async (...call) => (await dataset()).datasetCommands.audit(...call),

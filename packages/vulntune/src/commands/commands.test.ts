@@ -34,7 +34,7 @@ async function run(...argv: string[]) {
 	const definitions = [
 		trainCommand(record),
 		evaluateCommand(record),
-		modelCommand({ info: record, quantize: record }),
+		modelCommand({ info: record, quantize: record, merge: record }),
 		pretrainCommand(record),
 		demoCommand(record),
 		doctorCommand,
@@ -43,13 +43,21 @@ async function run(...argv: string[]) {
 	return { exitCode, request: requests[0], stdout, stderr };
 }
 
-it.each(['', 'train', 'evaluate', 'model', 'model info', 'model quantize', 'pretrain', 'demo', 'doctor'])(
-	'has examples in the help of vulntune %s',
-	async (command) => {
-		const { stdout } = await run(...command.split(' ').filter((word) => word !== ''), '--help');
-		expect(stdout).toMatch(/\nExamples:\n {2}vulntune /);
-	},
-);
+it.each([
+	'',
+	'train',
+	'evaluate',
+	'model',
+	'model info',
+	'model quantize',
+	'model merge',
+	'pretrain',
+	'demo',
+	'doctor',
+])('has examples in the help of vulntune %s', async (command) => {
+	const { stdout } = await run(...command.split(' ').filter((word) => word !== ''), '--help');
+	expect(stdout).toMatch(/\nExamples:\n {2}vulntune /);
+});
 
 describe('train', () => {
 	it('hands over the config with its flags laid over it', async () => {

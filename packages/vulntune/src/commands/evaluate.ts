@@ -1,13 +1,13 @@
 import type { Precision } from '@vulntune/engine';
 import { inputError } from '@vulntune/engine/errors.ts';
 import { z } from 'zod';
-import { configOptions } from '../config/options.ts';
 import type { ConfigOverrides } from '../config/overrides.ts';
 import { trainingConfig } from '../config/training-config.ts';
 import { type SplitName, splitNames } from '../data/dataset.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import { backendOptions, backendOverrides } from './backend-flags.ts';
 import type { CommandDefinition } from './program.ts';
-import { addConfigFlags, addFlags, configOverrides, readFlags } from './schema-flags.ts';
+import { addConfigFlags, addFlags, readFlags } from './schema-flags.ts';
 
 const flags = z.strictObject({
 	data: z.string().min(1).optional().describe("folder or .tar.gz to score; by default the run's own"),
@@ -48,8 +48,6 @@ const flags = z.strictObject({
 			"with --predictions: vulnerable from this probability on; default: the file's own threshold, else what needs one is undefined",
 		),
 });
-
-const backendOptions = configOptions.filter(({ name }) => name.startsWith('backend.'));
 
 /** Score a split with a run's adapter, or measure predictions that are there. */
 export type EvaluateRequest =
@@ -99,16 +97,6 @@ Examples:
 			const request = toRequest(folder, readFlags(flags, values), backendOverrides(values));
 			await run((context) => evaluate(request, context));
 		});
-	};
-}
-
-/** The flags of the backend; the parts of it that aren't given have their defaults then, not the run's values. */
-function backendOverrides(values: Readonly<Record<string, unknown>>): ConfigOverrides {
-	const given = configOverrides(values, backendOptions);
-	if (Object.keys(given).length === 0) return {};
-	return {
-		...Object.fromEntries(backendOptions.map((option) => [option.name, String(option.default)])),
-		...given,
 	};
 }
 

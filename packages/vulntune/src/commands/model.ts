@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
+import type { ConfigOverrides } from '../config/overrides.ts';
 import { quantizedBases } from '../config/schema.ts';
+import { trainingConfig } from '../config/training-config.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import { backendOptions, backendOverrides } from './backend-flags.ts';
 import type { CommandDefinition, CommandRunner } from './program.ts';
-import { addFlags, readFlags } from './schema-flags.ts';
+import { addConfigFlags, addFlags, readFlags } from './schema-flags.ts';
 
 const quantizeFlags = z.strictObject({
 	type: z
@@ -39,24 +42,59 @@ export interface InfoRequest {
 
 export type QuantizeRequest = { readonly model: string } & Readonly<z.output<typeof quantizeFlags>>;
 
+const sourceFlags = {
+	model: z
+		.string()
+		.min(1)
+		.optional()
+		.describe('folder of the base model, where it lies elsewhere than when the adapter was made'),
+	allowOtherBase: z
+		.boolean()
+		.default(false)
+		.describe('take the base though it is another than the adapter was made on'),
+	compare: z
+		.int()
+		.min(0)
+		.default(4)
+		.describe('functions whose logits are compared with the detector; 0 for none'),
+	overwrite: z.boolean().default(false).describe('replace what is at the output'),
+};
+
+const mergeFlags = z.strictObject({
+	output: z.string().min(1).describe('folder for the merged model'),
+	type: z.enum(['fp32', 'bf16', 'f16']).default('fp32').describe('in what the weights are written'),
+	...sourceFlags,
+});
+
+interface FromRun {
+	/** A run folder or an adapter folder. */
+	readonly run: string;
+	/** Options of the run's config that are others here: `model` and those of the backend. */
+	readonly overrides: ConfigOverrides;
+}
+
+export type MergeRequest = FromRun & Readonly<Omit<z.output<typeof mergeFlags>, 'model'>>;
+
 /** What does the work of each subcommand. */
 export interface ModelCommands {
+	readonly merge: (request: MergeRequest, context: CommandContext) => Promise<CommandResult>;
 	readonly info: (request: InfoRequest, context: CommandContext) => Promise<CommandResult>;
 	readonly quantize: (request: QuantizeRequest, context: CommandContext) => Promise<CommandResult>;
 }
 
-/** `vulntune model info|quantize`. */
-export function modelCommand({ info, quantize }: ModelCommands): CommandDefinition {
+/** `vulntune model info|quantize|merge`. */
+export function modelCommand({ info, quantize, merge }: ModelCommands): CommandDefinition {
 	return (program, run) => {
 		const model = program
 			.command('model')
-			.description('Inspect and quantise models.')
+			.description('Inspect and quantise models, and write detectors for other tools.')
 			.addHelpText(
 				'after',
 				'\nExamples:\n  vulntune model info models/smollm2-135m\n  vulntune model quantize --help',
 			);
 		defineInfo(model, run, info);
 		defineQuantize(model, run, quantize);
+		defineMerge(model, run, merge);
 	};
 }
 
@@ -92,4 +130,36 @@ function defineQuantize(parent: Command, run: CommandRunner, quantize: ModelComm
 		const request = { model, ...readFlags(quantizeFlags, command.opts()) };
 		await run((context) => quantize(request, context));
 	});
+}
+
+function defineMerge(parent: Command, run: CommandRunner, merge: ModelCommands['merge']): void {
+	const command = parent
+		.command('merge')
+		.description(
+			'Write a detector as one model in Hugging Face layout: the adapter added to its base (restored, where it was quantised), with the head. transformers opens it, and so does vulntune; how far its logits lie from the detector is printed.',
+		)
+		.argument('<run>', 'run folder or adapter folder')
+		.addHelpText(
+			'after',
+			'\nExamples:\n  vulntune model merge runs/three --output models/three\n  vulntune model merge adapters/three --model models/smollm2-135m --type bf16 --output models/three',
+		);
+	addFlags(command, mergeFlags);
+	addConfigFlags(command, { options: backendOptions, sections: trainingConfig.sections });
+	command.action(async (folder: string) => {
+		const request = fromRun(folder, readFlags(mergeFlags, command.opts()), command.opts());
+		await run((context) => merge(request, context));
+	});
+}
+
+/** A request with the base and the backend as overrides of the run's config. */
+function fromRun<Flags extends { readonly model?: string | undefined }>(
+	run: string,
+	{ model, ...flags }: Flags,
+	values: Readonly<Record<string, unknown>>,
+): FromRun & Omit<Flags, 'model'> {
+	return {
+		run,
+		...flags,
+		overrides: { ...backendOverrides(values), ...(model === undefined ? {} : { model }) },
+	};
 }

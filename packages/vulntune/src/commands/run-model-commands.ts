@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError } from '@vulntune/engine/errors.ts';
 import { isGgufFile } from '@vulntune/engine/formats/model-files.ts';
+import { mergeModel } from '../export/merge-model.ts';
+import { describeMerge } from '../export/merge-text.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
 import { readAdapterInfo } from '../model/adapter-info.ts';
 import { describeAdapter, describeModel } from '../model/info-text.ts';
@@ -13,7 +15,7 @@ import type { CommandResult } from '../terminal/context.ts';
 import { exitCodes } from '../terminal/exit-code.ts';
 import type { InfoRequest, ModelCommands } from './model.ts';
 
-/** What does the work of `vulntune model info|quantize`. */
+/** What does the work of `vulntune model info|quantize|merge`. */
 export const modelCommands: ModelCommands = {
 	info: async (request) => modelInfo(request),
 	async quantize(request, { progress, interruption }) {
@@ -29,6 +31,15 @@ export const modelCommands: ModelCommands = {
 				progress.update({ task: `quantising to ${type}`, done, total, unit: 'matrices' }),
 		});
 		return { data: report, text: describeQuantization(report) };
+	},
+	async merge(request, { progress, interruption }) {
+		const report = await mergeModel({
+			...request,
+			signal: interruption(),
+			note: progress.note,
+			progress: (done, total) => progress.update({ task: 'merging', done, total, unit: 'tensors' }),
+		});
+		return { data: report, text: describeMerge(report) };
 	},
 };
 

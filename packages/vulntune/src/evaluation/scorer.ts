@@ -4,10 +4,9 @@ import type { Config } from '../config/schema.ts';
 import { collapseWhitespace } from '../data/whitespace.ts';
 import { requireLearnt } from '../methods/answers.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
-import { restoreDetector } from '../methods/saved-detector.ts';
 import { blamingBase } from '../model/damaged-base.ts';
 import type { Base } from '../model/open-base.ts';
-import { createDetectorOf } from '../scoring/configured-detector.ts';
+import { loadSavedDetector } from '../scoring/configured-detector.ts';
 import { type FunctionScores, requireScores, scoreFunctions } from '../scoring/score-split.ts';
 import { answersOf, scoringOf } from '../scoring/scoring-options.ts';
 import { findAdapter, unfinishedRun } from './evaluated-adapter.ts';
@@ -47,7 +46,7 @@ export async function createScorer(
 	const asked = answersOf(config, tokenizer);
 	if (asked !== undefined) requireLearnt(description.answers, asked, adapter);
 	const scoring = scoringOf(config, tokenizer, folder.config);
-	const detector = await blamingBase(folder, () => createDetectorOf(config, backend, folder));
+	const detector = await blamingBase(folder, () => loadSavedDetector(config, backend, folder, adapter));
 	const scoreTokens: Scorer['scoreTokens'] = async (tokens, progress = () => {}) =>
 		(await blamingBase(folder, () => scoreFunctions(detector, tokens, { ...scoring, progress })))!;
 	let scored = 0;
@@ -65,12 +64,6 @@ export async function createScorer(
 		yield* probabilities;
 	}
 
-	try {
-		restoreDetector(adapter, detector, description.method);
-	} catch (error) {
-		detector.free();
-		throw error;
-	}
 	return {
 		threshold: description.threshold,
 		scoreTokens,

@@ -29,8 +29,8 @@ export function isPeftHead({ pool, hidden }: HeadOptions): boolean {
 export const CLASSES = 2;
 /** The name under which PEFT stores a sequence classification head. */
 export const SCORE = 'score.weight';
-const DENSE_WEIGHT = 'score.dense.weight';
-const DENSE_BIAS = 'score.dense.bias';
+export const DENSE_WEIGHT = 'score.dense.weight';
+export const DENSE_BIAS = 'score.dense.bias';
 /** Standard deviation of fresh head weights: the initialiser of Hugging Face's classification heads. */
 const INITIAL_DEVIATION = 0.02;
 

@@ -9,10 +9,12 @@ import {
 	inputError,
 	makeFolder,
 	openSafetensors,
+	openWeights,
 	type Parameters,
 	type PeftAdapter,
+	readFloat32,
 	readPeftAdapter,
-	toFloat32,
+	type WeightSource,
 	writeFileAtomically,
 	writePeftAdapter,
 	writeSafetensors,
@@ -21,7 +23,8 @@ import { DESCRIPTION, type DetectorDescription } from './description.ts';
 import { type Detector, type MethodOptions, uploadAdapter } from './detector.ts';
 import { isPeftHead, SCORE } from './head.ts';
 
-const HEAD = 'head.safetensors';
+/** Of a detector whose head alone was trained. */
+const HEAD_FILE = 'head.safetensors';
 const MODEL = 'model.safetensors';
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
 
@@ -70,7 +73,7 @@ function writeDetector(
 	if (method.type === 'full') {
 		saveWholeModel(folder, tensors, description.model);
 	} else if (method.type === 'head') {
-		writeSafetensors(path.join(folder, HEAD), entries(tensors), { format: 'pt' });
+		writeSafetensors(path.join(folder, HEAD_FILE), entries(tensors), { format: 'pt' });
 	} else {
 		const isHead = (name: string) => name.startsWith('score.');
 		const adapter = {
@@ -94,16 +97,26 @@ export function restoreDetector(folder: string, detector: Detector, method: Meth
 		uploadAdapter(backend, parameters, adapter);
 		return;
 	}
-	const file = openSafetensors(path.join(folder, method === 'full' ? MODEL : HEAD));
+	const source = method === 'full' ? openWeights(folder) : openHead(folder);
 	try {
 		for (const { name } of parameters.specs) {
-			const tensor = file.tensors.get(name);
-			if (tensor === undefined) throw missingTensor(file.path, name);
-			backend.upload(parameters.get(name), toFloat32(file.read(name), tensor.dtype));
+			if (source.info(name) === undefined) throw missingTensor(source.place, name);
+			backend.upload(parameters.get(name), readFloat32(source, name));
 		}
 	} finally {
-		file.close();
+		source.close();
 	}
+}
+
+/** What a detector has whose head alone was trained. */
+export function openHead(folder: string): WeightSource {
+	const file = openSafetensors(path.join(folder, HEAD_FILE));
+	return {
+		...file,
+		place: file.path,
+		names: [...file.tensors.keys()],
+		info: (name) => file.tensors.get(name),
+	};
 }
 
 function missingTensor(place: string, name: string): Error {

@@ -4,15 +4,15 @@ import { copyModelFile, fileError, inputError, isGgufFile, makeFolder } from '@v
 
 export const configFileName = 'config.json';
 
-/** Files of a model folder that hold neither shape nor weights and go with it wherever it goes. */
+/** Files of a model folder that hold neither shape nor weights and go with it wherever it goes; of a detector also how it is run. */
 const companionFiles =
-	/^(tokenizer\.json|tokenizer\.model|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.jinja|generation_config\.json|(LICENSE|NOTICE)(\.\w+)?)$/;
+	/^(tokenizer\.json|tokenizer\.model|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.jinja|generation_config\.json|vulntune\.json|(LICENSE|NOTICE)(\.\w+)?)$/;
 const weightFiles = /^model.*\.safetensors(\.index\.json)?$/;
 
 /** What a GGUF file holds of a tokenizer. */
 const tokenizerFiles = ['tokenizer.json', 'tokenizer_config.json'];
 
-/** Copies tokenizer, generation settings and licence; of a GGUF file, the tokenizer inside it. */
+/** Copies tokenizer, generation settings, licence and how a detector is run; of a GGUF file, the tokenizer inside it. */
 export function copyCompanions(from: string, to: string): void {
 	if (isGgufFile(from)) {
 		for (const name of tokenizerFiles) copyModelFile(from, name, to);

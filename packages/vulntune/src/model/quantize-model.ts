@@ -5,6 +5,7 @@ import {
 	dequantizeMatrix,
 	errorSums,
 	expectedTensors,
+	headTensor,
 	inputError,
 	type ModelFolder,
 	makeFolder,
@@ -59,7 +60,7 @@ export interface QuantizeReport {
 
 /**
  * Writes a copy of a model whose linear layers inside the blocks are quantised, in bitsandbytes' layout (nf4, fp4) or ours, that needs
- * the original no more. Embeddings, norms and the output matrix stay as they are. One matrix at a time is in memory; the output
+ * the original no more. Embeddings, norms, the output matrix and heads stay as they are. One matrix at a time is in memory; the output
  * appears whole or not at all, and takes twice its size of disk while it is made.
  *
  * Throws what `openModelFolder` throws, `MODEL_QUANTIZED`, `MODEL_OUTPUT_EXISTS`, `MODEL_OUTPUT_SAME`, `DISK_FULL`, `INTERRUPTED`.
@@ -100,14 +101,14 @@ async function writeQuantized(
 	const { model, output, type, doubleQuantization, maxShardBytes } = options;
 	const scratch = path.join(staging, 'scratch');
 	makeFolder(scratch);
-	const { entries, errors, quantizedBytes } = await quantizeTensors(source, scratch, options);
+	const { entries, errors, kept, quantizedBytes } = await quantizeTensors(source, scratch, options);
 	const files = writeShardedSafetensors(staging, entries, {
 		metadata: { format: 'pt' },
 		...(maxShardBytes === undefined ? {} : { maxShardBytes }),
 	});
 	rmSync(scratch, { recursive: true });
 	copyCompanions(model, staging);
-	writeQuantizedConfig(source, staging, type, doubleQuantization);
+	writeQuantizedConfig(source, staging, type, doubleQuantization, kept);
 	const written = openModelFolder(staging);
 	const bytesAfter = storedBytes(written);
 	written.close();
@@ -163,7 +164,16 @@ async function quantizeTensors(source: ModelFolder, scratch: string, options: Qu
 		options.progress?.(done, total, name);
 		await setImmediate(); // progress and Ctrl-C get their turn
 	}
-	return { entries, errors, quantizedBytes };
+	const kept = besideBase(source);
+	for (const name of kept) entries.push({ name, ...weights.info(name)!, data: () => weights.read(name) });
+	return { entries, errors, kept, quantizedBytes };
+}
+
+/** Heads and other floating-point tensors that a checkpoint has besides its base: they stay as they are. */
+function besideBase({ config, weights }: ModelFolder): readonly string[] {
+	const ofBase = new Set([...expectedTensors(config), headTensor(config)].map((tensor) => tensor?.name));
+	const isFloat = (name: string) => ['F64', 'F32', 'F16', 'BF16'].includes(weights.info(name)!.dtype);
+	return weights.names.filter((name) => !ofBase.has(name) && isFloat(name));
 }
 
 function readTensor(file: string, name: string): Uint8Array {

@@ -1,6 +1,13 @@
-import { type Backend, inputError, type ModelFolder, type PeftAdapter } from '@vulntune/engine';
+import {
+	type Backend,
+	inputError,
+	isQuantizedType,
+	type ModelFolder,
+	type PeftAdapter,
+} from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import { createDetector, type Detector, type MethodOptions } from '../methods/detector.ts';
+import { restoreDetector } from '../methods/saved-detector.ts';
 
 /** The method of a config. Throws METHOD_UNAVAILABLE for those that train no transformer here. */
 export function methodOf(config: Config): MethodOptions {
@@ -35,4 +42,31 @@ export function createDetectorOf(
 		seed: config.training.seed,
 		start,
 	});
+}
+
+/**
+ * A detector as it was saved, to score with. Where all weights were trained they lie frozen, as the file has them.
+ *
+ * Throws ADAPTER_MISMATCH where what was saved doesn't fit its base.
+ */
+export function loadSavedDetector(
+	config: Config,
+	backend: Backend,
+	folder: ModelFolder,
+	adapter: string,
+): Detector {
+	const { type } = config.method;
+	// stored in few bits by `model quantize`, they stay in these
+	const stored = folder.config.quantization?.type;
+	const base = isQuantizedType(stored) ? stored : 'fp32';
+	const frozen: Config =
+		type === 'full' ? { ...config, method: { ...config.method, type: 'head', base } } : config;
+	const detector = createDetectorOf(frozen, backend, folder);
+	try {
+		restoreDetector(adapter, detector, type as MethodOptions['type']);
+		return detector;
+	} catch (error) {
+		detector.free();
+		throw error;
+	}
 }

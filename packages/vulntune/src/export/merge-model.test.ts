@@ -1,0 +1,242 @@
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import {
+	expectedTensors,
+	openModelFolder,
+	openSafetensors,
+	openWeights,
+	readFloat32,
+	readPeftAdapter,
+} from '@vulntune/engine';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder, tinyShapes, writeTinyModel } from '../../../../tests/tiny.ts';
+import { openScorer } from '../evaluation/scorer.ts';
+import { quantizeModel } from '../model/quantize-model.ts';
+import { type MergeOptions, mergeModel } from './merge-model.ts';
+import { describeMerge } from './merge-text.ts';
+import { makeRun } from './testing/made-run.ts';
+
+const onReference = { 'backend.type': 'reference' };
+const texts = ['int f(int a) { return a; }', 'String g() { return run("x"); }'];
+
+function merge(run: string, options: Partial<MergeOptions> = {}) {
+	const output = path.join(temporaryFolder(), 'merged');
+	return mergeModel({
+		run,
+		output,
+		type: 'fp32',
+		overwrite: false,
+		compare: 2,
+		overrides: onReference,
+		allowOtherBase: false,
+		...options,
+	});
+}
+
+async function scoresOf(location: string): Promise<number[]> {
+	const scorer = await openScorer(location, { overrides: onReference });
+	const scores = await Array.fromAsync(scorer.score(texts));
+	scorer.free();
+	return scores;
+}
+
+const configOf = (folder: string) => JSON.parse(readFileSync(path.join(folder, 'config.json'), 'utf8'));
+
+describe('a merged model', () => {
+	it('has the scores of a LoRA adapter, and is opened by transformers as a classifier of the last token', async () => {
+		const { run } = makeRun();
+		const report = await merge(run);
+		expect(report).toMatchObject({
+			architecture: 'LlamaForSequenceClassification',
+			adapted: 14,
+			warnings: [],
+		});
+		expect(report.difference).toMatchObject({ functions: 'valid', count: 2, logits: 2 });
+		expect(report.difference!.largest).toBeLessThan(1e-5);
+		expect(report.difference!.magnitude).toBeGreaterThan(0.01);
+		const merged = await scoresOf(report.output);
+		for (const [i, score] of (await scoresOf(run)).entries()) expect(merged[i]).toBeCloseTo(score, 5);
+		expect(configOf(report.output)).toMatchObject({
+			architectures: ['LlamaForSequenceClassification'],
+			pad_token_id: 0,
+			id2label: { 1: 'vulnerable' },
+			torch_dtype: 'float32',
+		});
+		const { tensors, close } = openSafetensors(path.join(report.output, 'model.safetensors'));
+		close();
+		expect(tensors.get('score.weight')!.shape).toEqual([2, 32]);
+		expect(describeMerge(report)).toContain('14 matrices');
+	});
+
+	it.each([
+		['qlora on nf4', { 'method.type': 'qlora', 'method.base': 'nf4' }],
+		['qlora on int8 with rsLoRA', { 'method.type': 'qlora', 'method.base': 'int8', 'method.rsLora': 'true' }],
+		['lora on bf16', { 'method.base': 'bf16' }],
+		['the head alone', { 'method.type': 'head' }],
+		['all weights', { 'method.type': 'full' }],
+		['a pooled head with a hidden layer', { 'head.pool': 'mean', 'head.hidden': '5' }],
+	])('has the values of the base that the detector was trained on: %s', async (_, options) => {
+		const { run } = makeRun(options);
+		const { difference, output } = await merge(run);
+		expect(difference!.largest).toBeLessThan(1e-5);
+		const merged = await scoresOf(output);
+		for (const [i, score] of (await scoresOf(run)).entries()) expect(merged[i]).toBeCloseTo(score, 5);
+	});
+
+	it('is W + scale · B · A to the last bits', async () => {
+		const { run, model } = makeRun({ 'method.rsLora': 'true' });
+		const { output } = await merge(run, { compare: 0 });
+		const name = 'model.layers.1.mlp.down_proj';
+		const { matrices } = readPeftAdapter(path.join(run, 'adapter'));
+		const [a, b] = ['A', 'B'].map((part) => matrices.get(`${name}.lora_${part}.weight`)!.values);
+		const [base, merged] = [model, output].map((folder) => {
+			const source = openWeights(folder);
+			const values = readFloat32(source, `${name}.weight`); // [32, 64]
+			source.close();
+			return values;
+		});
+		const scale = 4 / Math.sqrt(2);
+		for (const [i, value] of merged!.entries()) {
+			const [row, column] = [Math.floor(i / 64), i % 64];
+			const product = b![2 * row]! * a![column]! + b![2 * row + 1]! * a![64 + column]!;
+			expect(value).toBeCloseTo(base![i]! + scale * product, 5);
+		}
+	});
+
+	it('says what transformers would do otherwise where it pools otherwise, and keeps the head', async () => {
+		const { run } = makeRun({ 'head.pool': 'mean' });
+		const { output, architecture, warnings } = await merge(run, { compare: 0 });
+		expect(architecture).toBe('LlamaModel');
+		expect(warnings[0]).toMatch(/LlamaForSequenceClassification pools the last token.*pool: mean/);
+		expect(configOf(output).architectures).toEqual(['LlamaModel']);
+	});
+
+	it('is a language model for the next-token objective, with its output matrix', async () => {
+		const { run } = makeRun({ objective: 'nextToken' });
+		const { architecture, difference, output } = await merge(run);
+		expect(architecture).toBe('LlamaForCausalLM');
+		expect(difference).toMatchObject({ logits: 304 });
+		expect(difference!.largest).toBeLessThan(1e-4);
+		const merged = await scoresOf(output);
+		for (const [i, score] of (await scoresOf(run)).entries()) expect(merged[i]).toBeCloseTo(score, 5);
+	});
+
+	it("takes transformers' form of an encoder's head, filled up where the hidden layer is smaller", async () => {
+		const { run } = makeRun({ 'head.pool': 'first', 'head.hidden': '7' }, tinyShapes.roberta);
+		const { architecture, output, difference } = await merge(run);
+		expect(architecture).toBe('RobertaForSequenceClassification');
+		expect(difference!.largest).toBeLessThan(1e-5);
+		const weights = openWeights(output);
+		expect(weights.info('classifier.out_proj.bias')!.shape).toEqual([2]);
+		const dense = readFloat32(weights, 'classifier.dense.weight'); // [32, 32]
+		expect(dense.subarray(0, 7 * 32)).toEqual(readFloat32(weights, 'score.dense.weight'));
+		expect(dense.subarray(7 * 32).every((value) => value === 0)).toBe(true);
+		const score = readFloat32(weights, 'classifier.out_proj.weight'); // [2, 32]
+		expect([...score.subarray(32, 39)]).toEqual([...readFloat32(weights, 'score.weight').subarray(7, 14)]);
+		weights.close();
+	});
+
+	it.each(['bf16', 'f16'] as const)(
+		'is written in %s, in shards, and opened as a base again',
+		async (type) => {
+			const { run } = makeRun();
+			const { output, files, difference, bytes } = await merge(run, { type, maxShardBytes: 20_000 });
+			expect(files.length).toBeGreaterThan(2);
+			expect(difference!.largest).toBeGreaterThan(0);
+			expect(difference!.largest).toBeLessThan(0.1);
+			const folder = openModelFolder(output);
+			expect(folder.config.languageHead).toBe('tied');
+			const names = expectedTensors(folder.config).map(({ name }) => name);
+			expect(names.map((name) => folder.weights.info(name)!.dtype)).toEqual(
+				names.map(() => (type === 'f16' ? 'F16' : 'BF16')),
+			);
+			expect(bytes).toBe(
+				folder.weights.names.reduce((sum, name) => sum + folder.weights.info(name)!.byteLength, 0),
+			);
+			folder.close();
+		},
+	);
+
+	it('leaves in 4 bits with its head, which stays as it is', async () => {
+		const { run } = makeRun();
+		const { output } = await merge(run);
+		const quantised = path.join(temporaryFolder(), 'quantised');
+		const options = { type: 'nf4', doubleQuantization: true, overwrite: false } as const;
+		await quantizeModel({ model: output, output: quantised, ...options });
+		const [before, after] = [output, quantised].map((folder) => {
+			const source = openWeights(folder);
+			const head = readFloat32(source, 'score.weight');
+			source.close();
+			return head;
+		});
+		expect(after).toEqual(before);
+		const { quantization_config: quantization } = configOf(quantised);
+		expect(quantization.llm_int8_skip_modules).toEqual(['score', 'lm_head']);
+		// transformers refuses it as a whole number, which is what JSON here would say
+		expect(quantization).not.toHaveProperty('llm_int8_threshold');
+		const merged = await scoresOf(output);
+		for (const [i, score] of (await scoresOf(quantised)).entries()) {
+			expect(score).toBeGreaterThan(0);
+			expect(score).toBeLessThan(1);
+			expect(score).not.toBe(merged[i]);
+		}
+	});
+
+	it('gives the same bytes when it is merged twice, and leaves nothing where it is stopped', async () => {
+		const { run } = makeRun();
+		const [first, second] = [await merge(run), await merge(run)];
+		for (const file of readdirSync(first.output)) {
+			expect(readFileSync(path.join(second.output, file))).toEqual(
+				readFileSync(path.join(first.output, file)),
+			);
+		}
+		const parent = temporaryFolder();
+		const stopped = merge(run, { output: path.join(parent, 'merged'), signal: AbortSignal.abort() });
+		await expect(stopped).rejects.toMatchObject({ code: 'INTERRUPTED' });
+		expect(readdirSync(parent)).toEqual([]);
+	});
+});
+
+describe('a merge is refused', () => {
+	it('on another base than the adapter was made on, unless it is allowed, and over what is there', async () => {
+		const { run, model } = makeRun();
+		const other = writeTinyModel(path.join(temporaryFolder(), 'other'), {
+			...tinyShapes.llama,
+			rms_norm_eps: 1e-6,
+		} as never);
+		const overrides = { ...onReference, model: other };
+		await expect(merge(run, { overrides })).rejects.toMatchObject({ code: 'BASE_MISMATCH' });
+		const notes: string[] = [];
+		const options = { overrides, allowOtherBase: true, note: (line: string) => void notes.push(line) };
+		expect((await merge(run, options)).base).toBe(other);
+		expect(notes.join()).toContain('--allow-other-base');
+		await expect(merge(run, { output: model })).rejects.toMatchObject({ code: 'MODEL_OUTPUT_SAME' });
+		await expect(merge(run, { output: path.join(run, 'adapter') })).rejects.toMatchObject({
+			code: 'MODEL_OUTPUT_EXISTS',
+		});
+	});
+
+	it('where there is no run, and of one that has nothing yet', async () => {
+		await expect(merge(temporaryFolder())).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' });
+		const { run } = makeRun();
+		renameSync(path.join(run, 'adapter'), path.join(run, 'away'));
+		await expect(merge(run)).rejects.toMatchObject({ code: 'RUN_UNFINISHED' });
+	});
+});
+
+it('merges an adapter that another tool saved onto the base as it is, and says that the base was not checked', async () => {
+	const { run, model } = makeRun();
+	const adapter = temporaryFolder();
+	for (const file of ['adapter_config.json', 'adapter_model.safetensors']) {
+		writeFileSync(path.join(adapter, file), readFileSync(path.join(run, 'adapter', file)));
+	}
+	const notes: string[] = [];
+	const report = await merge(adapter, { note: (line) => void notes.push(line) });
+	expect(report).toMatchObject({ base: model, architecture: 'LlamaForSequenceClassification' });
+	expect(report.difference).toMatchObject({ functions: 'built-in' });
+	expect(report.difference!.largest).toBeLessThan(1e-5);
+	expect(notes.join()).toContain('does not say which base');
+	expect(readdirSync(report.output)).not.toContain('vulntune.json');
+	const away = { overrides: { ...onReference, model: path.join(adapter, 'nowhere') } };
+	await expect(merge(adapter, away)).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' });
+});

@@ -1,0 +1,70 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { createReferenceBackend, elements, hashStream, makeFolder, normalArray } from '@vulntune/engine';
+import {
+	temporaryFolder,
+	tinyConfig,
+	tinyShapes,
+	writeTinyDataset,
+	writeTinyModel,
+} from '../../../../../tests/tiny.ts';
+import { saveDetector } from '../../methods/saved-detector.ts';
+import { openBase } from '../../model/open-base.ts';
+import { createDetectorOf, methodOf } from '../../scoring/configured-detector.ts';
+import { answersOf, scoringOf } from '../../scoring/scoring-options.ts';
+
+/** config.json of a tiny model. */
+export type TinyShape = Readonly<Record<string, unknown>> & { readonly architectures: readonly string[] };
+
+/** What a made run's config may have otherwise: `{'method.type': 'qlora'}`. */
+export type MadeOptions = Readonly<Record<string, string>>;
+
+/**
+ * A run folder with a detector of random matrices on a tiny model, as if it had been trained: config, adapter and dataset, no metrics.
+ *
+ * @returns the run, and the folder of its base
+ */
+export function makeRun(
+	options: MadeOptions = {},
+	shape: TinyShape = tinyShapes.llama,
+	root = temporaryFolder(),
+): { readonly run: string; readonly model: string } {
+	const model = writeTinyModel(path.join(root, 'model'), shape);
+	const data = writeTinyDataset(path.join(root, 'data'), { train: 2, valid: 3, test: 2 });
+	const run = path.join(root, 'run');
+	const config = tinyConfig({ model, data, output: run }, options);
+	const base = openBase(config);
+	const backend = createReferenceBackend();
+	const detector = createDetectorOf(config, backend, base.folder);
+	if (config.method.type !== 'full') {
+		for (const { name, shape: size } of detector.parameters.specs) {
+			backend.upload(detector.parameters.get(name), normalArray(3, hashStream(name), elements(size), 0.3));
+		}
+	}
+	const scoring = scoringOf(config, base.tokenizer, base.folder.config);
+	makeFolder(run);
+	saveDetector(path.join(run, 'adapter'), detector, methodOf(config), {
+		format: 1,
+		model,
+		baseFingerprint: base.fingerprint,
+		method: methodOf(config).type,
+		base: config.method.base,
+		doubleQuantization: config.method.doubleQuantization,
+		objective: config.objective,
+		nextToken: config.nextToken,
+		answers: answersOf(config, base.tokenizer),
+		head: config.head,
+		collapseWhitespace: config.data.collapseWhitespace,
+		sequence: { ...scoring.packing, windowCombination: config.sequence.windowCombination },
+		precision: config.training.precision,
+		threshold: 0.5,
+		epoch: 1,
+		seed: config.training.seed,
+	});
+	// JSON is YAML
+	writeFileSync(path.join(run, 'config.yaml'), JSON.stringify(config));
+	detector.free();
+	backend.close();
+	base.close();
+	return { run, model };
+}

@@ -1,0 +1,176 @@
+/**
+ * Opens what is written for other tools with those tools, on models of a few thousand random weights of every family, and prints the
+ * largest difference of their logits from ours:
+ *
+ *     VULNTUNE_PYTHON=python3 node scripts/clients/main.ts [part of a case's name]
+ *
+ * The interpreter needs torch, transformers, peft, bitsandbytes, llama-cpp-python and onnxruntime. Not part of the tests.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createReferenceBackend } from '@vulntune/engine';
+import { comparedTexts, logitsOf } from 'vulntune/export/compare-logits.ts';
+import { mergeModel } from 'vulntune/export/merge-model.ts';
+import { openExported } from 'vulntune/export/open-exported.ts';
+import { type MadeOptions, makeRun, type TinyShape } from 'vulntune/export/testing/made-run.ts';
+import { quantizeModel } from 'vulntune/model/quantize-model.ts';
+import { loadSavedDetector } from 'vulntune/scoring/configured-detector.ts';
+import { scoringOf } from 'vulntune/scoring/scoring-options.ts';
+import { tinyShapes } from '../../tests/tiny.ts';
+
+const python = process.env.VULNTUNE_PYTHON ?? 'python3';
+const here = path.dirname(fileURLToPath(import.meta.url));
+const onReference = { 'backend.type': 'reference' };
+
+interface Case {
+	readonly name: string;
+	readonly shape: TinyShape;
+	readonly options: MadeOptions;
+	readonly clients: readonly (keyof typeof clients)[];
+}
+
+/** What a case has made: a run, its base, and a folder to write into. */
+interface Made {
+	readonly run: string;
+	readonly model: string;
+	readonly folder: string;
+}
+
+/** Runs a script of this folder; each line of JSON is a result. */
+function runClient(script: string, ...argv: readonly string[]): readonly ClientResult[] {
+	const output = execFileSync(python, [path.join(here, script), ...argv], {
+		encoding: 'utf8',
+		stdio: ['ignore', 'pipe', 'pipe'],
+		env: { ...process.env, HF_HUB_OFFLINE: '1', TRANSFORMERS_VERBOSITY: 'error', PYTHONWARNINGS: 'ignore' },
+	});
+	return output
+		.split('\n')
+		.filter((line) => line.startsWith('{'))
+		.map((line) => JSON.parse(line));
+}
+
+interface ClientResult {
+	readonly client: string;
+	readonly largest: number;
+	readonly magnitude: number;
+}
+
+/** The functions that are compared, in the tokens that a client is given, with the logits of the detector. */
+async function writeReference(location: string, file: string): Promise<string> {
+	const exported = openExported({ run: location, overrides: onReference, allowOtherBase: false }, () => {});
+	const { adapter, base, config } = exported;
+	const backend = createReferenceBackend();
+	const detector = loadSavedDetector(config, backend, base.folder, adapter);
+	const scoring = scoringOf(config, base.tokenizer, base.folder.config);
+	const { texts } = await comparedTexts({ config, run: undefined }, 4);
+	const tokens = texts.map((text) => base.tokenizer.encode(text));
+	const { leading, separator, suffix } = scoring.tokens;
+	const { leadingLength = 0, suffixLength = 0, length } = scoring.packing;
+	const close = base.folder.config.causal ? [] : [separator];
+	const room = length - leadingLength - suffixLength - 1;
+	const around = (ids: Int32Array) => [...leading, ...ids.subarray(0, room), ...suffix, ...close];
+	const logits = logitsOf(detector, tokens, scoring).map((values) => [...values]);
+	const { objective } = config;
+	const pad = base.tokenizer.padTokenId ?? separator;
+	writeFileSync(
+		file,
+		JSON.stringify({
+			...{ texts, tokens: tokens.map((ids) => [...ids]), ids: tokens.map(around) },
+			...{ objective, pad, logits },
+		}),
+	);
+	detector.free();
+	backend.close();
+	base.close();
+	return file;
+}
+
+async function merged({ run, folder }: Made): Promise<string> {
+	const output = path.join(folder, 'merged');
+	await mergeModel({
+		...{ run, output, type: 'fp32', overwrite: true, compare: 0 },
+		...{ overrides: onReference, allowOtherBase: false },
+	});
+	return output;
+}
+
+const clients = {
+	async peft({ run, model, folder }: Made) {
+		const reference = await writeReference(run, path.join(folder, 'reference.json'));
+		return runClient('peft_adapter.py', path.join(run, 'adapter'), model, reference);
+	},
+	async transformers(made: Made) {
+		const reference = await writeReference(made.run, path.join(made.folder, 'reference.json'));
+		return runClient('transformers_model.py', await merged(made), reference);
+	},
+	async bitsandbytes(made: Made) {
+		const output = path.join(made.folder, 'quantised');
+		await quantizeModel({
+			...{ model: await merged(made), output },
+			...{ type: 'nf4', doubleQuantization: true, overwrite: true },
+		});
+		const reference = await writeReference(output, path.join(made.folder, 'quantised.json'));
+		return runClient('transformers_model.py', output, reference);
+	},
+};
+
+// bitsandbytes computes on a CPU with matrices of multiples of 64 columns and 32 rows alone
+const llama = { ...tinyShapes.llama, hidden_size: 128, intermediate_size: 256 };
+const gptBigCode = { ...tinyShapes.gptBigCode, n_embd: 128, n_head: 4 };
+const roberta = { ...tinyShapes.roberta, hidden_size: 128, intermediate_size: 256 };
+
+const lora = { 'sequence.length': '128' };
+const onNf4 = { ...lora, 'method.type': 'qlora', 'method.base': 'nf4' };
+const cases: readonly Case[] = [
+	{
+		name: 'llama, LoRA, last token',
+		shape: llama,
+		options: lora,
+		clients: ['peft', 'transformers', 'bitsandbytes'],
+	},
+	{ name: 'llama, QLoRA (nf4)', shape: llama, options: onNf4, clients: ['transformers'] },
+	{
+		name: 'llama, next token',
+		shape: llama,
+		options: { ...lora, objective: 'nextToken' },
+		clients: ['peft', 'transformers', 'bitsandbytes'],
+	},
+	{
+		name: 'gpt_bigcode, LoRA, last token',
+		shape: gptBigCode,
+		options: lora,
+		clients: ['peft', 'transformers', 'bitsandbytes'],
+	},
+	{
+		name: 'roberta, LoRA, <s>, hidden layer',
+		shape: roberta,
+		options: { ...lora, 'head.pool': 'first', 'head.hidden': '16' },
+		clients: ['transformers', 'bitsandbytes'],
+	},
+];
+
+const root = mkdtempSync(path.join(tmpdir(), 'vulntune-clients-'));
+const wanted = process.argv[2] ?? '';
+let failures = 0;
+console.log('| detector | client | largest difference | of logits up to |\n|---|---|---|---|');
+for (const [index, { name, shape, options, clients: asked }] of cases.entries()) {
+	if (!name.includes(wanted)) continue;
+	const folder = path.join(root, String(index));
+	const made = { ...makeRun(options, shape, folder), folder };
+	for (const client of asked) {
+		try {
+			for (const { client: told, largest, magnitude } of await clients[client](made)) {
+				console.log(`| ${name} | ${told} | ${largest.toExponential(1)} | ${magnitude.toPrecision(3)} |`);
+			}
+		} catch (error) {
+			failures += 1;
+			const text = (error as { stderr?: string }).stderr ?? String(error);
+			console.log(`| ${name} | ${client} | failed: ${text.trim().split('\n').slice(-3).join(' / ')} | |`);
+		}
+	}
+}
+rmSync(root, { recursive: true });
+process.exitCode = failures > 0 ? 4 : 0;
