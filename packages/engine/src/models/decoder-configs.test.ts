@@ -47,6 +47,13 @@ const published = {
 		...{ scale_attention_softmax_in_fp32: true, scale_attn_weights: true, sliding_window: 4096 },
 		...{ torch_dtype: 'float32', use_bias: true, use_cache: true, vocab_size: 49_152 },
 	},
+	'GPT-NeoX-20B': {
+		...{ model_type: 'gpt_neox', attention_probs_dropout_prob: 0, bos_token_id: 0, eos_token_id: 0 },
+		...{ hidden_act: 'gelu_fast', hidden_dropout_prob: 0, hidden_size: 6144, initializer_range: 0.02 },
+		...{ intermediate_size: 24_576, layer_norm_eps: 1e-5, max_position_embeddings: 2048 },
+		...{ num_attention_heads: 64, num_hidden_layers: 44, rotary_emb_base: 10_000, rotary_pct: 0.25 },
+		...{ tie_word_embeddings: false, torch_dtype: 'float16', use_cache: true, vocab_size: 50_432 },
+	},
 	'Pythia-160M': {
 		...{ model_type: 'gpt_neox', bos_token_id: 0, eos_token_id: 0, hidden_act: 'gelu', hidden_size: 768 },
 		...{ initializer_range: 0.02, intermediate_size: 3072, layer_norm_eps: 1e-5 },
@@ -63,6 +70,7 @@ describe('published configs of decoders', () => {
 		['Qwen2.5-Coder-1.5B', 1.54, { maxPositions: 32_768, headDim: 128 }, undefined],
 		['Qwen3-0.6B', 0.6, { headDim: 128, heads: 16, hiddenSize: 1024 }, undefined],
 		['StarCoder2-3B', 3.03, { languageHead: 'tied', layerNormEpsilon: 1e-5 }, 4096],
+		['GPT-NeoX-20B', 20.55, { turned: 24, isParallel: true, activation: 'geluTanh' }, undefined],
 		['Pythia-160M', 0.16, { turned: 16, isParallel: true, languageHead: 'own' }, undefined],
 	] as const)('%s: %d thousand million weights', (name, weights, expected, window) => {
 		const config = parse(published[name]);

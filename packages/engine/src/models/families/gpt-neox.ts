@@ -43,8 +43,8 @@ const keys = keyTable({
 		],
 		...['tie_word_embeddings', 'use_parallel_residual'],
 	],
-	// dropout of the base's own training
-	neutral: [...neutralConfigKeys, 'hidden_dropout'],
+	// dropout of the base's own training; the first file, of GPT-NeoX-20B, names it as BERT does
+	neutral: [...neutralConfigKeys, 'hidden_dropout', 'attention_probs_dropout_prob', 'hidden_dropout_prob'],
 	off: foreignConfigKeys,
 	only: { is_causal: [true] },
 });
