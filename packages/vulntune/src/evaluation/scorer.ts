@@ -7,6 +7,7 @@ import { type DetectorDescription, readDescription } from '../methods/descriptio
 import { blamingBase } from '../model/damaged-base.ts';
 import type { Base } from '../model/open-base.ts';
 import { loadSavedDetector } from '../scoring/configured-detector.ts';
+import { withKeptStates } from '../scoring/frozen-states.ts';
 import { type FunctionScores, requireScores, scoreFunctions } from '../scoring/score-split.ts';
 import { answersOf, scoringOf } from '../scoring/scoring-options.ts';
 import { findAdapter, unfinishedRun } from './evaluated-adapter.ts';
@@ -46,7 +47,8 @@ export async function createScorer(
 	const asked = answersOf(config, tokenizer);
 	if (asked !== undefined) requireLearnt(description.answers, asked, adapter);
 	const scoring = scoringOf(config, tokenizer, folder.config);
-	const detector = await blamingBase(folder, () => loadSavedDetector(config, backend, folder, adapter));
+	const loaded = await blamingBase(folder, () => loadSavedDetector(config, backend, folder, adapter));
+	const detector = withKeptStates(loaded, config, base, scoring.tokens);
 	const scoreTokens: Scorer['scoreTokens'] = async (tokens, progress = () => {}) =>
 		(await blamingBase(folder, () => scoreFunctions(detector, tokens, { ...scoring, progress })))!;
 	let scored = 0;

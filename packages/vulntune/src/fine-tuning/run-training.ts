@@ -19,6 +19,7 @@ import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '..
 import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
 import { createDetectorOf, methodOf } from '../scoring/configured-detector.ts';
+import { withKeptStates } from '../scoring/frozen-states.ts';
 import { type PreparedData, prepareData } from '../scoring/prepare-data.ts';
 import { scoreSplit } from '../scoring/score-split.ts';
 import { answersOf } from '../scoring/scoring-options.ts';
@@ -118,9 +119,10 @@ export async function runTraining(
 			note(describeTrainingRows(data.splits.train, data.scoring.packing));
 			const oneClass = oneClassValidationNote(data.splits.valid.rows);
 			if (oneClass !== undefined) note(`${oneClass}; the best epoch is the one with the lowest loss`);
-			const detector = await blamingBase(base.folder, () =>
+			const loaded = await blamingBase(base.folder, () =>
 				createDetectorOf(config, backend, base.folder, start?.adapter),
 			);
+			const detector = withKeptStates(loaded, config, base, data.scoring.tokens);
 			try {
 				const inputs = { datasetHash: data.dataset.hash, base: base.fingerprint, start: start?.hash };
 				const identity = trainingIdentity(config, inputs);

@@ -16,6 +16,7 @@ import {
 	type PeftAdapter,
 } from '@vulntune/engine';
 import { type HeadOptions, headSpecs, initializeHead, SCORE } from './head.ts';
+import type { KeptStates } from './kept-states.ts';
 
 /** What is trained: adapters on a frozen base, every weight, or the head alone. */
 export type MethodOptions =
@@ -42,6 +43,8 @@ export interface Detector {
 	readonly model: Model;
 	readonly parameters: Parameters;
 	readonly head: HeadOptions | undefined;
+	/** What the head has read of a base that isn't trained; absent where states are computed each time. */
+	readonly keptStates?: KeptStates;
 	free(): void;
 }
 

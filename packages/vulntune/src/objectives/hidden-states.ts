@@ -3,6 +3,7 @@ import {
 	poolRows,
 	release,
 	type Tensor,
+	upload,
 	uploadIndices,
 	uploadRanges,
 	uploadSegments,
@@ -28,8 +29,44 @@ export function hiddenStates(
 	return model.hidden(context, tensors, { checkpointing, rows: wanted });
 }
 
-/** One state [F, H] per function of a pack. Where it is that of one token, the last block computes no other. */
+/** One state [F, H] per function of a pack: kept ones, where the base was run on all of its functions before. */
 export function functionStates(
+	context: Context,
+	detector: Pick<Detector, 'model' | 'keptStates'>,
+	pool: Pool,
+	pack: Pack,
+	checkpointing: boolean,
+): Tensor {
+	const { keptStates } = detector;
+	if (keptStates === undefined) return computedStates(context, detector, pool, pack, checkpointing);
+	const pieces = Array.from(pack.poolPositions, (_, f) => pieceTokens(pack, f));
+	const kept = pieces.flatMap((tokens) => keptStates.get(tokens) ?? []);
+	if (kept.length === pieces.length) {
+		const size = kept[0]!.length;
+		const values = new Float32Array(pieces.length * size); // [F, H]
+		for (const [f, state] of kept.entries()) values.set(state, f * size);
+		return upload(context, values, [pieces.length, size]); // [F, H]
+	}
+	const states = computedStates(context, detector, pool, pack, checkpointing); // [F, H]
+	const values = context.backend.download(states) as Float32Array; // [F, H]
+	const size = states.shape[1]!;
+	for (const [f, tokens] of pieces.entries())
+		keptStates.put(tokens, values.subarray(f * size, (f + 1) * size));
+	return states;
+}
+
+/** All tokens of a function or window in a pack, those that it shares with another one included, its separator not. */
+function pieceTokens({ inputIds, prefixRanges, pieceStarts }: Pack, f: number): Int32Array {
+	const prefix = inputIds.subarray(prefixRanges[2 * f]!, prefixRanges[2 * f + 1]!);
+	const own = inputIds.subarray(pieceStarts[f]!, pieceStarts[f + 1]! - 1);
+	const tokens = new Int32Array(prefix.length + own.length);
+	tokens.set(prefix);
+	tokens.set(own, prefix.length);
+	return tokens;
+}
+
+/** Where a function's state is that of one token, the last block computes no other. */
+function computedStates(
 	context: Context,
 	detector: Pick<Detector, 'model'>,
 	pool: Pool,
