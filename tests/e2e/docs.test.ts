@@ -5,6 +5,7 @@ import { demoCommand } from '../../packages/vulntune/src/commands/demo.ts';
 import { doctorCommand } from '../../packages/vulntune/src/commands/doctor.ts';
 import { evaluateCommand } from '../../packages/vulntune/src/commands/evaluate.ts';
 import { experimentCommand } from '../../packages/vulntune/src/commands/experiment.ts';
+import { explainCommand } from '../../packages/vulntune/src/commands/explain.ts';
 import { modelCommand } from '../../packages/vulntune/src/commands/model.ts';
 import { pretrainCommand } from '../../packages/vulntune/src/commands/pretrain.ts';
 import { runCommandLine } from '../../packages/vulntune/src/commands/program.ts';
@@ -18,6 +19,7 @@ async function vulntuneFault(words: readonly string[]): Promise<string | undefin
 		trainCommand(nothing),
 		evaluateCommand(nothing),
 		crossValidateCommand(nothing),
+		explainCommand(nothing),
 		pretrainCommand(nothing),
 		modelCommand({ info: nothing, quantize: nothing, merge: nothing }),
 		experimentCommand({ run: nothing, status: nothing, show: nothing, compare: nothing, export: nothing }),

@@ -65,6 +65,7 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('trainResult', await json('train', 'run/config.yaml', '--resume'))).toBe('');
 		expect(faultsOf('plan', await json('train', 'config.yaml', '--dry-run'))).toBe('');
 		expect(faultsOf('evaluateResult', await json('evaluate', 'run'))).toBe('');
+		expect(faultsOf('explanation', await json('explain', 'run', 'config.yaml'))).toBe('');
 		const predictions = ['evaluate', '--predictions', 'run/predictions.test.jsonl'];
 		expect(faultsOf('predictionsReport', await json(...predictions))).toBe('');
 		writeTinyDataset(inside('many'), { train: 24, valid: 2, test: 2 });

@@ -3,6 +3,8 @@ import { doctorCommand } from '../../packages/vulntune/src/commands/doctor.ts';
 import { evaluateCommand } from '../../packages/vulntune/src/commands/evaluate.ts';
 import { evaluateFromRequest } from '../../packages/vulntune/src/commands/evaluate-command.ts';
 import { experimentCommand } from '../../packages/vulntune/src/commands/experiment.ts';
+import { explainCommand } from '../../packages/vulntune/src/commands/explain.ts';
+import { explainFromRequest } from '../../packages/vulntune/src/commands/explain-command.ts';
 import { modelCommand } from '../../packages/vulntune/src/commands/model.ts';
 import { runCommandLine } from '../../packages/vulntune/src/commands/program.ts';
 import {
@@ -42,6 +44,7 @@ const commands = [
 	trainCommand(trainHere),
 	evaluateCommand(evaluateFromRequest),
 	experimentCommand(experimentCommands(studyHere)),
+	explainCommand(explainFromRequest),
 	modelCommand(modelCommands),
 	doctorCommand,
 ];

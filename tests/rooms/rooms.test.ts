@@ -36,6 +36,7 @@ const rooms = {
 			'communication',
 			'model',
 			'scoring',
+			'explanation',
 			'training',
 			'evaluation',
 			'export',

@@ -3,7 +3,8 @@ import { attention, fusedAttention } from '../ops/attention.ts';
 import { linear, linears } from '../ops/linear.ts';
 import { type Angles, rope } from '../ops/rope.ts';
 import { splitColumns } from '../ops/split-columns.ts';
-import { type Context, release, type Tensor } from '../tensor/tensor.ts';
+import { Tape } from '../tensor/tape.ts';
+import { allocate, type Context, constant, release, type Tensor } from '../tensor/tensor.ts';
 import type { LinearLayer } from './linear-layer.ts';
 import { type HeadNorm, normalizeHeads } from './norm.ts';
 
@@ -41,25 +42,72 @@ export function attend(
 		release(context, qkv);
 		return seen;
 	}
-	const [plainQuery, plainKey, value] = project(context, projection, shape, x); // [T, heads or keyValueHeads × D]
-	const isTurned = 'interleaved' in projection || projection.rotary;
-	const turned = (plain: Tensor) => {
-		if (!isTurned) return plain;
-		const y = rope(context, plain, angles!, shape.headDim);
-		release(context, plain);
-		return y;
-	};
-	const query = turned(plainQuery); // [T, heads × D]
-	const key = turned(plainKey); // [T, keyValueHeads × D]
+	const { query, key, value } = turnedProjection(context, projection, shape, x, angles);
 	const seen = attention(context, query, key, value, segments, shape); // [T, heads × D]
 	release(context, query, key, value);
 	return seen;
 }
 
+type Separable = Exclude<Attention['projection'], { fused: LinearLayer }>;
+
+/** Queries [T, heads × D], keys and values [T, keyValueHeads × D] of x [T, H], the first two turned where positions are rotary. */
+function turnedProjection(
+	context: Context,
+	projection: Separable,
+	shape: AttentionShape,
+	x: Tensor,
+	angles: Angles | undefined,
+): { readonly query: Tensor; readonly key: Tensor; readonly value: Tensor } {
+	const [query, key, value] = project(context, projection, shape, x); // [T, heads or keyValueHeads × D]
+	if (!('interleaved' in projection) && !projection.rotary) return { query, key, value };
+	const turned = (plain: Tensor) => {
+		const y = rope(context, plain, angles!, shape.headDim);
+		release(context, plain);
+		return y;
+	};
+	return { query: turned(query), key: turned(key), value };
+}
+
+/**
+ * How much all tokens and heads attend to each token of x [T, H]: the sum over heads and queries of the softmax, [T] on the host.
+ * Where values are all 1 that is the gradient of the sum of what is seen, so that no T × T matrix is made here either.
+ */
+export function receivedAttention(
+	context: Context,
+	{ projection, shape }: Attention,
+	x: Tensor,
+	angles: Angles | undefined,
+	segments: Segments,
+): Float64Array {
+	if ('fused' in projection) throw new TypeError('received attention is of queries, keys and values apart');
+	const { backend } = context;
+	const plain: Context = { ...context, tape: undefined };
+	const { query, key, value } = turnedProjection(plain, projection, shape, constant(x), angles);
+	const gradient = allocate(context, value.shape, false, 'f32'); // [T, keyValueHeads × D]
+	backend.fill(gradient, 0);
+	backend.fill(value, 1);
+	const tape = new Tape();
+	const inner: Context = { ...context, tape };
+	const ones: Tensor = { ...value, tracked: true, gradient };
+	const seen = attention(inner, constant(query), constant(key), ones, segments, shape); // [T, heads × D]
+	const dSeen = allocate(context, seen.shape, false, 'f32'); // [T, heads × D]
+	backend.fill(dSeen, 1);
+	tape.backward(inner, seen, dSeen);
+	const [tokens, width] = value.shape as readonly [number, number];
+	const received = backend.download(gradient);
+	release(context, query, key, value, gradient, seen, dSeen);
+	// each of the D columns of a head holds the same
+	return Float64Array.from({ length: tokens }, (_, token) => {
+		let sum = 0;
+		for (let column = 0; column < width; column += shape.headDim) sum += received[token * width + column]!;
+		return sum;
+	});
+}
+
 /** Queries, keys and values before they are turned. */
 function project(
 	context: Context,
-	projection: Exclude<Attention['projection'], { fused: LinearLayer }>,
+	projection: Separable,
 	{ heads, keyValueHeads }: AttentionShape,
 	x: Tensor,
 ): readonly [query: Tensor, key: Tensor, value: Tensor] {

@@ -9,6 +9,11 @@ export interface Model {
 	readonly config: ModelConfig;
 	/** Hidden states [T, H] of a pack after the last norm, or [R, H] of the wanted rows. */
 	hidden(context: Context, pack: PackTensors, options?: ForwardOptions): Tensor;
+	/**
+	 * How much each token of a pack is attended to in the first block: summed over heads and the tokens that attend, [T] on the host.
+	 * Of an encoder; a decoder's first tokens are seen by all others, whatever they are.
+	 */
+	receivedAttention(context: Context, pack: PackTensors): Float64Array;
 	/** Every matrix that an adapter may be attached to, in the order of the checkpoint. */
 	readonly linears: readonly LinearLayer[];
 	/** The same model with some of these replaced, by name: how adapters are attached. The weights are shared. */
@@ -31,6 +36,8 @@ export interface ForwardOptions {
 	readonly checkpointing?: boolean;
 	/** i32 [R]: the only rows that are wanted of the result; the last block and norm then leave out what the others need. */
 	readonly rows?: Indices | undefined;
+	/** Gives what enters the first block instead of x [T, H], which it may hold on to. */
+	readonly enter?: (x: Tensor) => Tensor;
 	/** Called with what enters the first block (0) and what leaves block k (k = 1 … L). */
 	readonly observe?: (layer: number, hidden: Tensor) => void;
 }

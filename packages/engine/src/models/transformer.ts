@@ -1,5 +1,5 @@
 import type { View, Weight } from '../backends/contract.ts';
-import type { Attention } from '../layers/attention.ts';
+import { type Attention, receivedAttention } from '../layers/attention.ts';
 import { type Block, transformerBlock } from '../layers/block.ts';
 import type { LinearLayer } from '../layers/linear-layer.ts';
 import { type Norm, normalize } from '../layers/norm.ts';
@@ -52,6 +52,7 @@ export function transformer(
 		outputMatrix: weights.outputMatrix,
 		linears: linearsOf(weights.blocks),
 		hidden: (context, pack, options = {}) => hidden(context, weights, ropeTable, pack, options),
+		receivedAttention: (context, pack) => received(context, weights, ropeTable, pack),
 		replaceLinears: (replace) =>
 			transformer(config, { ...weights, blocks: mapLinears(weights.blocks, replace) }, ropeTable),
 	};
@@ -66,7 +67,8 @@ function hidden(
 ): Tensor {
 	const angles = ropeTable === undefined ? undefined : anglesAt(context, ropeTable, pack.positions);
 	const turning: readonly View[] = angles === undefined ? [] : [angles.cos, angles.sin];
-	let x = embed(context, embeddings, pack); // [T, H]
+	const embedded = embed(context, embeddings, pack); // [T, H]
+	let x = options.enter === undefined ? embedded : options.enter(embedded); // [T, H]
 	options.observe?.(0, x);
 	for (const [index, block] of blocks.entries()) {
 		const rows = index === blocks.length - 1 ? options.rows : undefined;
@@ -83,6 +85,27 @@ function hidden(
 	const normed = normalize(context, x, finalNorm); // [T or R, H]
 	release(context, x);
 	return normed;
+}
+
+/** How much each token is attended to in the first block, [T]. */
+function received(
+	context: Context,
+	{ embeddings, blocks }: TransformerWeights,
+	ropeTable: RopeTable | undefined,
+	pack: PackTensors,
+): Float64Array {
+	const { order, attentionNorm, attention } = blocks[0]!;
+	const angles = ropeTable === undefined ? undefined : anglesAt(context, ropeTable, pack.positions);
+	const x = embed({ ...context, tape: undefined }, embeddings, pack); // [T, H]
+	const input = order === 'preNorm' ? normalize({ ...context, tape: undefined }, x, attentionNorm) : x; // [T, H]
+	const sums = receivedAttention(context, attention, input, angles, pack.segments); // [T]
+	release(
+		context,
+		x,
+		...(input === x ? [] : [input]),
+		...(angles === undefined ? [] : [angles.cos, angles.sin]),
+	);
+	return sums;
 }
 
 /** What enters the first block, [T, H]. */

@@ -5,6 +5,7 @@ import { demoCommand } from '../commands/demo.ts';
 import { doctorCommand } from '../commands/doctor.ts';
 import { evaluateCommand } from '../commands/evaluate.ts';
 import { experimentCommand } from '../commands/experiment.ts';
+import { explainCommand } from '../commands/explain.ts';
 import { modelCommand } from '../commands/model.ts';
 import { pretrainCommand } from '../commands/pretrain.ts';
 import { runCommandLine } from '../commands/program.ts';
@@ -35,6 +36,9 @@ const commands = [
 	}),
 	crossValidateCommand(async (...call) =>
 		(await import('../commands/cross-validate-command.ts')).crossValidateFromConfig(...call),
+	),
+	explainCommand(async (...call) =>
+		(await import('../commands/explain-command.ts')).explainFromRequest(...call),
 	),
 	pretrainCommand(async (...call) =>
 		(await import('../commands/pretrain-command.ts')).pretrainFromConfig(...call),

@@ -6,6 +6,7 @@ import { configOptions } from '../config/options.ts';
 import { demoCommand } from './demo.ts';
 import { describeMachine, doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { explainCommand } from './explain.ts';
 import { modelCommand } from './model.ts';
 import { pretrainCommand } from './pretrain.ts';
 import { runCommandLine } from './program.ts';
@@ -34,6 +35,7 @@ async function run(...argv: string[]) {
 	const definitions = [
 		trainCommand(record),
 		evaluateCommand(record),
+		explainCommand(record),
 		modelCommand({ info: record, quantize: record, merge: record }),
 		pretrainCommand(record),
 		demoCommand(record),
@@ -47,6 +49,7 @@ it.each([
 	'',
 	'train',
 	'evaluate',
+	'explain',
 	'model',
 	'model info',
 	'model quantize',
@@ -134,7 +137,14 @@ describe('train', () => {
 
 describe('evaluate', () => {
 	it('scores a run or measures predictions', async () => {
-		const own = { run: 'runs/a', data: undefined, split: 'test', overrides: {}, allowOtherBase: false };
+		const own = {
+			run: 'runs/a',
+			data: undefined,
+			split: 'test',
+			lines: false,
+			overrides: {},
+			allowOtherBase: false,
+		};
 		expect((await run('evaluate', 'runs/a')).request).toEqual(own);
 		const changes = { data: 'd', split: 'valid', allowOtherBase: true };
 		const flags = ['--data', 'd', '--split', 'valid', '--allow-other-base'];

@@ -1,5 +1,6 @@
 import type { SplitName } from '../data/dataset.ts';
 import { renderPrecisionChange } from '../evaluation/compare-precisions.ts';
+import { renderLineEvaluation } from '../evaluation/evaluate-lines.ts';
 import { evaluatePredictionsFile, renderPredictionsReport } from '../evaluation/evaluate-predictions-file.ts';
 import { evaluateRun } from '../evaluation/evaluate-run.ts';
 import { checkPredictionsOutput } from '../evaluation/predictions-output.ts';
@@ -26,7 +27,7 @@ export async function evaluateFromRequest(
 	const onProgress = (done: number, total: number) =>
 		progress.update({ task: `scoring ${request.split}`, done, total, unit: 'sequences' });
 	const result = await evaluateRun(request.run, request, onProgress, progress.note);
-	const { comparison, precisionChange, truncated, threshold, rows, probabilities } = result;
+	const { comparison, precisionChange, lines, truncated, threshold, rows, probabilities } = result;
 	if (output !== undefined) savePredictions(output, rows, probabilities, threshold);
 	const predictions = rows.map(({ id, label }, i) => ({ id, label, probability: probabilities[i]! }));
 	const ofSplit = request.data === undefined ? splitCaution(request.split) : undefined;
@@ -34,12 +35,13 @@ export async function evaluateFromRequest(
 	const caution = cautions.length > 0 ? cautions.join(' ') : undefined;
 	return {
 		data: {
-			...{ split: request.split, threshold, truncated, ...comparison, precisionChange },
+			...{ split: request.split, threshold, truncated, ...comparison, precisionChange, lines },
 			...{ base: result.base, caution, output, predictions },
 		},
 		text: [
 			renderComparison(comparison),
 			...(precisionChange === undefined ? [] : ['', renderPrecisionChange(precisionChange)]),
+			...(lines === undefined ? [] : ['', renderLineEvaluation(lines)]),
 			...truncationNote(truncated),
 			...cautions.flatMap((line) => ['', line]),
 			...(output === undefined ? [] : ['', `The predictions are in ${output}.`]),

@@ -25,6 +25,12 @@ const flags = z.strictObject({
 		.enum(['bf16', 'fp32', 'int8'])
 		.optional()
 		.describe("score in this arithmetic instead of the run's own, and say what that changes"),
+	lines: z
+		.boolean()
+		.default(false)
+		.describe(
+			'also rank the lines of the functions and measure that by the lines that fixes removed or changed; needs vulnerable functions and their fixes in the split',
+		),
 	predictions: z
 		.string()
 		.min(1)
@@ -63,6 +69,8 @@ export type EvaluateRequest =
 			/** Options of the run's config that are others here: `model` and those of the backend. */
 			readonly overrides?: ConfigOverrides;
 			readonly allowOtherBase?: boolean;
+			/** Also find the lines that fixes changed. */
+			readonly lines?: boolean;
 	  }
 	| { readonly predictions: string; readonly threshold: number | undefined };
 
@@ -86,6 +94,7 @@ Examples:
   vulntune evaluate runs/three --data data/x1-without-p3 --split valid --json
   vulntune evaluate runs/three --output predictions.jsonl
   vulntune evaluate runs/three --precision int8
+  vulntune evaluate runs/three --lines
   vulntune evaluate adapters/three --data data/x1-without-p3 --model models/smollm2-135m
   vulntune evaluate runs/from-the-server --backend cpu --backend.threads 2
   vulntune evaluate --predictions runs/three/predictions.test.jsonl --threshold 0.4`,
@@ -105,16 +114,16 @@ function toRequest(
 	values: z.output<typeof flags>,
 	backend: ConfigOverrides,
 ): EvaluateRequest {
-	const { data, split, precision, predictions, threshold, output, model, allowOtherBase } = values;
+	const { data, split, precision, predictions, threshold, output, model, allowOtherBase, lines } = values;
 	if (run !== undefined && predictions !== undefined) {
 		throw inputError('USAGE', 'a run and --predictions were given: choose one');
 	}
 	if (predictions !== undefined) {
 		const isOfRun = [data, split, precision, output, model].some((value) => value !== undefined);
-		if (isOfRun || allowOtherBase || Object.keys(backend).length > 0) {
+		if (isOfRun || allowOtherBase || lines || Object.keys(backend).length > 0) {
 			throw inputError(
 				'USAGE',
-				'--data, --split, --precision, --output, --model, --allow-other-base and --backend go with a run, not with --predictions',
+				'--data, --split, --precision, --output, --model, --allow-other-base, --lines and --backend go with a run, not with --predictions',
 			);
 		}
 		return { predictions, threshold };
@@ -128,5 +137,5 @@ function toRequest(
 		throw inputError('USAGE', '--threshold goes with --predictions: a run has its own, from validation');
 	}
 	const overrides = { ...backend, ...(model === undefined ? {} : { model }) };
-	return { run, data, split: split ?? 'test', precision, output, overrides, allowOtherBase };
+	return { run, data, split: split ?? 'test', precision, output, overrides, allowOtherBase, lines };
 }

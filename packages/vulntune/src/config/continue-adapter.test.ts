@@ -137,7 +137,7 @@ describe('a config that starts from an adapter', () => {
 		const folder = writeAdapter('of-peft', modules, null);
 		const { method, head, objective } = resolve({ method: { base: 'fp4' } }, folder);
 		expect(method).toMatchObject({ rank: 5, alpha: 7, rsLora: true, base: 'fp4' });
-		expect([head, objective]).toEqual([{ pool: 'last', hidden: null }, 'class']);
+		expect([head, objective]).toEqual([{ pool: 'last', hidden: null, bias: false }, 'class']);
 	});
 
 	it('needs it no more once a run keeps the config', () => {

@@ -98,6 +98,7 @@ function headOf(
 	return {
 		pool: bound(options, 'head.pool', head.pool, description.head.pool),
 		hidden: bound(options, 'head.hidden', head.hidden, description.head.hidden),
+		bias: bound(options, 'head.bias', head.bias, description.head.bias ?? false),
 	};
 }
 

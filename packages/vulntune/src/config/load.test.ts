@@ -69,7 +69,7 @@ describe('defaults', () => {
 				positive: ' YES',
 				negative: ' NO',
 			},
-			head: { pool: 'last', hidden: null },
+			head: { pool: 'last', hidden: null, bias: false },
 			sequence: {
 				length: 512,
 				packing: 'isolated',

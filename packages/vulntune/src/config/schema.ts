@@ -158,7 +158,8 @@ const head = section({
 	hidden: wholeNumber(1)
 		.nullable()
 		.default(null)
-		.describe('size of a hidden layer in the head; null for none'),
+		.describe('size of a hidden layer with tanh in the head; null for none'),
+	bias: z.boolean().default(false).describe('each class has a bias, as in the heads of BERT and RoBERTa'),
 });
 
 const sequence = section({

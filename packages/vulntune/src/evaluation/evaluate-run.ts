@@ -10,6 +10,8 @@ import type { Config } from '../config/schema.ts';
 import type { SplitName } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
 import { leftOutLines } from '../data/summary.ts';
+import { type Attribution, attributions } from '../explanation/attribute-tokens.ts';
+import type { LineScore } from '../explanation/line-scores.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
 import { uncheckedBase } from '../model/open-base.ts';
 import { describeShared } from '../packing/describe-shared.ts';
@@ -17,11 +19,12 @@ import { tokenizedSplit } from '../scoring/prepare-data.ts';
 import { requireScores } from '../scoring/score-split.ts';
 import { comparePrecisions, type PrecisionChange, storedScores } from './compare-precisions.ts';
 import { type Comparison, compareWithBaselines } from './compare-with-baselines.ts';
+import { evaluateLines, type LineEvaluation, requireFlawedLines } from './evaluate-lines.ts';
 import { type EvaluatedAdapter, findAdapter, unfinishedRun } from './evaluated-adapter.ts';
 import { type EvaluatedBase, openEvaluatedBase, openEvaluationBackend } from './evaluated-base.ts';
 import { evaluatedRows, textRows } from './evaluated-rows.ts';
 import { runCautions } from './run-cautions.ts';
-import { createScorer } from './scorer.ts';
+import { createScorer, type Scorer } from './scorer.ts';
 
 export interface EvaluationOptions {
 	/** undefined: the run's own. */
@@ -32,12 +35,16 @@ export interface EvaluationOptions {
 	/** Options of the run's config that are others here: `model` and those of the backend. */
 	readonly overrides?: ConfigOverrides;
 	readonly allowOtherBase?: boolean;
+	/** Also find the lines that fixes changed. */
+	readonly lines?: boolean;
 }
 
 export interface RunEvaluation {
 	readonly comparison: Comparison;
 	/** What another arithmetic than the run's own changes; undefined where it is the run's own. */
 	readonly precisionChange: PrecisionChange | undefined;
+	/** How well the lines that fixes changed are found; undefined where that wasn't asked for. */
+	readonly lines: LineEvaluation | undefined;
 	/** Functions that were cut to the length of a sequence before they were scored. */
 	readonly truncated: number;
 	readonly threshold: number | null;
@@ -95,7 +102,7 @@ function openAdapter(config: Config, adapter: string, allowOther: boolean): Open
 function refuseMeaningless(
 	{ method: { type } }: Config,
 	place: string,
-	{ precision, overrides = {}, allowOtherBase }: EvaluationOptions,
+	{ precision, overrides = {}, allowOtherBase, lines }: EvaluationOptions,
 ): void {
 	const namesBase = Object.hasOwn(overrides, 'model') || allowOtherBase === true;
 	if (namesBase && (type === 'ngram' || type === 'full')) {
@@ -103,6 +110,9 @@ function refuseMeaningless(
 		throw inputError('USAGE', `--model and --allow-other-base are for adapters: ${what}`, { place });
 	}
 	if (type !== 'ngram') return;
+	if (lines === true) {
+		throw inputError('USAGE', '--lines is for models: n-grams know no lines', { place });
+	}
 	if (precision !== undefined || Object.keys(overrides).length > 0) {
 		throw inputError('USAGE', '--precision and --backend are for adapters: n-grams multiply no matrices', {
 			place,
@@ -142,12 +152,20 @@ async function evaluateOpened(
 	];
 	for (const caution of cautions) note(caution);
 	const rows = dataset.splits[split];
-	const scoreIn = (used: Precision) => {
+	if (options.lines === true) requireFlawedLines(rows, `${options.data ?? config.data.path}: ${split}`);
+	const scoreIn = (used: Precision, explains = false): Promise<Scored> => {
 		if (opened === undefined) return scoreNgram(config, adapter, rows);
 		const asUsed = { ...config, training: { ...config.training, precision: used } };
-		return scoreRows({ config: asUsed, adapter, run }, opened, rows, options.overrides, progress, note);
+		return scoreRows(
+			{ config: asUsed, adapter, run },
+			opened,
+			{ rows, explains },
+			options.overrides,
+			progress,
+			note,
+		);
 	};
-	const scored = await scoreIn(precision);
+	const { lineScores, ...scored } = await scoreIn(precision, options.lines);
 	const comparison = compareWithBaselines(evaluatedRows(rows, scored.probabilities, isCollapsed), {
 		name: config.method.type,
 		threshold: scored.threshold,
@@ -171,7 +189,11 @@ async function evaluateOpened(
 						stored: stored !== undefined,
 					},
 				);
-	return { comparison, precisionChange, rows, cautions, base: opened?.told, ...scored };
+	const isPositive = (probability: number) => scored.threshold !== null && probability >= scored.threshold;
+	const lines =
+		lineScores &&
+		evaluateLines(rows, lineScores, [...scored.probabilities].map(isPositive), config.training.seed);
+	return { comparison, precisionChange, lines, rows, cautions, base: opened?.told, ...scored };
 }
 
 const noFittingRows =
@@ -192,6 +214,8 @@ interface Scored {
 	readonly probabilities: Float64Array;
 	readonly truncated: number;
 	readonly threshold: number | null;
+	/** By method [rows] of [lines], where these were asked for. */
+	readonly lineScores?: ReadonlyMap<Attribution, readonly (readonly LineScore[])[]>;
 }
 
 async function scoreNgram(config: Config, adapter: string, rows: readonly FunctionRow[]): Promise<Scored> {
@@ -205,7 +229,7 @@ async function scoreNgram(config: Config, adapter: string, rows: readonly Functi
 async function scoreRows(
 	{ config, adapter, run }: EvaluatedAdapter,
 	opened: OpenedAdapter,
-	rows: readonly FunctionRow[],
+	{ rows, explains }: { readonly rows: readonly FunctionRow[]; readonly explains: boolean },
 	overrides: ConfigOverrides = {},
 	progress: (done: number, total: number) => void,
 	note: (line: string) => void,
@@ -222,11 +246,25 @@ async function scoreRows(
 			const { probabilities, truncated } = scores;
 			requireScores(probabilities, (index) => rows[index]!.id);
 			if (scores.sharedTokens > 0) note(describeShared(scores));
-			return { probabilities, truncated, threshold: scorer.threshold };
+			const lineScores = explains ? await explainRows(scorer, rows, folder.config.causal) : undefined;
+			return { probabilities, truncated, threshold: scorer.threshold, ...(lineScores && { lineScores }) };
 		} finally {
 			scorer.free();
 		}
 	} finally {
 		backend.close();
 	}
+}
+
+/** By every method that is for the model. */
+async function explainRows(
+	scorer: Scorer,
+	rows: readonly FunctionRow[],
+	causal: boolean,
+): Promise<NonNullable<Scored['lineScores']>> {
+	const codes = rows.map(({ code }) => code);
+	const methods = attributions.filter((method) => method !== 'attention' || !causal);
+	const scores = new Map<Attribution, readonly (readonly LineScore[])[]>();
+	for (const method of methods) scores.set(method, await scorer.explain(codes, method));
+	return scores;
 }

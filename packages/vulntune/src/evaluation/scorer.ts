@@ -1,7 +1,10 @@
-import { type Backend, checkTokenIds } from '@vulntune/engine';
+import { type Backend, checkTokenIds, inputError } from '@vulntune/engine';
 import type { ConfigOverrides } from '../config/overrides.ts';
 import type { Config } from '../config/schema.ts';
 import { collapseWhitespace } from '../data/whitespace.ts';
+import { type Attribution, attributeTokens } from '../explanation/attribute-tokens.ts';
+import { type LineScore, scoreLines } from '../explanation/line-scores.ts';
+import { locateTokens } from '../explanation/token-lines.ts';
 import { requireLearnt } from '../methods/answers.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
 import { blamingBase } from '../model/damaged-base.ts';
@@ -17,6 +20,8 @@ import { openEvaluatedBase, openEvaluationBackend } from './evaluated-base.ts';
 export interface Scorer {
 	/** From validation; null where that could choose none. */
 	readonly threshold: number | null;
+	/** Whether the model sees both ways. */
+	readonly isEncoder: boolean;
 	/**
 	 * Probabilities of being vulnerable, in the order of the functions. Takes some hundred functions at a time and no more before
 	 * their scores have been taken, so that what makes them waits for whoever reads these. A score doesn't depend on the others.
@@ -29,6 +34,12 @@ export interface Scorer {
 		tokens: readonly Int32Array[],
 		progress?: (done: number, total: number) => void,
 	): Promise<FunctionScores>;
+	/**
+	 * What the lines of each function have to do with its score, [functions] of [lines].
+	 *
+	 * Throws ATTRIBUTION_NOT_ENCODER, TOKENIZER_MODEL.
+	 */
+	explain(functions: readonly string[], method: Attribution): Promise<LineScore[][]>;
 	/** Gives the memory back; the backend stays open. */
 	free(): void;
 }
@@ -68,7 +79,24 @@ export async function createScorer(
 
 	return {
 		threshold: description.threshold,
+		isEncoder: !folder.config.causal,
 		scoreTokens,
+		async explain(functions, method) {
+			const located = functions.map((code, index) => {
+				const found = locateTokens(code, tokenizer, config.data.collapseWhitespace);
+				checkTokenIds(found.ids, tokenizer, folder.config, `function ${index + 1}`);
+				return found;
+			});
+			const scores = await blamingBase(folder, () =>
+				attributeTokens(
+					detector,
+					located.map(({ ids }) => ids),
+					scoring,
+					method,
+				),
+			);
+			return located.map((tokens, index) => scoreLines(tokens, scores[index]!));
+		},
 		async *score(functions) {
 			scored = 0;
 			let batch: string[] = [];
@@ -105,6 +133,7 @@ export async function openScorer(location: string, options: ScorerOptions = {}):
 	const { overrides = {}, allowOtherBase = false, note = () => {} } = options;
 	// an adapter outside its run needs no data to score with
 	const { config, adapter, run } = findAdapter(location, '.', overrides);
+	refuseNgram(config, location);
 	const description = readDescription(adapter);
 	if (description === undefined) throw unfinishedRun(adapter);
 	const { base, caution } = openEvaluatedBase(config, adapter, description, allowOtherBase);
@@ -130,4 +159,12 @@ export async function openScorer(location: string, options: ScorerOptions = {}):
 		base.close();
 		throw error;
 	}
+}
+
+function refuseNgram({ method: { type } }: Config, place: string): void {
+	if (type !== 'ngram') return;
+	throw inputError('SCORER_NGRAM', 'this is a run of n-grams, which have no model to open', {
+		place,
+		remedy: 'Give a run of qlora, lora, full or head; vulntune evaluate measures n-grams.',
+	});
 }

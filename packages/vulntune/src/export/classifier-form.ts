@@ -1,5 +1,13 @@
 import { type HostMatrix, inputError, type ModelConfig } from '@vulntune/engine';
-import { CLASSES, DENSE_BIAS, DENSE_WEIGHT, type HeadOptions, isPeftHead, SCORE } from '../methods/head.ts';
+import {
+	CLASSES,
+	DENSE_BIAS,
+	DENSE_WEIGHT,
+	type HeadOptions,
+	isPeftHead,
+	SCORE,
+	SCORE_BIAS,
+} from '../methods/head.ts';
 
 /** What transformers' classes of a model type are called, before `ForCausalLM` and its like. */
 const classNames: Readonly<Record<string, string>> = {
@@ -55,14 +63,14 @@ export function classifierForm(
 	const architecture = `${name}ForSequenceClassification`;
 	if (causal && isPeftHead(head.options)) return { architecture, tensors: none, warning: undefined };
 	const encoder = causal ? undefined : encoderHeads[modelType];
-	const { pool, hidden } = head.options;
+	const { pool, hidden, bias = false } = head.options;
 	if (encoder !== undefined && pool === 'first' && hidden !== null && hidden <= hiddenSize) {
 		return { architecture, tensors: encoderTensors(encoder, head.tensors, hiddenSize), warning: undefined };
 	}
 	return {
 		architecture: `${name}Model`,
 		tensors: none,
-		warning: `transformers' ${architecture} ${causal ? 'pools the last token and knows one matrix' : 'pools the first token behind a hidden layer'}, and this detector has pool: ${pool}, hidden: ${hidden}. AutoModelForSequenceClassification would make a new head: take the states of AutoModel, and the head's score.… tensors of the file, or score with vulntune.`,
+		warning: `transformers' ${architecture} ${causal ? 'pools the last token and knows one matrix' : 'pools the first token behind a hidden layer'}, and this detector has pool: ${pool}, hidden: ${hidden}, bias: ${bias}. AutoModelForSequenceClassification would make a new head: take the states of AutoModel, and the head's score.… tensors of the file, or score with vulntune.`,
 	};
 }
 
@@ -86,6 +94,6 @@ function encoderTensors(
 		[`${dense}.weight`, { shape: [hiddenSize, hiddenSize], values: paddedWeight }],
 		[`${dense}.bias`, { shape: [hiddenSize], values: paddedBias }],
 		[`${out}.weight`, { shape: [CLASSES, hiddenSize], values: paddedScore }],
-		[`${out}.bias`, { shape: [CLASSES], values: new Float32Array(CLASSES) }],
+		[`${out}.bias`, { shape: [CLASSES], values: head.get(SCORE_BIAS)?.values ?? new Float32Array(CLASSES) }],
 	]);
 }

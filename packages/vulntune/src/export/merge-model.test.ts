@@ -122,12 +122,17 @@ describe('a merged model', () => {
 	});
 
 	it("takes transformers' form of an encoder's head, filled up where the hidden layer is smaller", async () => {
-		const { run } = makeRun({ 'head.pool': 'first', 'head.hidden': '7' }, tinyShapes.roberta);
+		const { run } = makeRun(
+			{ 'head.pool': 'first', 'head.hidden': '7', 'head.bias': 'true' },
+			tinyShapes.roberta,
+		);
 		const { architecture, output, difference } = await merge(run);
 		expect(architecture).toBe('RobertaForSequenceClassification');
 		expect(difference!.largest).toBeLessThan(1e-5);
 		const weights = openWeights(output);
-		expect(weights.info('classifier.out_proj.bias')!.shape).toEqual([2]);
+		const bias = readFloat32(weights, 'classifier.out_proj.bias'); // [2]
+		expect(bias).toEqual(readFloat32(weights, 'score.bias'));
+		expect(bias.some((value) => value !== 0)).toBe(true);
 		const dense = readFloat32(weights, 'classifier.dense.weight'); // [32, 32]
 		expect(dense.subarray(0, 7 * 32)).toEqual(readFloat32(weights, 'score.dense.weight'));
 		expect(dense.subarray(7 * 32).every((value) => value === 0)).toBe(true);

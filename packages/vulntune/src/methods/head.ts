@@ -19,11 +19,13 @@ export interface HeadOptions {
 	readonly pool: Pool;
 	/** Size of a hidden layer with tanh between the state and the classes; null for none. */
 	readonly hidden: number | null;
+	/** Whether each class has a bias, as in the heads of BERT and RoBERTa; default false. */
+	readonly bias?: boolean;
 }
 
 /** Whether PEFT and transformers run a head of these options as it was trained: they pool the last token and know one matrix. */
-export function isPeftHead({ pool, hidden }: HeadOptions): boolean {
-	return pool === 'last' && hidden === null;
+export function isPeftHead({ pool, hidden, bias = false }: HeadOptions): boolean {
+	return pool === 'last' && hidden === null && !bias;
 }
 
 export const CLASSES = 2;
@@ -31,16 +33,20 @@ export const CLASSES = 2;
 export const SCORE = 'score.weight';
 export const DENSE_WEIGHT = 'score.dense.weight';
 export const DENSE_BIAS = 'score.dense.bias';
+export const SCORE_BIAS = 'score.bias';
 /** Standard deviation of fresh head weights: the initialiser of Hugging Face's classification heads. */
 const INITIAL_DEVIATION = 0.02;
 
-/** The trainable matrices of the head: `score.weight` [2, H], with a hidden layer also its weight and bias. */
-export function headSpecs(hiddenSize: number, options: HeadOptions): ParameterSpec[] {
-	if (options.hidden === null) return [{ name: SCORE, shape: [CLASSES, hiddenSize] }];
+/** What is trained of the head: `score.weight` [2, H], a hidden layer's weight and bias, a bias of the classes. */
+export function headSpecs(hiddenSize: number, { hidden, bias = false }: HeadOptions): ParameterSpec[] {
+	const dense = [
+		{ name: DENSE_WEIGHT, shape: [hidden ?? 0, hiddenSize] },
+		{ name: DENSE_BIAS, shape: [hidden ?? 0] },
+	];
 	return [
-		{ name: DENSE_WEIGHT, shape: [options.hidden, hiddenSize] },
-		{ name: DENSE_BIAS, shape: [options.hidden] },
-		{ name: SCORE, shape: [CLASSES, options.hidden] },
+		...(hidden === null ? [] : dense),
+		{ name: SCORE, shape: [CLASSES, hidden ?? hiddenSize] },
+		...(bias ? [{ name: SCORE_BIAS, shape: [CLASSES] }] : []),
 	];
 }
 
@@ -52,7 +58,8 @@ export function initializeHead(backend: Backend, parameters: Parameters, seed: n
 		const size = tensor.shape[0]! * tensor.shape[1]!;
 		backend.upload(tensor, normalArray(seed, hashStream(name), size, INITIAL_DEVIATION));
 	}
-	if (parameters.has(DENSE_BIAS)) backend.fill(parameters.get(DENSE_BIAS), 0);
+	for (const name of [DENSE_BIAS, SCORE_BIAS])
+		if (parameters.has(name)) backend.fill(parameters.get(name), 0);
 }
 
 /** Class logits [F, 2] from the states [F, H] of functions. Doesn't release these. */
@@ -64,7 +71,8 @@ export function classLogits(
 ): Tensor {
 	// the head is tiny and decides alone: it computes in float32 whatever the model does
 	const exact: Context = { ...context, precision: 'fp32' };
-	const score = { weight: parameters.get(SCORE) };
+	const bias = options.bias === true ? parameters.get(SCORE_BIAS) : undefined; // [2]
+	const score = { weight: parameters.get(SCORE), bias };
 	if (options.hidden === null) return linear(exact, states, score); // [F, 2]
 	const dense = { weight: parameters.get(DENSE_WEIGHT), bias: parameters.get(DENSE_BIAS) };
 	const projected = linear(exact, states, dense); // [F, hidden]

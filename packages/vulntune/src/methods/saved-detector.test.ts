@@ -28,7 +28,7 @@ it('scores nothing with a head of random numbers where the adapter has none', ()
 		]),
 		head: new Map(),
 	});
-	const parameters = { has: (name: string) => name === 'score.weight', specs: [] };
+	const parameters = { has: (name: string) => name === 'score.weight', specs: [{ name: 'score.weight' }] };
 	const detector = { backend: {}, parameters } as unknown as Detector;
 	expect(() => restoreDetector(folder, detector, 'lora')).toThrow(/no tensor score\.weight/);
 });

@@ -21,7 +21,7 @@ import {
 } from '@vulntune/engine';
 import { DESCRIPTION, type DetectorDescription } from './description.ts';
 import { type Detector, type MethodOptions, uploadAdapter } from './detector.ts';
-import { isPeftHead, SCORE } from './head.ts';
+import { isPeftHead } from './head.ts';
 
 /** Of a detector whose head alone was trained. */
 const HEAD_FILE = 'head.safetensors';
@@ -93,7 +93,8 @@ export function restoreDetector(folder: string, detector: Detector, method: Meth
 	const { backend, parameters } = detector;
 	if (method === 'qlora' || method === 'lora') {
 		const adapter = readPeftAdapter(folder);
-		if (parameters.has(SCORE) && adapter.head.size === 0) throw missingTensor(folder, SCORE);
+		const absent = parameters.specs.find(({ name }) => name.startsWith('score.') && !adapter.head.has(name));
+		if (absent !== undefined) throw missingTensor(folder, absent.name);
 		uploadAdapter(backend, parameters, adapter);
 		return;
 	}

@@ -15,6 +15,7 @@ import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
 import { openTrainingBase } from '../fine-tuning/start-adapter.ts';
+import { headSpecs } from '../methods/head.ts';
 import { checkBaseModel } from '../model/base-model.ts';
 import { type Base, checkPositions } from '../model/open-base.ts';
 import type { PackingOptions } from '../packing/options.ts';
@@ -175,9 +176,8 @@ function modelOf(config: Config, { allowOtherBase, note }: PlanOptions): Planned
 
 function countTrainable(config: Config, shape: TransformerShape): number {
 	const method = methodOf(config);
-	const hidden = config.head.hidden;
-	const headSize = hidden === null ? 2 * shape.hiddenSize : hidden * (shape.hiddenSize + 3);
-	const head = config.objective === 'class' ? headSize : 0;
+	const sizes = headSpecs(shape.hiddenSize, config.head).map((spec) => elements(spec.shape));
+	const head = config.objective === 'class' ? sizes.reduce((sum, size) => sum + size, 0) : 0;
 	if (method.type === 'full') return shape.parameters + head;
 	if (method.type === 'head') return head;
 	const layers = shape.matrices.map(({ name, rows, columns }) => ({

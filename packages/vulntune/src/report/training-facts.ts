@@ -82,7 +82,8 @@ function answerText({ settings: { objective, head, nextToken } }: ReportData): s
 		return `the next token: ${JSON.stringify(nextToken.positive)} against ${JSON.stringify(nextToken.negative)}`;
 	}
 	const hidden = head.hidden === null ? '' : `, hidden layer of ${head.hidden}`;
-	return `a classification head on ${pooled[head.pool]} of a function's tokens${hidden}`;
+	const bias = head.bias ? ', with a bias' : '';
+	return `a classification head on ${pooled[head.pool]} of a function's tokens${hidden}${bias}`;
 }
 
 const pooled = {

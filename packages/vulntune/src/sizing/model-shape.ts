@@ -54,10 +54,37 @@ const published: readonly (readonly [pattern: RegExp, sizes: Sizes, modelType?: 
 	[/starcoder2.*3b/i, [3072, 12_288, 30, 24, 2, 49_152, true], 'starcoder2'],
 ];
 
+/** The same of encoders of BERT's kind: hidden, intermediate, layers, heads, vocabulary, rows of positions. */
+const publishedEncoders: readonly (readonly [
+	pattern: RegExp,
+	type: 'bert' | 'roberta',
+	sizes: readonly number[],
+])[] = [
+	[/codebert|contrabert/i, 'roberta', [768, 3072, 12, 12, 50_265, 514]],
+	[/unixcoder/i, 'roberta', [768, 3072, 12, 12, 51_416, 1026]],
+	[/minilm/i, 'bert', [384, 1536, 6, 12, 30_522, 512]],
+];
+
+function knownEncoder(name: string): ModelConfig | undefined {
+	const known = publishedEncoders.find(([pattern]) => pattern.test(name));
+	if (known === undefined) return undefined;
+	const [, type, [hidden, intermediate, layers, heads, vocabulary, positions]] = known;
+	const json = {
+		model_type: type,
+		hidden_size: hidden,
+		intermediate_size: intermediate,
+		num_hidden_layers: layers,
+		num_attention_heads: heads,
+		vocab_size: vocabulary,
+		max_position_embeddings: positions,
+	};
+	return parseModelConfig(json, name);
+}
+
 /** The config of a well-known model by its name or path; undefined for others. */
 export function knownModel(name: string): ModelConfig | undefined {
 	const known = published.find(([pattern]) => pattern.test(name));
-	if (known === undefined) return undefined;
+	if (known === undefined) return knownEncoder(name);
 	const [, sizes, modelType = 'llama'] = known;
 	const [hidden, intermediate, layers, heads, keyValueHeads, vocabulary, tied = false] = sizes;
 	const json = {
