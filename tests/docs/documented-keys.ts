@@ -1,8 +1,13 @@
 import { findArchitecture } from '@vulntune/engine/formats/gguf/architecture.ts';
 import { generalKeys } from '@vulntune/engine/formats/gguf/model-config.ts';
 import { tokenizerKeys as ggufTokenizerKeys } from '@vulntune/engine/formats/gguf/model-tokenizer.ts';
+import {
+	foreignConfigKeys,
+	neutralConfigKeys,
+	vocabularyConfigKeys,
+} from '@vulntune/engine/formats/huggingface/config-keys.ts';
 import { bitsandbytesKeys } from '@vulntune/engine/formats/huggingface/quantization-config.ts';
-import type { KeyTable } from '@vulntune/engine/formats/known-keys.ts';
+import { type KeyTable, keyTable } from '@vulntune/engine/formats/known-keys.ts';
 import {
 	addedTokenKeys,
 	modelKeys,
@@ -33,6 +38,17 @@ function section(title: string, table: KeyTable): string {
 	return `## ${title}\n\n${lines.map(([what, text]) => `- ${what}: ${text}.`).join('\n')}\n`;
 }
 
+/** What every family's file may have, but for what a family says of it itself. */
+export const sharedConfigKeys = keyTable({
+	used: vocabularyConfigKeys,
+	neutral: neutralConfigKeys,
+	off: foreignConfigKeys,
+});
+
+function withoutShared(keys: KeyTable): KeyTable {
+	return new Map([...keys].filter(([key, rule]) => sharedConfigKeys.get(key) !== rule));
+}
+
 function steps(): string {
 	const kinds = Object.entries(stepKeys).map(
 		([kind, types]) => `- \`${kind}\`: ${code(Object.keys(types))}.`,
@@ -43,8 +59,9 @@ function steps(): string {
 /** The sections of docs/models.md that say what becomes of each key, from the tables that readers go by. */
 export const documentedKeys: readonly string[] = [
 	section('adapter_config.json', adapterConfigKeys),
+	section('config.json of every model_type', sharedConfigKeys),
 	...families.map(({ keys, modelTypes }) =>
-		section(`config.json of model_type ${modelTypes.join(', ')}`, keys),
+		section(`config.json of model_type ${modelTypes.join(', ')}`, withoutShared(keys)),
 	),
 	section('quantization_config of bitsandbytes', bitsandbytesKeys),
 	section('Metadata of GGUF files', generalKeys),
