@@ -67,6 +67,11 @@ const cases: Record<string, Refusal> = {
 		code: 'CONFIG_INVALID',
 		says: ['--backend.isa: expected one of'],
 	},
+	'another name of a backend': {
+		argv: ['train', 'config.yaml', '--backend', 'gpu', '--output', 'out'],
+		code: 'CONFIG_INVALID',
+		says: ['did you mean cuda?'],
+	},
 	'a base that does not go with the method': {
 		argv: ['train', 'config.yaml', '--method.type', 'qlora', '--method.base', 'fp32', '--output', 'out'],
 		code: 'CONFIG_INVALID',

@@ -1,22 +1,34 @@
 /** Whole runs on the CUDA backend, its kernels emulated on the host behind a stand-in for libcuda. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
-import { runTraining } from 'vulntune';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { runTraining, type TrainingEvent } from 'vulntune';
 import { prepareStandIn } from '../../packages/engine/src/backends/cuda/testing/stand-in.ts';
 import { temporaryFolder, testBackend, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';
 
 const { missing } = await prepareStandIn();
+afterEach(() => {
+	vi.unstubAllEnvs();
+});
 const root = temporaryFolder();
 const model = writeTinyModel(path.join(root, 'model'));
 const data = writeTinyDataset(path.join(root, 'data'), { train: 8, valid: 4, test: 4 });
+
+/** A line of metrics.jsonl or timings.jsonl. */
+interface Line {
+	readonly type: string;
+	readonly loss: number;
+	readonly residentBytes: number;
+	readonly deviceBytes?: number;
+	readonly deviceUsedBytes?: number;
+}
 
 /** A short run of QLoRA that is interrupted after so many steps; what it found. */
 async function train(
 	name: string,
 	backend: string,
 	precision: 'fp32' | 'bf16',
-	{ resume = false, stopAfter = Number.POSITIVE_INFINITY } = {},
+	{ resume = false, stopAfter = Number.POSITIVE_INFINITY, device = '0', onStep = (_step: number) => {} } = {},
 ) {
 	const output = path.join(root, name);
 	const options = {
@@ -26,21 +38,29 @@ async function train(
 		'training.epochs': '1',
 		'training.precision': precision,
 		'backend.type': backend,
+		'backend.device': device,
 	};
 	let steps = 0;
-	const emit = ({ type }: { readonly type: string }) => {
-		if (type === 'training') steps++;
+	const notes: string[] = [];
+	const emit = (event: TrainingEvent) => {
+		if (event.type === 'note') notes.push(event.line);
+		if (event.type === 'training') onStep(++steps);
 	};
 	const signals = { emit, interrupted: () => steps >= stopAfter };
 	const config = tinyConfig({ model, data, output }, options);
 	const { status } = await runTraining(config, { resume, overwrite: false }, signals);
+	const lines = (file: string): Line[] =>
+		readFileSync(path.join(output, file), 'utf8')
+			.trimEnd()
+			.split('\n')
+			.map((line) => JSON.parse(line));
 	return {
 		status,
+		notes,
+		lines,
+		environment: () => JSON.parse(readFileSync(path.join(output, 'environment.json'), 'utf8')),
 		losses: () =>
-			readFileSync(path.join(output, 'metrics.jsonl'), 'utf8')
-				.trimEnd()
-				.split('\n')
-				.map((line) => JSON.parse(line) as { type: string; loss: number })
+			lines('metrics.jsonl')
 				.filter(({ type }) => type === 'step')
 				.map(({ loss }) => loss),
 		adapter: () => readFileSync(path.join(output, 'adapter/adapter_model.safetensors')),
@@ -78,6 +98,50 @@ describe.skipIf(missing !== undefined)('training on a card', () => {
 		expect(stopped.status).toBe('interrupted');
 		const resumed = await train('stopped', 'cuda', 'fp32', { resume: true });
 		expect(resumed.status).toBe('finished');
+		expect(resumed.adapter().equals(whole.adapter())).toBe(true);
+	});
+
+	it('is what auto takes where the run fits, and is told of', async () => {
+		const run = await train('auto', 'auto', 'fp32', { stopAfter: 1 });
+		expect(run.notes).toContainEqual(
+			expect.stringMatching(/^on card 0, stand-in: about 5\d\d MiB of .* free$/),
+		);
+		const { backend, hardware } = run.environment();
+		expect(backend).toMatch(/^cuda \(stand-in, compute capability 8.0/);
+		expect(hardware.card).toEqual({
+			...{ ordinal: 0, name: 'stand-in', capability: '8.0', driver: '12.0', memoryBytes: 2 ** 30 },
+		});
+		const { deviceBytes, deviceUsedBytes } = run.lines('timings.jsonl').at(-1)!;
+		expect(deviceBytes).toBeGreaterThan(10_000);
+		// the stand-in keeps nothing for itself, and nobody else is on it
+		expect(deviceUsedBytes).toBe(deviceBytes);
+	});
+
+	it('is left where the run does not fit, and where its number is not there', async () => {
+		vi.stubEnv('VULNTUNE_STAND_IN_MEMORY', String(2 ** 29));
+		const run = await train('small', 'auto', 'fp32', { stopAfter: 1 });
+		vi.unstubAllEnvs();
+		expect(run.notes).toContainEqual(expect.stringMatching(/^stand-in is not used: the run takes about/));
+		expect(run.environment().backend).not.toContain('cuda');
+		expect(run.lines('timings.jsonl').at(-1)!.deviceBytes).toBeUndefined();
+		await expect(train('second', 'auto', 'fp32', { device: '1' })).rejects.toMatchObject({
+			code: 'CUDA_DEVICE',
+			message: expect.stringContaining('this machine shows 1: 0 stand-in'),
+		});
+	});
+
+	it('loses nothing where the memory of the card runs out', async () => {
+		const whole = await train('enough', 'cuda', 'fp32');
+		const onStep = (step: number) => {
+			if (step === 2) vi.stubEnv('VULNTUNE_STAND_IN_MEMORY', '1');
+		};
+		await expect(train('short', 'cuda', 'fp32', { onStep })).rejects.toMatchObject({
+			code: 'OUT_OF_MEMORY',
+			kind: 'resources',
+			message: expect.stringMatching(/training.checkpointing: true, .*sequence.length .*method.base: nf4/),
+		});
+		vi.unstubAllEnvs();
+		const resumed = await train('short', 'cuda', 'fp32', { resume: true });
 		expect(resumed.adapter().equals(whole.adapter())).toBe(true);
 	});
 });

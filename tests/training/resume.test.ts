@@ -118,6 +118,16 @@ describe('a training run', () => {
 		expect(notes.join()).toContain('no instruction set sse9): it goes on with cpu');
 	});
 
+	it('gives the same bytes with checkpointing, and goes on from one to the other', async () => {
+		const output = path.join(root, 'checkpointing');
+		const least = { 'training.checkpointing': 'true' };
+		expect((await runFor(output, 3, fresh, least)).status).toBe('interrupted');
+		await runFor(output, Number.POSITIVE_INFINITY, again);
+		expect(bytesOf(output)).toEqual(bytesOf(whole));
+		await runFor(output, Number.POSITIVE_INFINITY, fresh, least);
+		expect(bytesOf(output)).toEqual(bytesOf(whole));
+	});
+
 	it('passes over a damaged checkpoint and uses the one before', async () => {
 		const output = path.join(root, 'damaged');
 		await runFor(output, 5, fresh);

@@ -3,7 +3,9 @@ export { createCpuBackend } from './backends/cpu/cpu.ts';
 export { type CpuFeatures, cpuFeatures } from './backends/cpu/features.ts';
 export type { KernelBackendOptions } from './backends/cpu/kernel-backend.ts';
 export { createPeakMeter, type PeakMeter, type PeakSample } from './backends/cpu/peak.ts';
+export { type CardSearch, capabilityText, type FoundCard, findCards } from './backends/cuda/card.ts';
 export { createCudaBackend } from './backends/cuda/cuda.ts';
+export { createDryBackend, createDryCardBackend, type DryCard } from './backends/dry-backend.ts';
 export { IGNORED_TARGET } from './backends/indices.ts';
 export { isKernel, kernelGroups, type MethodGroup, methodGroup } from './backends/method-groups.ts';
 export { type BackendProfile, type MethodTime, profileBackend } from './backends/profile.ts';
@@ -50,6 +52,7 @@ export {
 	targetMatcher,
 } from './layers/lora.ts';
 export { checkWeights } from './models/check-weights.ts';
+export { dryModel, dryTrainableModel } from './models/dry-model.ts';
 export { expectedTensors, headTensor } from './models/families.ts';
 export type { ModelConfig } from './models/family.ts';
 export {

@@ -36,6 +36,16 @@ export interface Hardware {
 	readonly isa?: string;
 	/** By what `isa: auto` chose, where that had to be measured: operations per second of one thread. */
 	readonly peaks?: { readonly bf16: number; readonly fp32: number };
+	readonly card?: {
+		/** Its number among those that the driver shows. */
+		readonly ordinal: number;
+		readonly name: string;
+		/** `8.0` */
+		readonly capability: string;
+		/** The CUDA version that the driver is made for, `12.4`. */
+		readonly driver: string;
+		readonly memoryBytes: number;
+	};
 }
 
 export interface Backend extends Device, Kernels, FusedKernels {

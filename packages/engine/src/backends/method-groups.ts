@@ -55,6 +55,11 @@ const methodGroups = {
 	adamW: 'element-wise, optimiser',
 } as const satisfies Record<Method, string>;
 
+/** Every method of the contract that computes. */
+export const kernelNames = (Object.keys(methodGroups) as Method[]).filter(
+	(name) => methodGroups[name] !== 'memory',
+);
+
 /** The groups of kernels, in the order of the table. */
 export const kernelGroups: readonly Exclude<MethodGroup, 'memory'>[] = [
 	...new Set(Object.values(methodGroups).filter((group) => group !== 'memory')),

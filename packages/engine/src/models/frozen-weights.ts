@@ -37,12 +37,15 @@ export interface FrozenWeights {
  * full precision. Quantised bases quantise the matrices inside the blocks; embeddings, norms and the output
  * matrix stay dense, as in bitsandbytes. `fp32` keeps 16-bit tensors in 16 bits: widening them in the kernels gives
  * the same numbers.
+ *
+ * @param quantize what a matrix becomes that no kernel quantises
  */
 export function frozenWeights(
 	backend: Backend,
 	source: WeightSource,
 	base: BaseType,
 	doubleQuantization: boolean,
+	quantize = quantizeMatrix,
 ): FrozenWeights {
 	const buffers: DeviceBuffer[] = [];
 	const keep = <Kept extends View>(view: Kept): Kept => {
@@ -79,7 +82,7 @@ export function frozenWeights(
 		}
 		const shape = stored?.shape ?? source.info(name)!.shape;
 		const values = stored === undefined ? readFloat32(source, name) : dequantizeMatrix(stored);
-		return quantized(quantizeMatrix(values, [shape[0]!, shape[1]!], base));
+		return quantized(quantize(values, [shape[0]!, shape[1]!], base));
 	};
 
 	return {

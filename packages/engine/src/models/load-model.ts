@@ -7,7 +7,7 @@ import { isQuantizedType } from '../quantize/matrix.ts';
 import { createParameters, type ParameterSpec, type Parameters } from '../tensor/parameters.ts';
 import { expectedTensors, familyOf } from './families.ts';
 import type { ModelConfig } from './family.ts';
-import { type BaseType, frozenWeights } from './frozen-weights.ts';
+import { type BaseType, type FrozenWeights, frozenWeights } from './frozen-weights.ts';
 import { initialWeight } from './initial-weights.ts';
 import type { Model } from './model.ts';
 import type { ModelFolder } from './model-folder.ts';
@@ -30,8 +30,18 @@ export interface LoadedModel {
 export function loadModel(backend: Backend, folder: ModelFolder, options: LoadOptions): LoadedModel {
 	checkBaseType(folder, options.base);
 	const weights = frozenWeights(backend, folder.weights, options.base, options.doubleQuantization);
+	return frozenModel(backend, folder.config, options, weights);
+}
+
+/** The model of frozen weights, which it frees with itself. */
+export function frozenModel(
+	backend: Backend,
+	config: ModelConfig,
+	{ maxPositions }: Pick<LoadOptions, 'maxPositions'>,
+	weights: FrozenWeights,
+): LoadedModel {
 	try {
-		return assemble(backend, folder.config, options.maxPositions, weights.place, weights.free);
+		return assemble(backend, config, maxPositions, weights.place, weights.free);
 	} catch (error) {
 		weights.free();
 		throw error;
@@ -79,7 +89,8 @@ export function createTrainableModel(
 	return trainableModel(backend, config, maxPositions, [], (tensor) => initialWeight(tensor, config, seed));
 }
 
-function trainableModel(
+/** A model with every weight trainable, each with the values that are given for it. */
+export function trainableModel(
 	backend: Backend,
 	config: ModelConfig,
 	maxPositions: number,

@@ -280,6 +280,7 @@ describe('doctor', () => {
 			memoryBytes: 2 ** 34,
 			freeMemoryBytes: 2 ** 33,
 			gpus: [],
+			gpusMissing: 'there is no driver',
 			node: '24.0.0',
 			platform: 'linux-x64',
 			cpu: 'some processor',
@@ -295,6 +296,7 @@ describe('doctor', () => {
 		expect(text).toContain('no C++ compiler found');
 		expect(text).toContain('g++');
 		expect(text).toContain('WebAssembly takes their place');
+		expect(text).toContain('gpus      none: there is no driver');
 		expect(text).not.toContain('bf16');
 		const measured = (bf16: number) => describeMachine({ ...report, peaks: { bf16, fp32: 2e11 } });
 		expect(measured(1e11)).toContain('left, because they are not faster: 100 Gflop/s a thread, fp32 200');

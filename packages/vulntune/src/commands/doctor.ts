@@ -14,7 +14,7 @@ export const doctorCommand: CommandDefinition = (program, run) => {
 		.action(() =>
 			run(async () => {
 				const { examineMachine } = await import('../doctor/examine-machine.ts');
-				const report = await examineMachine();
+				const report = examineMachine();
 				return { data: report, text: describeMachine(report) };
 			}),
 		);
@@ -22,7 +22,7 @@ export const doctorCommand: CommandDefinition = (program, run) => {
 
 /** The report as lines for people. */
 export function describeMachine(report: MachineReport): string {
-	const { nativeFailure: failure, gpus } = report;
+	const { nativeFailure: failure } = report;
 	const sets = report.instructionSets.filter(({ supported }) => supported).map(({ name }) => name);
 	const lines = [
 		`backend   ${report.backend}${report.isa === null ? '' : `, ${report.isa}`}, threads: ${report.threads}`,
@@ -31,7 +31,7 @@ export function describeMachine(report: MachineReport): string {
 		`memory    ${formatBytes(report.memoryBytes)}, free: ${formatBytes(report.freeMemoryBytes)}`,
 		`disk      ${report.diskFreeBytes === null ? 'unknown' : formatBytes(report.diskFreeBytes)} free in the working folder`,
 		`tokens    kept in ${report.tokenCacheFolder}`,
-		`gpus      ${gpus.map(({ name, memoryBytes }) => `${name} (${formatBytes(memoryBytes)})`).join(', ') || 'none'}`,
+		...describeCards(report),
 		`node      ${report.node}`,
 	];
 	if (failure !== null) {
@@ -42,14 +42,30 @@ export function describeMachine(report: MachineReport): string {
 			'Install g++ or clang++ (C++20) and run `npm rebuild @vulntune/engine`.',
 		);
 	}
-	lines.push('', 'Would fit (estimates for adapters of rank 8, 512 tokens):');
-	for (const { model, method, bytes, checkpointing, fits } of report.fits) {
-		const how = fits && checkpointing ? '  with training.checkpointing' : '';
-		lines.push(
-			`  ${fits ? 'yes' : 'no '}  ${model.padEnd(24)}${method.padEnd(7)}${formatBytes(bytes).padStart(9)}${how}`,
-		);
+	lines.push('', `Would fit ${setting}:`, ...describeFits(report.fits));
+	for (const { ordinal, name, fits } of report.gpus.filter(({ unusable }) => unusable === null)) {
+		lines.push('', `Would fit on card ${ordinal}, ${name} ${setting}:`, ...describeFits(fits));
 	}
 	return lines.join('\n');
+}
+
+const setting = '(estimates for adapters of rank 8, 512 tokens)';
+
+function describeFits(all: MachineReport['fits']): string[] {
+	return all.map(({ model, method, bytes, checkpointing, fits }) => {
+		const how = fits && checkpointing ? '  with training.checkpointing' : '';
+		return `  ${fits ? 'yes' : 'no '}  ${model.padEnd(24)}${method.padEnd(7)}${formatBytes(bytes).padStart(9)}${how}`;
+	});
+}
+
+/** A line for each card, or why there is none. */
+function describeCards({ gpus, gpusMissing }: MachineReport): string[] {
+	if (gpusMissing !== null) return [`gpus      none: ${gpusMissing}`];
+	return gpus.map(({ ordinal, name, memoryBytes, freeBytes, capability, driver, unusable }, index) => {
+		const free = freeBytes === null ? '' : `, free: ${formatBytes(freeBytes)}`;
+		const verdict = unusable === null ? '' : `; not used: ${unusable}`;
+		return `${(index === 0 ? 'gpus' : '').padEnd(10)}${ordinal} ${name}, ${formatBytes(memoryBytes)}${free}, compute capability ${capability}, driver of CUDA ${driver}${verdict}`;
+	});
 }
 
 /** Why bfloat16 instructions are taken or left. */

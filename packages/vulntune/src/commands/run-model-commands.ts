@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError } from '@vulntune/engine/errors.ts';
 import { isGgufFile } from '@vulntune/engine/formats/model-files.ts';
+import { readModelConfig } from '@vulntune/engine/models/model-folder.ts';
 import { mergeModel } from '../export/merge-model.ts';
 import { describeMerge } from '../export/merge-text.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
@@ -13,6 +14,7 @@ import { quantizeModel } from '../model/quantize-model.ts';
 import { describeQuantization } from '../model/quantize-text.ts';
 import type { CommandResult } from '../terminal/context.ts';
 import { exitCodes } from '../terminal/exit-code.ts';
+import { adapterBytes } from '../training/what-fits.ts';
 import type { InfoRequest, ModelCommands } from './model.ts';
 
 /** What does the work of `vulntune model info|quantize|merge`. */
@@ -58,5 +60,8 @@ function modelInfo({ location, model, allowOtherBase }: InfoRequest): CommandRes
 	}
 	const info = readModelInfo(folder);
 	const exitCode = info.problems.length === 0 ? 0 : exitCodes.input;
-	return { data: info, text: describeModel(info), exitCode };
+	const config = readModelConfig(folder);
+	const bytesOf = (method: 'qlora' | 'lora') => adapterBytes(config, method, 'host', false);
+	const trainingBytes = { qlora: bytesOf('qlora'), lora: bytesOf('lora') };
+	return { data: { ...info, trainingBytes }, text: describeModel(info, trainingBytes), exitCode };
 }

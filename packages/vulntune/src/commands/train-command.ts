@@ -47,15 +47,17 @@ export function showEvent(event: TrainingEvent, { progress }: CommandContext): v
 			progress.note(event.line);
 			break;
 		case 'training': {
-			const { epoch, epochs, pack, packs, tokensPerSecond, secondsLeft, residentBytes, loss } = event;
+			const { epoch, epochs, pack, packs, tokensPerSecond, secondsLeft, residentBytes, deviceBytes, loss } =
+				event;
 			const rate = `${Math.round(tokensPerSecond)} tokens/s`;
+			const onCard = deviceBytes === undefined ? '' : `, card ${formatBytes(deviceBytes)}`;
 			const lossText = loss === null ? '' : `, loss ${loss.toFixed(4)}`;
 			progress.update({
 				task: 'training',
 				done: (epoch - 1) * packs + pack,
 				total: epochs * packs,
 				unit: 'sequences',
-				detail: `epoch ${epoch} of ${epochs}${lossText}, ${rate}, ${formatBytes(residentBytes)}`,
+				detail: `epoch ${epoch} of ${epochs}${lossText}, ${rate}, ${formatBytes(residentBytes)}${onCard}`,
 				secondsLeft,
 			});
 			break;

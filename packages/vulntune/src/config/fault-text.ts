@@ -22,6 +22,6 @@ export function found(value: unknown): string {
 function didYouMean({ schema }: SchemaOption, value: unknown): string {
 	if (typeof value !== 'string') return '';
 	const words = [schema, ...(schema.anyOf ?? [])].flatMap(({ enum: choices = [] }) => choices.map(String));
-	const nearest = nearestName(value, words);
+	const nearest = schema.meant?.[value.toLowerCase()] ?? nearestName(value, words);
 	return nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
 }

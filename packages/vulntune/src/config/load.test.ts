@@ -100,7 +100,7 @@ describe('defaults', () => {
 				precision: 'bf16',
 				seed: 1,
 				earlyStopping: null,
-				checkpointing: false,
+				checkpointing: 'auto',
 				checkpointEverySteps: 50,
 			},
 			backend: { type: 'auto', device: 0, isa: 'auto', threads: 'auto' },

@@ -12,6 +12,8 @@ export interface OptionFacts {
 	readonly needs?: Needs | null;
 	/** Words that name what is not here yet, each with what to use instead. */
 	readonly absent?: Readonly<Record<string, string>>;
+	/** Other names of what is here, each with its own. */
+	readonly meant?: Readonly<Record<string, string>>;
 }
 
 /** An option that is written and has no effect. */

@@ -270,9 +270,11 @@ const training = section({
 			'arithmetic of the matrix products; int8: 8 bits for those with the frozen base, however it is stored, bf16 for all others',
 		),
 	checkpointing: z
-		.boolean()
-		.default(false)
-		.describe('keep the activations of one block at a time: less memory, a third more computation'),
+		.union([z.literal('auto'), z.boolean()])
+		.default('auto')
+		.describe(
+			'keep the activations of one block at a time: less memory, a third more computation, the same bytes; auto where memory asks for it',
+		),
 	seed: wholeNumber(0)
 		.default(1)
 		.describe('of initial weights, dropout and order, and of the resampling behind intervals')
@@ -293,12 +295,13 @@ export const backend = section({
 		.enum(backendTypes)
 		.default('auto')
 		.describe(
-			'where the kernels run; auto takes the fastest there is without a card; cuda is an NVIDIA card',
-		),
+			'where the kernels run; auto takes the fastest there is, for vulntune train an NVIDIA card (cuda) that the run fits on',
+		)
+		.meta(facts({ meant: { gpu: 'cuda', nvidia: 'cuda', native: 'cpu', webassembly: 'wasm' } })),
 	device: wholeNumber(0)
 		.default(0)
 		.describe('which card, counted from 0')
-		.meta(facts({ needs: { 'backend.type': ['cuda'] } })),
+		.meta(facts({ needs: { 'backend.type': ['auto', 'cuda'] } })),
 	isa: z
 		.enum(['auto', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'generic'])
 		.default('auto')

@@ -1,17 +1,18 @@
 import { statfsSync } from 'node:fs';
 import os from 'node:os';
 import { cpuFeatures } from '@vulntune/engine/backends/cpu/features.ts';
+import { findCards } from '@vulntune/engine/backends/cuda/card.ts';
 import { loadWasm } from '@vulntune/engine/backends/wasm/node.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { availableMemory } from '../sizing/memory.ts';
-import { type Fit, whatFits } from '../sizing/what-fits.ts';
-import { findGpus, type Gpu } from './gpus.ts';
+import { type Fit, whatFits } from '../training/what-fits.ts';
+import { describeGpus, type Gpu } from './gpus.ts';
 
 /** What `vulntune doctor --json` prints; others script against the names. */
 export interface MachineReport {
-	/** What `backend: auto` takes. */
-	readonly backend: 'cpu' | 'wasm' | 'reference';
-	/** Instruction set of the cpu backend; null on another. */
+	/** What `backend: auto` takes; a card where the training fits on it. */
+	readonly backend: 'cuda' | 'cpu' | 'wasm' | 'reference';
+	/** Instruction set of the cpu backend; null where there are no native kernels. */
 	readonly isa: string | null;
 	/** By what the instruction set was chosen, where that was measured; null elsewhere. */
 	readonly peaks: { readonly bf16: number; readonly fp32: number } | null;
@@ -21,6 +22,8 @@ export interface MachineReport {
 	readonly memoryBytes: number;
 	readonly freeMemoryBytes: number;
 	readonly gpus: readonly Gpu[];
+	/** Why there is no card, in a line; null where there are some. */
+	readonly gpusMissing: string | null;
 	readonly node: string;
 	readonly platform: string;
 	readonly cpu: string;
@@ -41,19 +44,22 @@ export interface MachineReport {
 const WASM_BYTES = 2 ** 32;
 
 /** Looks at the machine; takes no longer than asking its GPU driver. */
-export async function examineMachine(): Promise<MachineReport> {
+export function examineMachine(): MachineReport {
 	const features = cpuFeatures();
 	const wasm = loadWasm();
-	const backend = features.failure === undefined ? 'cpu' : wasm.addon === undefined ? 'reference' : 'wasm';
+	const host = features.failure === undefined ? 'cpu' : wasm.addon === undefined ? 'reference' : 'wasm';
+	const search = findCards();
+	const gpus = describeGpus(search);
 	const memoryBytes = availableMemory();
 	return {
-		backend,
+		backend: gpus.some(({ unusable }) => unusable === null) ? 'cuda' : host,
 		isa: features.best ?? null,
 		peaks: features.peaks ?? null,
-		threads: backend === 'reference' ? 1 : features.threads,
+		threads: host === 'reference' ? 1 : features.threads,
 		memoryBytes,
 		freeMemoryBytes: Math.min(os.freemem(), memoryBytes),
-		gpus: await findGpus(),
+		gpus,
+		gpusMissing: search.missing?.summary ?? null,
 		node: process.versions.node,
 		platform: `${process.platform}-${process.arch}`,
 		cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
@@ -65,7 +71,7 @@ export async function examineMachine(): Promise<MachineReport> {
 		wasmFailure: wasm.addon === undefined ? { reason: wasm.reason, details: wasm.details ?? null } : null,
 		diskFreeBytes: freeDisk(process.cwd()),
 		tokenCacheFolder: defaultTokenCacheFolder(),
-		fits: whatFits(backend === 'wasm' ? Math.min(memoryBytes, WASM_BYTES) : memoryBytes),
+		fits: whatFits(host === 'wasm' ? Math.min(memoryBytes, WASM_BYTES) : memoryBytes),
 	};
 }
 

@@ -1,29 +1,29 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { type CardSearch, capabilityText } from '@vulntune/engine';
+import { type Fit, whatFits } from '../training/what-fits.ts';
 
+/** An NVIDIA card, as its driver describes it. */
 export interface Gpu {
+	/** Its number: `backend.device`. */
+	readonly ordinal: number;
 	readonly name: string;
 	readonly memoryBytes: number;
+	/** What no process holds; null where the driver doesn't say. */
+	readonly freeBytes: number | null;
+	/** Compute capability, `8.0`. */
+	readonly capability: string;
+	/** The CUDA version that the driver is made for, `12.4`. */
 	readonly driver: string;
+	/** Why it can't run the kernels; null where it can. */
+	readonly unusable: string | null;
+	/** What would fit into its free memory; none on a card that can't be used. */
+	readonly fits: readonly Fit[];
 }
 
-/** NVIDIA GPUs as their own tool lists them; none where it is not there or does not answer. */
-export async function findGpus(): Promise<Gpu[]> {
-	try {
-		const query = ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader,nounits'];
-		const { stdout } = await promisify(execFile)('nvidia-smi', query, { timeout: 5000 });
-		return parseGpuList(stdout);
-	} catch {
-		return [];
-	}
-}
-
-/** Lines of `name, MiB, driver`. */
-export function parseGpuList(text: string): Gpu[] {
-	return text.split('\n').flatMap((line) => {
-		const [name, mebibytes, driver] = line.split(',').map((part) => part.trim());
-		const memoryBytes = Number(mebibytes) * 2 ** 20;
-		if (!name || driver === undefined || !Number.isFinite(memoryBytes)) return [];
-		return [{ name, memoryBytes, driver }];
-	});
+/** The cards of a machine and what would fit there. */
+export function describeGpus({ cards }: CardSearch): Gpu[] {
+	return cards.map(({ ordinal, name, memoryBytes, freeBytes, capability, driver, unusable }) => ({
+		...{ ordinal, name, memoryBytes, freeBytes: freeBytes ?? null },
+		...{ capability: capabilityText(capability), driver, unusable: unusable ?? null },
+		fits: unusable === undefined ? whatFits(freeBytes ?? memoryBytes, 'card') : [],
+	}));
 }

@@ -93,7 +93,7 @@ async function fitAndSave(
 	const record = { type: 'epoch', epoch: 1, validation } as const;
 	writeLog(folder.timings, [
 		{ type: 'start', seconds: startSeconds, residentBytes: process.memoryUsage.rss() },
-		stopwatch.lap(record, process.memoryUsage.rss()),
+		stopwatch.lap(record, { residentBytes: process.memoryUsage.rss() }),
 	]);
 	signals.emit({ type: 'record', record });
 	const summary = summarizeRun(config, folder, results, signals);

@@ -1,5 +1,11 @@
 import { existsSync } from 'node:fs';
-import { fingerprintDifferences, type ModelFingerprint, requireBackend } from '@vulntune/engine';
+import {
+	type Backend,
+	type BackendChoice,
+	fingerprintDifferences,
+	type ModelFingerprint,
+	requireBackend,
+} from '@vulntune/engine';
 import { alone, type Processes, type VectorCommunicator } from '../communication/communicator.ts';
 import { fromFirst } from '../communication/from-first.ts';
 import { openSameBackend, ownBackend } from '../communication/own-backend.ts';
@@ -14,7 +20,7 @@ import type { Base } from '../model/open-base.ts';
 import { writeDataRecord } from '../run/data-record.ts';
 import { basePartNames, identityHash, type RunIdentity, trainingIdentity } from '../run/identity.ts';
 import type { TrainingRecord } from '../run/records.ts';
-import { openRunBackend } from '../run/run-backend.ts';
+import { openRunBackend, recordedChoice } from '../run/run-backend.ts';
 import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
@@ -23,7 +29,11 @@ import { withKeptStates } from '../scoring/frozen-states.ts';
 import { type PreparedData, prepareData } from '../scoring/prepare-data.ts';
 import { scoreSplit } from '../scoring/score-split.ts';
 import { answersOf } from '../scoring/scoring-options.ts';
+import { chooseCardFor } from '../training/choose-card.ts';
+import { chooseCheckpointing } from '../training/choose-checkpointing.ts';
 import { createOptimizer } from '../training/optimizer.ts';
+import type { RehearsedRun } from '../training/rehearse.ts';
+import { fullestPacks, rehearsedRun } from '../training/rehearsed-run.ts';
 import {
 	beginTogether,
 	followedProgress,
@@ -36,7 +46,7 @@ import {
 import { requireSameRun } from '../training/same-run.ts';
 import { warmupNote } from '../training/schedule.ts';
 import { type BestEpoch, initialState, type TrainingState } from '../training/state.ts';
-import { createStopwatch } from '../training/stopwatch.ts';
+import { createStopwatch, memoryFacts } from '../training/stopwatch.ts';
 import type { PackProgress } from '../training/task.ts';
 import { train } from '../training/trainer.ts';
 import { describeExtension, extendRun, extensionRecord } from './extend-run.ts';
@@ -62,6 +72,8 @@ export type TrainingEvent =
 			/** Of the whole run, validations included; NaN as long as nothing was measured. */
 			readonly secondsLeft: number;
 			readonly residentBytes: number;
+			/** The most that has been held of the card; absent where none computes. */
+			readonly deviceBytes?: number;
 			readonly loss: number | null;
 	  }
 	| { readonly type: 'scoring'; readonly split: string; readonly done: number; readonly total: number }
@@ -110,12 +122,16 @@ export async function runTraining(
 	requireBackend(choice);
 	const { base, start } = openTrainingBase(config, mode.allowOtherBase === true, note);
 	try {
-		const data = await prepareData(config, base, note);
-		for (const line of leftOutLines(data.dataset.leftOut)) note(`left out ${line}`);
+		const prepared = await prepareData(config, base, note);
+		for (const line of leftOutLines(prepared.dataset.leftOut)) note(`left out ${line}`);
+		const { splits, scoring } = prepared;
+		const sizes = rehearsedRun(config, base.folder, scoring.pass, fullestPacks(splits, scoring));
 		const backend = await openSameBackend(processes, choice, note, (own) =>
-			openRunBackend(mode.resume ? folder : undefined, own, note),
+			openTrainingBackend(config, mode.resume ? folder : undefined, own, sizes, processes, note),
 		);
 		try {
+			const checkpointing = chooseCheckpointing(config.training.checkpointing, backend, sizes, note);
+			const data = { ...prepared, scoring: { ...scoring, pass: { ...scoring.pass, checkpointing } } };
 			note(describeTrainingRows(data.splits.train, data.scoring.packing));
 			const oneClass = oneClassValidationNote(data.splits.valid.rows);
 			if (oneClass !== undefined) note(`${oneClass}; the best epoch is the one with the lowest loss`);
@@ -168,6 +184,24 @@ async function trainAndReport(run: LoadedRun, mode: RunMode, signals: RunSignals
 	return outcome;
 }
 
+/**
+ * The backend of a training: on a card where the config leaves it open, no earlier run decided it and the run fits there. Several
+ * processes compute on cards only where they are asked to.
+ */
+function openTrainingBackend(
+	config: Config,
+	earlier: RunFolder | undefined,
+	choice: BackendChoice,
+	sizes: RehearsedRun,
+	{ size }: Processes,
+	note: (line: string) => void,
+): Backend {
+	const isOpen = size === 1 && choice.type === 'auto' && recordedChoice(earlier, choice).type === undefined;
+	const { card, line } = isOpen ? chooseCardFor(config, sizes) : {};
+	if (line !== undefined) note(line);
+	return openRunBackend(earlier, card === undefined ? choice : { ...choice, type: 'cuda' }, note);
+}
+
 /** All that a run works with once it is loaded. */
 interface LoadedRun {
 	readonly config: Config;
@@ -205,7 +239,7 @@ async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals
 			logExtension(state, config, progress, signals);
 			// this thread's clock starts with the process
 			const seconds = (performance.now() - (mode.began ?? 0)) / 1000;
-			progress.timings.append({ type: 'start', seconds, residentBytes: process.memoryUsage.rss() });
+			progress.timings.append({ type: 'start', seconds, ...memoryFacts(backend) });
 			const outcome = await trainWithEvents(run, state, progress, signals, optimizer);
 			if (outcome === 'interrupted') return { status: 'interrupted', output: folder.root };
 			// the best epoch is scored, but what the run would go on with is the last
@@ -309,6 +343,7 @@ function trainWithEvents(
 	const steps = stepsBefore + totalSteps;
 	const stopwatch = createStopwatch();
 	let loss: number | null = null;
+	let memory = memoryFacts(detector.backend);
 	const listener = {
 		progress({ epoch, pack, packs, tokens }: PackProgress) {
 			stopwatch.count(tokens);
@@ -322,13 +357,15 @@ function trainWithEvents(
 				steps,
 				tokensPerSecond: stopwatch.tokensPerSecond(),
 				secondsLeft: stopwatch.secondsLeft((epoch - 1 + pack / packs) / settings.epochs),
+				...memory,
 				residentBytes: process.memoryUsage.rss(),
 				loss,
 			});
 		},
 		record(record: TrainingRecord) {
 			logs.metrics.append(record);
-			logs.timings.append(stopwatch.lap(record, process.memoryUsage.rss()));
+			memory = memoryFacts(detector.backend);
+			logs.timings.append(stopwatch.lap(record, memory));
 			if (record.type === 'step') loss = record.loss;
 			signals.emit({ type: 'record', record });
 		},

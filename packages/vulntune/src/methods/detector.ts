@@ -3,6 +3,8 @@ import {
 	type Backend,
 	type BaseType,
 	createParameters,
+	dryModel,
+	dryTrainableModel,
 	initializeLora,
 	inputError,
 	type LoadedModel,
@@ -11,9 +13,13 @@ import {
 	loadTrainableModel,
 	loraSpecs,
 	type Model,
+	type ModelConfig,
 	type ModelFolder,
+	type ParameterSpec,
 	type Parameters,
 	type PeftAdapter,
+	type SafetensorsDtype,
+	type TrainableModel,
 } from '@vulntune/engine';
 import { type HeadOptions, headSpecs, initializeHead, SCORE } from './head.ts';
 import type { KeptStates } from './kept-states.ts';
@@ -50,10 +56,16 @@ export interface Detector {
 
 /** Loads the base, creates the trainable parameters and fills them: fresh from the seed, or from an adapter. */
 export function createDetector(backend: Backend, folder: ModelFolder, options: DetectorOptions): Detector {
-	const head = options.head === undefined ? [] : headSpecs(folder.config.hiddenSize, options.head);
-	const { model, parameters, free } = createTrainables(backend, folder, options, head);
+	const { method, maxPositions, seed } = options;
+	const source: ModelSource = {
+		config: folder.config,
+		frozen: () => loadModel(backend, folder, options),
+		trainable: (extra) => loadTrainableModel(backend, folder, maxPositions, extra),
+	};
+	const { model, parameters, free } = createTrainables(backend, source, options);
 	try {
-		initializeHead(backend, parameters, options.seed);
+		if (method.type === 'qlora' || method.type === 'lora') initializeLora(backend, parameters, seed);
+		initializeHead(backend, parameters, seed);
 		if (options.start !== undefined) uploadAdapter(backend, parameters, options.start);
 		return { backend, model, parameters, head: options.head, free };
 	} catch (error) {
@@ -62,15 +74,42 @@ export function createDetector(backend: Backend, folder: ModelFolder, options: D
 	}
 }
 
+/**
+ * A detector of the sizes of a real one, for a backend that computes nothing: no file is read and no matrix filled.
+ *
+ * @param dtypeOf how the checkpoint stores a tensor
+ */
+export function createDryDetector(
+	backend: Backend,
+	config: ModelConfig,
+	options: Omit<DetectorOptions, 'seed' | 'start'>,
+	dtypeOf?: (name: string) => SafetensorsDtype,
+): Detector {
+	const source: ModelSource = {
+		config,
+		frozen: () => dryModel(backend, config, options, dtypeOf),
+		trainable: (extra) => dryTrainableModel(backend, config, options.maxPositions, extra),
+	};
+	return { backend, head: options.head, ...createTrainables(backend, source, options) };
+}
+
+/** Where a base comes from. */
+interface ModelSource {
+	readonly config: ModelConfig;
+	frozen(): LoadedModel;
+	/** With more that is trained beside its weights. */
+	trainable(extra: readonly ParameterSpec[]): TrainableModel;
+}
+
+/** The base with parameters that nobody has filled yet. */
 function createTrainables(
 	backend: Backend,
-	folder: ModelFolder,
-	options: DetectorOptions,
-	head: ReturnType<typeof headSpecs>,
-): LoadedModel & { readonly parameters: Parameters } {
-	const { method, maxPositions } = options;
-	if (method.type === 'full') return loadTrainableModel(backend, folder, maxPositions, head);
-	const { model, free } = loadModel(backend, folder, options);
+	source: ModelSource,
+	{ method, head: headOptions }: Pick<DetectorOptions, 'method' | 'head'>,
+): TrainableModel {
+	const head = headOptions === undefined ? [] : headSpecs(source.config.hiddenSize, headOptions);
+	if (method.type === 'full') return source.trainable(head);
+	const { model, free } = source.frozen();
 	try {
 		const lora = method.type === 'head' ? [] : loraSpecs(model.linears, method.lora);
 		const parameters = createParameters(backend, [...lora, ...head]);
@@ -79,7 +118,6 @@ function createTrainables(
 			parameters.free();
 		};
 		if (method.type === 'head') return { model, parameters, free: everything };
-		initializeLora(backend, parameters, options.seed);
 		const adapted = model.replaceLinears(attachLora(parameters, method.lora));
 		return { model: adapted, parameters, free: everything };
 	} catch (error) {

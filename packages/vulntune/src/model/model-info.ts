@@ -16,7 +16,6 @@ import {
 import { tokenizerFileName } from '@vulntune/engine/formats/tokenizer/load-tokenizer.ts';
 import { targetMatcher } from '@vulntune/engine/layers/lora.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
-import { estimateAdapterBytes } from '../sizing/what-fits.ts';
 import { configFileName } from './model-files.ts';
 
 /** What `vulntune model info MODEL --json` prints of a model folder; others script against the names. */
@@ -59,8 +58,6 @@ export interface ModelInfo {
 		readonly specialTokens: number;
 		readonly hash: string;
 	} | null;
-	/** Estimates for fine-tuning adapters of rank 8 at 512 tokens, without checkpointing. */
-	readonly trainingBytes: { readonly qlora: number; readonly lora: number };
 	/** What adapters know it by; null where weights or tokenizer are missing or can't be read. */
 	readonly fingerprint: ModelFingerprint | null;
 	/** How it was trained, where it is a detector of ours. */
@@ -128,7 +125,6 @@ export function readModelInfo(folder: string): ModelInfo {
 			weights: model === undefined ? null : storedWeights(model.weights),
 			quantization: quantizationOf(config, model),
 			tokenizer: tokenizer === undefined ? null : describeTokenizer(tokenizer),
-			trainingBytes: estimateAdapterBytes(config, false),
 			fingerprint: model === undefined || tokenizer === undefined ? null : fingerprintModel(model, tokenizer),
 			detector: readDescription(folder) ?? null,
 			problems: problems.map(({ code, message }) => ({ code, message })),

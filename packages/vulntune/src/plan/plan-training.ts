@@ -1,12 +1,5 @@
 import { existsSync } from 'node:fs';
-import {
-	type BaseType,
-	createBackend,
-	elements,
-	inputError,
-	loraSpecs,
-	type Precision,
-} from '@vulntune/engine';
+import { elements, inputError, loraSpecs, type ModelConfig, type Precision } from '@vulntune/engine';
 import { loadAuditedDataset } from '../audit/training-dataset.ts';
 import type { Config } from '../config/schema.ts';
 import type { FunctionRow } from '../data/row.ts';
@@ -18,16 +11,21 @@ import { openTrainingBase } from '../fine-tuning/start-adapter.ts';
 import { headSpecs } from '../methods/head.ts';
 import { checkBaseModel } from '../model/base-model.ts';
 import { type Base, checkPositions } from '../model/open-base.ts';
+import { classObjective } from '../objectives/class-objective.ts';
+import { nextTokenObjective } from '../objectives/next-token-objective.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import { type PackPlan, packFunctions } from '../packing/pack-functions.ts';
 import { methodOf } from '../scoring/configured-detector.ts';
-import { scoringPacking } from '../scoring/score-split.ts';
+import type { PassOptions } from '../scoring/micro-batch.ts';
+import { type ScoringOptions, scoringPacking } from '../scoring/score-split.ts';
 import { scoringOf } from '../scoring/scoring-options.ts';
-import { estimateBytes, estimateFlops } from '../sizing/estimates.ts';
-import { measureFlops } from '../sizing/measure-speed.ts';
-import { availableMemory } from '../sizing/memory.ts';
+import { estimateFlops } from '../sizing/estimates.ts';
 import { knownModel, shapeOf, type TransformerShape } from '../sizing/model-shape.ts';
+import type { RehearsedRun } from '../training/rehearse.ts';
+import { fullestPacks, fullPacks, rehearsedRun } from '../training/rehearsed-run.ts';
+import type { RunMemory } from '../training/run-memory.ts';
 import { warmupNote } from '../training/schedule.ts';
+import { type PlannedCard, planMachine } from './plan-machine.ts';
 
 /** What `train --dry-run` prints for a method that trains a transformer: what a run would do and cost. Estimates say that they are. */
 export interface TrainingPlan {
@@ -46,19 +44,19 @@ export interface TrainingPlan {
 	readonly trainable: number;
 	readonly trainableShare: number;
 	readonly data: DataPlan | { readonly missing: string };
-	readonly memoryBytes: {
-		readonly base: number;
-		readonly trained: number;
-		readonly activations: number;
-		readonly total: number;
-	};
+	readonly memoryBytes: RunMemory;
+	/** Whether the activations of one block at a time are kept. */
+	readonly checkpointing: boolean;
+	/** What computes; where it isn't here, why. */
 	readonly backend: string;
-	/** null where the data is missing. */
+	/** null where the data is missing, or what computes isn't here. */
 	readonly seconds: { readonly epoch: number; readonly total: number } | null;
 	/** Of the matrix products of the whole run; null where the data is missing. */
 	readonly operations: number | null;
-	/** What this process may use. */
-	readonly availableBytes: number;
+	/** What the run may use of the machine that computes; null where that isn't here. */
+	readonly availableBytes: number | null;
+	/** How the run would fit on cards of the usual sizes. */
+	readonly cards: readonly PlannedCard[];
 	readonly output: string;
 }
 
@@ -100,55 +98,56 @@ export async function planTraining(
 	config: Config,
 	options: PlanOptions = { allowOtherBase: false, note: () => {} },
 ): Promise<TrainingPlan> {
-	const { shape, source, name, base } = modelOf(config, options);
+	const { shape, source, name, base, model } = modelOf(config, options);
 	const { precision } = config.training;
 	const trainable = countTrainable(config, shape);
-	const data = await planData(config, base, options.note);
-	const memory = estimateBytes(shape, {
-		base: config.method.base as BaseType,
+	const { plan: data, packs } = await planData(config, base, options.note);
+	const pass = base === undefined ? unaskedPass(config) : scoringOf(config, base.tokenizer, model).pass;
+	const run = rehearsedRun(config, base?.folder ?? { config: model }, pass, packs);
+	const { flopsPerSecond, ...machine } = planMachine(config, run, options.note);
+	const { checkpointing } = machine;
+	const operations = 'missing' in data ? null : operationsPerEpoch(config, shape, data, checkpointing);
+	const { epochs } = config.training;
+	return {
+		model: {
+			name,
+			source,
+			layers: shape.layers,
+			hiddenSize: shape.hiddenSize,
+			parameters: shape.parameters,
+		},
+		method: config.method.type,
+		base: config.method.base,
+		precision,
 		trainable,
-		full: config.method.type === 'full',
-		tokens: Math.max(config.sequence.length, 'missing' in data ? 0 : data.largestPack),
-		checkpointing: config.training.checkpointing,
-	});
-	const backend = createBackend(config.backend, () => {});
-	try {
-		const flopsPerSecond = measureFlops(backend, precision);
-		const operations = 'missing' in data ? null : operationsPerEpoch(config, shape, data);
-		const { epochs } = config.training;
-		return {
-			model: {
-				name,
-				source,
-				layers: shape.layers,
-				hiddenSize: shape.hiddenSize,
-				parameters: shape.parameters,
-			},
-			method: config.method.type,
-			base: config.method.base,
-			precision,
-			trainable,
-			trainableShare: trainable / shape.parameters,
-			data,
-			memoryBytes: memory,
-			backend: `${backend.name} (${backend.description})`,
-			seconds:
-				operations === null
-					? null
-					: { epoch: operations / flopsPerSecond, total: (operations / flopsPerSecond) * epochs },
-			operations: operations === null ? null : operations * epochs,
-			availableBytes: availableMemory(),
-			output: config.output,
-		};
-	} finally {
-		backend.close();
-	}
+		trainableShare: trainable / shape.parameters,
+		data,
+		...machine,
+		seconds:
+			operations === null || flopsPerSecond === null
+				? null
+				: { epoch: operations / flopsPerSecond, total: (operations / flopsPerSecond) * epochs },
+		operations: operations === null ? null : operations * epochs,
+		output: config.output,
+	};
+}
+
+/** What a pack goes through where there is no tokenizer to ask about the answers: those are one token each then. */
+function unaskedPass({ objective, training, loss }: Config): PassOptions {
+	const answers = { question: [0], yes: [0], no: [0] };
+	return {
+		objective: objective === 'class' ? classObjective : nextTokenObjective(answers),
+		precision: training.precision,
+		focal: { gamma: loss.gamma, gradient: loss.gradient },
+		checkpointing: false,
+	};
 }
 
 type PlannedBase = Pick<Base, 'folder' | 'tokenizer'>;
 
 /** The model that a plan is made for. */
 interface PlannedModel {
+	readonly model: ModelConfig;
 	readonly shape: TransformerShape;
 	readonly source: 'folder' | 'published';
 	readonly name: string;
@@ -160,12 +159,13 @@ function modelOf(config: Config, { allowOtherBase, note }: PlanOptions): Planned
 	if (existsSync(config.model)) {
 		const { base } = openTrainingBase(config, allowOtherBase, note);
 		base.close();
-		return { shape: shapeOf(base.folder.config), source: 'folder', name: config.model, base };
+		const { config: model } = base.folder;
+		return { model, shape: shapeOf(model), source: 'folder', name: config.model, base };
 	}
 	const known = knownModel(config.model);
 	if (known !== undefined) {
 		checkPositions(config.sequence.length, known);
-		return { shape: shapeOf(known), source: 'published', name: config.model, base: undefined };
+		return { model: known, shape: shapeOf(known), source: 'published', name: config.model, base: undefined };
 	}
 	checkBaseModel(config.model);
 	throw inputError('MODEL_NOT_FOUND', 'there is no such model folder, and its shape is not known', {
@@ -199,12 +199,19 @@ function packSplit({ lengths, tokens }: PlannedSplit, packing: PackingOptions): 
 	return packFunctions(lengths, { ...packing, sharePrefixes: false });
 }
 
+/** The data of a plan, and its fullest packs. */
+interface PlannedData {
+	readonly plan: TrainingPlan['data'];
+	readonly packs: RehearsedRun['packs'];
+}
+
 async function planData(
 	config: Config,
 	base: PlannedBase | undefined,
 	note: (line: string) => void,
-): Promise<TrainingPlan['data']> {
-	if (!existsSync(config.data.path)) return { missing: config.data.path };
+): Promise<PlannedData> {
+	const { length } = config.sequence;
+	if (!existsSync(config.data.path)) return { plan: { missing: config.data.path }, packs: fullPacks(length) };
 	const { collapseWhitespace } = config.data;
 	const dataset = await loadAuditedDataset(config.data, note);
 	const read = async (rows: readonly FunctionRow[]): Promise<PlannedSplit> => {
@@ -240,14 +247,14 @@ async function planData(
 	);
 	const steps = Math.ceil(train.packs.length / config.training.accumulation) * config.training.epochs;
 	const { warmupSteps } = config.training;
-	return {
+	const plan = {
 		rows: {
 			train: trainRows.lengths.length,
 			valid: validRows.lengths.length,
 			test: testRows.lengths.length,
 		},
 		summary,
-		tokens: base === undefined ? 'estimated' : 'counted',
+		tokens: base === undefined ? ('estimated' as const) : ('counted' as const),
 		packs: train.packs.length,
 		tokensPerEpoch: train.tokens,
 		efficiency: train.efficiency,
@@ -259,13 +266,33 @@ async function planData(
 		warmup: warmupNote({ warmupSteps, totalSteps: steps }) ?? null,
 		validationTokens: valid.tokens,
 	};
+	return { plan, packs: fullestOf(trainRows, validRows, { packing, tokens }) };
 }
 
-function operationsPerEpoch(config: Config, shape: TransformerShape, data: DataPlan): number {
+/** The fullest packs, where functions have tokens; else full ones. */
+function fullestOf(
+	train: PlannedSplit,
+	valid: PlannedSplit,
+	scoring: Pick<ScoringOptions, 'packing' | 'tokens'>,
+): RehearsedRun['packs'] {
+	if (train.tokens === undefined || valid.tokens === undefined) return fullPacks(scoring.packing.length);
+	const split = ({ lengths }: PlannedSplit, tokens: readonly Int32Array[]) => ({
+		lengths: Int32Array.from(lengths),
+		tokens,
+	});
+	return fullestPacks({ train: split(train, train.tokens), valid: split(valid, valid.tokens) }, scoring);
+}
+
+function operationsPerEpoch(
+	config: Config,
+	shape: TransformerShape,
+	data: DataPlan,
+	checkpointing: boolean,
+): number {
 	const { type } = config.method;
 	const flops = estimateFlops(shape, {
 		backward: type === 'head' ? 'none' : type === 'full' ? 'all' : 'inputs',
-		checkpointing: config.training.checkpointing,
+		checkpointing,
 	});
 	return data.tokensPerEpoch * flops.training + data.validationTokens * flops.forward;
 }

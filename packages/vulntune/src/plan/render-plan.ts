@@ -9,6 +9,17 @@ const precisionText: Readonly<Record<TrainingPlan['precision'], string>> = {
 	int8: 'int8 for products with the base, bf16 beside them',
 };
 
+/** On which sizes of card the run would fit, in one line. */
+function describeCards({ cards }: TrainingPlan): string {
+	const said = cards.map(({ gigabytes, fits, checkpointing }) => {
+		const how = fits ? (checkpointing ? 'with checkpointing' : 'yes') : 'no';
+		return `${gigabytes} GB ${how}`;
+	});
+	const [least] = cards.filter(({ fits }) => fits);
+	const bytes = (least ?? cards.at(-1)!).bytes;
+	return `${said.join(', ')} (about ${formatBytes(bytes)} at least)`;
+}
+
 /** Longer than anybody waits. */
 const weekSeconds = 7 * 86_400;
 
@@ -49,11 +60,15 @@ export function renderPlan(plan: TrainingPlan, comment: readonly string[] = []):
 	lines.push(
 		[
 			'memory',
-			`about ${formatBytes(memory.total)}: base ${formatBytes(memory.base)}, trained ${formatBytes(memory.trained)}, activations ${formatBytes(memory.activations)}`,
+			`about ${formatBytes(memory.total)}: base ${formatBytes(memory.base)}, trained ${formatBytes(memory.trained)}, activations ${formatBytes(memory.activations)}, kept for reuse ${formatBytes(memory.kept)}, around it ${formatBytes(memory.around)}`,
 		],
-		...(memory.total > plan.availableBytes
+		...(plan.checkpointing
+			? [['', 'with the activations of one block at a time (training.checkpointing)'] as const]
+			: []),
+		...(plan.availableBytes !== null && memory.total > plan.availableBytes
 			? [['', `more than this machine has (${formatBytes(plan.availableBytes)})`] as const]
 			: []),
+		['cards', describeCards(plan)],
 		['backend', plan.backend],
 	);
 	if (seconds !== null) {

@@ -26,7 +26,7 @@ import {
 } from '../training/run-progress.ts';
 import { requireSameRun } from '../training/same-run.ts';
 import { warmupNote } from '../training/schedule.ts';
-import { createStopwatch } from '../training/stopwatch.ts';
+import { createStopwatch, memoryFacts } from '../training/stopwatch.ts';
 import type { PackProgress } from '../training/task.ts';
 import { train } from '../training/trainer.ts';
 import type { PretrainConfig } from './config-schema.ts';
@@ -269,7 +269,7 @@ function pretrainWithEvents(
 		},
 		record(record: PretrainRecord) {
 			logs.metrics.append(record);
-			logs.timings.append(stopwatch.lap(record, process.memoryUsage.rss()));
+			logs.timings.append(stopwatch.lap(record, memoryFacts(target.backend)));
 			if (record.type === 'step') {
 				loss = record.loss;
 				tell();

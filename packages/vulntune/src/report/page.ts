@@ -63,10 +63,11 @@ function factMarkup([name, text]: TrainingFact): Markup {
 `;
 }
 
-function timingParts({ seconds, tokensPerSecond, peakResidentBytes }: RunTimings): string[] {
+function timingParts({ seconds, tokensPerSecond, peakResidentBytes, peakDeviceBytes }: RunTimings): string[] {
 	const parts = [`${formatDuration(seconds)} of training and validation`];
 	if (tokensPerSecond !== null) parts.push(`${formatNumber(tokensPerSecond)} tokens/s`);
-	return [...parts, `${formatBytes(peakResidentBytes)} of memory at most`];
+	const onCard = peakDeviceBytes > 0 ? [`${formatBytes(peakDeviceBytes)} of the card's`] : [];
+	return [...parts, `${formatBytes(peakResidentBytes)} of memory at most`, ...onCard];
 }
 
 function figureMarkup({ title, caption, drawing }: Figure, isSynthetic: boolean): Markup {

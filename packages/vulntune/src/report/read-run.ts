@@ -128,6 +128,7 @@ interface Timing {
 	readonly type: string;
 	readonly seconds: number;
 	readonly residentBytes: number;
+	readonly deviceBytes?: number;
 }
 
 function readTimings(file: string, steps: readonly StepPoint[]): RunTimings | null {
@@ -139,5 +140,6 @@ function readTimings(file: string, steps: readonly StepPoint[]): RunTimings | nu
 		seconds: sum(timings.map(({ seconds }) => seconds)),
 		tokensPerSecond: training > 0 ? sum(steps.map(({ tokens }) => tokens)) / training : null,
 		peakResidentBytes: Math.max(...timings.map(({ residentBytes }) => residentBytes)),
+		peakDeviceBytes: Math.max(0, ...timings.map(({ deviceBytes = 0 }) => deviceBytes)),
 	};
 }

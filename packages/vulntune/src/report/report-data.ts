@@ -57,6 +57,8 @@ export interface RunTimings {
 	/** While training. */
 	readonly tokensPerSecond: number | null;
 	readonly peakResidentBytes: number;
+	/** Of the card; 0 where none computed. */
+	readonly peakDeviceBytes: number;
 }
 
 /** What validation chose, and by what: an epoch, or the strength of the n-gram model's penalty. */

@@ -45,10 +45,14 @@ export function trainingIdentity(config: Config, { datasetHash, base, start }: T
 	};
 }
 
-/** The settings of a config that change results, epochs aside; what lies at its paths counts, not where. */
+/**
+ * The settings of a config that change results, epochs aside; what lies at its paths counts, not where. Checkpointing changes none;
+ * earlier versions counted it, and its default then stands for all that it can be.
+ */
 export function resultSettings(config: Config): object {
 	const { model: _model, output: _output, backend: _backend, training, data, method, ...settings } = config;
-	const { checkpointEverySteps: _every, epochs: _epochs, ...trained } = training;
+	const { checkpointEverySteps: _every, epochs: _epochs, checkpointing: _checkpointing, ...rest } = training;
+	const trained = { ...rest, checkpointing: false };
 	// what projects are called changes no result; an option that is off is as good as none, so that runs of versions without it are known
 	const { path: _path, projects: _projects, dropNearDuplicates, ...rows } = data;
 	const reading = dropNearDuplicates ? { ...rows, dropNearDuplicates } : rows;

@@ -13,7 +13,7 @@ export function openRunBackend(
 	choice: BackendChoice,
 	note: (line: string) => void,
 ): Backend {
-	const earlier = folder === undefined ? {} : recordedChoice(folder, choice);
+	const earlier = recordedChoice(folder, choice);
 	if (Object.keys(earlier).length === 0) return createBackend(choice, note);
 	try {
 		return createBackend({ ...choice, ...earlier }, note);
@@ -27,9 +27,12 @@ export function openRunBackend(
 	}
 }
 
-/** What environment.json says of what a choice leaves open; earlier versions wrote no `hardware`. */
-function recordedChoice(folder: RunFolder, { type, isa }: BackendChoice): Partial<BackendChoice> {
-	if (!existsSync(folder.environment)) return {};
+/** What environment.json of an earlier run says of what a choice leaves open; earlier versions wrote no `hardware`. */
+export function recordedChoice(
+	folder: RunFolder | undefined,
+	{ type, isa }: BackendChoice,
+): Partial<BackendChoice> {
+	if (folder === undefined || !existsSync(folder.environment)) return {};
 	const { backend, hardware } = JSON.parse(readFileSync(folder.environment, 'utf8'));
 	const made = String(backend).split(' ')[0] as BackendChoice['type'];
 	const isOpen = type === 'auto' && ['cuda', 'cpu', 'wasm', 'reference'].includes(made);

@@ -6,7 +6,12 @@ import {
 	type PeftAdapter,
 } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
-import { createDetector, type Detector, type MethodOptions } from '../methods/detector.ts';
+import {
+	createDetector,
+	type Detector,
+	type DetectorOptions,
+	type MethodOptions,
+} from '../methods/detector.ts';
 import { restoreDetector } from '../methods/saved-detector.ts';
 
 /** The method of a config. Throws METHOD_UNAVAILABLE for those that train no transformer here. */
@@ -33,15 +38,18 @@ export function createDetectorOf(
 	folder: ModelFolder,
 	start?: PeftAdapter,
 ): Detector {
-	return createDetector(backend, folder, {
+	return createDetector(backend, folder, { ...detectorOptions(config), seed: config.training.seed, start });
+}
+
+/** What a config's detector is, without its first values. */
+export function detectorOptions(config: Config): Omit<DetectorOptions, 'seed' | 'start'> {
+	return {
 		method: methodOf(config),
 		base: config.method.base,
 		doubleQuantization: config.method.doubleQuantization,
 		head: config.objective === 'class' ? config.head : undefined,
 		maxPositions: config.sequence.length,
-		seed: config.training.seed,
-		start,
-	});
+	};
 }
 
 /**

@@ -109,7 +109,7 @@ export function requireScores(probabilities: Float64Array, nameOf: (index: numbe
 }
 
 /** Tokens of a pack from which on products are as fast as they get; training's sequences may be shorter. */
-const FASTEST_PACK = 2048;
+export const FASTEST_PACK = 2048;
 
 /** How functions are packed to be scored, whatever training does. */
 export function scoringPacking(packing: PackingOptions, tokens: PackTokens): PackingOptions {

@@ -19,7 +19,8 @@ export function scoringOf(config: Config, tokenizer: Tokenizer, model: ModelConf
 				gamma: config.loss.type === 'focal' ? config.loss.gamma : 0,
 				gradient: config.loss.gradient,
 			},
-			checkpointing: config.training.checkpointing,
+			// whether memory asks for it is known once there is a machine
+			checkpointing: config.training.checkpointing === true,
 		},
 		packing: packingOf(config, tokens, model),
 		windowCombination: config.sequence.windowCombination,

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
-import { createStopwatch } from './stopwatch.ts';
+import { createStopwatch, memoryFacts } from './stopwatch.ts';
+
+const none = { residentBytes: 0 };
 
 it('counts every token once, whatever a step has of them', () => {
 	let time = 0;
@@ -7,7 +9,7 @@ it('counts every token once, whatever a step has of them', () => {
 	// three steps of one sequence each, then two sequences of a step to come
 	for (const [index, tokens] of [100, 120, 80].entries()) {
 		watch.count(tokens);
-		watch.lap({ type: 'step', epoch: 1, step: index + 1, tokens }, 0);
+		watch.lap({ type: 'step', epoch: 1, step: index + 1, tokens }, none);
 	}
 	watch.count(50);
 	watch.count(90);
@@ -20,9 +22,9 @@ it('leaves validation out of the rate of training', () => {
 	const watch = createStopwatch(() => time);
 	watch.count(100);
 	time = 2;
-	watch.lap({ type: 'step', epoch: 1, step: 1, tokens: 100 }, 0);
+	watch.lap({ type: 'step', epoch: 1, step: 1, tokens: 100 }, none);
 	time = 30;
-	watch.lap({ type: 'epoch', epoch: 1 }, 0);
+	watch.lap({ type: 'epoch', epoch: 1 }, none);
 	expect(watch.tokensPerSecond()).toBe(50);
 });
 
@@ -31,17 +33,18 @@ it('takes the time of a line from the line before', () => {
 	const watch = createStopwatch(() => time);
 	time = 7;
 	const step = { type: 'step', epoch: 1, step: 1, tokens: 30 };
-	expect(watch.lap(step, 11)).toEqual({
+	expect(watch.lap(step, { residentBytes: 11, deviceBytes: 5 })).toEqual({
 		type: 'step',
 		step: 1,
 		epoch: 1,
 		seconds: 2,
 		tokensPerSecond: 15,
 		residentBytes: 11,
+		deviceBytes: 5,
 		totalSeconds: 2,
 	});
 	time = 10;
-	expect(watch.lap({ type: 'epoch', epoch: 1 }, 12)).toMatchObject({ seconds: 3, totalSeconds: 5 });
+	expect(watch.lap({ type: 'epoch', epoch: 1 }, none)).toMatchObject({ seconds: 3, totalSeconds: 5 });
 });
 
 it('tells the time left from what this session did', () => {
@@ -50,4 +53,12 @@ it('tells the time left from what this session did', () => {
 	expect(watch.secondsLeft(0.5)).toBeNaN();
 	time = 10;
 	expect(watch.secondsLeft(0.75)).toBeCloseTo(10);
+});
+
+it('tells memory of a card where one computes', () => {
+	const use = { liveBuffers: 1, liveBytes: 2, peakBytes: 3 };
+	expect(Object.keys(memoryFacts({ memory: () => use }))).toEqual(['residentBytes']);
+	const pool = { heldBytes: 4, peakHeldBytes: 5 };
+	const onCard = { ...use, pool, card: { usedBytes: 6, totalBytes: 7 } };
+	expect(memoryFacts({ memory: () => onCard })).toMatchObject({ deviceBytes: 5, deviceUsedBytes: 6 });
 });

@@ -1,3 +1,22 @@
+import type { Backend } from '@vulntune/engine';
+
+/** Memory in a line of timings.jsonl, in bytes. */
+export interface MemoryFacts {
+	readonly residentBytes: number;
+	/** The most that the backend has held of its card. */
+	readonly deviceBytes?: number;
+	/** What all processes hold of the card. */
+	readonly deviceUsedBytes?: number;
+}
+
+/** What this process holds, and its backend of a card. */
+export function memoryFacts(backend: Pick<Backend, 'memory'>): MemoryFacts {
+	const { card, pool } = backend.memory();
+	const residentBytes = process.memoryUsage.rss();
+	if (card === undefined) return { residentBytes };
+	return { residentBytes, deviceBytes: pool?.peakHeldBytes ?? 0, deviceUsedBytes: card.usedBytes };
+}
+
 /** A record of metrics.jsonl as far as times are concerned. */
 export interface TimedRecord {
 	readonly type: string;
@@ -16,7 +35,7 @@ export interface Stopwatch {
 	/** From the share of the run that is done, and what was done when the watch started. */
 	secondsLeft(done: number): number;
 	/** One line of timings.jsonl for a record of metrics.jsonl. */
-	lap(record: TimedRecord, residentBytes: number): object;
+	lap(record: TimedRecord, memory: MemoryFacts): object;
 }
 
 export function createStopwatch(now: () => number = () => performance.now() / 1000): Stopwatch {
@@ -37,7 +56,7 @@ export function createStopwatch(now: () => number = () => performance.now() / 10
 			const share = done - doneAtStart;
 			return share > 0 ? ((now() - start) * (1 - done)) / share : Number.NaN;
 		},
-		lap(record, residentBytes) {
+		lap(record, memory) {
 			const time = now();
 			const seconds = time - lapStart;
 			lapStart = time;
@@ -54,7 +73,7 @@ export function createStopwatch(now: () => number = () => performance.now() / 10
 				epoch,
 				seconds,
 				...(stepTokens === undefined ? {} : { tokensPerSecond: stepTokens / seconds }),
-				residentBytes,
+				...memory,
 				totalSeconds: time - start,
 			};
 		},

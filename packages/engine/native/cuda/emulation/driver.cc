@@ -3,7 +3,7 @@
 // no host code can read device memory, which is only mapped while a kernel or a copy runs.
 //
 // The environment sets what it pretends to be: VULNTUNE_STAND_IN_DEVICES, _DRIVER (12000 = CUDA 12.0), _CAPABILITY (80 = 8.0),
-// _MULTIPROCESSORS, _MEMORY (bytes) and _DAMAGED (refuses every module). Without a kernel of the name that is asked for it answers as a driver does.
+// _MULTIPROCESSORS, _MEMORY (bytes, of which a GiB can be had) and _DAMAGED (refuses every module). Without a kernel of the name that is asked for it answers as a driver does.
 #include <sys/mman.h>
 
 #include <cstdint>
@@ -93,13 +93,22 @@ std::map<std::size_t, std::size_t> allocations;
 void openArena() { mprotect(arena, arenaBytes, PROT_READ | PROT_WRITE); }
 void closeArena() { mprotect(arena, arenaBytes, PROT_NONE); }
 
+/** What the card has now; the arena stays as large as it was made. */
+std::size_t memoryBytes() { return static_cast<std::size_t>(setting("VULNTUNE_STAND_IN_MEMORY", 1L << 30)); }
+
 bool makeArena() {
 	if (arena != nullptr) return true;
-	arenaBytes = static_cast<std::size_t>(setting("VULNTUNE_STAND_IN_MEMORY", 1L << 30));
+	arenaBytes = 1UL << 30;
 	void* memory = mmap(nullptr, arenaBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED) return false;
 	arena = static_cast<unsigned char*>(memory);
 	return true;
+}
+
+std::size_t usedBytes() {
+	std::size_t used = 0;
+	for (const auto& [start, length] : allocations) used += length;
+	return used;
 }
 
 bool isLive(std::uint64_t address, std::size_t bytes) {
@@ -163,7 +172,7 @@ Result cuDeviceGetName(char* name, int bytes, int) {
 	return success;
 }
 Result cuDeviceTotalMem_v2(std::size_t* bytes, int) {
-	*bytes = static_cast<std::size_t>(setting("VULNTUNE_STAND_IN_MEMORY", 1L << 30));
+	*bytes = memoryBytes();
 	return success;
 }
 Result cuDeviceGetAttribute(int* value, int attribute, int) {
@@ -235,7 +244,7 @@ Result cuMemAlloc_v2(std::uint64_t* address, std::size_t bytes) {
 		if (start - at >= wanted) break;
 		at = start + (length + granularity - 1) / granularity * granularity + granularity;
 	}
-	if (at + wanted > arenaBytes) return refuse(outOfMemory, "the arena is full");
+	if (at + wanted > arenaBytes || usedBytes() + bytes > memoryBytes()) return refuse(outOfMemory, "the arena is full");
 	allocations[at] = bytes;
 	openArena();
 	std::memset(arena + at, 0xff, bytes);
@@ -251,10 +260,8 @@ Result cuMemFree_v2(std::uint64_t address) {
 	return success;
 }
 Result cuMemGetInfo_v2(std::size_t* free, std::size_t* total) {
-	std::size_t used = 0;
-	for (const auto& [start, length] : allocations) used += length;
-	*total = arenaBytes;
-	*free = arenaBytes - used;
+	*total = memoryBytes();
+	*free = *total - usedBytes();
 	return ready();
 }
 Result cuMemcpyHtoDAsync_v2(std::uint64_t device, const void* host, std::size_t bytes, void* wanted) {

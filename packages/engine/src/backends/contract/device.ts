@@ -5,6 +5,10 @@ export interface MemoryUse {
 	readonly liveBuffers: number;
 	readonly liveBytes: number;
 	readonly peakBytes: number;
+	/** What the backend holds: buffers in use, and memory that it keeps for the next ones. */
+	readonly pool?: { readonly heldBytes: number; readonly peakHeldBytes: number };
+	/** What all processes hold of a card, with what its driver keeps for itself. */
+	readonly card?: { readonly usedBytes: number; readonly totalBytes: number };
 }
 
 /** Memory, and copies to it and from it: all that the host does besides calling kernels. */

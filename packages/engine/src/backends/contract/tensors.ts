@@ -11,6 +11,16 @@ export const BYTES_PER_ELEMENT: Readonly<Record<DataType, number>> = {
 	i8: 1,
 };
 
+/** In what an element type is downloaded. */
+export const HOST_ARRAYS = {
+	f32: Float32Array,
+	bf16: Uint16Array,
+	f16: Uint16Array,
+	i32: Int32Array,
+	u8: Uint8Array,
+	i8: Int8Array,
+} as const satisfies Record<DataType, unknown>;
+
 /** Memory that a backend owns; only the backend that made it looks inside. */
 export interface DeviceBuffer {
 	readonly dtype: DataType;

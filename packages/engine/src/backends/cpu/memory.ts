@@ -1,18 +1,9 @@
-import { BYTES_PER_ELEMENT, type DataType, type Device, type View } from '../contract.ts';
+import { BYTES_PER_ELEMENT, type DataType, type Device, HOST_ARRAYS, type View } from '../contract.ts';
 import { elements } from '../view.ts';
 import { type CpuBuffer, type CpuDevice, outOfMemoryGuard, programError } from './device.ts';
 import { NO_ADDRESS } from './native.ts';
 
 export type MemoryGroup = Omit<Device, 'close'>;
-
-const arrays = {
-	f32: Float32Array,
-	bf16: Uint16Array,
-	f16: Uint16Array,
-	i32: Int32Array,
-	u8: Uint8Array,
-	i8: Int8Array,
-} as const satisfies Record<DataType, unknown>;
 
 /** Buffers in native memory, counted here because V8 doesn't see them. */
 export function memoryGroup(device: CpuDevice): MemoryGroup {
@@ -57,7 +48,7 @@ export function memoryGroup(device: CpuDevice): MemoryGroup {
 			addon.upload(device.engine, device.address(target), bytesIn(source));
 		},
 		download(source: View) {
-			const target = new arrays[source.dtype](elements(source.shape));
+			const target = new HOST_ARRAYS[source.dtype](elements(source.shape));
 			addon.download(device.engine, bytesIn(target), device.address(source));
 			return target;
 		},

@@ -1,5 +1,12 @@
-import { inputError } from '../../errors.ts';
-import { type Driver, unusableError, versionText } from './driver.ts';
+import { inputError, VulntuneError } from '../../errors.ts';
+import {
+	CardMemoryExhausted,
+	type Driver,
+	DriverFailure,
+	loadDriver,
+	unusableError,
+	versionText,
+} from './driver.ts';
 
 /** One card, as its driver describes it. */
 export interface Card {
@@ -50,12 +57,77 @@ export function listCards(driver: Driver): readonly Card[] {
 	});
 }
 
+/** What a machine shows of its cards. */
+export interface CardSearch {
+	readonly cards: readonly FoundCard[];
+	/** Why there is none; undefined where there are some. */
+	readonly missing: VulntuneError | undefined;
+}
+
+/** A card and whether it can be used. */
+export type FoundCard = Omit<Card, 'handle'> & {
+	/** undefined where the card doesn't say. */
+	readonly freeBytes: number | undefined;
+	/** Why it can't run the kernels; undefined where it can. */
+	readonly unusable: string | undefined;
+};
+
+/** All cards, or why there are none; throws nothing. */
+export function findCards(): CardSearch {
+	try {
+		const driver = loadDriver();
+		const cards = listCards(driver);
+		if (cards.length === 0) return { cards: [], missing: noCard() };
+		const found = cards.map(({ handle, ...card }): FoundCard => {
+			const freeBytes = freeMemory(driver, handle);
+			return { ...card, freeBytes, unusable: isOld(card) ? oldText(card) : undefined };
+		});
+		return { cards: found, missing: undefined };
+	} catch (error) {
+		if (!(error instanceof VulntuneError)) throw error;
+		return { cards: [], missing: error };
+	}
+}
+
+/** What no process holds; undefined where the driver opens no context, as on a card that one process has for itself. */
+function freeMemory(driver: Driver, handle: number): number | undefined {
+	const context: [unknown] = [undefined];
+	try {
+		driver.cuDevicePrimaryCtxRetain(context, handle);
+	} catch (error) {
+		if (error instanceof DriverFailure || error instanceof CardMemoryExhausted) return undefined;
+		throw error;
+	}
+	try {
+		driver.cuCtxSetCurrent(context[0]);
+		const [free, total]: [[number], [number]] = [[0], [0]];
+		driver.cuMemGetInfo_v2(free, total);
+		return Number(free[0]);
+	} finally {
+		driver.cuCtxSetCurrent(null);
+		driver.cuDevicePrimaryCtxRelease_v2(handle);
+	}
+}
+
+const isOld = ({ capability }: Pick<Card, 'capability'>) => capability < oldestCapability;
+
+function oldText({ name, capability }: Pick<Card, 'name' | 'capability'>): string {
+	return `${name} has compute capability ${capabilityText(capability)}, but ${capabilityText(oldestCapability)} is needed`;
+}
+
+/** `8.0` of 80. */
+export function capabilityText(capability: number): string {
+	return (capability / 10).toFixed(1);
+}
+
+function noCard(): VulntuneError {
+	return unusableError('CUDA_NO_DEVICE', 'NVIDIA’s driver shows no card', 'Look at what `nvidia-smi` says.');
+}
+
 /** The card of that number. Throws CUDA_NO_DEVICE, CUDA_CARD_OLD (runtime) or CUDA_DEVICE (input). */
 export function chooseCard(driver: Driver, ordinal: number): Card {
 	const cards = listCards(driver);
-	if (cards.length === 0) {
-		throw unusableError('CUDA_NO_DEVICE', 'NVIDIA’s driver shows no card', 'Look at what `nvidia-smi` says.');
-	}
+	if (cards.length === 0) throw noCard();
 	const card = cards[ordinal];
 	if (card === undefined) {
 		throw inputError(
@@ -64,10 +136,10 @@ export function chooseCard(driver: Driver, ordinal: number): Card {
 			{ place: 'backend.device', remedy: 'Choose one of these.' },
 		);
 	}
-	if (card.capability < oldestCapability) {
+	if (isOld(card)) {
 		throw unusableError(
 			'CUDA_CARD_OLD',
-			`${card.name} has compute capability ${card.capability / 10}, but ${oldestCapability / 10}.0 is needed`,
+			oldText(card),
 			'Use a card of the Volta generation or newer, or backend.type: cpu.',
 		);
 	}

@@ -2,8 +2,9 @@ import { withComposedKernels } from '../compose-kernels.ts';
 import type { Backend, FloatPrecision } from '../contract.ts';
 import { activationGroup } from './activations.ts';
 import { attentionGroup } from './attention.ts';
+import { capabilityText } from './card.ts';
 import { crossEntropyGroup } from './cross-entropy.ts';
-import { createDevice, type KernelChoice } from './device.ts';
+import { type CudaDevice, createDevice, type KernelChoice } from './device.ts';
 import { elementwiseGroup } from './elementwise.ts';
 import { mixedAttentionGroup } from './flash-attention.ts';
 import { linearGroup } from './linear.ts';
@@ -36,13 +37,19 @@ export interface CudaBackendOptions {
  * `CUDA_FAILED` (runtime) for what goes wrong on the card.
  */
 export function createCudaBackend(options: CudaBackendOptions = {}): Backend {
-	const device = createDevice(options.device ?? 0, options.kernels);
-	const onTensorCores = options.attention === 'bf16' && device.hasBfloat16;
-	const { name, capability, driver } = device.card;
+	return cudaBackendOn(createDevice(options.device ?? 0, options.kernels), options.attention);
+}
+
+/** The backend of a card that is open. */
+export function cudaBackendOn(device: CudaDevice, arithmetic: FloatPrecision = 'fp32'): Backend {
+	const onTensorCores = arithmetic === 'bf16' && device.hasBfloat16;
+	const { ordinal, name, capability, driver, memoryBytes } = device.card;
 	const plain = {
 		name: 'cuda',
-		description: `${name}, compute capability ${capability / 10}, driver of CUDA ${driver}`,
-		hardware: {},
+		description: `${name}, compute capability ${capabilityText(capability)}, driver of CUDA ${driver}`,
+		hardware: {
+			card: { ordinal, name, capability: capabilityText(capability), driver, memoryBytes },
+		},
 		...memoryGroup(device),
 		...elementwiseGroup(device),
 		...matmulGroup(device),

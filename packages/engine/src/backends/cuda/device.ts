@@ -57,7 +57,11 @@ export type KernelChoice = 'auto' | 'mma';
 /** Opens a card. Throws what `loadDriver` and `chooseCard` throw. */
 export function createDevice(ordinal: number, kernels: KernelChoice = 'auto'): CudaDevice {
 	const driver = loadDriver();
-	const card = chooseCard(driver, ordinal);
+	return createDeviceOf(driver, chooseCard(driver, ordinal), kernels);
+}
+
+/** Opens a card of a driver. */
+export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice): CudaDevice {
 	const context: [unknown] = [undefined];
 	driver.cuDevicePrimaryCtxRetain(context, card.handle);
 	driver.cuCtxSetCurrent(context[0]);
@@ -211,7 +215,8 @@ export function memoryGuard<Result>(device: CudaDevice, what: () => string, call
 			code: 'OUT_OF_MEMORY',
 			kind: 'resources',
 			message: `not enough memory on ${device.card.name} for ${what()} (${mebibytes(device.pool.reservedBytes)} of ${mebibytes(device.card.memoryBytes)} MiB in use)`,
-			remedy: 'Choose a shorter sequence.length, a quantised base (method.base: nf4) or a smaller model.',
+			remedy:
+				'Set training.checkpointing: true, a shorter sequence.length or a quantised base (method.base: nf4), or close what else uses the card.',
 			cause,
 		});
 	}

@@ -105,6 +105,8 @@ const prototypes: Readonly<Record<keyof DriverFunctions, string>> = {
 	cuGetErrorString: 'int, _Out_ const char**',
 };
 
+export const driverFunctions = Object.keys(prototypes) as readonly (keyof DriverFunctions)[];
+
 /** The driver's functions, which throw instead of returning a code. */
 export type Driver = {
 	readonly [Name in keyof Omit<DriverFunctions, 'cuGetErrorString'>]: (

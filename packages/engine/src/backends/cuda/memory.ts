@@ -1,4 +1,4 @@
-import type { Backend, DataType, View } from '../contract.ts';
+import { type Backend, HOST_ARRAYS, type View } from '../contract.ts';
 import { elements } from '../view.ts';
 import { bytesOf, type CudaBuffer, type CudaDevice, memoryGuard, programError } from './device.ts';
 
@@ -6,15 +6,6 @@ export type MemoryGroup = Pick<
 	Backend,
 	'allocate' | 'free' | 'upload' | 'download' | 'memory' | 'activationType'
 >;
-
-const arrays = {
-	f32: Float32Array,
-	bf16: Uint16Array,
-	f16: Uint16Array,
-	i32: Int32Array,
-	u8: Uint8Array,
-	i8: Int8Array,
-} as const satisfies Record<DataType, unknown>;
 
 /** Buffers on the card, and the copies between it and the host. */
 export function memoryGroup(device: CudaDevice): MemoryGroup {
@@ -56,13 +47,22 @@ export function memoryGroup(device: CudaDevice): MemoryGroup {
 			driver.cuMemcpyHtoDAsync_v2(device.address(target), source, bytes, stream);
 		},
 		download(source: View) {
-			const target = new arrays[source.dtype](elements(source.shape));
+			const target = new HOST_ARRAYS[source.dtype](elements(source.shape));
 			const address = device.address(source);
 			if (target.byteLength > 0) driver.cuMemcpyDtoHAsync_v2(target, address, target.byteLength, stream);
 			device.finish();
 			return target;
 		},
-		memory: () => ({ liveBuffers, liveBytes, peakBytes }),
+		memory() {
+			const [free, total]: [[number], [number]] = [[0], [0]];
+			driver.cuMemGetInfo_v2(free, total);
+			const totalBytes = Number(total[0]);
+			return {
+				...{ liveBuffers, liveBytes, peakBytes },
+				pool: { heldBytes: pool.reservedBytes, peakHeldBytes: pool.peakReservedBytes },
+				card: { usedBytes: totalBytes - Number(free[0]), totalBytes },
+			};
+		},
 		activationType: () => 'f32',
 	};
 }

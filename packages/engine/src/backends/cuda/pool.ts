@@ -16,6 +16,7 @@ export interface MemoryPool {
 	give(address: number, bytes: number): void;
 	/** Bytes that the card has given, in use or not. */
 	readonly reservedBytes: number;
+	readonly peakReservedBytes: number;
 	close(): void;
 }
 
@@ -23,12 +24,14 @@ export function createPool(driver: Driver, finish: () => void): MemoryPool {
 	const unused = new Map<number, number[]>();
 	const owned = new Map<number, number>();
 	let reservedBytes = 0;
+	let peakReservedBytes = 0;
 
 	function allocate(size: number): number {
 		const address: [number] = [0];
 		driver.cuMemAlloc_v2(address, size);
 		owned.set(Number(address[0]), size);
 		reservedBytes += size;
+		peakReservedBytes = Math.max(peakReservedBytes, reservedBytes);
 		return Number(address[0]);
 	}
 
@@ -65,6 +68,9 @@ export function createPool(driver: Driver, finish: () => void): MemoryPool {
 		},
 		get reservedBytes() {
 			return reservedBytes;
+		},
+		get peakReservedBytes() {
+			return peakReservedBytes;
 		},
 		close() {
 			for (const address of [...owned.keys()]) release(address);

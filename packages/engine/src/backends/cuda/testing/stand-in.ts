@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { afterAll } from 'vitest';
 import { type CudaBackendOptions, createCudaBackend } from '../cuda.ts';
 
 /** What the stand-in for libcuda pretends to be; by default one card of compute capability 8.0. */
@@ -10,19 +11,27 @@ export interface StandIn {
 	readonly capability?: number;
 	/** Few make the backend choose large tiles for small products. */
 	readonly multiprocessors?: number;
+	/** Bytes of each card; a GiB by default, and no more than that can be had. */
+	readonly memory?: number;
 	/** 1: refuses every module. */
 	readonly damaged?: number;
 }
 
 const builder = new URL('../../../../native/cuda/emulation/build.mjs', import.meta.url);
 
-/** Builds the stand-in, if this machine can, and makes it the driver of this process; else says why not. */
+/** Builds the stand-in, if this machine can, and makes it the driver of the tests of a file; else says why not. */
 export async function prepareStandIn(): Promise<{ readonly missing: string | undefined }> {
 	try {
 		if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('it needs Linux on x86-64');
 		createRequire(import.meta.url)('koffi');
 		const { buildStandIn } = (await import(builder.href)) as { buildStandIn(): string };
+		const before = process.env.VULNTUNE_LIBCUDA;
 		process.env.VULNTUNE_LIBCUDA = buildStandIn();
+		// tests of other files, in the same process, have the driver that they had
+		afterAll(() => {
+			if (before === undefined) delete process.env.VULNTUNE_LIBCUDA;
+			else process.env.VULNTUNE_LIBCUDA = before;
+		});
 		return { missing: undefined };
 	} catch (error) {
 		const missing = `there is no stand-in for libcuda: ${(error as Error).message}`;

@@ -1,0 +1,70 @@
+import type { Backend, DeviceBuffer, FloatPrecision, MemoryUse } from './contract.ts';
+import { BYTES_PER_ELEMENT, HOST_ARRAYS } from './contract.ts';
+import type { Card } from './cuda/card.ts';
+import { cudaBackendOn } from './cuda/cuda.ts';
+import { createDeviceOf } from './cuda/device.ts';
+import { dryDriver } from './cuda/dry-driver.ts';
+import { createDryHeap } from './dry-heap.ts';
+import { kernelNames } from './method-groups.ts';
+import { elements } from './view.ts';
+
+/** A card as far as the memory of a run depends on it. */
+export type DryCard = Pick<Card, 'name' | 'capability' | 'multiprocessors' | 'memoryBytes'>;
+
+/**
+ * A backend that computes nothing: kernels return at once, what is downloaded is zeros, and its memory is only counted. A step that is
+ * rehearsed on it asks for the memory that a step takes, in milliseconds and on a machine that need not have it.
+ */
+export function createDryBackend(): Backend {
+	const kernels = Object.fromEntries(kernelNames.map((name) => [name, () => 0]));
+	const host = {
+		name: 'dry',
+		description: 'counts memory, computes nothing',
+		hardware: {},
+		...kernels,
+		...countedMemory(),
+		quantizeTable4: () => -1,
+	};
+	return host as unknown as Backend;
+}
+
+/** The same of a card: the cuda backend itself, with its pool and scratch memory, over a driver that has none. Throws OUT_OF_MEMORY. */
+export function createDryCardBackend(card: DryCard, attention: FloatPrecision): Backend {
+	const whole: Card = { ...card, ordinal: 0, driver: 'none', handle: 0 };
+	return cudaBackendOn(createDeviceOf(dryDriver(card.memoryBytes), whole, 'auto'), attention);
+}
+
+type Memory = Pick<
+	Backend,
+	'allocate' | 'free' | 'upload' | 'download' | 'memory' | 'close' | 'activationType'
+>;
+
+function countedMemory(): Memory {
+	const heap = createDryHeap();
+	const blocks = new Map<DeviceBuffer, number>();
+	let liveBytes = 0;
+	let peakBytes = 0;
+	const bytesOf = ({ dtype, length }: DeviceBuffer) => length * BYTES_PER_ELEMENT[dtype];
+	return {
+		allocate(dtype, length) {
+			const buffer: DeviceBuffer = { dtype, length };
+			blocks.set(buffer, heap.take(bytesOf(buffer)));
+			liveBytes += bytesOf(buffer);
+			peakBytes = Math.max(peakBytes, liveBytes);
+			return buffer;
+		},
+		free(buffer) {
+			heap.give(blocks.get(buffer)!);
+			blocks.delete(buffer);
+			liveBytes -= bytesOf(buffer);
+		},
+		upload() {},
+		download: ({ dtype, shape }) => new HOST_ARRAYS[dtype](elements(shape)),
+		memory: (): MemoryUse => ({
+			...{ liveBuffers: blocks.size, liveBytes, peakBytes },
+			pool: { heldBytes: heap.heldBytes, peakHeldBytes: heap.peakHeldBytes },
+		}),
+		activationType: () => 'f32',
+		close() {},
+	};
+}

@@ -1,0 +1,120 @@
+import type { Backend } from '../backends/contract.ts';
+import { elements } from '../backends/view.ts';
+import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
+import type { SafetensorsDtype } from '../formats/safetensors/dtypes.ts';
+import type { WeightInfo, WeightSource } from '../formats/weight-source.ts';
+import { blockCount } from '../quantize/blockwise.ts';
+import { isQuantizedType, type QuantizedMatrix, type QuantizedType } from '../quantize/matrix.ts';
+import { quantileTypeCodebook } from '../quantize/quantile-matrix.ts';
+import type { ParameterSpec } from '../tensor/parameters.ts';
+import { expectedTensors } from './families.ts';
+import type { ModelConfig } from './family.ts';
+import { type BaseType, frozenWeights } from './frozen-weights.ts';
+import {
+	frozenModel,
+	type LoadedModel,
+	type LoadOptions,
+	type TrainableModel,
+	trainableModel,
+} from './load-model.ts';
+
+/**
+ * A model without its weights, for a backend that computes nothing: every buffer has the size that it has in a run, nothing is read,
+ * quantised or drawn.
+ *
+ * @param dtypeOf how the checkpoint stores a tensor; by default in bfloat16
+ */
+export function dryModel(
+	backend: Backend,
+	config: ModelConfig,
+	options: LoadOptions,
+	dtypeOf: (name: string) => SafetensorsDtype = () => 'BF16',
+): LoadedModel {
+	const source = drySource(expectedTensors(config), (tensor) => cheapDtype(tensor, options.base, dtypeOf));
+	const weights = frozenWeights(backend, source, options.base, false, dryMatrix);
+	return frozenModel(backend, config, options, weights);
+}
+
+/** The same with every weight trainable. */
+export function dryTrainableModel(
+	backend: Backend,
+	config: ModelConfig,
+	maxPositions: number,
+	extra: readonly ParameterSpec[],
+): TrainableModel {
+	return trainableModel(backend, config, maxPositions, extra, ({ shape }) => {
+		const size = elements(shape);
+		return new Float32Array(sharedZeros(4 * size), 0, size);
+	});
+}
+
+/** The type in which a tensor needs no conversion on the host and takes the same memory on the backend. */
+function cheapDtype(
+	{ name, kind }: ExpectedTensor,
+	base: BaseType,
+	dtypeOf: (name: string) => SafetensorsDtype,
+): SafetensorsDtype {
+	if (base === 'bf16') return 'BF16';
+	if (kind === 'linear' && isQuantizedType(base) && base !== 'nf4' && base !== 'fp4') return 'F32';
+	const dtype = dtypeOf(name);
+	return dtype === 'F16' || dtype === 'BF16' ? dtype : 'F32';
+}
+
+let zeros = new ArrayBuffer(0);
+
+/** So many bytes of zeros, the same for everybody: nobody writes to them, and memory that isn't written to is never taken. */
+function sharedZeros(byteLength: number): ArrayBuffer {
+	if (zeros.byteLength < byteLength) zeros = new ArrayBuffer(byteLength);
+	return zeros;
+}
+
+/** A checkpoint of zeros. */
+function drySource(
+	tensors: readonly ExpectedTensor[],
+	dtypeOf: (tensor: ExpectedTensor) => SafetensorsDtype,
+): WeightSource {
+	const infos = new Map(
+		tensors.map((tensor): [string, WeightInfo] => {
+			const dtype = dtypeOf(tensor);
+			const byteLength = elements(tensor.shape) * (dtype === 'F32' ? 4 : 2);
+			return [tensor.name, { dtype, shape: tensor.shape, byteLength }];
+		}),
+	);
+	return {
+		place: 'nowhere',
+		names: [...infos.keys()],
+		info: (name) => infos.get(name),
+		read: (name) => zeroBytes(infos.get(name)!.byteLength),
+		readPart: (_name, _offset, byteLength) => zeroBytes(byteLength),
+		close() {},
+	};
+}
+
+function zeroBytes(byteLength: number): Uint8Array<ArrayBuffer> {
+	return new Uint8Array(sharedZeros(byteLength), 0, byteLength);
+}
+
+/** A matrix of the type's sizes. */
+function dryMatrix(
+	_values: Float32Array,
+	shape: readonly [number, number],
+	type: QuantizedType,
+): QuantizedMatrix {
+	const size = elements(shape);
+	const codes = zeroBytes(size);
+	const absmax = new Float32Array(blockCount(size));
+	if (type === 'int8')
+		return { type, shape, codes: new Int8Array(codes.buffer, 0, size), scales: new Float32Array(shape[0]) };
+	if (type === 'nf4' || type === 'fp4') {
+		const packed = zeroBytes(Math.ceil(size / 2));
+		return { type, shape, blockSize: 64, valueType: 'bfloat16', packed, absmax };
+	}
+	return {
+		type,
+		shape,
+		blockSize: 64,
+		codes,
+		absmax,
+		codebook: quantileTypeCodebook(type),
+	};
+}

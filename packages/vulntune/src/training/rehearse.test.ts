@@ -1,0 +1,174 @@
+import path from 'node:path';
+import {
+	type Backend,
+	createDryBackend,
+	createDryCardBackend,
+	createReferenceBackend,
+	type MemoryUse,
+	openModelFolder,
+} from '@vulntune/engine';
+import { createStandInBackend, prepareStandIn } from '@vulntune/engine/backends/cuda/testing/stand-in.ts';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder, tinyConfig, tinyShapes, writeTinyModel } from '../../../../tests/tiny.ts';
+import { alone } from '../communication/communicator.ts';
+import type { Config } from '../config/schema.ts';
+import { classObjective } from '../objectives/class-objective.ts';
+import { nextTokenObjective } from '../objectives/next-token-objective.ts';
+import { createDetectorOf } from '../scoring/configured-detector.ts';
+import { scorePack, trainOnPack } from '../scoring/micro-batch.ts';
+import { knownModel } from '../sizing/model-shape.ts';
+import { createGradientSum } from './gradient-sum.ts';
+import { createOptimizer } from './optimizer.ts';
+import { type RehearsedRun, rehearse } from './rehearse.ts';
+import { fullestPacks, fullPacks, rehearsedRun } from './rehearsed-run.ts';
+import { cardMemory, fitInto, hostMemory, memoryOf } from './run-memory.ts';
+import { adapterBytes } from './what-fits.ts';
+
+const { missing } = await prepareStandIn();
+const root = temporaryFolder();
+const tiny = writeTinyModel(path.join(root, 'tiny'));
+const wide = writeTinyModel(path.join(root, 'wide'), {
+	...tinyShapes.llama,
+	...{ hidden_size: 128, intermediate_size: 352, num_hidden_layers: 3 },
+});
+const answers = { question: [5, 6], yes: [9], no: [7] };
+
+const kinds: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+	'QLoRA in NF4': { 'method.type': 'qlora', 'method.base': 'nf4' },
+	'QLoRA in int8, checkpointing': {
+		...{ 'method.type': 'qlora', 'method.base': 'int8', 'training.checkpointing': 'true' },
+	},
+	'QLoRA in a quantile codebook': { 'method.type': 'qlora', 'method.base': 'quantile3' },
+	'LoRA in bf16, arithmetic too': { 'method.base': 'bf16', 'training.precision': 'bf16' },
+	'full, the next token': { 'method.type': 'full', 'method.dropout': '0', objective: 'nextToken' },
+	'the head, mean, hidden': { 'method.type': 'head', 'head.pool': 'mean', 'head.hidden': '7' },
+};
+
+function runOf(config: Config, folder: ReturnType<typeof openModelFolder>): RehearsedRun {
+	const { checkpointing, precision } = config.training;
+	const objective = config.objective === 'class' ? classObjective : nextTokenObjective(answers);
+	const focal = { gamma: 1, gradient: 'full' } as const;
+	const pass = { objective, precision, focal, checkpointing: checkpointing === true };
+	const packs = { trained: fullPacks(24).trained, scored: fullPacks(40).trained };
+	return rehearsedRun(config, folder, pass, packs);
+}
+
+/** What the same steps take where they are computed. */
+function taken(backend: Backend, config: Config, folder: ReturnType<typeof openModelFolder>): MemoryUse {
+	const { pass, packs } = runOf(config, folder);
+	const detector = createDetectorOf(config, backend, folder);
+	const optimizer = createOptimizer(backend, detector.parameters, { weightDecay: 0, clipNorm: 1 });
+	createGradientSum(optimizer, alone);
+	const targets = ({ functionIndex: { length } }: typeof packs.trained) => ({
+		labels: new Int32Array(length),
+		weights: new Float32Array(length).fill(1),
+	});
+	for (let step = 1; step <= 2; step++) {
+		trainOnPack(detector, packs.trained, targets(packs.trained), 1, step, pass);
+		optimizer.step(step, 1e-3);
+		scorePack(detector, packs.scored, pass, targets(packs.scored));
+	}
+	const memory = backend.memory();
+	backend.close();
+	return memory;
+}
+
+function configOf(model: string, overrides: Readonly<Record<string, string>>): Config {
+	return tinyConfig({ model, data: 'none', output: '/o' }, { 'sequence.length': '48', ...overrides });
+}
+
+it.each(Object.entries(kinds))('%s takes on a computer what was rehearsed', (_, overrides) => {
+	const folder = openModelFolder(tiny);
+	const config = configOf(tiny, overrides);
+	const { base, trained, activations } = rehearse(createDryBackend(), runOf(config, folder));
+	// the reference backend composes what other kernels have in one
+	const { peakBytes } = taken(createReferenceBackend(), config, folder);
+	expect((base + trained + activations) / peakBytes).toBeGreaterThan(0.9);
+	expect(base + trained + activations).toBeLessThanOrEqual(peakBytes);
+	folder.close();
+});
+
+it
+	.skipIf(missing !== undefined)
+	.each([
+		...Object.entries(kinds).map(([kind, overrides]) => [kind, tiny, overrides] as const),
+		['a wider model', wide, { ...kinds['QLoRA in NF4'], 'training.precision': 'bf16' }] as const,
+	])('%s takes on a card what was rehearsed, to the byte', (_, model, overrides) => {
+	const folder = openModelFolder(model);
+	const config = configOf(model, overrides);
+	const card = { name: 'dry', capability: 80, multiprocessors: 1, memoryBytes: 2 ** 30 };
+	const { precision } = config.training;
+	const attention = precision === 'bf16' ? 'bf16' : 'fp32';
+	const found = rehearse(createDryCardBackend(card, attention), runOf(config, folder));
+	const { peakBytes, pool } = taken(createStandInBackend({}, { attention }), config, folder);
+	expect(found.base + found.trained + found.activations).toBe(peakBytes);
+	expect(found.total).toBe(pool!.peakHeldBytes);
+	folder.close();
+});
+
+describe('the memory of a run', () => {
+	const known = knownModel('SmolLM2-135M')!;
+	const config = configOf('SmolLM2-135M', {
+		...{ 'method.type': 'qlora', 'method.base': 'nf4', 'method.rank': '8', 'sequence.length': '512' },
+		'training.precision': 'bf16',
+	});
+	const run = rehearsedRun(
+		config,
+		{ config: known },
+		{
+			objective: classObjective,
+			precision: 'bf16',
+			focal: { gamma: 1, gradient: 'full' },
+			checkpointing: false,
+		},
+		fullPacks(512),
+	);
+
+	it('is near the 995 MiB that a run of SmolLM2 on X1 held', () => {
+		expect(hostMemory(run).total / 2 ** 20 / 995).toBeCloseTo(1, 1);
+	});
+
+	it('is that of a few layers and their like', () => {
+		const { total } = hostMemory({
+			...run,
+			detector: { ...run.detector, head: { pool: 'last', hidden: null } },
+		});
+		expect(adapterBytes(known, 'qlora', 'host', false) / total).toBeCloseTo(1, 1);
+	});
+
+	it('turns to checkpointing only where it must and may', () => {
+		const onCard = memoryOf(run, cardMemory);
+		const [plain, least] = [onCard(false).total, onCard(true).total];
+		expect(least).toBeLessThan(plain);
+		expect(fitInto(plain, 'auto', onCard)).toMatchObject({ checkpointing: false, fits: true });
+		expect(fitInto(plain - 1, 'auto', onCard)).toMatchObject({ checkpointing: true, fits: true });
+		expect(fitInto(plain - 1, false, onCard)).toMatchObject({ checkpointing: false, fits: false });
+		expect(fitInto(plain, true, onCard)).toMatchObject({ checkpointing: true, fits: true });
+		expect(fitInto(least - 1, 'auto', onCard)).toMatchObject({ checkpointing: true, fits: false });
+	});
+});
+
+it('takes the fullest pack of training, and of scoring in its own order', () => {
+	const functions = (...lengths: readonly number[]) => ({
+		lengths: Int32Array.from(lengths),
+		tokens: lengths.map((length) => new Int32Array(length)),
+	});
+	const { trained, scored } = fullestPacks(
+		{ train: functions(20, 9, 29), valid: functions(300, 200) },
+		{
+			packing: {
+				length: 31,
+				packing: 'isolated',
+				order: 'bestFit',
+				maxFunctions: 9,
+				largeFunctions: 'ignore',
+			},
+			tokens: { leading: [], separator: 0, suffix: [] },
+		},
+	);
+	expect(trained.inputIds).toHaveLength(31);
+	expect(trained.functionIndex).toHaveLength(2);
+	// cut to the length of a sequence, since no function is left out of scoring
+	expect(scored.inputIds.length).toBeLessThanOrEqual(62);
+	expect(scored.functionIndex).toHaveLength(2);
+});

@@ -1,0 +1,63 @@
+import type { Backend, ModelConfig, SafetensorsDtype } from '@vulntune/engine';
+import { alone } from '../communication/communicator.ts';
+import { createDryDetector, type DetectorOptions } from '../methods/detector.ts';
+import type { PackLabels } from '../objectives/objective.ts';
+import type { Pack } from '../packing/pack.ts';
+import { type PassOptions, scorePack, trainOnPack } from '../scoring/micro-batch.ts';
+import { createGradientSum } from './gradient-sum.ts';
+import { createOptimizer } from './optimizer.ts';
+
+/** What the memory of a run depends on. */
+export interface RehearsedRun {
+	readonly model: ModelConfig;
+	readonly detector: Omit<DetectorOptions, 'seed' | 'start'>;
+	/** How the checkpoint stores a tensor; by default in bfloat16. */
+	readonly dtypeOf?: (name: string) => SafetensorsDtype;
+	readonly pass: PassOptions;
+	/** The fullest that is trained on, and the fullest in which functions are scored. */
+	readonly packs: { readonly trained: Pack; readonly scored: Pack };
+}
+
+/** Bytes on the machine that computes. */
+export interface RehearsedMemory {
+	/** Frozen weights. */
+	readonly base: number;
+	/** Values, gradients of a pack and of a step, and two moments of everything that is trained. */
+	readonly trained: number;
+	/** What else is in use at the moment when most is. */
+	readonly activations: number;
+	/** What the backend holds besides: scratch memory, and blocks that are kept for what is asked for next. */
+	readonly kept: number;
+	/** All of these. */
+	readonly total: number;
+}
+
+/** Steps after which nothing new is asked for. */
+const steps = 2;
+
+/**
+ * Takes a run's steps on a backend that computes nothing (`createDryBackend`, `createDryCardBackend`) and says what memory they ask
+ * for: loading the base, steps on the fullest pack, scoring. It is the run's own code that asks, so the answer fits any model, method and
+ * objective. Throws OUT_OF_MEMORY where the card is too small.
+ */
+export function rehearse(backend: Backend, run: RehearsedRun): RehearsedMemory {
+	const detector = createDryDetector(backend, run.model, run.detector, run.dtypeOf);
+	const { parameters } = detector;
+	// values and gradients
+	const base = backend.memory().liveBytes - 2 * 4 * parameters.values.shape[0]!;
+	const optimizer = createOptimizer(backend, parameters, { weightDecay: 0, clipNorm: null });
+	createGradientSum(optimizer, alone);
+	const trained = backend.memory().liveBytes - base;
+	for (let step = 1; step <= steps; step++) {
+		trainOnPack(detector, run.packs.trained, unlabelled(run.packs.trained), 1, step, run.pass);
+		optimizer.step(step, 0);
+		scorePack(detector, run.packs.scored, run.pass, unlabelled(run.packs.scored));
+	}
+	const { peakBytes, pool } = backend.memory();
+	const total = pool!.peakHeldBytes;
+	return { base, trained, activations: peakBytes - base - trained, kept: total - peakBytes, total };
+}
+
+function unlabelled({ functionIndex: { length } }: Pack): PackLabels {
+	return { labels: new Int32Array(length), weights: new Float32Array(length).fill(1) };
+}

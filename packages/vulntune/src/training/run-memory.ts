@@ -1,0 +1,100 @@
+import {
+	type Backend,
+	createDryBackend,
+	createDryCardBackend,
+	type DryCard,
+	floatPrecision,
+} from '@vulntune/engine';
+import { availableMemory } from '../sizing/memory.ts';
+import { type RehearsedMemory, type RehearsedRun, rehearse } from './rehearse.ts';
+
+/** Bytes that a run needs on the machine that computes: what was rehearsed, and what is there besides. */
+export interface RunMemory extends Omit<RehearsedMemory, 'total'> {
+	/** Of a process: Node, rows, tokenizer, baselines and a checkpoint while it is written. Of a card: its driver's own. */
+	readonly around: number;
+	readonly total: number;
+}
+
+/** Of a whole run on two cores, n-grams and report included: what 995 MiB of SmolLM2 on X1 leave beside its tensors. */
+const PROCESS_BYTES = 340 * 2 ** 20;
+/** What an H200 lacked once the kernels were loaded (docs/gpu). */
+const DRIVER_BYTES = 555e6;
+/** What 32-bit addresses reach. */
+const WASM_BYTES = 2 ** 32;
+/** Copies of everything that is trained in the moment of a checkpoint. */
+const CHECKPOINT_COPIES = 2;
+
+/** What a run needs of a computer's memory. */
+export function hostMemory(run: RehearsedRun): RunMemory {
+	const backend = createDryBackend();
+	const rehearsed = rehearse(backend, run);
+	return withAround(rehearsed, PROCESS_BYTES + CHECKPOINT_COPIES * rehearsed.trained);
+}
+
+/** A card of the newest kernels that most cards run, without a limit. */
+const anyCard: DryCard = {
+	name: 'a card',
+	capability: 80,
+	multiprocessors: 100,
+	memoryBytes: Number.MAX_SAFE_INTEGER,
+};
+
+/** What a run needs of a card's memory, whatever that has. */
+export function cardMemory(run: RehearsedRun, card: Omit<DryCard, 'memoryBytes'> = anyCard): RunMemory {
+	const unlimited = { ...card, memoryBytes: anyCard.memoryBytes };
+	const backend = createDryCardBackend(unlimited, floatPrecision(run.pass.precision));
+	return withAround(rehearse(backend, run), DRIVER_BYTES);
+}
+
+function withAround({ total, ...parts }: RehearsedMemory, around: number): RunMemory {
+	return { ...parts, around, total: total + around };
+}
+
+/** The same run with or without keeping the activations of one block at a time. */
+function withCheckpointing(run: RehearsedRun, checkpointing: boolean): RehearsedRun {
+	return { ...run, pass: { ...run.pass, checkpointing } };
+}
+
+/** What a run may use of the memory that a backend computes in, its driver's own included. */
+export function availableBytes(backend: Backend): number {
+	const { card } = backend.memory();
+	if (card !== undefined) return card.totalBytes - card.usedBytes + DRIVER_BYTES;
+	return backend.name === 'wasm' ? Math.min(availableMemory(), WASM_BYTES) : availableMemory();
+}
+
+/** What a run takes on a backend. */
+export function neededBy(backend: Backend, run: RehearsedRun): MemoryOf {
+	const isCard = backend.memory().card !== undefined;
+	return memoryOf(run, isCard ? (one) => cardMemory(one) : hostMemory);
+}
+
+/** What a run takes of a memory, and how. */
+export interface Fit {
+	readonly memory: RunMemory;
+	readonly checkpointing: boolean;
+	readonly fits: boolean;
+}
+
+/** Memory of a run by whether it keeps the activations of one block at a time; computed when it is asked for. */
+export type MemoryOf = (checkpointing: boolean) => RunMemory;
+
+/** How a run fits into so many bytes: as its config says, or where that leaves it open, with checkpointing only if it doesn't without. */
+export function fitInto(availableBytes: number, setting: 'auto' | boolean, memoryOf: MemoryOf): Fit {
+	const first = fitOf(setting === true);
+	return first.fits || setting !== 'auto' ? first : fitOf(true);
+
+	function fitOf(checkpointing: boolean): Fit {
+		const memory = memoryOf(checkpointing);
+		return { memory, checkpointing, fits: memory.total <= availableBytes };
+	}
+}
+
+/** Each answer once. */
+export function memoryOf(run: RehearsedRun, memory: (run: RehearsedRun) => RunMemory): MemoryOf {
+	const known = new Map<boolean, RunMemory>();
+	return (checkpointing) => {
+		const found = known.get(checkpointing) ?? memory(withCheckpointing(run, checkpointing));
+		known.set(checkpointing, found);
+		return found;
+	};
+}
