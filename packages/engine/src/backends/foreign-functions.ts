@@ -4,6 +4,8 @@ import { createRequire } from 'node:module';
 export interface ForeignLibrary {
 	/** A function of it by its prototype in C. Throws where the library has none of that name. */
 	func(prototype: string): (...values: unknown[]) => number;
+	/** The same by its name and types, for types that have no name in C. */
+	func(name: string, result: string, parameters: readonly unknown[]): (...values: unknown[]) => number;
 	/** A variable of it. Throws where the library has none of that name. */
 	symbol(name: string, type: string): unknown;
 }
@@ -12,6 +14,9 @@ export interface ForeignLibrary {
 export interface ForeignFunctions {
 	/** @param options global: what the library loads in turn sees its functions */
 	load(file: string, options?: { readonly global?: boolean }): ForeignLibrary;
+	/** The type of a struct that is passed by value. */
+	struct(members: Readonly<Record<string, unknown>>): unknown;
+	array(type: string, length: number): unknown;
 	/** The address of memory, or of a variable. */
 	address(place: unknown): bigint;
 }

@@ -12,7 +12,7 @@ export interface Launch {
 	readonly localRank: number | undefined;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What a launcher tells each process by variables: a run of several is known by the one for `size`. */
 interface Convention {
@@ -104,7 +104,8 @@ function readConvention(convention: Convention, environment: Environment): Launc
 	return { launcher, by, rank, size, localRank };
 }
 
-function readNumber(name: string, environment: Environment, least: number): number {
+/** A whole number in a variable that a launcher sets. Throws LAUNCH_VARIABLE for anything else. */
+export function readNumber(name: string, environment: Environment, least: number): number {
 	const text = environment[name] ?? '';
 	const value = Number(text);
 	if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;

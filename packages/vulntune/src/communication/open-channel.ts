@@ -1,6 +1,5 @@
-import { inputError } from '@vulntune/engine/errors.ts';
 import type { Processes } from './communicator.ts';
-import { type Launch, readLaunch } from './launch.ts';
+import { type Environment, type Launch, readLaunch } from './launch.ts';
 import { type Channel, type Followed, runTogether } from './together.ts';
 
 /**
@@ -10,20 +9,14 @@ import { type Channel, type Followed, runTogether } from './together.ts';
  */
 export async function runInProcesses<Outcome>(
 	work: (processes: Processes) => Promise<Outcome>,
-	environment = process.env,
+	environment: Environment = process.env,
 ): Promise<Outcome | Followed> {
 	const launch = readLaunch(environment);
-	return runTogether(launch === undefined ? undefined : await openChannel(launch), work);
+	return runTogether(launch === undefined ? undefined : await openChannel(launch, environment), work);
 }
 
 // A run of one process loads none of them.
-async function openChannel(launch: Launch): Promise<Channel> {
-	if (launch.by === 'torchrun') {
-		throw inputError(
-			'LAUNCH_NEEDS_MPI',
-			`${launch.launcher} has started ${launch.size} processes, but they work together through MPI alone`,
-			{ place: 'the environment', remedy: 'Start them with mpirun or srun.' },
-		);
-	}
-	return (await import('./mpi/channel.ts')).openMpiChannel(launch);
+async function openChannel(launch: Launch, environment: Environment): Promise<Channel> {
+	if (launch.by === 'mpi') return (await import('./mpi/channel.ts')).openMpiChannel(launch);
+	return (await import('./torchrun.ts')).openTorchrunChannel(launch, environment);
 }

@@ -1,6 +1,6 @@
 /**
- * Builds the stand-in for libcuda: the kernels compiled for the host, behind the driver API. Only tests use it. Built once for its
- * sources and compiler, into `build/`.
+ * Builds the stand-ins for libcuda (the kernels compiled for the host, behind the driver API) and for libnccl. Only tests use them.
+ * Built once for their sources and compiler, into `build/`.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -25,23 +25,32 @@ const flags = [
 	'-DVULNTUNE_EMULATION',
 ];
 
-/** The path of the stand-in; builds it unless it is there. Throws with the compiler's words. */
+/** The path of the stand-in for libcuda; builds it unless it is there. Throws with the compiler's words. */
 export function buildStandIn() {
+	return buildLibrary('libcuda', ['driver.cc', 'fibers.cc']);
+}
+
+/** The same of the one for libnccl. */
+export function buildNcclStandIn() {
+	return buildLibrary('libnccl', ['nccl.cc']);
+}
+
+function buildLibrary(libraryName, unitNames) {
 	const compiler = process.env.CXX || 'g++';
-	const units = ['driver.cc', 'fibers.cc'].map((name) => path.join(folder, name));
+	const units = unitNames.map((name) => path.join(folder, name));
 	const sources = new Set();
 	for (const unit of units) withIncludes(unit, sources);
 	const hash = createHash('sha256')
 		.update(execFileSync(compiler, ['--version']))
 		.update(flags.join(' '));
 	for (const file of [...sources, signatures]) hash.update(readFileSync(file));
-	const library = path.join(buildFolder, `libcuda-${hash.digest('hex').slice(0, 16)}.so`);
+	const library = path.join(buildFolder, `${libraryName}-${hash.digest('hex').slice(0, 16)}.so`);
 	if (existsSync(library)) return library;
 	const names = Object.keys(JSON.parse(readFileSync(signatures, 'utf8')).signatures);
-	const scratch = path.join(buildFolder, `${process.pid}`);
+	const scratch = path.join(buildFolder, `${libraryName}-${process.pid}`);
 	mkdirSync(scratch, { recursive: true });
 	writeFileSync(path.join(scratch, 'kernels.inc'), names.map((name) => `ENTRY(${name})\n`).join(''));
-	const output = path.join(scratch, 'libcuda.so');
+	const output = path.join(scratch, 'library.so');
 	execFileSync(compiler, [...flags, `-I${scratch}`, ...units, '-o', output], {
 		stdio: ['ignore', 'ignore', 'pipe'],
 	});

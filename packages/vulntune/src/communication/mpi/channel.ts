@@ -2,7 +2,9 @@ import { type Backend, elements, type View, viewOf } from '@vulntune/engine';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
 import type { Communicator, VectorCommunicator } from '../communicator.ts';
 import type { Launch } from '../launch.ts';
-import { stretchStart } from '../stretches.ts';
+import { loadNccl, type NcclLibrary } from '../nccl/library.ts';
+import { createNcclVectors } from '../nccl/vectors.ts';
+import { stretchesOf, stretchStart } from '../stretches.ts';
 import type { Channel } from '../together.ts';
 import { loadMpi, type MpiLibrary, type Parts } from './library.ts';
 
@@ -31,25 +33,34 @@ export function openMpiChannel(launch: Launch): Channel {
 			mpi.allGatherParts(bytes, all, parts);
 			return Array.from(lengths, (length, i) => all.subarray(parts.starts[i]!, parts.starts[i]! + length));
 		},
-		withVectors: async (backend, communicator) => createMpiVectors(mpi, backend, communicator),
+		async withVectors(backend, communicator) {
+			if (backend.name !== 'cuda') return createMpiVectors(mpi, backend, communicator);
+			const nccl = ncclIfThere();
+			const isEverywhere = !(await communicator.gather(nccl !== undefined)).includes(false);
+			return isEverywhere
+				? createNcclVectors(backend, communicator, nccl)
+				: createMpiVectors(mpi, backend, communicator);
+		},
 		async close() {
 			mpi.finalize();
 		},
 	};
 }
 
+/** Without it, the gradients of cards go through the memory of the host. */
+function ncclIfThere(): NcclLibrary | undefined {
+	try {
+		return loadNccl();
+	} catch {
+		return undefined;
+	}
+}
+
 /** Vectors go through the memory of the host, which on a CPU is where they are. */
 function createMpiVectors(mpi: MpiLibrary, backend: Backend, communicator: Communicator): VectorCommunicator {
 	const { rank, size } = communicator;
 	let received: View | undefined; // [size · stretch]
-	const boundsOf = (length: number): [start: number, length: number] => {
-		const start = stretchStart(length, rank, size);
-		return [start, stretchStart(length, rank + 1, size) - start];
-	};
-	const stretchOf = (vector: View): View => {
-		const [start, length] = boundsOf(lengthOf(vector));
-		return viewOf(vector.buffer, [length], vector.offset + start);
-	};
+	const own = stretchesOf(rank, size);
 	const receivedFor = (length: number): View => {
 		if (received?.shape[0] !== length) {
 			if (received !== undefined) backend.free(received.buffer);
@@ -60,28 +71,27 @@ function createMpiVectors(mpi: MpiLibrary, backend: Backend, communicator: Commu
 	return {
 		...communicator,
 		description: mpi.version,
-		stretch: stretchOf,
+		stretch: own.of,
 		async collect(vector) {
-			const length = lengthOf(vector);
-			const [, own] = boundsOf(length);
-			const all = new Float32Array(size * own);
+			const whole = lengthOf(vector);
+			const { length } = own.bounds(vector);
+			const all = new Float32Array(size * length);
 			mpi.exchangeParts(
 				floatsOf(backend, vector),
-				stretchParts(length, size),
+				stretchParts(whole, size),
 				all,
-				partsOf(new Int32Array(size).fill(4 * own)),
+				partsOf(new Int32Array(size).fill(4 * length)),
 			);
-			if (own === 0) return [];
-			const views = receivedFor(size * own);
+			if (length === 0) return [];
+			const views = receivedFor(size * length);
 			backend.upload(views, all);
-			return Array.from({ length: size }, (_, from) => viewOf(views.buffer, [own], from * own));
+			return Array.from({ length: size }, (_, from) => viewOf(views.buffer, [length], from * length));
 		},
 		async spread(vector) {
-			const length = lengthOf(vector);
-			const [start, own] = boundsOf(length);
-			const values = Float32Array.from(floatsOf(backend, vector)).subarray(start, start + own);
-			const all = new Float32Array(length);
-			mpi.allGatherParts(values, all, stretchParts(length, size));
+			const whole = lengthOf(vector);
+			const values = Float32Array.from(floatsOf(backend, own.of(vector)));
+			const all = new Float32Array(whole);
+			mpi.allGatherParts(values, all, stretchParts(whole, size));
 			backend.upload(vector, all);
 		},
 		async broadcast(vector) {

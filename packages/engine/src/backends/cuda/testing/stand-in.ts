@@ -40,6 +40,11 @@ export async function prepareStandIn(): Promise<{ readonly missing: string | und
 	}
 }
 
+/** Builds the stand-in for libnccl that works over that for libcuda. */
+export async function ncclStandIn(): Promise<string> {
+	return ((await import(builder.href)) as { buildNcclStandIn(): string }).buildNcclStandIn();
+}
+
 /** Runs `work` with a stand-in of this kind, which it is asked about when a backend is made. */
 export function withStandIn<Result>(kind: StandIn, work: () => Result): Result {
 	const names = Object.entries(kind).map(([name, value]) => {

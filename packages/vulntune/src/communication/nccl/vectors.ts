@@ -1,0 +1,72 @@
+import { type Backend, elements, type View, viewOf } from '@vulntune/engine';
+import type { CudaBuffer } from '@vulntune/engine/backends/cuda/device.ts';
+import type { Communicator, VectorCommunicator } from '../communicator.ts';
+import { fromFirst } from '../from-first.ts';
+import { stretchesOf } from '../stretches.ts';
+import { loadNccl, type NcclLibrary } from './library.ts';
+
+/**
+ * Vectors that go from card to card. Everything is enqueued on the backend's stream, between its kernels: no process waits.
+ *
+ * @param backend a cuda backend, with another card in each process of a machine
+ */
+export async function createNcclVectors(
+	backend: Backend,
+	communicator: Communicator,
+	nccl: NcclLibrary = loadNccl(),
+): Promise<VectorCommunicator> {
+	const { rank, size } = communicator;
+	const id = await fromFirst(communicator, () => Array.from(nccl.createId()));
+	// a buffer knows the device that it lies on
+	const probe = backend.allocate('f32', 1) as CudaBuffer;
+	const { device } = probe;
+	backend.free(probe);
+	const cards = nccl.join(Uint8Array.from(id), rank, size, device.stream);
+	const own = stretchesOf(rank, size);
+	let received: View | undefined; // [size · stretch]
+
+	function receivedFor(length: number): View {
+		if (received?.shape[0] !== length) {
+			if (received !== undefined) backend.free(received.buffer);
+			received = viewOf(backend.allocate('f32', length), [length]);
+		}
+		return received;
+	}
+
+	return {
+		...communicator,
+		description: nccl.version,
+		stretch: own.of,
+		async collect(vector) {
+			const { length } = own.bounds(vector);
+			const views = receivedFor(size * length);
+			const parts = Array.from({ length: size }, (_, from) => viewOf(views.buffer, [length], from * length));
+			cards.group(() => {
+				for (const [peer, part] of parts.entries()) {
+					const theirs = stretchesOf(peer, size).of(vector);
+					if (elements(theirs.shape) > 0) cards.send(device.floats(theirs), elements(theirs.shape), peer);
+					if (length > 0) cards.receive(device.floats(part), length, peer);
+				}
+			});
+			return parts;
+		},
+		async spread(vector) {
+			cards.group(() => {
+				for (let root = 0; root < size; root++) {
+					const stretch = stretchesOf(root, size).of(vector);
+					if (elements(stretch.shape) > 0) {
+						cards.broadcast(device.floats(stretch), elements(stretch.shape), root);
+					}
+				}
+			});
+		},
+		async broadcast(vector) {
+			cards.broadcast(device.floats(vector), elements(vector.shape), 0);
+		},
+		close() {
+			if (received !== undefined) backend.free(received.buffer);
+			received = undefined;
+			cards.destroy();
+		},
+	};
+}
