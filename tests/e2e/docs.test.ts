@@ -1,4 +1,8 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { crossValidateCommand } from '../../packages/vulntune/src/commands/cross-validate.ts';
 import { datasetCommand } from '../../packages/vulntune/src/commands/dataset.ts';
 import { demoCommand } from '../../packages/vulntune/src/commands/demo.ts';
@@ -10,6 +14,8 @@ import { modelCommand } from '../../packages/vulntune/src/commands/model.ts';
 import { pretrainCommand } from '../../packages/vulntune/src/commands/pretrain.ts';
 import { runCommandLine } from '../../packages/vulntune/src/commands/program.ts';
 import { trainCommand } from '../../packages/vulntune/src/commands/train.ts';
+import { loadGrid } from '../../packages/vulntune/src/experiments/grid/load-grid.ts';
+import { projectRoot } from './command-line.ts';
 import { commandsOf, nodeFault, npmFault, shownCommands } from './docs-commands.ts';
 
 /** What a command line is told about its words: undefined where all of them are right. Nothing is run. */
@@ -62,6 +68,51 @@ describe('the documents', () => {
 			.filter(({ place }) => place.startsWith('README.md'))
 			.map(({ words }) => words.join(' '));
 		for (const line of ['npm ci', 'npm run demo', 'npm test']) expect(lines).toContain(line);
+	});
+});
+
+describe('the examples of array jobs', () => {
+	const read = (file: string) => readFileSync(path.join(projectRoot, 'examples', file), 'utf8');
+	const { cells } = loadGrid('configs/experiments/table1-cpu.yaml', { workingFolder: projectRoot });
+
+	/** Every `npx vulntune` line of a text, comments included, as the shell would have it for the last cell. */
+	const callsIn = (text: string) =>
+		[...text.matchAll(/npx (vulntune .+)$/gm)].map(([, line]) =>
+			line!
+				.replace(/\$SLURM_CPUS_PER_TASK/g, '8')
+				.replace(/\$(SLURM_ARRAY_TASK_ID|JOB_COMPLETION_INDEX)/g, String(cells.length - 1))
+				.replaceAll('"', '')
+				.split(' '),
+		);
+
+	it.each(['slurm/experiment-array.sh', 'kubernetes/experiment-cells.yaml'])(
+		'%s calls commands as they are',
+		async (file) => {
+			const calls = callsIn(read(file));
+			expect(calls).toHaveLength(2);
+			for (const words of calls) expect(await vulntuneFault(words)).toBeUndefined();
+			expect(calls.flat().join(' ')).not.toContain('$');
+		},
+	);
+
+	it('have a task for each cell', () => {
+		expect(read('slurm/experiment-array.sh')).toContain(`#SBATCH --array=0-${cells.length - 1}\n`);
+		expect(parse(read('kubernetes/experiment-cells.yaml'))).toMatchObject({
+			...{ apiVersion: 'batch/v1', kind: 'Job' },
+			spec: {
+				...{ completionMode: 'Indexed', completions: cells.length },
+				template: {
+					spec: {
+						restartPolicy: 'Never',
+						containers: [{ command: ['sh', '-c'], args: [expect.any(String)] }],
+					},
+				},
+			},
+		});
+	});
+
+	it('are shell that bash can read', () => {
+		execFileSync('bash', ['-n', path.join(projectRoot, 'examples/slurm/experiment-array.sh')]);
 	});
 });
 

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { testBackend, writeTinyDataset } from '../tiny.ts';
 import { projectRoot, vulntune } from './command-line.ts';
 import { createProject } from './project.ts';
+import { vulntuneHere } from './same-process.ts';
 
 const file = path.join(projectRoot, 'packages/vulntune/schemas/outputs.schema.json');
 const document = JSON.parse(readFileSync(file, 'utf8'));
@@ -88,18 +89,23 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('pretrainPlan', await json('pretrain', 'pretraining.yaml', '--dry-run'))).toBe('');
 		expect(faultsOf('pretrainResult', await json('pretrain', 'pretraining.yaml'))).toBe('');
 		expect(faultsOf('pretrainResult', await json('pretrain', 'pretraining.yaml', '--resume'))).toBe('');
+		expect(faultsOf('doctor', await json('doctor'))).toBe('');
+		expect(faultsOf('error', await json('train', 'absent.yaml'))).toBe('');
+	});
+
+	it('fit what experiments print', async () => {
 		writeFileSync(
 			inside('grid.yaml'),
 			'config: config.yaml\naxes: { training.seed: [1] }\ncells: [{ method.type: ngram }]\n',
 		);
-		const study = ['experiment', 'run', 'grid.yaml', '--output', 'study', '--training.epochs', '1'];
-		expect(faultsOf('studyPlan', await json(...study, '--dry-run'))).toBe('');
-		expect(faultsOf('study', await json(...study))).toBe('');
-		expect(faultsOf('study', await json('experiment', 'status', 'study'))).toBe('');
-		expect(faultsOf('studyCell', await json('experiment', 'show', 'study', '0'))).toBe('');
-		expect(faultsOf('cellComparison', await json('experiment', 'compare', 'study', '0', '1'))).toBe('');
-		expect(faultsOf('doctor', await json('doctor'))).toBe('');
-		expect(faultsOf('error', await json('train', 'absent.yaml'))).toBe('');
+		const here = async (...argv: string[]) =>
+			JSON.parse((await vulntuneHere(['experiment', ...argv, '--json'], { cwd })).stdout);
+		const run = ['run', 'grid.yaml', '--output', 'study', '--training.epochs', '1'];
+		expect(faultsOf('studyPlan', await here(...run, '--dry-run'))).toBe('');
+		expect(faultsOf('study', await here(...run))).toBe('');
+		expect(faultsOf('study', await here('status', 'study'))).toBe('');
+		expect(faultsOf('studyCell', await here('show', 'study', '0'))).toBe('');
+		expect(faultsOf('cellComparison', await here('compare', 'study', '0', '1'))).toBe('');
 	});
 
 	it('notice another value', () => {

@@ -7,7 +7,10 @@ import { vulntuneHere } from './same-process.ts';
 
 const project = createProject();
 const configs = globSync('configs/**/*.yaml', { cwd: projectRoot }).toSorted();
-const ofTraining = configs.filter((file) => !file.startsWith(path.join('configs', 'pretraining')));
+const grids = configs.filter((file) => path.dirname(file) === path.join('configs', 'experiments'));
+const ofTraining = configs.filter(
+	(file) => !file.startsWith(path.join('configs', 'pretraining')) && !grids.includes(file),
+);
 const options = { cwd: projectRoot };
 
 describe('a dry run', () => {
@@ -35,8 +38,27 @@ describe('a dry run', () => {
 		expect(stdout).not.toContain('The config says');
 	});
 
+	it.each(grids)('plans %s where data is absent', async (file) => {
+		const model = file.endsWith('-cpu.yaml') ? ['--model', project.model] : [];
+		const argv = [
+			'experiment',
+			'run',
+			file,
+			...model,
+			'--output',
+			project.inside('out'),
+			'--dry-run',
+			'--json',
+		];
+		const { code, stdout, stderr } = await vulntuneHere(argv, options);
+		expect(code, stderr).toBe(0);
+		const { cells } = JSON.parse(stdout);
+		expect(cells.length).toBeGreaterThan(2);
+		for (const cell of cells) expect(cell, cell.name).toMatchObject({ finished: false, error: null });
+	});
+
 	it('says what a config says of its model, data and hardware where they are absent', async () => {
-		const argv = ['train', configs[0]!, '--data.path', project.inside('absent'), '--dry-run'];
+		const argv = ['train', ofTraining[0]!, '--data.path', project.inside('absent'), '--dry-run'];
 		const { stdout } = await vulntuneHere(argv, options);
 		expect(stdout).toMatch(
 			/^The config says:\n(.+\n)* {2}Model: huggingface\.co.+\n {2}Data: .+\n(.+\n)* {2}Hardware: /m,

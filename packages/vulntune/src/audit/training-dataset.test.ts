@@ -17,7 +17,14 @@ const writeSplit = (split: string, numbers: readonly number[]) =>
 			.map((number) => `${JSON.stringify({ code: distinctCode(number), target: number % 2 })}\n`)
 			.join(''),
 	);
-const source = { path: root, onBadRow: 'error', projects: null, dropNearDuplicates: false } as const;
+const source = {
+	path: root,
+	onBadRow: 'error',
+	projects: null,
+	dropNearDuplicates: false,
+	sample: null,
+	sampleSeed: 1,
+} as const;
 
 describe('the dataset of a config', () => {
 	it('comes with a warning where its splits are not apart', async () => {
@@ -38,6 +45,15 @@ describe('the dataset of a config', () => {
 		expect(splits.test).toHaveLength(3);
 		expect(leftOut.nearDuplicates).toEqual({ train: 2, valid: 0 });
 		expect(notes).toEqual([]);
+	});
+
+	it('is a sample of the training rows where that is asked for, and says how many there were', async () => {
+		const { splits, leftOut, hash } = await loadConfiguredDataset({ ...source, sample: 0.4 });
+		expect(splits.train).toHaveLength(2);
+		expect([splits.valid.length, splits.test.length]).toEqual([2, 3]);
+		expect(leftOut.notSampled).toBe(3);
+		// what was read is the same
+		expect(hash).toBe((await loadConfiguredDataset(source)).hash);
 	});
 
 	it('is refused where nothing is left of a split', async () => {

@@ -1,5 +1,6 @@
 import { inputError } from '@vulntune/engine/errors.ts';
 import { type Dataset, type DatasetOptions, loadDataset } from '../data/dataset.ts';
+import { type RowSample, sampleRows } from '../data/sample-rows.ts';
 import { cachedAudit } from './audit-cache.ts';
 import { auditWarning } from './audit-text.ts';
 import { dropNearDuplicates } from './drop-near-duplicates.ts';
@@ -11,19 +12,24 @@ export interface DataSource {
 	readonly onBadRow: 'error' | 'skip';
 	readonly projects: string | null;
 	readonly dropNearDuplicates: boolean;
+	readonly sample: RowSample;
+	readonly sampleSeed: number;
 }
 
 /**
  * The dataset that a config names: what every command that learns from it or measures on it reads.
  *
- * Throws what `loadDataset` throws, DATASET_EMPTY where all rows of a split are near-duplicates of later ones.
+ * Throws what `loadDataset` and `sampleRows` throw, DATASET_EMPTY where all rows of a split are near-duplicates of later ones.
  */
 export async function loadConfiguredDataset(
 	source: DataSource,
 	options: DatasetOptions = {},
 ): Promise<Dataset> {
 	const dataset = await loadDataset(source.path, { onBadRow: source.onBadRow, ...options });
-	if (!source.dropNearDuplicates) return dataset;
+	return sampled(source.dropNearDuplicates ? withoutDuplicates(dataset, source) : dataset, source);
+}
+
+function withoutDuplicates(dataset: Dataset, source: DataSource): Dataset {
 	const { splits, dropped } = dropNearDuplicates(dataset.splits);
 	for (const split of ['train', 'valid'] as const) {
 		if (splits[split].length > 0 || dropped[split] === 0) continue;
@@ -35,11 +41,24 @@ export async function loadConfiguredDataset(
 	return { ...dataset, splits, leftOut: { ...dataset.leftOut, nearDuplicates: dropped } };
 }
 
+function sampled(dataset: Dataset, { sample, sampleSeed }: DataSource): Dataset {
+	const { train } = dataset.splits;
+	// a split that nobody asked for is empty
+	if (sample === null || train.length === 0) return dataset;
+	const drawn = sampleRows(train, sample, sampleSeed);
+	return {
+		...dataset,
+		splits: { ...dataset.splits, train: drawn },
+		leftOut: { ...dataset.leftOut, notSampled: train.length - drawn.length },
+	};
+}
+
 /** The same for a run, which is told in a line what of test and validation its training rows know. */
 export async function loadAuditedDataset(source: DataSource, note: (line: string) => void): Promise<Dataset> {
 	const projects = readProjects(source.projects);
 	const dataset = await loadConfiguredDataset(source);
-	const key = `${dataset.hash} ${dataset.leftOut.rows} ${source.dropNearDuplicates}`;
+	const drawn = JSON.stringify([source.sample, source.sampleSeed]);
+	const key = `${dataset.hash} ${dataset.leftOut.rows} ${source.dropNearDuplicates} ${drawn}`;
 	const warning = auditWarning(await cachedAudit(dataset.splits, projects, key), source.path);
 	if (warning !== undefined) note(warning);
 	return dataset;

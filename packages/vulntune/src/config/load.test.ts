@@ -51,6 +51,8 @@ describe('defaults', () => {
 				onBadRow: 'error',
 				projects: null,
 				dropNearDuplicates: false,
+				sample: null,
+				sampleSeed: 1,
 			},
 			method: {
 				type: 'qlora',

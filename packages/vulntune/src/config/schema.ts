@@ -56,6 +56,8 @@ export function section<Shape extends z.ZodRawShape>(shape: Shape) {
 	return z.strictObject(shape).prefault({} as never);
 }
 
+const share = z.number().min(0).max(1);
+
 const data = z.strictObject({
 	path: z.string().min(1).describe('folder or .tar.gz with train.jsonl, valid.jsonl and test.jsonl'),
 	collapseWhitespace: z
@@ -78,6 +80,16 @@ const data = z.strictObject({
 		.boolean()
 		.default(false)
 		.describe('leave out rows that are near-duplicates of rows in a later split; test stays whole'),
+	sample: z
+		.union([z.number().positive().max(1), z.record(z.string(), share)])
+		.nullable()
+		.default(null)
+		.describe(
+			'learn from a share of the training rows, those of a commit together; or of the rows of a status: {NOT_VULNERABLE: 0.1}',
+		),
+	sampleSeed: wholeNumber(0)
+		.default(1)
+		.describe('which rows data.sample draws; a smaller share is a part of a larger one'),
 });
 
 const method = z.strictObject({

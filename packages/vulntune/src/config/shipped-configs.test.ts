@@ -6,9 +6,9 @@ import { headComment } from './head-comment.ts';
 import { loadConfig } from './load.ts';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../..');
-// those of `vulntune pretrain` have a schema and a test of their own
+// those of `vulntune pretrain`, and grids, have a schema and a test of their own
 const files = globSync('configs/**/*.yaml', { cwd: root })
-	.filter((file) => path.basename(path.dirname(file)) !== 'pretraining')
+	.filter((file) => !['pretraining', 'experiments'].includes(path.basename(path.dirname(file))))
 	.toSorted();
 
 describe('shipped configs', () => {

@@ -18,6 +18,8 @@ export interface LeftOut {
 	readonly faults: readonly { readonly place: string; readonly message: string }[];
 	/** Rows of a split that later splits nearly have, where `data.dropNearDuplicates` left them out. */
 	readonly nearDuplicates?: { readonly train: number; readonly valid: number };
+	/** Training rows that `data.sample` did not draw. */
+	readonly notSampled?: number;
 }
 
 const rowRemedy =

@@ -52,12 +52,17 @@ export function describeData({
 
 /** What was left out of a dataset, a line for each reason. */
 export function leftOutLines(leftOut: LeftOut): string[] {
-	const { nearDuplicates } = leftOut;
+	const { nearDuplicates, notSampled } = leftOut;
 	const lines = leftOut.rows === 0 ? [] : [describeBadRows(leftOut)];
-	if (nearDuplicates === undefined) return lines;
-	const { train, valid } = nearDuplicates;
-	const what = `${formatNumber(train)} training and ${formatNumber(valid)} validation functions`;
-	return [...lines, `${what} that later splits nearly have (data.dropNearDuplicates)`];
+	if (nearDuplicates !== undefined) {
+		const { train, valid } = nearDuplicates;
+		const what = `${formatNumber(train)} training and ${formatNumber(valid)} validation functions`;
+		lines.push(`${what} that later splits nearly have (data.dropNearDuplicates)`);
+	}
+	if (notSampled !== undefined) {
+		lines.push(`${formatNumber(notSampled)} training functions that were not drawn (data.sample)`);
+	}
+	return lines;
 }
 
 /** `3 rows (data.onBadRow: skip): train.jsonl:7: code: the function is empty; …` */

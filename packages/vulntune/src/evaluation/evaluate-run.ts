@@ -135,7 +135,9 @@ async function evaluateOpened(
 			remedy: 'Say where it lies now with --data.',
 		});
 	}
-	const source = { ...config.data, path: options.data ?? config.data.path };
+	// another dataset is no sample
+	const source =
+		options.data === undefined ? config.data : { ...config.data, path: options.data, sample: null };
 	const dataset = await loadConfiguredDataset(source, {
 		required: [split],
 		optional: (['train', 'valid', 'test'] as const).filter((name) => name !== split),

@@ -28,6 +28,8 @@ it('tells runs apart whose results differ', () => {
 		{ 'loss.reduction': 'mean' },
 		{ 'sequence.packing': 'leaky' },
 		{ 'method.base': 'fp32' },
+		{ 'data.sample': '0.5' },
+		{ 'data.sample': '0.5', 'data.sampleSeed': '2' },
 	];
 	const hashes = changes.map((change) => identityHash(identityOf(change)));
 	const { base } = inputs;

@@ -54,8 +54,12 @@ export function resultSettings(config: Config): object {
 	const { checkpointEverySteps: _every, epochs: _epochs, checkpointing: _checkpointing, ...rest } = training;
 	const trained = { ...rest, checkpointing: false };
 	// what projects are called changes no result; an option that is off is as good as none, so that runs of versions without it are known
-	const { path: _path, projects: _projects, dropNearDuplicates, ...rows } = data;
-	const reading = dropNearDuplicates ? { ...rows, dropNearDuplicates } : rows;
+	const { path: _path, projects: _projects, dropNearDuplicates, sample, sampleSeed, ...rows } = data;
+	const reading = {
+		...rows,
+		...(dropNearDuplicates ? { dropNearDuplicates } : {}),
+		...(sample === null ? {} : { sample, sampleSeed }),
+	};
 	const { from: _from, ...trainedMethod } = method;
 	return { ...settings, training: trained, data: reading, method: trainedMethod };
 }

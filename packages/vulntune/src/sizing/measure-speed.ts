@@ -4,11 +4,21 @@ import { type Backend, floatPrecision, type Precision, viewOf } from '@vulntune/
 const STEP_SHARE = 0.75;
 const SECONDS = 0.2;
 
+/** A process that plans many runs measures once for all of them. */
+const measured = new Map<string, number>();
+
 /**
- * Operations per second that training can expect, from short matrix products on this machine now. What a step does beside
+ * Operations per second that training can expect, from short matrix products on this machine, measured once in a process. What a step does beside
  * the products of the base is in floats under every precision, and takes the time that it takes beside theirs.
  */
 export function measureFlops(backend: Backend, precision: Precision): number {
+	const key = `${backend.name} ${backend.description} ${precision}`;
+	const known = measured.get(key) ?? stepFlops(backend, precision);
+	measured.set(key, known);
+	return known;
+}
+
+function stepFlops(backend: Backend, precision: Precision): number {
 	const speed = productFlops(backend, precision);
 	if (precision === 'fp32') return STEP_SHARE * speed;
 	const beside = (1 / STEP_SHARE - 1) / productFlops(backend, floatPrecision(precision));
