@@ -20,6 +20,7 @@ const rooms = {
 	vulntune: [
 		...[
 			'terminal',
+			'hub',
 			'metrics',
 			'packing',
 			'figures',

@@ -144,6 +144,7 @@ describe('evaluate', () => {
 			lines: false,
 			overrides: {},
 			allowOtherBase: false,
+			download: false,
 		};
 		expect((await run('evaluate', 'runs/a')).request).toEqual(own);
 		const changes = { data: 'd', split: 'valid', allowOtherBase: true };
@@ -192,9 +193,13 @@ describe('evaluate', () => {
 
 describe('model, demo', () => {
 	it('hand over what was asked for', async () => {
-		expect((await run('model', 'info', 'm')).request).toEqual({ location: 'm', allowOtherBase: false });
+		expect((await run('model', 'info', 'm')).request).toEqual({
+			location: 'm',
+			allowOtherBase: false,
+			download: false,
+		});
 		const flags = ['--model', 'b', '--allow-other-base'];
-		const asked = { location: 'm', model: 'b', allowOtherBase: true };
+		const asked = { location: 'm', model: 'b', allowOtherBase: true, download: false };
 		expect((await run('model', 'info', 'm', ...flags)).request).toEqual(asked);
 		expect((await run('model', 'quantize', 'm', '--type', 'nf4', '--output', 'o')).request).toEqual({
 			model: 'm',
@@ -202,6 +207,7 @@ describe('model, demo', () => {
 			output: 'o',
 			double: true,
 			overwrite: false,
+			download: false,
 		});
 		const plain = await run('model', 'quantize', 'm', '--type', 'fp4', '--output', 'o', '--no-double');
 		expect(plain.request).toMatchObject({ double: false });

@@ -8,12 +8,14 @@ import { renderComparison, truncationNote } from '../evaluation/render-compariso
 import { savePredictions } from '../fine-tuning/predictions.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
 import type { EvaluateRequest } from './evaluate.ts';
+import { fetchModel } from './fetch-model.ts';
 
 /** What `vulntune evaluate` does. */
 export async function evaluateFromRequest(
 	request: EvaluateRequest,
-	{ progress }: CommandContext,
+	context: CommandContext,
 ): Promise<CommandResult> {
+	const { progress } = context;
 	if ('predictions' in request) {
 		const { threshold } = request;
 		const report = await evaluatePredictionsFile(
@@ -22,7 +24,8 @@ export async function evaluateFromRequest(
 		);
 		return { data: report, text: renderPredictionsReport(report) };
 	}
-	const { output } = request;
+	const { output, overrides, download = false } = request;
+	if (overrides?.model !== undefined) await fetchModel(overrides.model, download, context);
 	if (output !== undefined) checkPredictionsOutput(output);
 	const onProgress = (done: number, total: number) =>
 		progress.update({ task: `scoring ${request.split}`, done, total, unit: 'sequences' });

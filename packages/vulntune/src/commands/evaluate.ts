@@ -6,6 +6,7 @@ import { trainingConfig } from '../config/training-config.ts';
 import { type SplitName, splitNames } from '../data/dataset.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
 import { backendOptions, backendOverrides } from './backend-flags.ts';
+import { downloadFlag } from './fetch-model.ts';
 import type { CommandDefinition } from './program.ts';
 import { addConfigFlags, addFlags, readFlags } from './schema-flags.ts';
 
@@ -21,6 +22,7 @@ const flags = z.strictObject({
 		.boolean()
 		.default(false)
 		.describe('score though the base is another than the adapter was made on; the result says so'),
+	download: downloadFlag,
 	precision: z
 		.enum(['bf16', 'fp32', 'int8'])
 		.optional()
@@ -71,6 +73,8 @@ export type EvaluateRequest =
 			readonly allowOtherBase?: boolean;
 			/** Also find the lines that fixes changed. */
 			readonly lines?: boolean;
+			/** Fetch the model of the overrides where it is named as on a hub and isn't in the cache. */
+			readonly download?: boolean;
 	  }
 	| { readonly predictions: string; readonly threshold: number | undefined };
 
@@ -114,9 +118,13 @@ function toRequest(
 	values: z.output<typeof flags>,
 	backend: ConfigOverrides,
 ): EvaluateRequest {
-	const { data, split, precision, predictions, threshold, output, model, allowOtherBase, lines } = values;
+	const { data, split, precision, predictions, threshold, output, model, allowOtherBase, lines, download } =
+		values;
 	if (run !== undefined && predictions !== undefined) {
 		throw inputError('USAGE', 'a run and --predictions were given: choose one');
+	}
+	if (download && model === undefined) {
+		throw inputError('USAGE', '--download goes with --model, which names what to fetch');
 	}
 	if (predictions !== undefined) {
 		const isOfRun = [data, split, precision, output, model].some((value) => value !== undefined);
@@ -137,5 +145,5 @@ function toRequest(
 		throw inputError('USAGE', '--threshold goes with --predictions: a run has its own, from validation');
 	}
 	const overrides = { ...backend, ...(model === undefined ? {} : { model }) };
-	return { run, data, split: split ?? 'test', precision, output, overrides, allowOtherBase, lines };
+	return { run, data, split: split ?? 'test', precision, output, overrides, allowOtherBase, lines, download };
 }

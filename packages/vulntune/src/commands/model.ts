@@ -5,6 +5,7 @@ import { quantizedBases } from '../config/schema.ts';
 import { trainingConfig } from '../config/training-config.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
 import { backendOptions, backendOverrides } from './backend-flags.ts';
+import { downloadFlag } from './fetch-model.ts';
 import type { CommandDefinition, CommandRunner } from './program.ts';
 import { addConfigFlags, addFlags, readFlags } from './schema-flags.ts';
 
@@ -17,6 +18,7 @@ const quantizeFlags = z.strictObject({
 	output: z.string().min(1).describe('folder for the quantised model'),
 	double: z.boolean().default(true).describe('keep the scales of nf4 and fp4 in full precision'),
 	overwrite: z.boolean().default(false).describe('replace what is in the output folder'),
+	download: downloadFlag,
 });
 
 const infoFlags = z.strictObject({
@@ -31,6 +33,7 @@ const infoFlags = z.strictObject({
 		.boolean()
 		.default(false)
 		.describe('of an adapter: exit with 0 though the base is another than it was made on'),
+	download: downloadFlag,
 });
 
 export interface InfoRequest {
@@ -38,6 +41,7 @@ export interface InfoRequest {
 	readonly location: string;
 	readonly model?: string | undefined;
 	readonly allowOtherBase: boolean;
+	readonly download: boolean;
 }
 
 export type QuantizeRequest = { readonly model: string } & Readonly<z.output<typeof quantizeFlags>>;
@@ -104,10 +108,10 @@ function defineInfo(parent: Command, run: CommandRunner, info: ModelCommands['in
 		.description(
 			'Show what a model is: architecture, sizes, parameters, storage, memory, fingerprint; or an adapter, and whether its base is the one it was made on.',
 		)
-		.argument('<model>', 'folder of a model, an adapter or a run')
+		.argument('<model>', 'folder of a model, an adapter or a run; a GGUF file; the name of a model on a hub')
 		.addHelpText(
 			'after',
-			'\nExamples:\n  vulntune model info models/smollm2-135m\n  vulntune model info models/smollm2-135m --json\n  vulntune model info runs/three --model models/smollm2-135m',
+			'\nExamples:\n  vulntune model info models/smollm2-135m\n  vulntune model info models/smollm2-135m --json\n  vulntune model info runs/three --model models/smollm2-135m\n  vulntune model info HuggingFaceTB/SmolLM2-135M --download',
 		);
 	addFlags(command, infoFlags);
 	command.action(async (location: string) => {
@@ -120,7 +124,7 @@ function defineQuantize(parent: Command, run: CommandRunner, quantize: ModelComm
 	const command = parent
 		.command('quantize')
 		.description("Quantise a model's linear layers and write it as a folder that needs the original no more.")
-		.argument('<model>', 'model folder')
+		.argument('<model>', 'folder of a model, GGUF file, or name on a hub')
 		.addHelpText(
 			'after',
 			'\nExamples:\n  vulntune model quantize models/smollm2-135m --type nf4 --output models/smollm2-135m-nf4',

@@ -7,6 +7,7 @@ import { mergeModel } from '../export/merge-model.ts';
 import { describeMerge } from '../export/merge-text.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
 import { readAdapterInfo } from '../model/adapter-info.ts';
+import { checkBaseModel } from '../model/base-model.ts';
 import { describeAdapter, describeModel } from '../model/info-text.ts';
 import { configFileName } from '../model/model-files.ts';
 import { readModelInfo } from '../model/model-info.ts';
@@ -15,13 +16,20 @@ import { describeQuantization } from '../model/quantize-text.ts';
 import type { CommandResult } from '../terminal/context.ts';
 import { exitCodes } from '../terminal/exit-code.ts';
 import { adapterBytes } from '../training/what-fits.ts';
+import { fetchModel } from './fetch-model.ts';
 import type { InfoRequest, ModelCommands } from './model.ts';
 
 /** What does the work of `vulntune model info|quantize|merge`. */
 export const modelCommands: ModelCommands = {
-	info: async (request) => modelInfo(request),
-	async quantize(request, { progress, interruption }) {
-		const { model, output, type, double, overwrite } = request;
+	async info({ download, ...request }, context) {
+		const model = request.model && (await fetchModel(request.model, download, context));
+		return modelInfo({ ...request, location: await fetchModel(request.location, download, context), model });
+	},
+	async quantize(request, context) {
+		const { progress, interruption } = context;
+		const { output, type, double, overwrite } = request;
+		const model = await fetchModel(request.model, request.download, context);
+		checkBaseModel(model);
 		const report = await quantizeModel({
 			model,
 			output,
@@ -46,7 +54,8 @@ export const modelCommands: ModelCommands = {
 };
 
 /** A model, an adapter, or a run with one of them; exit code 2 where parts of a model, or an adapter and its base, do not fit together. */
-function modelInfo({ location, model, allowOtherBase }: InfoRequest): CommandResult {
+function modelInfo({ location, model, allowOtherBase }: Omit<InfoRequest, 'download'>): CommandResult {
+	checkBaseModel(location);
 	const folder = adapterFolder(location);
 	if (!isGgufFile(folder) && !existsSync(path.join(folder, configFileName))) {
 		const info = readAdapterInfo(folder, model);

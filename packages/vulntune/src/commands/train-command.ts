@@ -6,6 +6,7 @@ import { startTraining } from '../fine-tuning/start-training.ts';
 import { dropPreparedThread } from '../run/prepared-thread.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
 import { formatBytes } from '../terminal/format.ts';
+import { fetchModel } from './fetch-model.ts';
 import type { TrainRequest } from './train.ts';
 
 /** What `vulntune train` does. */
@@ -13,10 +14,11 @@ export async function trainFromConfig(
 	request: TrainRequest,
 	context: CommandContext,
 ): Promise<CommandResult> {
-	const { config, dryRun, ...mode } = request;
+	const { dryRun, download = false, ...mode } = request;
+	const config = { ...request.config, model: await fetchModel(request.config.model, download, context) };
 	if (dryRun) {
 		await dropPreparedThread();
-		return describePlan(request, context.progress.note);
+		return describePlan({ ...request, config }, context.progress.note);
 	}
 	const onEvent = (event: TrainingEvent) => showEvent(event, context);
 	return describeOutcome(await startTraining(config, mode, onEvent, context.interruption()));

@@ -6,6 +6,7 @@ import { loadConfig } from '../config/load.ts';
 import { configJsonSchema } from '../config/printed-schema.ts';
 import type { Config } from '../config/schema.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import { downloadFlag } from './fetch-model.ts';
 import type { CommandDefinition } from './program.ts';
 import { addConfigFlags, addFlags, configOverrides, readFlags } from './schema-flags.ts';
 
@@ -18,6 +19,7 @@ const flags = z.strictObject({
 		.describe(
 			'go on with a run, or start from an adapter, though the base is another than it was made on; kept in the run folder',
 		),
+	download: downloadFlag,
 	dryRun: z
 		.boolean()
 		.default(false)
@@ -31,6 +33,8 @@ export interface TrainRequest {
 	readonly overwrite: boolean;
 	readonly allowOtherBase: boolean;
 	readonly dryRun: boolean;
+	/** Fetch a model that is named as on a hub and isn't in the cache. */
+	readonly download?: boolean;
 	/** What the config file says of itself at its head. */
 	readonly configComment?: readonly string[];
 }
@@ -52,6 +56,7 @@ Examples:
   vulntune train configs/smollm2-x1.yaml
   vulntune train configs/smollm2-x1.yaml --training.epochs 3 --backend cpu --output runs/three
   vulntune train configs/smollm2-x1.yaml --dry-run
+  vulntune train configs/smollm2-x1.yaml --model HuggingFaceTB/SmolLM2-135M --download
   vulntune train configs/smollm2-x1.yaml --output runs/three --resume
   vulntune train runs/three/config.yaml --resume --training.epochs 6
   vulntune train --print-schema > config.schema.json`,

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { findSnapshot, hubCache } from '../hub/cache.ts';
+import { isHubName, parseHubName } from '../hub/names.ts';
 
 /** An absolute path: `~` is the home folder, anything relative starts at `base`. */
 export function resolvePath(text: string, base: string, home: string): string {
@@ -9,15 +11,11 @@ export function resolvePath(text: string, base: string, home: string): string {
 }
 
 /**
- * Where a model lies. `owner/name` is both a relative path and a hub name: it is a path where that exists, and stays as it is
- * otherwise; `./owner/name` is always a path.
+ * Where a model lies. `owner/name` is both a relative path and a hub name: it is a path where that exists, else the model of this name
+ * in the hub's cache, and stays as it is where there is none; `./owner/name` is always a path.
  */
 export function resolveModel(text: string, base: string, home: string): string {
 	const file = resolvePath(text, base, home);
-	return isHubName(text) && !existsSync(file) ? text : file;
-}
-
-/** `owner/name`, as a hub of models has it. */
-export function isHubName(text: string): boolean {
-	return /^[\w-][\w.-]*\/[\w.-]+$/.test(text);
+	if (!isHubName(text) || existsSync(file)) return file;
+	return findSnapshot(parseHubName(text), hubCache(process.env, home)) ?? text;
 }

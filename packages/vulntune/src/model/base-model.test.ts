@@ -24,14 +24,14 @@ const configOf = (model: string, type = 'lora') => {
 	return resolveConfig(value, { place: 'test', folder: '/' });
 };
 
-it('refuses the name of a model, and says what to give instead', async () => {
-	const remedy = expect.stringContaining('Hugging Face layout');
+it('refuses the name of a model that is in no cache, and says what fetches it', async () => {
+	const remedy = expect.stringContaining('vulntune model info nobody/unheard-of --download');
 	const open = async (config: Config) => openBase(config);
 	for (const plan of [open, planTraining]) {
 		await expect(plan(configOf('nobody/unheard-of'))).rejects.toMatchObject({
 			code: 'MODEL_NOT_FOUND',
 			place: 'nobody/unheard-of',
-			summary: expect.stringContaining('by name'),
+			summary: expect.stringContaining("the hub's cache"),
 			remedy,
 		});
 	}

@@ -1,19 +1,16 @@
 import { existsSync } from 'node:fs';
 import { inputError, type ModelConfig } from '@vulntune/engine';
-import { isHubName } from '../config/paths.ts';
+import { hubCache } from '../hub/cache.ts';
+import { isHubName } from '../hub/names.ts';
 
-/**
- * Refuses as a base what names a model but is no folder of one, with what to do instead.
- *
- * Throws MODEL_NOT_FOUND for the name of a model on a hub.
- */
+/** Refuses as a base the name of a model that isn't in the hub's cache, with the command that fetches it. Throws MODEL_NOT_FOUND. */
 export function checkBaseModel(model: string): void {
-	const remedy =
-		'Download the model in Hugging Face layout (config.json, tokenizer.json, *.safetensors) and give the path of its folder.';
-	if (isHubName(model) && !existsSync(model)) {
-		const message = 'there is no such folder, and models are not fetched by name in this version';
-		throw inputError('MODEL_NOT_FOUND', message, { place: model, remedy });
-	}
+	if (!isHubName(model) || existsSync(model)) return;
+	const message = `there is no such folder, and no model of this name in the hub's cache (${hubCache()})`;
+	throw inputError('MODEL_NOT_FOUND', message, {
+		place: model,
+		remedy: `Fetch it: vulntune model info ${model} --download. Or give the path of a folder in Hugging Face layout, or of a GGUF file.`,
+	});
 }
 
 /** Full fine-tuning moves every weight: one that is stored in a few bits has nowhere to move to. Throws BASE_QUANTIZED. */

@@ -3,6 +3,8 @@ import { measuredLines } from '../evaluation/metric-lines.ts';
 import { markedLabel } from '../evaluation/metric-table.ts';
 import { type NumberedReasons, numberReasons } from '../evaluation/numbered-reasons.ts';
 import { withoutThreshold } from '../evaluation/render-comparison.ts';
+import { hubNameOf } from '../hub/cache.ts';
+import { isHubName, parseHubName } from '../hub/names.ts';
 import { isPeftHead } from '../methods/head.ts';
 import type { Evaluation, Metric } from '../metrics/evaluation.ts';
 import { functionCounts } from './metrics-section.ts';
@@ -37,7 +39,7 @@ function frontMatter(data: ReportData): string {
 	});
 	return stringify(
 		{
-			...(data.model !== null && isHubName(data.model) ? { base_model: data.model } : {}),
+			...baseModel(data),
 			library_name: readers(data) === 'peft' ? 'peft' : 'vulntune',
 			pipeline_tag: 'text-classification',
 			tags: ['code', 'vulnerability-detection', data.method, ...(data.isSynthetic ? ['synthetic-data'] : [])],
@@ -81,9 +83,10 @@ const readBy: Readonly<Record<Readers, string>> = {
 	vulntune: 'vulntune alone reads it.',
 };
 
-/** `owner/name`, as opposed to a path of this machine. */
-function isHubName(model: string): boolean {
-	return /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/.test(model);
+/** The base's name on a hub, by which it was given or from whose cache it was taken; none for a folder of this machine. */
+function baseModel({ model }: ReportData): { readonly base_model?: string } {
+	const name = model === null ? undefined : isHubName(model) ? parseHubName(model).name : hubNameOf(model);
+	return name === undefined ? {} : { base_model: name };
 }
 
 function body(data: ReportData): string {
