@@ -122,6 +122,20 @@ export const tinyShapes = {
 		type_vocab_size: 1,
 	},
 	bert: { ...encoder, architectures: ['BertModel'], model_type: 'bert', max_position_embeddings: 128 },
+	modernBert: {
+		...vocabulary,
+		architectures: ['ModernBertModel'],
+		pad_token_id: 1,
+		hidden_size: 32,
+		intermediate_size: 48,
+		num_attention_heads: 4,
+		model_type: 'modernbert',
+		num_hidden_layers: 3,
+		hidden_activation: 'gelu',
+		max_position_embeddings: 128,
+		local_attention: 16,
+		global_attn_every_n_layers: 2,
+	},
 } as const;
 
 /** Writes a random model of a few thousand weights with a tokenizer: nothing that knows anything, and quick. */

@@ -47,6 +47,7 @@ const families = [
 	{ family: 'gptNeox', trained: everyVariant },
 	{ family: 'roberta', trained: everyVariant },
 	{ family: 'bert', trained: everyVariant },
+	{ family: 'modernBert', trained: everyVariant },
 ] as const satisfies readonly { family: keyof typeof tinyShapes; trained: readonly Variant[] }[];
 
 describe.each(families)('a tiny $family', ({ family, trained }) => {
@@ -63,7 +64,7 @@ describe.each(families)('a tiny $family', ({ family, trained }) => {
 
 	it.each(trained)('trains and scores: %s', async (name) => {
 		const { 'method.dropout': _, ...others } = variants[name] as Record<string, string>;
-		const isEncoder = family === 'roberta' || family === 'bert';
+		const isEncoder = ['roberta', 'bert', 'modernBert'].includes(family);
 		const pool = isEncoder && name === 'windows' ? { 'head.pool': 'first' } : {};
 		const config = configOf(name, { ...others, ...pool });
 		const outcome = await runTraining(config, fresh, silent);

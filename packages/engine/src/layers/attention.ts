@@ -23,7 +23,11 @@ export interface Attention {
 		/** Queries, keys and values from one matrix, in this order; none is turned. */
 		| { readonly fused: LinearLayer } // [(heads + 2 × keyValueHeads) × D, H]
 		/** Query, key and value of each head side by side in one matrix; queries and keys are turned by their positions. */
-		| { readonly interleaved: LinearLayer }; // [heads × 3 × D, H]
+		| { readonly interleaved: LinearLayer } // [heads × 3 × D, H]
+		/** All queries, all keys and all values one after the other in one matrix; queries and keys are turned by their positions. */
+		| { readonly stacked: LinearLayer }; // [3 × heads × D, H]
+	/** Which of the model's tables of angles turns queries and keys; the first by default. */
+	readonly turnedBy?: number;
 	readonly shape: AttentionShape;
 	readonly output: LinearLayer; // [H, heads × D]
 }
@@ -59,7 +63,7 @@ function turnedProjection(
 	angles: Angles | undefined,
 ): { readonly query: Tensor; readonly key: Tensor; readonly value: Tensor } {
 	const [query, key, value] = project(context, projection, shape, x); // [T, heads or keyValueHeads × D]
-	if (!('interleaved' in projection) && !projection.rotary) return { query, key, value };
+	if ('rotary' in projection && !projection.rotary) return { query, key, value };
 	const turned = (plain: Tensor) => {
 		const y = rope(context, plain, angles!, shape.headDim);
 		release(context, plain);
@@ -111,9 +115,10 @@ function project(
 	{ heads, keyValueHeads }: AttentionShape,
 	x: Tensor,
 ): readonly [query: Tensor, key: Tensor, value: Tensor] {
-	if ('interleaved' in projection) {
-		const all = linear(context, x, projection.interleaved); // [T, heads × 3 × D]
-		const parts = splitColumns(context, all, heads, 3); // [T, heads × D] each
+	if (!('rotary' in projection)) {
+		const isInterleaved = 'interleaved' in projection;
+		const all = linear(context, x, isInterleaved ? projection.interleaved : projection.stacked); // [T, heads × 3 × D]
+		const parts = splitColumns(context, all, isInterleaved ? heads : 1, 3); // [T, heads × D] each
 		release(context, all);
 		return parts as [Tensor, Tensor, Tensor];
 	}

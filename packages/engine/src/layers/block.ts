@@ -8,18 +8,20 @@ import { type Attention, attend } from './attention.ts';
 import { feedForward, type Mlp } from './mlp.ts';
 import { type Norm, normalize } from './norm.ts';
 
-/** One block of a transformer: attention and a feed-forward network, each with a residual and a norm. */
-export interface Block {
-	/**
-	 * Whether a norm comes before what it belongs to (Radford et al. 2019) or after its residual (Vaswani et al. 2017), or both
-	 * parts read the block's input, each through its norm (Wang & Komatsuzaki 2021).
-	 */
-	readonly order: 'preNorm' | 'postNorm' | 'parallel';
-	readonly attentionNorm: Norm;
+/**
+ * One block of a transformer: attention and a feed-forward network, each with a residual and a norm. `order` says whether a norm
+ * comes before what it belongs to (Radford et al. 2019) or after its residual (Vaswani et al. 2017), or both parts read the block's
+ * input, each through its norm (Wang & Komatsuzaki 2021).
+ */
+export type Block = {
 	readonly attention: Attention;
 	readonly mlpNorm: Norm;
 	readonly mlp: Mlp;
-}
+} & (
+	| { readonly order: 'postNorm'; readonly attentionNorm: Norm }
+	/** Without a norm of the attention's, the block's input is normalised already. */
+	| { readonly order: 'preNorm' | 'parallel'; readonly attentionNorm: Norm | undefined }
+);
 
 /**
  * x [T, H] → [T, H]. Doesn't release x.
@@ -56,7 +58,8 @@ function seenBy(
 	angles: Angles | undefined,
 	segments: Segments,
 ): Tensor {
-	if (order === 'postNorm') return attend(context, attention, x, angles, segments);
+	if (order === 'postNorm' || attentionNorm === undefined)
+		return attend(context, attention, x, angles, segments);
 	const normed = normalize(context, x, attentionNorm); // [T, H]
 	const seen = attend(context, attention, normed, angles, segments); // [T, heads × D]
 	release(context, normed);
@@ -83,7 +86,11 @@ function mlpAfterNorm(context: Context, { mlpNorm, mlp }: Block, input: Tensor, 
 }
 
 /** Releases the sum of the block's input and its attention. */
-function mlpBeforeNorm(context: Context, { attentionNorm, mlpNorm, mlp }: Block, sum: Tensor): Tensor {
+function mlpBeforeNorm(
+	context: Context,
+	{ attentionNorm, mlpNorm, mlp }: Block & { order: 'postNorm' },
+	sum: Tensor,
+): Tensor {
 	const x = normalize(context, sum, attentionNorm); // [T, H]
 	release(context, sum);
 	const fed = feedForward(context, mlp, x); // [T, H]

@@ -7,7 +7,12 @@ export type Norm =
 	/** Zhang & Sennrich 2019 */
 	| { readonly kind: 'rms'; readonly weight: Tensor; readonly epsilon: number }
 	/** Ba et al. 2016 */
-	| { readonly kind: 'layer'; readonly weight: Tensor; readonly bias: Tensor; readonly epsilon: number };
+	| {
+			readonly kind: 'layer';
+			readonly weight: Tensor;
+			readonly bias: Tensor | undefined;
+			readonly epsilon: number;
+	  };
 
 /** A norm of each head's own state, [D]. */
 export type HeadNorm = Extract<Norm, { kind: 'rms' }>;

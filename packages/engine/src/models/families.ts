@@ -4,6 +4,7 @@ import { gptBigCode } from './families/gpt-bigcode.ts';
 import { gptNeox } from './families/gpt-neox.ts';
 import { llama } from './families/llama.ts';
 import { mistral } from './families/mistral.ts';
+import { modernBert } from './families/modern-bert.ts';
 import { qwen2, qwen3 } from './families/qwen.ts';
 import { roberta } from './families/roberta.ts';
 import { starcoder2 } from './families/starcoder2.ts';
@@ -21,6 +22,7 @@ export const families = [
 	gptNeox,
 	roberta,
 	bert,
+	modernBert,
 ] as unknown as readonly Family[];
 
 /** The family whose config this is. */

@@ -25,8 +25,8 @@ export interface Family<Config extends ModelConfig = ModelConfig> {
 	parse(fields: Fields, modelType: string): Config;
 	/** The weights under the names that they have in a checkpoint, each written here and nowhere else. */
 	weights(config: Config, place: Placement): TransformerWeights;
-	/** Angle per position of each pair of a head [D/2], where positions are rotary. */
-	frequencies?(config: Config): Float64Array;
+	/** Angle per position of each pair of a head [D/2], where positions are rotary: more than one where layers differ in them. */
+	frequencies?(config: Config): readonly Float64Array[];
 	/** Tensors of checkpoints that are no part of the base: buffers that config.json determines, heads of tasks. */
 	readonly unread: readonly RegExp[];
 }

@@ -118,6 +118,6 @@ function gatedDecoderWeights(config: GatedDecoderConfig, place: Placement): Tran
 /** What a family of this shape has besides its name, its keys and how its config is read. */
 export const gatedDecoder: Pick<Family<GatedDecoderConfig>, 'weights' | 'frequencies' | 'unread'> = {
 	weights: gatedDecoderWeights,
-	frequencies: ({ headDim, ropeTheta, ropeScaling }) => inverseFrequencies(headDim, ropeTheta, ropeScaling),
+	frequencies: ({ headDim, ropeTheta, ropeScaling }) => [inverseFrequencies(headDim, ropeTheta, ropeScaling)],
 	unread: [/\.rotary_emb\.inv_freq$/, /^qa_outputs\./],
 };

@@ -2,7 +2,7 @@ import type { Backend } from '../backends/contract.ts';
 import { inputError } from '../errors.ts';
 import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
 import { readFloat32 } from '../formats/weight-source.ts';
-import { createRopeTable, type RopeTable } from '../layers/rope-table.ts';
+import { createRopeTable } from '../layers/rope-table.ts';
 import { isQuantizedType } from '../quantize/matrix.ts';
 import { createParameters, type ParameterSpec, type Parameters } from '../tensor/parameters.ts';
 import { expectedTensors, familyOf } from './families.ts';
@@ -122,16 +122,17 @@ function assemble(
 ): LoadedModel {
 	const family = familyOf(config);
 	const weights = family.weights(config, placement(place));
-	const frequencies = family.frequencies?.(config);
-	const ropeTable: RopeTable | undefined =
-		frequencies === undefined ? undefined : createRopeTable(backend, frequencies, maxPositions);
+	const ropeTables = (family.frequencies?.(config) ?? []).map((frequencies) =>
+		createRopeTable(backend, frequencies, maxPositions),
+	);
 	return {
-		model: transformer(config, weights, ropeTable),
+		model: transformer(config, weights, ropeTables),
 		free() {
 			freeWeights();
-			if (ropeTable === undefined) return;
-			backend.free(ropeTable.cos.buffer);
-			backend.free(ropeTable.sin.buffer);
+			for (const { cos, sin } of ropeTables) {
+				backend.free(cos.buffer);
+				backend.free(sin.buffer);
+			}
 		},
 	};
 }

@@ -304,6 +304,48 @@ describe('encoders', () => {
 		expect(parse({ ...codeBert, ...change })).toMatchObject(found);
 	});
 
+	const modernBert = {
+		...{ architectures: ['ModernBertForMaskedLM'], model_type: 'modernbert', hidden_activation: 'gelu' },
+		...{ vocab_size: 50_368, hidden_size: 768, intermediate_size: 1152, num_hidden_layers: 22 },
+		...{ num_attention_heads: 12, max_position_embeddings: 8192, norm_eps: 1e-5, norm_bias: false },
+		...{ attention_bias: false, mlp_bias: false, local_attention: 128, global_attn_every_n_layers: 3 },
+		...{ global_rope_theta: 160_000, local_rope_theta: 10_000, layer_norm_eps: 1e-5 },
+		...{ bos_token_id: 50_281, eos_token_id: 50_282, pad_token_id: 50_283, cls_token_id: 50_281 },
+		...{ classifier_pooling: 'mean', decoder_bias: true, position_embedding_type: 'absolute' },
+	};
+
+	test('ModernBERT has the layers, windows and weights of the published base model', () => {
+		const config = parse(modernBert) as unknown as Record<string, unknown>;
+		expect(config).toMatchObject({ causal: false, maxPositions: 8192, window: 65, globalTheta: 160_000 });
+		expect((config.isLocal as boolean[]).slice(0, 5)).toEqual([false, true, true, false, true]);
+		const weights = expectedTensors(parse(modernBert)).reduce(
+			(sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
+			0,
+		);
+		expect((weights / 1e6).toFixed()).toBe('149');
+		const newer = {
+			rope_parameters: { full_attention: { rope_theta: 7, rope_type: 'default' }, sliding_attention: null },
+			...{ global_rope_theta: null, local_rope_theta: null },
+		};
+		expect(parse({ ...modernBert, ...newer })).toMatchObject({ globalTheta: 7, localTheta: 10_000 });
+	});
+
+	test.each([
+		[{ rope_scaling: { type: 'linear', factor: 2 } }, 'rope_scaling'],
+		[
+			{ rope_parameters: { full_attention: { rope_type: 'yarn', factor: 2 } } },
+			'rope_parameters: full_attention: rope_type',
+		],
+		[{ rope_parameters: { rope_theta: 3 } }, 'rope_parameters: rope_theta'],
+		[{ rope_parameters: { full_attention: { rope_theta: 3 } } }, 'global_rope_theta'],
+		[{ layer_types: ['full_attention'] }, 'layer_types'],
+		[{ hidden_activation: 'silu' }, 'hidden_activation'],
+		[{ hidden_size: 780 }, 'hidden_size'],
+		[{ is_decoder: true }, 'is_decoder'],
+	])('ModernBERT with %j is refused at its place', (change, place) => {
+		expect(thrownBy(() => parse({ ...modernBert, ...change })).place).toBe(`config.json: ${place}`);
+	});
+
 	test("BERT's positions count from 0 whatever its padding token is", () => {
 		const config = parse({ ...codeBert, model_type: 'bert', max_position_embeddings: 512 });
 		expect(config).toMatchObject({ architecture: 'bert', maxPositions: 512, firstPosition: 0 });

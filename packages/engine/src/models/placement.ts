@@ -13,7 +13,7 @@ export interface Placement {
 	table(name: string, rows: number, columns: number): Tensor;
 	linear(name: string, outputs: number, inputs: number, options?: LinearPlace): LinearLayer;
 	rmsNorm(name: string, size: number, epsilon: number): HeadNorm;
-	layerNorm(name: string, size: number, epsilon: number): Norm;
+	layerNorm(name: string, size: number, epsilon: number, options?: { readonly bias?: boolean }): Norm;
 	/** [V, H], from states to logits. */
 	outputMatrix(name: string, vocabularySize: number, hiddenSize: number): Weight | Tensor;
 }
@@ -44,10 +44,10 @@ export function placement(place: WeightPlacer): Placement {
 			weight: vector(`${name}.weight`, size, 'norm'),
 			epsilon,
 		}),
-		layerNorm: (name, size, epsilon) => ({
+		layerNorm: (name, size, epsilon, { bias = true } = {}) => ({
 			kind: 'layer',
 			weight: vector(`${name}.weight`, size, 'norm'),
-			bias: vector(`${name}.bias`, size, 'bias'),
+			bias: bias ? vector(`${name}.bias`, size, 'bias') : undefined,
 			epsilon,
 		}),
 		outputMatrix: (name, rows, columns) =>

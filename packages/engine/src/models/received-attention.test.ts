@@ -19,6 +19,20 @@ const config = parseModelConfig(
 	'config.json',
 );
 
+const modernBert = parseModelConfig(
+	{
+		model_type: 'modernbert',
+		vocab_size: 12,
+		hidden_size: hidden,
+		num_hidden_layers: 1,
+		num_attention_heads: heads,
+		intermediate_size: 6,
+		layer_types: ['sliding_attention'],
+		local_attention: 2,
+	},
+	'config.json',
+);
+
 /** The softmax of every head written out, summed over heads and queries. */
 function byHand(
 	states: readonly (readonly number[])[],
@@ -44,6 +58,25 @@ function byHand(
 	}
 	return received;
 }
+
+test('is dealt out in a window too, where the first block has no norm and turns its queries', () => {
+	const backend = createReferenceBackend();
+	const { model, free } = createTrainableModel(backend, modernBert, 16, 3);
+	const arena = new Arena(backend);
+	const context: Context = { backend, precision: 'fp32', arena, tape: undefined, dropoutSeed: undefined };
+	const pack = {
+		ids: uploadIndices(context, Int32Array.of(1, 5, 3, 7, 2, 4, 8, 6)),
+		positions: uploadIndices(context, Int32Array.of(0, 1, 2, 3, 4, 0, 1, 2)),
+		segments: uploadSegments(context, Int32Array.of(0, 5, 8)),
+	};
+	const found = model.receivedAttention(context, pack);
+	expect(found.subarray(0, 5).reduce((a, b) => a + b, 0)).toBeCloseTo(heads * 5, 4);
+	// at both ends a window of three holds two tokens: each is seen by itself and its neighbour alone
+	expect(found[0]).toBeLessThan(found[2]!);
+	arena.close();
+	free();
+	expect(backend.memory().liveBuffers).toBe(0);
+});
 
 test('is the sum over heads and queries of the softmax of the first block, function by function', () => {
 	const backend = createReferenceBackend();

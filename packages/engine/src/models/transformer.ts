@@ -41,39 +41,39 @@ export function outputMatrix(
 	return languageHead === 'tied' ? embedding : place.outputMatrix(name, vocabularySize, hiddenSize);
 }
 
-/** The model of these weights, with the angles of its positions where they are rotary. */
+/** The model of these weights, with the angles of its positions where they are rotary: a table, or one for each kind of layer. */
 export function transformer(
 	config: ModelConfig,
 	weights: TransformerWeights,
-	ropeTable: RopeTable | undefined,
+	ropeTables: readonly RopeTable[],
 ): Model {
 	return {
 		config,
 		outputMatrix: weights.outputMatrix,
 		linears: linearsOf(weights.blocks),
-		hidden: (context, pack, options = {}) => hidden(context, weights, ropeTable, pack, options),
-		receivedAttention: (context, pack) => received(context, weights, ropeTable, pack),
+		hidden: (context, pack, options = {}) => hidden(context, weights, ropeTables, pack, options),
+		receivedAttention: (context, pack) => received(context, weights, ropeTables, pack),
 		replaceLinears: (replace) =>
-			transformer(config, { ...weights, blocks: mapLinears(weights.blocks, replace) }, ropeTable),
+			transformer(config, { ...weights, blocks: mapLinears(weights.blocks, replace) }, ropeTables),
 	};
 }
 
 function hidden(
 	context: Context,
 	{ embeddings, blocks, finalNorm }: TransformerWeights,
-	ropeTable: RopeTable | undefined,
+	ropeTables: readonly RopeTable[],
 	pack: PackTensors,
 	options: ForwardOptions,
 ): Tensor {
-	const angles = ropeTable === undefined ? undefined : anglesAt(context, ropeTable, pack.positions);
-	const turning: readonly View[] = angles === undefined ? [] : [angles.cos, angles.sin];
+	const angles = ropeTables.map((table) => anglesAt(context, table, pack.positions));
+	const turning: readonly View[] = angles.flatMap(({ cos, sin }) => [cos, sin]);
 	const embedded = embed(context, embeddings, pack); // [T, H]
 	let x = options.enter === undefined ? embedded : options.enter(embedded); // [T, H]
 	options.observe?.(0, x);
 	for (const [index, block] of blocks.entries()) {
 		const rows = index === blocks.length - 1 ? options.rows : undefined;
 		const run = (inner: Context, input: Tensor) =>
-			transformerBlock(inner, block, input, angles, pack.segments, rows);
+			transformerBlock(inner, block, input, angles[block.attention.turnedBy ?? 0], pack.segments, rows);
 		const uses = rows === undefined ? turning : [...turning, rows];
 		const next = runBlock(context, x, uses, run, options.checkpointing === true); // [T, H], at last [T or R, H]
 		release(context, x);
@@ -91,18 +91,21 @@ function hidden(
 function received(
 	context: Context,
 	{ embeddings, blocks }: TransformerWeights,
-	ropeTable: RopeTable | undefined,
+	ropeTables: readonly RopeTable[],
 	pack: PackTensors,
 ): Float64Array {
 	const { order, attentionNorm, attention } = blocks[0]!;
-	const angles = ropeTable === undefined ? undefined : anglesAt(context, ropeTable, pack.positions);
-	const x = embed({ ...context, tape: undefined }, embeddings, pack); // [T, H]
-	const input = order === 'preNorm' ? normalize({ ...context, tape: undefined }, x, attentionNorm) : x; // [T, H]
+	const plain: Context = { ...context, tape: undefined };
+	const table = ropeTables[attention.turnedBy ?? 0];
+	const angles = table === undefined ? undefined : anglesAt(plain, table, pack.positions);
+	const x = embed(plain, embeddings, pack); // [T, H]
+	const isNormed = order !== 'postNorm' && attentionNorm !== undefined;
+	const input = isNormed ? normalize(plain, x, attentionNorm) : x; // [T, H]
 	const sums = receivedAttention(context, attention, input, angles, pack.segments); // [T]
 	release(
 		context,
 		x,
-		...(input === x ? [] : [input]),
+		...(isNormed ? [input] : []),
 		...(angles === undefined ? [] : [angles.cos, angles.sin]),
 	);
 	return sums;
@@ -158,12 +161,20 @@ function mapLinears(
 	replace: (layer: LinearLayer) => LinearLayer,
 ): readonly Block[] {
 	return blocks.map((block): Block => {
-		const { projection, output, shape } = block.attention;
-		const attention = { projection: mapProjection(projection, replace), shape, output: replace(output) };
+		const { projection, output } = block.attention;
+		const attention = {
+			...block.attention,
+			projection: mapProjection(projection, replace),
+			output: replace(output),
+		};
 		const { mlp } = block;
 		if (mlp.kind === 'gated') {
 			const gated = { ...mlp, gate: replace(mlp.gate), up: replace(mlp.up), down: replace(mlp.down) };
 			return { ...block, attention, mlp: gated };
+		}
+		if (mlp.kind === 'gatedHalves') {
+			const halves = { ...mlp, halves: replace(mlp.halves), down: replace(mlp.down) };
+			return { ...block, attention, mlp: halves };
 		}
 		return { ...block, attention, mlp: { ...mlp, up: replace(mlp.up), down: replace(mlp.down) } };
 	});
@@ -175,6 +186,7 @@ function mapProjection(
 ): Attention['projection'] {
 	if ('fused' in projection) return { fused: replace(projection.fused) };
 	if ('interleaved' in projection) return { interleaved: replace(projection.interleaved) };
+	if ('stacked' in projection) return { stacked: replace(projection.stacked) };
 	const { query, key, value } = projection;
 	return { ...projection, query: replace(query), key: replace(key), value: replace(value) };
 }

@@ -21,6 +21,7 @@ import {
 	layerNorm,
 	linear,
 	linearCrossEntropy,
+	multiply,
 	poolRows,
 	rmsNorm,
 	rope,
@@ -230,6 +231,14 @@ function casesOf({ T, H, D, G, V }: Sizes): Case[] {
 				[T, H],
 			],
 			run: (c, [gate, up]) => swiglu(c, gate!, up!),
+		},
+		{
+			name: 'multiply',
+			inputs: [
+				[T, H],
+				[T, H],
+			],
+			run: (c, [a, b]) => multiply(c, a!, b!),
 		},
 		...(['gelu', 'geluTanh', 'tanh', 'silu'] as const).map((kind) => ({
 			name: `activation ${kind}`,

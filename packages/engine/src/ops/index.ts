@@ -7,6 +7,7 @@ export { gatherRows } from './gather-rows.ts';
 export { layerNorm } from './layer-norm.ts';
 export { type LinearInputs, type LoraPair, linear } from './linear.ts';
 export { linearCrossEntropy } from './linear-cross-entropy.ts';
+export { multiply } from './multiply.ts';
 export { poolRows } from './pool-rows.ts';
 export { rmsNorm } from './rms-norm.ts';
 export { type Angles, rope } from './rope.ts';

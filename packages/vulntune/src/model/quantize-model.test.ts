@@ -117,7 +117,7 @@ describe.skipIf(fixtures.skip)('a quantised fixture', () => {
 	);
 });
 
-test.each(['llama', 'gptBigCode', 'roberta', 'bert'] as const)(
+test.each(['llama', 'gptBigCode', 'roberta', 'bert', 'modernBert'] as const)(
 	'computes in the type of its weights: %s',
 	async (shape) => {
 		const model = writeTinyModel(newPath(), tinyShapes[shape]);

@@ -132,6 +132,6 @@ export const gptNeox: Family<GptNeoxConfig> = {
 	keys,
 	parse,
 	weights,
-	frequencies: ({ turned, ropeTheta, ropeScaling }) => inverseFrequencies(turned, ropeTheta, ropeScaling),
+	frequencies: ({ turned, ropeTheta, ropeScaling }) => [inverseFrequencies(turned, ropeTheta, ropeScaling)],
 	unread: [/\.attention\.(bias|masked_bias)$/, /\.rotary_emb\.inv_freq$/],
 };

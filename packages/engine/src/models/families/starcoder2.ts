@@ -110,6 +110,6 @@ export const starcoder2: Family<Starcoder2Config> = {
 	keys,
 	parse,
 	weights,
-	frequencies: ({ headDim, ropeTheta, ropeScaling }) => inverseFrequencies(headDim, ropeTheta, ropeScaling),
+	frequencies: ({ headDim, ropeTheta, ropeScaling }) => [inverseFrequencies(headDim, ropeTheta, ropeScaling)],
 	unread: [/\.rotary_emb\.inv_freq$/],
 };
