@@ -69,17 +69,6 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('explanation', await json('explain', 'run', 'config.yaml'))).toBe('');
 		const predictions = ['evaluate', '--predictions', 'run/predictions.test.jsonl'];
 		expect(faultsOf('predictionsReport', await json(...predictions))).toBe('');
-		writeTinyDataset(inside('many'), { train: 24, valid: 2, test: 2 });
-		const ngrams = ['--method.type', 'ngram', '--data.path', 'many'];
-		const folds = ['cross-validate', 'config.yaml', ...ngrams, '--folds', '2'];
-		expect(faultsOf('crossValidation', await json(...folds, '--output', 'folds'))).toBe('');
-		for (const line of lines('folds/predictions.oof.jsonl'))
-			expect(faultsOf('predictionLine', line)).toBe('');
-		expect(faultsOf('audit', await json('dataset', 'audit', 'data', '--html', 'audit.html'))).toBe('');
-		expect(readFileSync(inside('audit.html'), 'utf8')).toContain('<h1>Leak audit of data</h1>');
-		expect(faultsOf('inspection', await json('dataset', 'inspect', 'data'))).toBe('');
-		const split = ['dataset', 'split', 'data', '--by', 'commit', '--parts', '0.4,0.3,0.3'];
-		expect(faultsOf('splitReport', await json(...split, '--output', 'split'))).toBe('');
 		expect(faultsOf('modelInfo', await json('model', 'info', 'model'))).toBe('');
 		expect(faultsOf('modelInfo', await json('model', 'info', 'run'))).toBe('');
 		const quantize = ['model', 'quantize', 'model', '--type', 'nf4', '--output', 'quantised'];
@@ -106,6 +95,26 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('study', await here('status', 'study'))).toBe('');
 		expect(faultsOf('studyCell', await here('show', 'study', '0'))).toBe('');
 		expect(faultsOf('cellComparison', await here('compare', 'study', '0', '1'))).toBe('');
+	});
+
+	it('fit what commands print of data and detectors', async () => {
+		expect(faultsOf('evaluateResult', await json('evaluate', 'run', '--calibration', 'isotonic'))).toBe('');
+		const asked = ['--model', 'model', '--data', 'data', '--backend', testBackend];
+		expect(faultsOf('zeroShotResult', await json('evaluate', '--zero-shot', ...asked))).toBe('');
+		const predictions = ['evaluate', '--predictions', 'run/predictions.test.jsonl'];
+		const against = ['--against', 'ngrams/predictions.test.jsonl'];
+		expect(faultsOf('predictionsReport', await json(...predictions, ...against))).toBe('');
+		writeTinyDataset(inside('many'), { train: 24, valid: 2, test: 2 });
+		const ngrams = ['--method.type', 'ngram', '--data.path', 'many'];
+		const folds = ['cross-validate', 'config.yaml', ...ngrams, '--folds', '2'];
+		expect(faultsOf('crossValidation', await json(...folds, '--output', 'folds'))).toBe('');
+		for (const line of lines('folds/predictions.oof.jsonl'))
+			expect(faultsOf('predictionLine', line)).toBe('');
+		expect(faultsOf('audit', await json('dataset', 'audit', 'data', '--html', 'audit.html'))).toBe('');
+		expect(readFileSync(inside('audit.html'), 'utf8')).toContain('<h1>Leak audit of data</h1>');
+		expect(faultsOf('inspection', await json('dataset', 'inspect', 'data'))).toBe('');
+		const split = ['dataset', 'split', 'data', '--by', 'commit', '--parts', '0.4,0.3,0.3'];
+		expect(faultsOf('splitReport', await json(...split, '--output', 'split'))).toBe('');
 	});
 
 	it('notice another value', () => {

@@ -5,9 +5,10 @@ import { evaluatePredictionsFile, renderPredictionsReport } from '../evaluation/
 import { evaluateRun } from '../evaluation/evaluate-run.ts';
 import { checkPredictionsOutput } from '../evaluation/predictions-output.ts';
 import { renderComparison, truncationNote } from '../evaluation/render-comparison.ts';
+import { evaluateZeroShot } from '../evaluation/zero-shot.ts';
 import { savePredictions } from '../fine-tuning/predictions.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
-import type { EvaluateRequest } from './evaluate.ts';
+import type { EvaluateRequest, ZeroShotRequest } from './evaluate.ts';
 import { fetchModel } from './fetch-model.ts';
 
 /** What `vulntune evaluate` does. */
@@ -17,13 +18,11 @@ export async function evaluateFromRequest(
 ): Promise<CommandResult> {
 	const { progress } = context;
 	if ('predictions' in request) {
-		const { threshold } = request;
-		const report = await evaluatePredictionsFile(
-			request.predictions,
-			threshold === undefined ? {} : { threshold },
-		);
+		const { predictions, threshold, against } = request;
+		const report = await evaluatePredictionsFile(predictions, { threshold, against });
 		return { data: report, text: renderPredictionsReport(report) };
 	}
+	if ('zeroShot' in request) return zeroShotFromRequest(request, progress);
 	const { output, overrides, download = false } = request;
 	if (overrides?.model !== undefined) await fetchModel(overrides.model, download, context);
 	if (output !== undefined) checkPredictionsOutput(output);
@@ -39,14 +38,52 @@ export async function evaluateFromRequest(
 	return {
 		data: {
 			...{ split: request.split, threshold, truncated, ...comparison, precisionChange, lines },
+			...{ calibration: request.calibration ?? null },
 			...{ base: result.base, caution, output, predictions },
 		},
 		text: [
 			renderComparison(comparison),
+			...(request.calibration === undefined
+				? []
+				: [
+						'',
+						`Probabilities are calibrated (${request.calibration}, fitted on validation), the threshold is its own.`,
+					]),
 			...(precisionChange === undefined ? [] : ['', renderPrecisionChange(precisionChange)]),
 			...(lines === undefined ? [] : ['', renderLineEvaluation(lines)]),
 			...truncationNote(truncated),
 			...cautions.flatMap((line) => ['', line]),
+			...(output === undefined ? [] : ['', `The predictions are in ${output}.`]),
+		].join('\n'),
+	};
+}
+
+async function zeroShotFromRequest(
+	request: ZeroShotRequest,
+	progress: CommandContext['progress'],
+): Promise<CommandResult> {
+	const { output, split } = request;
+	if (output !== undefined) checkPredictionsOutput(output);
+	const onProgress = (name: SplitName, done: number, total: number) =>
+		progress.update({ task: `scoring ${name}`, done, total, unit: 'sequences' });
+	const result = await evaluateZeroShot(request, onProgress, progress.note);
+	const { comparison, question, threshold, truncated, rows, probabilities } = result;
+	if (output !== undefined) savePredictions(output, rows, probabilities, threshold);
+	const predictions = rows.map(({ id, label }, i) => ({ id, label, probability: probabilities[i]! }));
+	const caution = splitCaution(split);
+	const { prompt, positive, negative } = question;
+	return {
+		data: {
+			...{ split, threshold, truncated, question, ...comparison },
+			...{ caution, output, predictions },
+		},
+		text: [
+			`Nothing was trained. After each function the model was asked ${JSON.stringify(prompt)},`,
+			`and the answer ${JSON.stringify(positive)} was weighed against ${JSON.stringify(negative)}.`,
+			'',
+			renderComparison(comparison),
+			...truncationNote(truncated),
+			...(caution === undefined ? [] : ['', caution]),
 			...(output === undefined ? [] : ['', `The predictions are in ${output}.`]),
 		].join('\n'),
 	};

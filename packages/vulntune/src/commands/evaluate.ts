@@ -1,14 +1,16 @@
 import type { Precision } from '@vulntune/engine';
 import { inputError } from '@vulntune/engine/errors.ts';
 import { z } from 'zod';
+import { configOptions } from '../config/options.ts';
 import type { ConfigOverrides } from '../config/overrides.ts';
 import { trainingConfig } from '../config/training-config.ts';
 import { type SplitName, splitNames } from '../data/dataset.ts';
+import type { CalibrationMethod } from '../metrics/calibrate.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
 import { backendOptions, backendOverrides } from './backend-flags.ts';
 import { downloadFlag } from './fetch-model.ts';
 import type { CommandDefinition } from './program.ts';
-import { addConfigFlags, addFlags, readFlags } from './schema-flags.ts';
+import { addConfigFlags, addFlags, configOverrides, readFlags } from './schema-flags.ts';
 
 const flags = z.strictObject({
 	data: z.string().min(1).optional().describe("folder or .tar.gz to score; by default the run's own"),
@@ -33,6 +35,14 @@ const flags = z.strictObject({
 		.describe(
 			'also rank the lines of the functions and measure that by the lines that fixes removed or changed; needs vulnerable functions and their fixes in the split',
 		),
+	calibration: z
+		.enum(['temperature', 'isotonic'])
+		.optional()
+		.describe('put a map that was fitted on validation behind the probabilities; its own threshold applies'),
+	zeroShot: z
+		.boolean()
+		.default(false)
+		.describe('score with the untuned model of --model: its answer YES against NO to --nextToken.prompt'),
 	predictions: z
 		.string()
 		.min(1)
@@ -40,6 +50,11 @@ const flags = z.strictObject({
 		.describe(
 			'measure a file of predictions instead: lines with id, label and probability; with commit and function_name pairs too',
 		),
+	against: z
+		.string()
+		.min(1)
+		.optional()
+		.describe('with --predictions: other predictions of the same functions to compare with, by paired tests'),
 	output: z
 		.string()
 		.min(1)
@@ -56,6 +71,23 @@ const flags = z.strictObject({
 			"with --predictions: vulnerable from this probability on; default: the file's own threshold, else what needs one is undefined",
 		),
 });
+
+/** What an untuned model is asked, and how long its sequences are. */
+const questionOptions = configOptions.filter(
+	({ name }) => name.startsWith('nextToken.') || name === 'sequence.length',
+);
+
+/** Ask a model that was trained for none of this. */
+export interface ZeroShotRequest {
+	readonly zeroShot: true;
+	readonly model: string;
+	readonly data: string;
+	readonly split: SplitName;
+	readonly precision: Precision | undefined;
+	readonly output: string | undefined;
+	/** Of the question, the sequence and the backend. */
+	readonly overrides: ConfigOverrides;
+}
 
 /** Score a split with a run's adapter, or measure predictions that are there. */
 export type EvaluateRequest =
@@ -75,8 +107,15 @@ export type EvaluateRequest =
 			readonly lines?: boolean;
 			/** Fetch the model of the overrides where it is named as on a hub and isn't in the cache. */
 			readonly download?: boolean;
+			/** undefined: the probabilities as they are. */
+			readonly calibration?: CalibrationMethod | undefined;
 	  }
-	| { readonly predictions: string; readonly threshold: number | undefined };
+	| ZeroShotRequest
+	| {
+			readonly predictions: string;
+			readonly threshold: number | undefined;
+			readonly against?: string | undefined;
+	  };
 
 /** `vulntune evaluate`; `evaluate` is what does the work. */
 export function evaluateCommand(
@@ -99,15 +138,26 @@ Examples:
   vulntune evaluate runs/three --output predictions.jsonl
   vulntune evaluate runs/three --precision int8
   vulntune evaluate runs/three --lines
+  vulntune evaluate runs/three --calibration temperature
+  vulntune evaluate --zero-shot --model models/smollm2-135m --data data/x1-without-p3
   vulntune evaluate adapters/three --data data/x1-without-p3 --model models/smollm2-135m
   vulntune evaluate runs/from-the-server --backend cpu --backend.threads 2
-  vulntune evaluate --predictions runs/three/predictions.test.jsonl --threshold 0.4`,
+  vulntune evaluate --predictions runs/three/predictions.test.jsonl --threshold 0.4
+  vulntune evaluate --predictions runs/a/predictions.test.jsonl --against runs/b/predictions.test.jsonl`,
 			);
 		addFlags(command, flags);
-		addConfigFlags(command, { options: backendOptions, sections: trainingConfig.sections });
+		addConfigFlags(command, {
+			options: [...questionOptions, ...backendOptions],
+			sections: trainingConfig.sections,
+		});
 		command.action(async (folder: string | undefined) => {
 			const values = command.opts();
-			const request = toRequest(folder, readFlags(flags, values), backendOverrides(values));
+			const request = toRequest(
+				folder,
+				readFlags(flags, values),
+				configOverrides(values, questionOptions),
+				backendOverrides(values),
+			);
 			await run((context) => evaluate(request, context));
 		});
 	};
@@ -116,10 +166,18 @@ Examples:
 function toRequest(
 	run: string | undefined,
 	values: z.output<typeof flags>,
+	question: ConfigOverrides,
 	backend: ConfigOverrides,
 ): EvaluateRequest {
-	const { data, split, precision, predictions, threshold, output, model, allowOtherBase, lines, download } =
-		values;
+	const { data, split, precision, predictions, threshold, against, output, model, allowOtherBase } = values;
+	const { calibration, zeroShot, lines, download } = values;
+	if (zeroShot) return toZeroShot(run, values, question, backend);
+	if (Object.keys(question).length > 0) {
+		throw inputError(
+			'USAGE',
+			'--nextToken and --sequence.length go with --zero-shot: a run has its own question',
+		);
+	}
 	if (run !== undefined && predictions !== undefined) {
 		throw inputError('USAGE', 'a run and --predictions were given: choose one');
 	}
@@ -127,14 +185,14 @@ function toRequest(
 		throw inputError('USAGE', '--download goes with --model, which names what to fetch');
 	}
 	if (predictions !== undefined) {
-		const isOfRun = [data, split, precision, output, model].some((value) => value !== undefined);
+		const isOfRun = [data, split, precision, calibration, output, model].some((value) => value !== undefined);
 		if (isOfRun || allowOtherBase || lines || Object.keys(backend).length > 0) {
 			throw inputError(
 				'USAGE',
-				'--data, --split, --precision, --output, --model, --allow-other-base, --lines and --backend go with a run, not with --predictions',
+				'--data, --split, --precision, --calibration, --output, --model, --allow-other-base, --lines and --backend go with a run, not with --predictions',
 			);
 		}
-		return { predictions, threshold };
+		return { predictions, threshold, against };
 	}
 	if (run === undefined) {
 		throw inputError('USAGE', 'a run folder or --predictions is missing', {
@@ -144,6 +202,36 @@ function toRequest(
 	if (threshold !== undefined) {
 		throw inputError('USAGE', '--threshold goes with --predictions: a run has its own, from validation');
 	}
+	if (against !== undefined) {
+		throw inputError(
+			'USAGE',
+			'--against goes with --predictions: give the predictions.test.jsonl of both runs',
+		);
+	}
 	const overrides = { ...backend, ...(model === undefined ? {} : { model }) };
-	return { run, data, split: split ?? 'test', precision, output, overrides, allowOtherBase, lines, download };
+	const chosen = { split: split ?? 'test', precision, output, overrides, allowOtherBase, calibration };
+	return { run, data, ...chosen, lines, download };
+}
+
+function toZeroShot(
+	run: string | undefined,
+	values: z.output<typeof flags>,
+	question: ConfigOverrides,
+	backend: ConfigOverrides,
+): ZeroShotRequest {
+	const { model, data, split, precision, output, predictions, threshold, against, calibration } = values;
+	const isOfTrained = [run, predictions, threshold, against, calibration].some(
+		(value) => value !== undefined,
+	);
+	if (isOfTrained || values.allowOtherBase || values.lines || values.download) {
+		throw inputError(
+			'USAGE',
+			'--zero-shot asks a model folder that was not trained: no run, --predictions, --threshold, --against, --calibration, --lines, --download or --allow-other-base goes with it',
+		);
+	}
+	if (model === undefined || data === undefined) {
+		throw inputError('USAGE', '--zero-shot needs --model and --data');
+	}
+	const overrides = { ...question, ...backend };
+	return { zeroShot: true, model, data, split: split ?? 'test', precision, output, overrides };
 }

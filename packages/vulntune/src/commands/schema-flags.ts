@@ -57,6 +57,7 @@ export function configOverrides(
 ): ConfigOverrides {
 	const overrides: Record<string, string> = {};
 	for (const { key, option } of shorthands) {
+		if (!options.some(({ name }) => name === option)) continue;
 		if (typeof values[key] === 'string') overrides[option] = values[key];
 	}
 	for (const { name } of options) {

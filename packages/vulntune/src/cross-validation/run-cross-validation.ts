@@ -189,8 +189,8 @@ function outOfFoldLines(
 	clusters: readonly string[],
 ): string {
 	return formatPredictions(
-		rows.map(({ label, commit, cwe, functionName }, row) => ({
-			...{ id: names[row]!, label, probability: scores[row]!, commit, cwe, functionName },
+		rows.map(({ label, commit, cwe, functionName, status }, row) => ({
+			...{ id: names[row]!, label, probability: scores[row]!, commit, cwe, functionName, status },
 			...{ cluster: clusters[row]!, fold: foldOf[row]! + 1, threshold: threshold[row]! },
 		})),
 	);

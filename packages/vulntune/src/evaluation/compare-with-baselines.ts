@@ -28,6 +28,8 @@ export interface EvaluatedRow {
 	readonly cluster?: string | undefined;
 	readonly functionName?: string | undefined;
 	readonly weakness?: string | undefined;
+	/** Such as `FIXED` or `NOT_VULNERABLE`. */
+	readonly status?: string | undefined;
 }
 
 interface CommonOptions {
@@ -133,6 +135,7 @@ export function compareDetectors(
 		weaknesses: scored.some((row) => row.weakness !== undefined)
 			? scored.map((row) => row.weakness ?? null)
 			: undefined,
+		statuses: scored.map((row) => row.status ?? null),
 	};
 	const probabilities = rows.map((row) => row.probability ?? Number.NaN);
 	const model = ofScored({ name, scores: probabilities, threshold });

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { evaluatePredictions, renderPredictionsReport } from './evaluate-predictions-file.ts';
 import type { Prediction } from './predictions.ts';
 
@@ -118,4 +118,64 @@ test('pairs of a function and its fix are measured where the file names commits 
 	});
 	expect(pairs!.correct.value).toBe(both.length / 20);
 	expect(evaluatePredictions(predictions, 'p.jsonl').evaluation.pairs).toBeNull();
+});
+
+describe('against other predictions', () => {
+	const shifted = predictions.map((row) => ({ ...row, probability: row.probability! / 2, threshold: 0.25 }));
+	const other = { predictions: shifted.toReversed(), file: 'other.jsonl' };
+
+	test('the same ranking makes no difference, in whatever order the lines are', () => {
+		const report = evaluatePredictions(predictions, 'p.jsonl', { threshold: 0.5, against: other });
+		const { differences, evaluation, verdict } = report.against!;
+		expect(differences.rocAuc).toMatchObject({ value: 0 });
+		expect(differences.f1).toMatchObject({ value: 0 });
+		expect(evaluation.threshold).toEqual({ value: 0.25 });
+		expect(verdict).toContain('does not beat other.jsonl');
+		const text = renderPredictionsReport(report);
+		expect(text).toMatch(/p\.jsonl minus +ROC AUC/);
+		expect(text).toContain('other.jsonl');
+	});
+
+	test('a better one beats it', () => {
+		const right = predictions.map((row) => ({ ...row, probability: row.label === 1 ? 0.9 : 0.1 }));
+		const report = evaluatePredictions(right, 'right.jsonl', { threshold: 0.5, against: other });
+		const { rocAuc } = report.against!.differences;
+		expect(rocAuc.value! > 0 && 'low' in rocAuc && rocAuc.low! > 0).toBe(true);
+		expect(report.against!.verdict).toContain('In ROC AUC right.jsonl beats other.jsonl.');
+	});
+
+	test('other functions are refused', () => {
+		const compare = (changed: readonly object[]) => () =>
+			evaluatePredictions(predictions, 'p.jsonl', {
+				against: { predictions: changed as typeof predictions, file: 'other.jsonl' },
+			});
+		const [first, ...rest] = shifted;
+		for (const changed of [
+			rest,
+			[...shifted, { ...first!, id: 'more' }],
+			[{ ...first!, id: 'else' }, ...rest],
+			[{ ...first!, label: 1 - first!.label }, ...rest],
+			[{ ...first!, probability: null, missing: 'too long' }, ...rest],
+		]) {
+			expect(compare(changed)).toThrow(expect.objectContaining({ code: 'PREDICTIONS_DIFFER' }));
+		}
+	});
+});
+
+test('out-of-fold lines are measured at the thresholds of their folds, and resampled by cluster', () => {
+	const folds = predictions.map((row, index) => ({
+		...row,
+		fold: index < 20 ? 1 : 2,
+		threshold: index < 20 ? 0.5 : 0.4,
+		cluster: `${index >> 3}`,
+	}));
+	const report = evaluatePredictions(folds, 'p.jsonl');
+	expect(report.groupedBy).toBe('cluster');
+	expect(report.evaluation.counts.groups).toBe(5);
+	const called = folds.filter(
+		({ label, probability, threshold }) => label === 1 && probability! >= threshold,
+	);
+	expect(report.evaluation.confusion!.truePositives).toBe(called.length);
+	const mixed = folds.map((row, index) => ({ ...row, threshold: index / 100 }));
+	expect(() => evaluatePredictions(mixed, 'p.jsonl')).toThrow(/40 thresholds/);
 });

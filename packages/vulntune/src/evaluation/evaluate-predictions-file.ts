@@ -2,11 +2,14 @@ import { inputError } from '@vulntune/engine';
 import { allPositive } from '../baselines/all-positive.ts';
 import { evaluateScores } from '../metrics/evaluate-scores.ts';
 import type { Evaluation } from '../metrics/evaluation.ts';
+import type { Thresholds } from '../metrics/threshold-metrics.ts';
+import { type ComparisonRow, compareDetectors } from './compare-with-baselines.ts';
 import { weaknessOf } from './evaluated-rows.ts';
 import { type GroupedBy, groupsOf } from './groups.ts';
 import { type MetricColumn, metricTable } from './metric-table.ts';
 import { pairRows } from './pair-rows.ts';
 import { type Prediction, readPredictions } from './predictions.ts';
+import { differencesTable, groupNames } from './render-comparison.ts';
 
 /** What `vulntune evaluate --predictions` prints with `--json`. */
 export interface PredictionsReport {
@@ -23,6 +26,16 @@ export interface PredictionsReport {
 	readonly baselines: readonly { readonly name: 'all-positive'; readonly evaluation: Evaluation }[];
 	/** Why the other baselines of `vulntune evaluate` are not here. */
 	readonly absentBaselines: string;
+	/** Other predictions of the same functions, and the paired tests against them; null where none were given. */
+	readonly against: PredictionsComparison | null;
+}
+
+/** The file's detector minus another one on the same functions. */
+export interface PredictionsComparison {
+	readonly file: string;
+	readonly evaluation: Evaluation;
+	readonly differences: NonNullable<ComparisonRow['against']>;
+	readonly verdict: string;
 }
 
 const absentBaselines =
@@ -35,6 +48,8 @@ export interface PredictionsOptions {
 	readonly seed?: number | undefined;
 	/** Bootstrap resamples, default 1,000. */
 	readonly resamples?: number | undefined;
+	/** Predictions of the same functions to compare with. */
+	readonly against?: { readonly predictions: readonly Prediction[]; readonly file: string } | undefined;
 }
 
 /**
@@ -43,16 +58,22 @@ export interface PredictionsOptions {
  */
 export async function evaluatePredictionsFile(
 	path: string,
-	options: PredictionsOptions = {},
+	{
+		against,
+		...options
+	}: Omit<PredictionsOptions, 'against'> & { readonly against?: string | undefined } = {},
 ): Promise<PredictionsReport> {
-	return evaluatePredictions(await readPredictions(path), path, options);
+	const predictions = await readPredictions(path);
+	const other =
+		against === undefined ? undefined : { predictions: await readPredictions(against), file: against };
+	return evaluatePredictions(predictions, path, { ...options, against: other });
 }
 
 /** The same for predictions at hand; `file` is only named in the report. */
 export function evaluatePredictions(
 	predictions: readonly Prediction[],
 	file: string,
-	{ threshold: given, seed = 1, resamples }: PredictionsOptions = {},
+	{ threshold: given, seed = 1, resamples, against }: PredictionsOptions = {},
 ): PredictionsReport {
 	if (given !== undefined && !(given >= 0 && given <= 1)) {
 		throw inputError('THRESHOLD_RANGE', `expected a threshold from 0 to 1, found ${given}`, {
@@ -60,11 +81,18 @@ export function evaluatePredictions(
 			remedy: 'Give the threshold that was chosen on validation; a run folder stores it with its adapter.',
 		});
 	}
-	const own = given === undefined ? ownThreshold(predictions, file) : undefined;
-	const threshold = given ?? own ?? null;
+	const own = given === undefined ? ownThresholds(predictions, file) : null;
+	const thresholds = given ?? own;
 	const scored = predictions.filter((prediction) => prediction.probability !== null);
 	const unscored = predictions.filter((prediction) => prediction.probability === null);
-	const { groups, groupedBy } = groupsOf(scored.map((prediction) => prediction.commit));
+	const threshold =
+		thresholds === null || typeof thresholds === 'number'
+			? thresholds
+			: predictions.flatMap(({ probability }, row) => (probability === null ? [] : [thresholds[row]!]));
+	const { groups, groupedBy } = groupsOf(
+		scored.map((prediction) => prediction.commit),
+		scored.map((prediction) => prediction.cluster),
+	);
 	const classes = scored.map((prediction) => weaknessOf(prediction.cwe) ?? null);
 	const weaknesses = classes.some((name) => name !== null) ? classes : undefined;
 	const pairs = pairRows(scored.map(({ commit, ...row }) => ({ ...row, group: commit })));
@@ -73,6 +101,7 @@ export function evaluatePredictions(
 		ids: scored.map((prediction) => String(prediction.id)),
 		groups,
 		weaknesses,
+		statuses: scored.map((prediction) => prediction.status ?? null),
 		pairs: pairs.length > 0 ? pairs : undefined,
 		seed,
 		resamples,
@@ -89,22 +118,93 @@ export function evaluatePredictions(
 		schema: 'vulntune.predictions-report/1',
 		file,
 		missing: { count: unscored.length, positives },
-		thresholdFrom: given !== undefined ? 'option' : own !== undefined ? 'file' : null,
+		thresholdFrom: given !== undefined ? 'option' : own !== null ? 'file' : null,
 		groupedBy,
 		evaluation,
 		baselines: [{ name: 'all-positive', evaluation: always }],
 		absentBaselines,
+		against:
+			against === undefined
+				? null
+				: comparePredictions(predictions, thresholds, against, { file, seed, resamples }),
 	};
 }
 
-/** The threshold that the lines of a run's own predictions name. */
-function ownThreshold(predictions: readonly Prediction[], file: string): number | undefined {
-	const named = [...new Set(predictions.flatMap(({ threshold }) => threshold ?? []))];
-	if (named.length <= 1) return named[0];
-	throw inputError('PREDICTIONS_INVALID', `its lines name ${named.length} thresholds: ${named.join(', ')}`, {
-		place: file,
-		remedy: 'Measure the predictions of one run at a time, or give the --threshold that all are measured at.',
+/**
+ * The threshold that the lines of a run's own predictions name; of a cross-validation's, [rows] those of their folds. null where they name
+ * none. Throws PREDICTIONS_INVALID where lines of one run or fold name several.
+ */
+function ownThresholds(predictions: readonly Prediction[], file: string): Thresholds {
+	const named = new Set(predictions.map(({ threshold }) => threshold));
+	if (named.size === 1) return predictions[0]?.threshold ?? null;
+	const byFold = Map.groupBy(predictions, ({ fold }) => fold);
+	const isOfFolds =
+		!byFold.has(undefined) &&
+		[...byFold.values()].every((lines) => new Set(lines.map(({ threshold }) => threshold)).size === 1) &&
+		!named.has(undefined);
+	if (isOfFolds) return predictions.map(({ threshold }) => threshold!);
+	const values = [...named].filter((threshold) => threshold !== undefined);
+	if (values.length === 1) return values[0]!;
+	throw inputError(
+		'PREDICTIONS_INVALID',
+		`its lines name ${values.length} thresholds: ${values.join(', ')}`,
+		{
+			place: file,
+			remedy:
+				'Measure the predictions of one run at a time, or give the --threshold that all are measured at.',
+		},
+	);
+}
+
+/** Throws PREDICTIONS_DIFFER where the two files are not of the same functions and labels. */
+function comparePredictions(
+	predictions: readonly Prediction[],
+	threshold: Thresholds,
+	other: NonNullable<PredictionsOptions['against']>,
+	{ file, seed, resamples }: { file: string; seed: number; resamples: number | undefined },
+): PredictionsComparison {
+	const ofId = new Map(other.predictions.map((prediction) => [String(prediction.id), prediction]));
+	const paired = predictions.map(({ id, label }) => {
+		const found = ofId.get(String(id));
+		if (found?.label === label && predictions.length === other.predictions.length) return found;
+		const why =
+			found === undefined
+				? `the function ${id} is not in it`
+				: found.label === label
+					? `it has ${other.predictions.length} functions, ${file} has ${predictions.length}`
+					: `the function ${id} has another label there`;
+		throw inputError('PREDICTIONS_DIFFER', `not the same functions: ${why}`, {
+			place: other.file,
+			remedy: 'Compare predictions of the same split, one line a function.',
+		});
 	});
+	const missing = paired.find(({ probability }) => probability === null);
+	if (missing !== undefined) {
+		throw inputError('PREDICTIONS_DIFFER', `the function ${missing.id} was not scored there`, {
+			place: other.file,
+			remedy: 'Compare predictions in which every function is scored.',
+		});
+	}
+	const comparison = compareDetectors(
+		predictions.map(({ commit, cwe, ...row }) => ({
+			...row,
+			text: '',
+			group: commit,
+			weakness: weaknessOf(cwe),
+		})),
+		{
+			...{ name: file, threshold, kind: 'model', seed, resamples },
+			others: [
+				{
+					name: other.file,
+					scores: paired.map(({ probability }) => probability!),
+					threshold: ownThresholds(paired, other.file),
+				},
+			],
+		},
+	);
+	const { evaluation, against } = comparison.rows[1]!;
+	return { file: other.file, evaluation, differences: against!, verdict: comparison.verdict };
 }
 
 const fromFile =
@@ -113,15 +213,27 @@ const fromFile =
 /** The report as a table for terminals. */
 export function renderPredictionsReport(report: PredictionsReport): string {
 	const { evaluation, baselines, missing, groupedBy, file } = report;
-	const measured = [{ name: 'value (95 %)', evaluation }, ...baselines];
+	const { against } = report;
+	const other = against === null ? [] : [{ name: against.file, evaluation: against.evaluation }];
+	const measured = [{ name: 'value (95 %)', evaluation }, ...other, ...baselines];
 	const columns = measured.map((column): MetricColumn => ({ ...column, missing: missing.count }));
 	const { tables, notes } = metricTable(columns);
-	const unit = groupedBy === 'commit' ? 'fix commits' : 'functions (the file names no commits)';
+	const unit = groupedBy === 'function' ? 'functions (the file names no commits)' : groupNames[groupedBy];
+	const differences =
+		against === null
+			? []
+			: [
+					'',
+					differencesTable(file, [{ name: against.file, against: against.differences }]),
+					'',
+					against.verdict,
+				];
 	return [
 		`${file}: ${evaluation.counts.functions} functions, ${evaluation.counts.positives} vulnerable, ` +
 			`bootstrap over ${evaluation.counts.groups} ${unit}`,
 		'',
 		tables,
+		...differences,
 		...['', ...notes, ...(report.thresholdFrom === 'file' ? [fromFile] : []), report.absentBaselines],
 	].join('\n');
 }

@@ -13,6 +13,7 @@ import { leftOutLines } from '../data/summary.ts';
 import { type Attribution, attributions } from '../explanation/attribute-tokens.ts';
 import type { LineScore } from '../explanation/line-scores.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
+import type { CalibrationMethod } from '../metrics/calibrate.ts';
 import { uncheckedBase } from '../model/open-base.ts';
 import { describeShared } from '../packing/describe-shared.ts';
 import { tokenizedSplit } from '../scoring/prepare-data.ts';
@@ -37,6 +38,8 @@ export interface EvaluationOptions {
 	readonly allowOtherBase?: boolean;
 	/** Also find the lines that fixes changed. */
 	readonly lines?: boolean;
+	/** A map that was fitted on validation, put behind the probabilities. */
+	readonly calibration?: CalibrationMethod | undefined;
 }
 
 export interface RunEvaluation {
@@ -102,8 +105,20 @@ function openAdapter(config: Config, adapter: string, allowOther: boolean): Open
 function refuseMeaningless(
 	{ method: { type } }: Config,
 	place: string,
-	{ precision, overrides = {}, allowOtherBase, lines }: EvaluationOptions,
+	{ precision, overrides = {}, allowOtherBase, lines, calibration }: EvaluationOptions,
 ): void {
+	if (calibration !== undefined && precision !== undefined) {
+		throw inputError(
+			'USAGE',
+			'--calibration and --precision: choose one, they change the same probabilities',
+			{
+				place,
+			},
+		);
+	}
+	if (calibration !== undefined && type === 'ngram') {
+		throw inputError('USAGE', '--calibration is for adapters: none is fitted for n-grams', { place });
+	}
 	const namesBase = Object.hasOwn(overrides, 'model') || allowOtherBase === true;
 	if (namesBase && (type === 'ngram' || type === 'full')) {
 		const what = type === 'ngram' ? 'n-grams have no base' : 'a fully fine-tuned model is its own base';
@@ -158,14 +173,7 @@ async function evaluateOpened(
 	const scoreIn = (used: Precision, explains = false): Promise<Scored> => {
 		if (opened === undefined) return scoreNgram(config, adapter, rows);
 		const asUsed = { ...config, training: { ...config.training, precision: used } };
-		return scoreRows(
-			{ config: asUsed, adapter, run },
-			opened,
-			{ rows, explains },
-			options.overrides,
-			progress,
-			note,
-		);
+		return scoreRows({ config: asUsed, adapter, run }, opened, { rows, explains }, options, progress, note);
 	};
 	const { lineScores, ...scored } = await scoreIn(precision, options.lines);
 	const comparison = compareWithBaselines(evaluatedRows(rows, scored.probabilities, isCollapsed), {
@@ -232,7 +240,7 @@ async function scoreRows(
 	{ config, adapter, run }: EvaluatedAdapter,
 	opened: OpenedAdapter,
 	{ rows, explains }: { readonly rows: readonly FunctionRow[]; readonly explains: boolean },
-	overrides: ConfigOverrides = {},
+	{ overrides = {}, calibration }: EvaluationOptions,
 	progress: (done: number, total: number) => void,
 	note: (line: string) => void,
 ): Promise<Scored> {
@@ -242,7 +250,7 @@ async function scoreRows(
 	const backend = openEvaluationBackend(run, choice, isAskedFor, note);
 	try {
 		const { tokens } = await tokenizedSplit(config, rows, tokenizer, folder.config);
-		const scorer = await createScorer(config, adapter, opened, backend);
+		const scorer = await createScorer(config, adapter, opened, backend, calibration);
 		try {
 			const scores = await scorer.scoreTokens(tokens, progress);
 			const { probabilities, truncated } = scores;

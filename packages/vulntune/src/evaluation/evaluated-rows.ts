@@ -18,6 +18,7 @@ export function evaluatedRows(
 		group: row.commit,
 		functionName: row.functionName,
 		weakness: weaknessOf(row.cwe),
+		status: row.status,
 	}));
 }
 

@@ -25,6 +25,12 @@ test('lines of pairs are there where all have pairs', () => {
 	expect([pairs([paired, paired]), pairs([paired, alone]), pairs([alone])]).toEqual([5, 0, 0]);
 });
 
+test('lines of statuses are there where functions that are not vulnerable are of several', () => {
+	const statuses = [null, 'FIXED', null, 'NOT_VULNERABLE'];
+	const labels = measuredLines([evaluateScores({ ...rows, statuses })]).map(({ label }) => label);
+	expect(labels.slice(-2)).toEqual(['ROC AUC against 1 FIXED', 'ROC AUC against 1 NOT_VULNERABLE']);
+});
+
 test('docs/reading-the-report.md explains every metric, and which way is better', () => {
 	const page = readFileSync(
 		path.resolve(import.meta.dirname, '../../../../docs/reading-the-report.md'),

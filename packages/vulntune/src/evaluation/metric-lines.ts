@@ -36,8 +36,18 @@ const allLines: readonly MetricLine[] = [
 	line('pairs both vulnerable (P-V)', 'lower', ({ pairs }) => pairs?.bothVulnerable),
 	line('pairs both benign (P-B)', 'lower', ({ pairs }) => pairs?.bothBenign),
 	line('pairs reversed (P-R)', 'lower', ({ pairs }) => pairs?.reversed),
+	line('P-C minus P-R', 'higher', ({ pairs }) => pairs?.correctMinusReversed),
 	line('pairs ranked right', 'higher', ({ pairs }) => pairs?.ranking),
 ];
+
+/** A line for each status of the functions that aren't vulnerable, where there are several. */
+function statusLines([first]: readonly Evaluation[]): MetricLine[] {
+	return (first?.rocAucByStatus ?? []).map(({ status, negatives }) =>
+		line(`ROC AUC against ${negatives} ${status}`, 'higher', ({ rocAucByStatus }) => {
+			return rocAucByStatus?.find((own) => own.status === status)?.rocAuc;
+		}),
+	);
+}
 
 /** A line with the metric of every column. */
 export interface MeasuredLine extends MetricLine {
@@ -49,7 +59,7 @@ export function measuredLines(
 	evaluations: readonly Evaluation[],
 	lines: readonly MetricLine[] = allLines,
 ): MeasuredLine[] {
-	return lines.flatMap((line) => {
+	return [...lines, ...(lines === allLines ? statusLines(evaluations) : [])].flatMap((line) => {
 		const metrics = evaluations.flatMap((evaluation) => line.of(evaluation) ?? []);
 		return metrics.length === evaluations.length ? [{ ...line, metrics }] : [];
 	});

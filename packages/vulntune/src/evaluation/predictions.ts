@@ -13,6 +13,8 @@ export interface Prediction {
 	readonly commit?: string | undefined;
 	/** The weakness, `CWE-79`. */
 	readonly cwe?: string | undefined;
+	/** Such as `FIXED` or `NOT_VULNERABLE`: the vulnerable ones are measured against each apart. */
+	readonly status?: string | undefined;
 	/** With the commit, what tells which vulnerable function a fixed one was. */
 	readonly functionName?: string | undefined;
 	/** What the bootstrap draws together instead of commits: a group of a cross-validation's folds. */
@@ -75,12 +77,19 @@ function parsePrediction(line: string, refuse: (message: string) => Error): Pred
 		if (!Object.hasOwn(fields, key)) throw refuse(`the key "${key}" is missing`);
 	}
 	const { id, label, probability, missing, commit, cwe, function_name: functionName, threshold } = fields;
-	const { cluster, fold } = fields;
+	const { status, cluster, fold } = fields;
 	if (!(typeof id === 'string' && id !== '') && !(typeof id === 'number' && Number.isFinite(id))) {
 		throw refuse(`id: expected a text or a number, found ${JSON.stringify(id)}`);
 	}
 	if (label !== 0 && label !== 1) throw refuse(`label: expected 0 or 1, found ${JSON.stringify(label)}`);
-	for (const [key, value] of Object.entries({ missing, commit, cwe, function_name: functionName, cluster })) {
+	for (const [key, value] of Object.entries({
+		missing,
+		commit,
+		cwe,
+		function_name: functionName,
+		status,
+		cluster,
+	})) {
 		if (value !== undefined && value !== null && typeof value !== 'string') {
 			throw refuse(`${key}: expected a text, found ${JSON.stringify(value)}`);
 		}
@@ -106,6 +115,7 @@ function parsePrediction(line: string, refuse: (message: string) => Error): Pred
 		...(typeof commit === 'string' ? { commit } : {}),
 		...(typeof cwe === 'string' ? { cwe } : {}),
 		...(typeof functionName === 'string' ? { functionName } : {}),
+		...(typeof status === 'string' ? { status } : {}),
 		...(typeof cluster === 'string' ? { cluster } : {}),
 		...(typeof fold === 'number' ? { fold } : {}),
 		...(typeof threshold === 'number' ? { threshold } : {}),
@@ -118,7 +128,7 @@ function isShare(value: unknown): value is number {
 
 const lineKeys = [
 	...['id', 'label', 'probability', 'missing', 'commit', 'cwe', 'function_name'],
-	...['cluster', 'fold', 'threshold'],
+	...['status', 'cluster', 'fold', 'threshold'],
 ];
 
 /** Whether a line is one that `formatPredictions` writes: no row of a dataset, which has keys of its own. */
@@ -134,17 +144,23 @@ export function isPredictionLine(line: string): boolean {
 /** One JSON object per line: id, label, probability, then what else is known. */
 export function formatPredictions(predictions: readonly Prediction[]): string {
 	return predictions
-		.map(({ id, label, probability, missing, commit, cwe, functionName, cluster, fold, threshold }) => {
-			if (probability !== null && !isShare(probability)) {
-				throw inputError('PREDICTIONS_INVALID', `expected a probability from 0 to 1, found ${probability}`, {
-					place: `function ${id}`,
-					remedy: 'Scoring went wrong: look at that function and at the loss.',
-				});
-			}
-			const known = { missing, commit, cwe, function_name: functionName, cluster, fold, threshold };
-			const line = { id, label, probability, ...known };
-			return `${JSON.stringify(line)}\n`;
-		})
+		.map(
+			({ id, label, probability, missing, commit, cwe, functionName, status, cluster, fold, threshold }) => {
+				if (probability !== null && !isShare(probability)) {
+					throw inputError(
+						'PREDICTIONS_INVALID',
+						`expected a probability from 0 to 1, found ${probability}`,
+						{
+							place: `function ${id}`,
+							remedy: 'Scoring went wrong: look at that function and at the loss.',
+						},
+					);
+				}
+				const known = { missing, commit, cwe, function_name: functionName, status, cluster, fold, threshold };
+				const line = { id, label, probability, ...known };
+				return `${JSON.stringify(line)}\n`;
+			},
+		)
 		.join('');
 }
 

@@ -1,5 +1,5 @@
 import { textTable } from '../terminal/text-table.ts';
-import type { Comparison } from './compare-with-baselines.ts';
+import type { Comparison, ComparisonRow } from './compare-with-baselines.ts';
 import type { GroupedBy } from './groups.ts';
 import { metricTable } from './metric-table.ts';
 import type { Difference } from './verdict.ts';
@@ -10,22 +10,6 @@ export function renderComparison(comparison: Comparison): string {
 	const { counts, bootstrap } = rows[0]!.evaluation;
 	const { tables, notes } = metricTable(rows);
 	const unit = groupNames[groupedBy];
-	const isClustered = rows.some(({ against }) => against?.rocAucByCluster !== undefined);
-	const differences = [
-		[`${rows[0]!.name} minus`, 'ROC AUC', 'p', ...(isClustered ? ['by cluster', 'p'] : []), 'F1', 'p'],
-		...rows.flatMap(({ name, against }) =>
-			against === null
-				? []
-				: [
-						[
-							name,
-							...[against.rocAuc, against.rocAucByCluster ?? [], against.f1]
-								.flat()
-								.flatMap((difference) => [interval(difference), p(difference)]),
-						],
-					],
-		),
-	];
 	const missingLine =
 		missing.count === 0
 			? []
@@ -41,12 +25,35 @@ export function renderComparison(comparison: Comparison): string {
 		'',
 		tables,
 		'',
-		textTable(differences),
+		differencesTable(rows[0]!.name, rows),
 		'',
 		...notes,
 		'',
 		comparison.verdict,
 	].join('\n');
+}
+
+/** What a model has more than each of the others, with p. */
+export function differencesTable(
+	model: string,
+	rows: readonly Pick<ComparisonRow, 'name' | 'against'>[],
+): string {
+	const isClustered = rows.some(({ against }) => against?.rocAucByCluster !== undefined);
+	return textTable([
+		[`${model} minus`, 'ROC AUC', 'p', ...(isClustered ? ['by cluster', 'p'] : []), 'F1', 'p'],
+		...rows.flatMap(({ name, against }) =>
+			against === null
+				? []
+				: [
+						[
+							name,
+							...[against.rocAuc, against.rocAucByCluster ?? [], against.f1]
+								.flat()
+								.flatMap((difference) => [interval(difference), p(difference)]),
+						],
+					],
+		),
+	]);
 }
 
 /** What is resampled together, as a table says it. */

@@ -7,6 +7,7 @@ import { type LineScore, scoreLines } from '../explanation/line-scores.ts';
 import { locateTokens } from '../explanation/token-lines.ts';
 import { requireLearnt } from '../methods/answers.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
+import { type CalibrationMethod, calibrated } from '../metrics/calibrate.ts';
 import { blamingBase } from '../model/damaged-base.ts';
 import type { Base } from '../model/open-base.ts';
 import { loadSavedDetector } from '../scoring/configured-detector.ts';
@@ -47,21 +48,31 @@ export interface Scorer {
 /** Functions that are packed together: enough to fill packs, few enough to begin soon. */
 const FUNCTIONS_AT_A_TIME = 256;
 
-/** A scorer of an adapter whose base is open. Throws ADAPTER_OTHER_ANSWERS, MODEL_NOT_FINITE. */
+/**
+ * A scorer of an adapter whose base is open. Throws ADAPTER_OTHER_ANSWERS, MODEL_NOT_FINITE, CALIBRATION_MISSING.
+ *
+ * @param calibration which of the maps that were fitted on validation is put behind its probabilities; none if absent
+ */
 export async function createScorer(
 	config: Config,
 	adapter: string,
 	{ base, description }: { readonly base: Base; readonly description: DetectorDescription },
 	backend: Backend,
+	calibration?: CalibrationMethod,
 ): Promise<Scorer> {
 	const { tokenizer, folder } = base;
 	const asked = answersOf(config, tokenizer);
 	if (asked !== undefined) requireLearnt(description.answers, asked, adapter);
 	const scoring = scoringOf(config, tokenizer, folder.config);
+	const { map, threshold } = calibrationOf(description, adapter, calibration);
 	const loaded = await blamingBase(folder, () => loadSavedDetector(config, backend, folder, adapter));
 	const detector = withKeptStates(loaded, config, base, scoring.tokens);
-	const scoreTokens: Scorer['scoreTokens'] = async (tokens, progress = () => {}) =>
-		(await blamingBase(folder, () => scoreFunctions(detector, tokens, { ...scoring, progress })))!;
+	const scoreTokens: Scorer['scoreTokens'] = async (tokens, progress = () => {}) => {
+		const scores = (await blamingBase(folder, () =>
+			scoreFunctions(detector, tokens, { ...scoring, progress }),
+		))!;
+		return { ...scores, probabilities: scores.probabilities.map(map) };
+	};
 	let scored = 0;
 
 	async function* scoreTexts(texts: readonly string[]) {
@@ -78,7 +89,7 @@ export async function createScorer(
 	}
 
 	return {
-		threshold: description.threshold,
+		threshold,
 		isEncoder: !folder.config.causal,
 		scoreTokens,
 		async explain(functions, method) {
@@ -89,7 +100,8 @@ export async function createScorer(
 			});
 			const scores = await blamingBase(folder, () =>
 				attributeTokens(
-					detector,
+					// kept states have no gradient: what is explained is computed
+					loaded,
 					located.map(({ ids }) => ids),
 					scoring,
 					method,
@@ -112,10 +124,34 @@ export async function createScorer(
 	};
 }
 
+/** What is put behind a detector's probabilities, and the threshold that validation chose after it. */
+function calibrationOf(
+	{ calibration, threshold }: DetectorDescription,
+	adapter: string,
+	method: CalibrationMethod | undefined,
+): { readonly map: (probability: number) => number; readonly threshold: number | null } {
+	if (method === undefined) return { map: (probability) => probability, threshold };
+	if (calibration === undefined) {
+		throw inputError('CALIBRATION_MISSING', 'no calibration lies beside the adapter', {
+			place: adapter,
+			remedy:
+				'Leave out --calibration: validation had one class only, or the adapter is of an earlier version, which fitted none.',
+		});
+	}
+	return {
+		// what is no number stays none, for its reader to refuse
+		map: (probability) =>
+			Number.isFinite(probability) ? calibrated(calibration, method, probability) : probability,
+		threshold: calibration[method].threshold,
+	};
+}
+
 export interface ScorerOptions {
 	/** Options of the run's config that are others here: `model`, `training.precision`, those of the backend. */
 	readonly overrides?: ConfigOverrides;
 	readonly allowOtherBase?: boolean;
+	/** Puts a map that was fitted on validation behind the probabilities. */
+	readonly calibration?: CalibrationMethod;
 	/** Told what the reader of the scores must know. */
 	readonly note?: (line: string) => void;
 }
@@ -130,7 +166,7 @@ export interface ScorerOptions {
  * Throws RUN_NOT_FOUND, RUN_UNFINISHED, ADAPTER_UNDESCRIBED, BASE_MISMATCH.
  */
 export async function openScorer(location: string, options: ScorerOptions = {}): Promise<Scorer> {
-	const { overrides = {}, allowOtherBase = false, note = () => {} } = options;
+	const { overrides = {}, allowOtherBase = false, calibration, note = () => {} } = options;
 	// an adapter outside its run needs no data to score with
 	const { config, adapter, run } = findAdapter(location, '.', overrides);
 	refuseNgram(config, location);
@@ -142,7 +178,7 @@ export async function openScorer(location: string, options: ScorerOptions = {}):
 		const isAskedFor = Object.keys(overrides).some((name) => name.startsWith('backend.'));
 		const backend = openEvaluationBackend(run, config.backend, isAskedFor, note);
 		try {
-			const scorer = await createScorer(config, adapter, { base, description }, backend);
+			const scorer = await createScorer(config, adapter, { base, description }, backend, calibration);
 			return {
 				...scorer,
 				free() {

@@ -13,13 +13,14 @@ export function savePredictions(
 	threshold: number | null,
 ): void {
 	const text = formatPredictions(
-		rows.map(({ id, label, commit, cwe, functionName }, index) => ({
+		rows.map(({ id, label, commit, cwe, functionName, status }, index) => ({
 			id,
 			label,
 			probability: probabilities[index]!,
 			commit,
 			cwe,
 			functionName,
+			status,
 			threshold: threshold ?? undefined,
 		})),
 	);

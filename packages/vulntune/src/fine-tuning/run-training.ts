@@ -15,6 +15,7 @@ import { leftOutLines, summarizeData } from '../data/summary.ts';
 import type { DetectorDescription } from '../methods/description.ts';
 import type { Detector } from '../methods/detector.ts';
 import { restoreDetector, saveDetector } from '../methods/saved-detector.ts';
+import { fitCalibration } from '../metrics/calibrate.ts';
 import { blamingBase } from '../model/damaged-base.ts';
 import type { Base } from '../model/open-base.ts';
 import { writeDataRecord } from '../run/data-record.ts';
@@ -373,7 +374,12 @@ function trainWithEvents(
 			signals.emit({ type: 'scoring', split: 'valid', done, total }),
 		bestEpoch(best: BestEpoch, probabilities: Float64Array) {
 			if (communicator.rank > 0) return;
-			saveDetector(folder.adapter, detector, methodOf(config), describeDetector(run, state, best));
+			saveDetector(
+				folder.adapter,
+				detector,
+				methodOf(config),
+				describeDetector(run, state, best, probabilities),
+			);
 			savePredictions(folder.predictions('valid'), data.splits.valid.rows, probabilities, best.threshold);
 		},
 		checkpoint: logs.save,
@@ -419,7 +425,10 @@ function describeDetector(
 	{ config, data, base }: LoadedRun,
 	{ earlierBases }: TrainingState,
 	best: { readonly epoch: number; readonly threshold: number | null },
+	validation: Float64Array,
 ): DetectorDescription {
+	const labels = data.splits.valid.rows.map((row) => row.label);
+	const calibration = fitCalibration(labels, validation);
 	return {
 		format: 1,
 		model: config.model,
@@ -436,6 +445,7 @@ function describeDetector(
 		sequence: { ...data.scoring.packing, windowCombination: config.sequence.windowCombination },
 		precision: data.scoring.pass.precision,
 		threshold: best.threshold,
+		...(calibration === undefined ? {} : { calibration }),
 		epoch: best.epoch,
 		seed: config.training.seed,
 	};

@@ -4,6 +4,7 @@ import { fingerprintParts, type ModelFingerprint, type Precision } from '@vulntu
 import { inputError } from '@vulntune/engine/errors.ts';
 import { readSmallFile } from '@vulntune/engine/formats/files.ts';
 import { describeJson, parseJsonObject } from '@vulntune/engine/formats/json.ts';
+import type { Calibration } from '../metrics/calibrate.ts';
 import type { WindowCombination } from '../packing/combine-windows.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import type { Answers } from './answers.ts';
@@ -32,6 +33,8 @@ export interface DetectorDescription {
 	readonly precision: Precision;
 	/** From validation; null where that had one class only. */
 	readonly threshold: number | null;
+	/** Fitted on validation with it; absent where that had one class only, and in the first versions. */
+	readonly calibration?: Calibration;
 	readonly epoch: number;
 	readonly seed: number;
 }
@@ -46,6 +49,16 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const isText = (value: unknown): boolean => typeof value === 'string';
 const isFlag = (value: unknown): boolean => typeof value === 'boolean';
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
+const isShare = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value <= 1;
+const isCalibration = (value: unknown): boolean => {
+	if (!isObject(value) || !isObject(value.temperature) || !isObject(value.isotonic)) return false;
+	const { temperature, isotonic } = value;
+	const { x, y } = isotonic;
+	const isMap = Array.isArray(x) && Array.isArray(y) && x.length === y.length && x.length > 0;
+	const isPositive = typeof temperature.value === 'number' && temperature.value > 0;
+	return isPositive && isMap && [...x, ...y, temperature.threshold, isotonic.threshold].every(isShare);
+};
 
 /** What each key holds. Values that are an option of the config as well are checked once more as such. */
 const keys: Readonly<
@@ -69,6 +82,7 @@ const keys: Readonly<
 		(value) => value === null || (typeof value === 'number' && value >= 0 && value <= 1),
 		'a probability or null',
 	],
+	calibration: [isCalibration, 'a temperature and an isotonic map, each with its threshold'],
 	epoch: [isCount, 'a whole number'],
 	seed: [isCount, 'a whole number'],
 };

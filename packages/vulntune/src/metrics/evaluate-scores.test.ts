@@ -72,6 +72,7 @@ test('every metric has a value inside its interval', () => {
 		...[f1, precision, recall, auc, brier, ece, mcc, accuracy, vdS, ap, found.macroF1, found.f1_oracle],
 		...Object.values(found.recallAtFalsePositiveRate),
 		...[shares.correct, shares.bothBenign, shares.bothVulnerable, shares.reversed, shares.ranking],
+		shares.correctMinusReversed,
 		...found.recallByWeakness!.map((item) => item.recall),
 	];
 	for (const metric of metrics) {
@@ -211,4 +212,50 @@ test('one pair and one function of a weakness leave no interval, however many ot
 	const recall = Object.fromEntries(found.recallByWeakness!.map((one) => [one.weakness, one.recall]));
 	expect(recall['CWE-22']).toMatchObject({ low: null, reason });
 	expect(recall['CWE-79']).toMatchObject({ low: expect.any(Number) });
+});
+
+test('P-C minus P-R is 0 where both functions of a pair get one answer, and counts reversed pairs against right ones', () => {
+	const pairs = [
+		[0, 1],
+		[2, 3],
+		[4, 5],
+		[6, 7],
+	] as const;
+	const labels = [1, 0, 1, 0, 1, 0, 1, 0];
+	const shares = (scores: readonly number[]) =>
+		evaluateScores({ labels, scores, threshold: 0.5, seed: 1, pairs, resamples: 10 }).pairs!;
+	expect(shares([0.9, 0.1, 0.9, 0.1, 0.1, 0.9, 0.9, 0.8]).correctMinusReversed.value).toBe(0.25);
+	expect(shares([0.9, 0.8, 0.1, 0.2, 0.9, 0.9, 0.1, 0.1]).correctMinusReversed.value).toBe(0);
+});
+
+test('thresholds of rows give what one threshold gives where they are equal, and else those of each row', () => {
+	const rows = rowsOf(60);
+	const pairs = Array.from({ length: 30 }, (_, pair) => [2 * pair + 1, 2 * pair] as const);
+	const weaknesses = rows.labels.map(() => 'CWE-79');
+	const common = { ...rows, seed: 3, pairs, weaknesses, resamples: 50 };
+	const single = evaluateScores({ ...common, threshold: 0.4 });
+	const each = evaluateScores({ ...common, threshold: rows.scores.map(() => 0.4) });
+	expect({ ...each, threshold: single.threshold }).toEqual(single);
+	const half = evaluateScores({ ...common, threshold: rows.scores.map((_, row) => (row < 30 ? 2 : -1)) });
+	expect(half.confusion).toEqual({
+		truePositives: 15,
+		falsePositives: 15,
+		falseNegatives: 15,
+		trueNegatives: 15,
+	});
+	expect(half.pairs!.bothVulnerable.value).toBe(0.5);
+	expect(half.recallByWeakness![0]!.recall.value).toBe(0.5);
+});
+
+test('ROC AUC against the functions of each status, where there are several', () => {
+	const labels = [1, 1, 0, 0, 0, 0, 0];
+	const scores = [0.8, 0.6, 0.7, 0.9, 0.1, 0.2, 0.3];
+	const statuses = ['VULNERABLE', 'VULNERABLE', 'FIXED', 'FIXED', 'NOT', 'NOT', null];
+	const found = evaluateScores({ labels, scores, statuses, threshold: null, seed: 1, resamples: 0 });
+	expect(found.rocAucByStatus).toMatchObject([
+		{ status: 'FIXED', negatives: 2, rocAuc: { value: 0.25 } },
+		{ status: 'NOT', negatives: 2, rocAuc: { value: 1 } },
+	]);
+	const one = { labels, scores, statuses: statuses.map((status) => (status === 'NOT' ? null : status)) };
+	expect(evaluateScores({ ...one, threshold: null, seed: 1, resamples: 0 }).rocAucByStatus).toBeNull();
 });

@@ -25,7 +25,7 @@ import {
 } from './metric-definitions.ts';
 import { type Outcome, undefinedBecause } from './outcome.ts';
 import { rocAuc } from './rank-metrics.ts';
-import { type CountCurve, countCurve, rankScores } from './ranking.ts';
+import { type CountCurve, countCurve, curveOf, rankScores } from './ranking.ts';
 import {
 	calledRows,
 	confusionAt,
@@ -121,6 +121,7 @@ export function evaluateScores(rows: ScoredRows): Evaluation {
 						bothVulnerable: metric('pairs.bothVulnerable'),
 						bothBenign: metric('pairs.bothBenign'),
 						reversed: metric('pairs.reversed'),
+						correctMinusReversed: metric('pairs.correctMinusReversed'),
 						ranking: metric('pairs.rankedRight'),
 					},
 		recallByWeakness:
@@ -131,8 +132,34 @@ export function evaluateScores(rows: ScoredRows): Evaluation {
 						positives: weaknessRows(rows, name).length,
 						recall: metric(`weakness ${name}`),
 					})),
+		rocAucByStatus: areasByStatus(rows),
 		bootstrap: { resamples, seed },
 	};
+}
+
+/** The vulnerable rows against the others of each status. */
+function areasByStatus({ labels, scores, statuses }: ScoredRows): Evaluation['rocAucByStatus'] {
+	const members = new Map<string, number[]>();
+	for (let row = 0; row < labels.length; row++) {
+		const status = statuses?.[row] ?? null;
+		if (labels[row] === 1 || status === null) continue;
+		const own = members.get(status) ?? [];
+		members.set(status, own);
+		own.push(row);
+	}
+	if (members.size < 2) return null;
+	const positives = Array.from(labels as ArrayLike<number>, (label, row) =>
+		label === 1 ? [row] : [],
+	).flat();
+	return [...members]
+		.sort((a, b) => b[1].length - a[1].length || (a[0] < b[0] ? -1 : 1))
+		.map(([status, negatives]) => {
+			const chosen = [...positives, ...negatives];
+			const ownLabels = chosen.map((row) => labels[row]!);
+			const ownScores = chosen.map((row) => scores[row]!);
+			const rocAuc = aucMetric(curveOf(ownLabels, ownScores), ownLabels, ownScores);
+			return { status, negatives: negatives.length, rocAuc };
+		});
 }
 
 function thresholdShown(threshold: Thresholds): Evaluation['threshold'] {
@@ -141,9 +168,9 @@ function thresholdShown(threshold: Thresholds): Evaluation['threshold'] {
 }
 
 function checkLengths(rows: ScoredRows): void {
-	const { labels, groups, weaknesses, pairs, threshold } = rows;
+	const { labels, groups, weaknesses, statuses, pairs, threshold } = rows;
 	const thresholds = typeof threshold === 'number' || threshold === null ? undefined : threshold;
-	for (const [name, values] of Object.entries({ groups, weaknesses, thresholds })) {
+	for (const [name, values] of Object.entries({ groups, weaknesses, statuses, thresholds })) {
 		if (values !== undefined && values.length !== labels.length) {
 			throw inputError(
 				'SCORES_LENGTH',

@@ -57,12 +57,21 @@ export interface Evaluation {
 		readonly bothBenign: Metric;
 		/** P-R */
 		readonly reversed: Metric;
+		/** P-C minus P-R: 0 for a coin flip, and where both functions of every pair get one answer. */
+		readonly correctMinusReversed: Metric;
 		/** Share of pairs in which the vulnerable function scores higher, a tie counting half. */
 		readonly ranking: Metric;
 	} | null;
 	/** Recall at the threshold per weakness, the most frequent first; null where no weaknesses are known. */
 	readonly recallByWeakness:
 		| readonly { readonly weakness: string; readonly positives: number; readonly recall: Metric }[]
+		| null;
+	/**
+	 * ROC AUC of the vulnerable functions against the others of one status alone, as of their own fixes (P2) and of functions that no fix
+	 * touched (P3), by falling number; null where the others are of one status or of none.
+	 */
+	readonly rocAucByStatus:
+		| readonly { readonly status: string; readonly negatives: number; readonly rocAuc: Metric }[]
 		| null;
 	readonly bootstrap: { readonly resamples: number; readonly seed: number };
 }

@@ -27,6 +27,8 @@ export interface ScoredRows {
 	readonly pairs?: readonly (readonly [vulnerable: number, fixed: number])[] | undefined;
 	/** [rows] the weakness of each row (`CWE-79`); null where it has none. For recall per weakness. */
 	readonly weaknesses?: ArrayLike<string | null> | undefined;
+	/** [rows] the status of each row (`FIXED`); null where it has none. For ROC AUC against the others of each. */
+	readonly statuses?: ArrayLike<string | null> | undefined;
 	/** False for a score that is no probability: Brier and calibration error are then undefined. Default true. */
 	readonly probabilities?: boolean | undefined;
 	/** Bootstrap resamples, default 1,000; 0 for no intervals but that of the AUC. */
@@ -122,19 +124,27 @@ export function commonMetrics(rows: ScoredRows): MetricDefinition[] {
 	];
 }
 
-const pairNames = ['correct', 'bothVulnerable', 'bothBenign', 'reversed', 'rankedRight'] as const;
+/** Shares of pairs, and the difference of the two that a coin flip makes equal. */
+const pairShares: Readonly<Record<string, (counts: PairCounts) => number>> = {
+	correct: ({ correct }) => correct,
+	bothVulnerable: ({ bothVulnerable }) => bothVulnerable,
+	bothBenign: ({ bothBenign }) => bothBenign,
+	reversed: ({ reversed }) => reversed,
+	correctMinusReversed: ({ correct, reversed }) => correct - reversed,
+	rankedRight: ({ rankedRight }) => rankedRight,
+};
 
 /** `pairs.…`: shares of the given pairs; none without pairs. */
 export function pairMetrics(rows: ScoredRows): MetricDefinition[] {
 	if (rows.pairs === undefined) return [];
 	const vulnerableRows = rows.pairs.map(([row]) => row);
-	return pairNames.map((name) => ({
+	return Object.entries(pairShares).map(([name, share]) => ({
 		name: `pairs.${name}`,
 		rows: vulnerableRows,
 		compute: ({ pairs }) => {
 			if (rows.threshold === null && name !== 'rankedRight') return undefinedBecause(noThreshold);
 			if (pairs === undefined || pairs.pairs === 0) return undefinedBecause('there are no pairs');
-			return defined(pairs[name] / pairs.pairs);
+			return defined(share(pairs) / pairs.pairs);
 		},
 	}));
 }

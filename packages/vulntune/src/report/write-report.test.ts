@@ -82,7 +82,7 @@ describe('report.html', () => {
 		);
 		const lower = ['Brier score', 'calibration error', 'VD-S'];
 		const lowerPairs = ['pairs both vulnerable (P-V)', 'pairs both benign (P-B)', 'pairs reversed (P-R)'];
-		expect(marks.size).toBe(18);
+		expect(marks.size).toBe(19);
 		for (const [label, mark] of marks) {
 			expect(mark, label).toBe([...lower, ...lowerPairs].includes(label) ? '↓ lower' : '↑ higher');
 			const marked = card.includes(`| ${label} ↓ |`);
@@ -101,7 +101,7 @@ describe('report.html', () => {
 		const expected = [
 			...[rocAuc, f1, averagePrecision, precision, recall, macroF1, mcc, accuracy, brier, ece],
 			...[recallAtFalsePositiveRate['0.01'], vdS, f1_oracle, pairs.correct, pairs.bothVulnerable],
-			...[pairs.bothBenign, pairs.reversed, pairs.ranking],
+			...[pairs.bothBenign, pairs.reversed, pairs.correctMinusReversed, pairs.ranking],
 		].map(({ value, low, high }) => [value, low, high].map((number) => number.toFixed(3)).join(' '));
 		const shown = page.matchAll(/is better\)<\/span><\/th><td>([\d.-]+)<small>\[([\d.-]+), ([\d.-]+)\]/g);
 		expect([...shown].map(([, value, low, high]) => [value, low, high].join(' '))).toEqual(expected);
