@@ -6,7 +6,11 @@ import {
 	neutralConfigKeys,
 	vocabularyConfigKeys,
 } from '@vulntune/engine/formats/huggingface/config-keys.ts';
-import { bitsandbytesKeys } from '@vulntune/engine/formats/huggingface/quantization-config.ts';
+import {
+	awqKeys,
+	bitsandbytesKeys,
+	gptqKeys,
+} from '@vulntune/engine/formats/huggingface/quantization-config.ts';
 import { type KeyTable, keyTable } from '@vulntune/engine/formats/known-keys.ts';
 import {
 	addedTokenKeys,
@@ -64,6 +68,8 @@ export const documentedKeys: readonly string[] = [
 		section(`config.json of model_type ${modelTypes.join(', ')}`, withoutShared(keys)),
 	),
 	section('quantization_config of bitsandbytes', bitsandbytesKeys),
+	section('quantization_config of GPTQ', gptqKeys),
+	section('quantization_config of AWQ', awqKeys),
 	section('Metadata of GGUF files', generalKeys),
 	...['llama', 'starcoder2', 'starcoder'].map((name) =>
 		section(`Keys of ${name} in GGUF files`, findArchitecture(name)!.keys),

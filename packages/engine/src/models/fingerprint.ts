@@ -39,7 +39,7 @@ const neutralConfigKeys = ['_name_or_path', 'name_or_path', 'transformers_versio
 export function fingerprintModel(folder: ModelFolder, tokenizer: Tokenizer): ModelFingerprint {
 	const files = modelFiles(folder.path);
 	return {
-		weights: hashWeights(folder.weights),
+		weights: hashWeights(folder.stored ?? folder.weights),
 		config: hashConfig(files.read(configFileName, 16_000_000)!, files.placeOf(configFileName)),
 		tokenizer: hashTokenizer(files.read(tokenizerFileName, 256_000_000)!, tokenizer),
 	};

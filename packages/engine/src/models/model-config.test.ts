@@ -220,7 +220,7 @@ describe('parseModelConfig', () => {
 			{ quantization_config: { quant_method: 'vulntune', quant_type: 'int8', rows: 2 } },
 			'quantization_config: rows',
 		],
-		[{ quantization_config: { quant_method: 'gptq' } }, 'quantization_config: quant_method'],
+		[{ quantization_config: { quant_method: 'hqq' } }, 'quantization_config: quant_method'],
 		[{ quantization_config: { load_in_8bit: true } }, 'quantization_config: load_in_8bit'],
 		[
 			{ quantization_config: { load_in_4bit: true, bnb_4bit_quant_type: 'int4' } },

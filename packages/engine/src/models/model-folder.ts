@@ -3,6 +3,7 @@ import { withBasePrefix, withCurrentNames } from '../formats/huggingface/weight-
 import { parseJsonObject } from '../formats/json.ts';
 import { modelFiles } from '../formats/model-files.ts';
 import type { WeightSource } from '../formats/weight-source.ts';
+import { unpackedIntegers } from '../quantize/packed-integers.ts';
 import { checkWeights } from './check-weights.ts';
 import { expectedTensors, headTensor } from './families.ts';
 import type { ModelConfig } from './family.ts';
@@ -16,6 +17,8 @@ export interface ModelFolder {
 	readonly config: ModelConfig;
 	/** Checked against the config: every expected tensor is there, in its shape. */
 	readonly weights: WeightSource;
+	/** The tensors as the files have them, where `weights` are made of others: what a model is known by. */
+	readonly stored?: WeightSource;
 	close(): void;
 }
 
@@ -30,11 +33,17 @@ export interface ModelFolder {
 export function openModelFolder(folder: string): ModelFolder {
 	const stored = modelFiles(folder).openWeights();
 	try {
-		const described = readModelConfig(folder);
-		const weights = withBasePrefix(withCurrentNames(stored), expectedTensors(described));
-		const config = { ...described, languageHead: storedLanguageHead(described, weights) };
+		const { quantization, ...described } = readModelConfig(folder);
+		const expected = expectedTensors({ ...described, quantization });
+		const isPacked = quantization?.method === 'gptq' || quantization?.method === 'awq';
+		const names = new Set(expected.map(({ name }) => name));
+		const plain = isPacked ? unpackedIntegers(stored, quantization, names) : stored;
+		const weights = withBasePrefix(withCurrentNames(plain), expected);
+		// what is read of packed integers is plain numbers
+		const held = { ...described, quantization: isPacked ? undefined : quantization };
+		const config = { ...held, languageHead: storedLanguageHead(held, weights) };
 		checkWeights(config, weights);
-		return { path: folder, config, weights, close: weights.close };
+		return { path: folder, config, weights, ...(isPacked ? { stored } : {}), close: weights.close };
 	} catch (error) {
 		stored.close();
 		throw error;

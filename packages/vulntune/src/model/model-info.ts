@@ -122,7 +122,7 @@ export function readModelInfo(folder: string): ModelInfo {
 			},
 			maxPositions: config.maxPositions,
 			parameters: countParameters(stored),
-			weights: model === undefined ? null : storedWeights(model.weights),
+			weights: model === undefined ? null : storedWeights(model.stored ?? model.weights),
 			quantization: quantizationOf(config, model),
 			tokenizer: tokenizer === undefined ? null : describeTokenizer(tokenizer),
 			fingerprint: model === undefined || tokenizer === undefined ? null : fingerprintModel(model, tokenizer),
@@ -175,7 +175,8 @@ function quantizationOf(config: ModelConfig, model: ModelFolder | undefined): Mo
 	if (quantization === undefined) return null;
 	const { method, type } = quantization;
 	const doubleQuantization = quantization.method === 'bitsandbytes' ? quantization.doubleQuantization : null;
-	const bitsPerWeight = model === undefined ? null : bitsPerLinearWeight(config, model.weights);
+	const bitsPerWeight =
+		model === undefined ? null : bitsPerLinearWeight(config, model.stored ?? model.weights);
 	return { method, type, doubleQuantization, bitsPerWeight };
 }
 
@@ -184,8 +185,9 @@ function bitsPerLinearWeight(config: ModelConfig, weights: WeightSource): number
 	const linear = expectedTensors(config).filter(({ kind }) => kind === 'linear');
 	const elements = linear.reduce((sum, { shape }) => sum + shape[0]! * shape[1]!, 0);
 	const names = new Set(linear.map(({ name }) => name));
-	// `<layer>.weight` and what lies beside it: `<layer>.weight.absmax`
-	const stem = (name: string) => name.replace(/(\.weight)\..*$/, '$1');
+	// `<layer>.weight` and what lies beside it (`<layer>.weight.absmax`), or what stands for it (`<layer>.qweight`, …)
+	const stem = (name: string) =>
+		name.replace(/(\.weight)\..*$/, '$1').replace(/\.(qweight|qzeros|scales|g_idx)$/, '.weight');
 	const stored = weights.names.filter((name) => names.has(stem(name)));
 	return (8 * stored.reduce((sum, name) => sum + weights.info(name)!.byteLength, 0)) / elements;
 }

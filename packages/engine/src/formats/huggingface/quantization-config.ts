@@ -10,8 +10,54 @@ export type QuantizationConfig =
 			/** The scales of the blocks are themselves quantised, to 8 bits. */
 			readonly doubleQuantization: boolean;
 	  }
+	| PackedIntegerConfig
 	/** In a layout of ours; `type` is `int8`, `quantile2` … `quantile8` or `normal2` … `normal8`. */
 	| { readonly method: 'vulntune'; readonly type: string };
+
+/** In whole numbers, packed into words: `type` is `gptq4`, `awq4` and the like. They are read as the numbers that they stand for. */
+export interface PackedIntegerConfig {
+	readonly method: 'gptq' | 'awq';
+	readonly type: string;
+	readonly bits: number;
+	/** Inputs that share a scale; undefined where all do. */
+	readonly groupSize: number | undefined;
+	/** What the stored zeros lack. */
+	readonly zeroOffset: 0 | 1;
+}
+
+/** The keys of GPTQ's `quantization_config`. How a matrix was made is neutral: its tensors say what came of it. */
+export const gptqKeys = keyTable({
+	used: ['quant_method', 'bits', 'group_size', 'checkpoint_format', 'format'],
+	neutral: [
+		...['desc_act', 'sym', 'static_groups', 'true_sequential', 'damp_percent', 'damp_auto_increment', 'mse'],
+		...['dataset', 'tokenizer', 'batch_size', 'pad_token_id', 'model_seqlen', 'model_name_or_path'],
+		...['model_file_base_name', 'block_name_to_quantize', 'module_name_preceding_first_block'],
+		...[
+			'modules_in_block_to_quantize',
+			'cache_block_outputs',
+			'use_cuda_fp16',
+			'use_exllama',
+			'disable_exllama',
+		],
+		...['exllama_config', 'max_input_length', 'backend', 'meta', 'quantizer', 'act_group_aware', 'hyb_act'],
+	],
+	off: ['dynamic', 'adapter', 'rotation'],
+	only: { is_marlin_format: [false], lm_head: [false], pack_dtype: ['int32'] },
+});
+
+/** The keys of AWQ's `quantization_config`. */
+export const awqKeys = keyTable({
+	used: ['quant_method', 'bits', 'group_size', 'version', 'format'],
+	neutral: [
+		'modules_to_not_convert',
+		'do_fuse',
+		'fuse_max_seq_len',
+		'modules_to_fuse',
+		'exllama_config',
+		'backend',
+	],
+	only: { zero_point: [true] },
+});
 
 /**
  * The keys of bitsandbytes' `quantization_config`. The types that it names for storage and computing are neutral: the
@@ -41,10 +87,12 @@ export function parseQuantization(config: Fields): QuantizationConfig | undefine
 		fields.refuseOthers(ownQuantizationKeys);
 		return { method, type: parseOwnType(fields) };
 	}
+	if (method === 'gptq') return parseGptq(fields);
+	if (method === 'awq') return parseAwq(fields);
 	if (method !== 'bitsandbytes') {
 		throw fields.error(
 			'quant_method',
-			`weights quantised by bitsandbytes are expected, found ${JSON.stringify(method)}`,
+			`weights quantised by bitsandbytes, gptq or awq are expected, found ${JSON.stringify(method)}`,
 			'Take the model as it was before this quantisation; vulntune quantises it itself.',
 		);
 	}
@@ -66,6 +114,48 @@ export function parseQuantization(config: Fields): QuantizationConfig | undefine
 		type,
 		doubleQuantization: fields.flag('bnb_4bit_use_double_quant', false),
 	};
+}
+
+function parseGptq(fields: Fields): PackedIntegerConfig {
+	fields.refuseOthers(gptqKeys);
+	const bits = fields.size('bits');
+	if (![2, 4, 8].includes(bits))
+		throw fields.error('bits', `2, 4 or 8 is expected, found ${bits}`, otherFormat);
+	const format = layoutName(fields, 'checkpoint_format', ['gptq', 'gptq_v2']);
+	return {
+		method: 'gptq',
+		type: `gptq${bits}`,
+		bits,
+		groupSize: groupSize(fields),
+		zeroOffset: format === 'gptq_v2' ? 0 : 1,
+	};
+}
+
+function parseAwq(fields: Fields): PackedIntegerConfig {
+	fields.refuseOthers(awqKeys);
+	const bits = fields.size('bits');
+	if (bits !== 4) throw fields.error('bits', `4 is expected, found ${bits}`, otherFormat);
+	layoutName(fields, 'version', ['gemm']);
+	return { method: 'awq', type: 'awq4', bits, groupSize: groupSize(fields), zeroOffset: 0 };
+}
+
+const otherFormat = 'Take the model as it was before this quantisation; vulntune quantises it itself.';
+
+/** The name of a layout under the key that had it first, or under `format`; without one it is the first. */
+function layoutName(fields: Fields, key: string, known: readonly string[]): string {
+	const [first, second] = [fields.text(key), fields.text('format')].map((name) => name?.toLowerCase());
+	const name = first ?? second ?? known[0]!;
+	const place = first === undefined ? 'format' : key;
+	if (first !== undefined && second !== undefined && first !== second) {
+		throw fields.error('format', `${key} says ${first}, and this ${second}`);
+	}
+	if (known.includes(name)) return name;
+	throw fields.error(place, `${known.join(' or ')} is expected, found ${JSON.stringify(name)}`, otherFormat);
+}
+
+/** -1 says that there are no groups. */
+function groupSize(fields: Fields): number | undefined {
+	return fields.raw('group_size') === -1 ? undefined : fields.size('group_size', { default: 128 });
 }
 
 function parseOwnType(fields: Fields): string {
