@@ -94,6 +94,7 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('study', await here(...run))).toBe('');
 		expect(faultsOf('study', await here('status', 'study'))).toBe('');
 		expect(faultsOf('studyCell', await here('show', 'study', '0'))).toBe('');
+		expect(faultsOf('studyReport', await here('report', 'study'))).toBe('');
 		expect(faultsOf('cellComparison', await here('compare', 'study', '0', '1'))).toBe('');
 	});
 

@@ -32,6 +32,7 @@ const commands = [
 		status: async (...call) => (await experiment()).status(...call),
 		show: async (...call) => (await experiment()).show(...call),
 		compare: async (...call) => (await experiment()).compare(...call),
+		report: async (...call) => (await experiment()).report(...call),
 		export: async (...call) => (await experiment()).export(...call),
 	}),
 	crossValidateCommand(async (...call) =>

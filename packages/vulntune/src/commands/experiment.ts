@@ -49,10 +49,11 @@ export interface ExperimentCommands {
 		cells: readonly [string, string],
 		context: CommandContext,
 	) => Promise<CommandResult>;
+	readonly report: (study: string, context: CommandContext) => Promise<CommandResult>;
 	readonly export: (request: ExportExperimentRequest, context: CommandContext) => Promise<CommandResult>;
 }
 
-/** `vulntune experiment run|status|show|compare|export`. */
+/** `vulntune experiment run|status|show|compare|report|export`. */
 export function experimentCommand(commands: ExperimentCommands): CommandDefinition {
 	return (program, run) => {
 		const experiment = program
@@ -67,6 +68,7 @@ export function experimentCommand(commands: ExperimentCommands): CommandDefiniti
 		defineStatus(experiment, run, commands.status);
 		defineShow(experiment, run, commands.show);
 		defineCompare(experiment, run, commands.compare);
+		defineReport(experiment, run, commands.report);
 		defineExport(experiment, run, commands.export);
 	};
 }
@@ -135,6 +137,17 @@ function defineCompare(parent: Command, run: CommandRunner, compare: ExperimentC
 		.argument('<b>', 'the cell that it is compared with')
 		.addHelpText('after', '\nExamples:\n  vulntune experiment compare studies/rank 0 3')
 		.action((study: string, a: string, b: string) => run((context) => compare(study, [a, b], context)));
+}
+
+function defineReport(parent: Command, run: CommandRunner, report: ExperimentCommands['report']): void {
+	parent
+		.command('report')
+		.description(
+			"Write report.html into the folder of a study, one file that needs no network, and its figures as SVG and PNG beside it: the paper's Table 1 with the cells that repeat it, every run against the best baseline, what the data allow to say of each axis, validation epoch by epoch.",
+		)
+		.argument('<study>', 'the --output of vulntune experiment run')
+		.addHelpText('after', '\nExamples:\n  vulntune experiment report studies/rank')
+		.action((study: string) => run((context) => report(study, context)));
 }
 
 function defineExport(parent: Command, run: CommandRunner, write: ExperimentCommands['export']): void {

@@ -41,6 +41,13 @@ export function experimentCommands(start: StartStudy = startJobs): ExperimentCom
 				const data = await compareCells(ledger, a, b);
 				return { data, text: renderCellComparison(data) };
 			}),
+		report: (study) =>
+			withLedger(study, async (ledger) => {
+				const { writeStudyReport } = await import('../experiments/report/write-study-report.ts');
+				const data = await writeStudyReport(ledger);
+				const without = data.withoutPng === null ? [] : [`No PNG files: ${data.withoutPng}.`];
+				return { data, text: [`The report is ${data.report}.`, ...without].join('\n') };
+			}),
 		export: exportStudy,
 	};
 }

@@ -11,7 +11,7 @@ import {
 	readGrids,
 } from './ledger/cells.ts';
 import type { Ledger } from './ledger/open-ledger.ts';
-import { readMetrics, type StoredMetric } from './ledger/results.ts';
+import { asMetric, readMetrics } from './ledger/results.ts';
 import { resolvedValue } from './select-cells.ts';
 
 /** A cell with what is looked at first. */
@@ -74,14 +74,18 @@ function studyCell(
 ): StudyCell {
 	const { grid, name, status, rung, runId: run, seconds, peakBytes, errorCode, errorMessage } = cell;
 	const metrics = readMetrics(ledger, run).get('model');
+	const metricOf = (name: string) => {
+		const stored = metrics?.get(name);
+		return stored === undefined ? null : asMetric(stored);
+	};
 	return {
 		cell: cellLabel(cell, grids),
 		...{ grid, name, status, rung },
 		settings: settingsOf(cell, columns),
 		run,
 		folder: path.resolve(ledger.folder, cell.folder),
-		rocAuc: asMetric(metrics?.get('rocAuc')),
-		f1: asMetric(metrics?.get('f1')),
+		rocAuc: metricOf('rocAuc'),
+		f1: metricOf('f1'),
 		...{ seconds, peakBytes },
 		error: errorCode === null ? null : { code: errorCode, message: errorMessage ?? '' },
 	};
@@ -96,12 +100,4 @@ function settingsOf({ settings, config }: LedgerCell, columns: readonly string[]
 			Object.hasOwn(settings, option) ? settings[option] : (resolvedValue(resolved, option) ?? null),
 		]),
 	);
-}
-
-function asMetric(metric: StoredMetric | undefined): Metric | null {
-	if (metric === undefined) return null;
-	const { value, low, high } = metric;
-	const reason = metric.reason ?? '';
-	if (value === null) return { value, reason };
-	return low === null || high === null ? { value, low: null, high: null, reason } : { value, low, high };
 }

@@ -21,5 +21,10 @@ export const dashes = [4, 3];
 
 /** A figure inside a page, without the namespaces that a drawing inside HTML does not need. */
 export async function draw(specification: object, label: string): Promise<Markup> {
-	return trusted((await drawFigure(specification, label)).replace(/ xmlns(:xlink)?="[^"]*"/g, ''));
+	return inline(await drawFigure(specification, label));
+}
+
+/** A drawing as a part of a page. */
+export function inline(svg: string): Markup {
+	return trusted(svg.replace(/ xmlns(:xlink)?="[^"]*"/g, ''));
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Difference } from '../../evaluation/verdict.ts';
+import type { Metric } from '../../metrics/evaluation.ts';
 import { readRun } from '../../report/read-run.ts';
 import type { ReportData } from '../../report/report-data.ts';
 import { runFolder } from '../../run/run-folder.ts';
@@ -73,6 +74,13 @@ export interface StoredMetric {
 	readonly low: number | null;
 	readonly high: number | null;
 	readonly reason: string | null;
+}
+
+/** A stored number as evaluations have them. */
+export function asMetric({ value, low, high, reason: why }: StoredMetric): Metric {
+	const reason = why ?? '';
+	if (value === null) return { value, reason };
+	return low === null || high === null ? { value, low: null, high: null, reason } : { value, low, high };
 }
 
 /** All numbers of a run on the test split: by detector (`model`, or a baseline), then by metric. */

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { axisFindings } from './axis-findings.ts';
+import type { ReportCell } from './report-cells.ts';
+
+/** A cell whose scores tell the classes apart the better, the larger `strength`; what is drawn beside is the same for all. */
+function cellOf(settings: Readonly<Record<string, unknown>>, strength: number, data = 'd'): ReportCell {
+	const predictions = Array.from({ length: 200 }, (_, id) => {
+		const label = (id % 2) as 0 | 1;
+		const noise = ((id * 37) % 101) / 101;
+		return { id, label, probability: (noise + strength * label) / (1 + strength) };
+	});
+	const positives = predictions.filter(({ label }) => label === 1);
+	const negatives = predictions.filter(({ label }) => label === 0);
+	const wins = positives.flatMap((a) =>
+		negatives.map((b) => (a.probability > b.probability ? 1 : a.probability === b.probability ? 0.5 : 0)),
+	);
+	const value = wins.reduce<number>((sum, win) => sum + win, 0) / wins.length;
+	return {
+		cell: { settings, name: '' },
+		rocAuc: { value, low: null, high: null, reason: '' },
+		predictions,
+		data,
+	} as unknown as ReportCell;
+}
+
+const findings = (cells: readonly ReportCell[]) => axisFindings(['method.rank', 'training.seed'], cells);
+const said = (cells: readonly ReportCell[], axis = 'method.rank') =>
+	findings(cells)
+		.find((finding) => finding.axis === axis)!
+		.sentences.join(' ');
+
+describe('what is said of an axis', () => {
+	it('is which value is better, where the paired tests hold after correction', () => {
+		const cells = [1, 2].flatMap((seed) => [
+			cellOf({ 'method.rank': 4, 'training.seed': seed }, 0.05 * seed),
+			cellOf({ 'method.rank': 8, 'training.seed': seed }, 1),
+		]);
+		expect(said(cells)).toMatch(
+			/^8 is better than 4 in 2 of 2 matched comparisons, by 0\.\d+ on average over all of them\. \(2 paired tests, corrected by Holm's method/,
+		);
+		const [finding] = findings(cells);
+		expect(finding!.means.map(({ value, cells: count }) => [value, count])).toEqual([
+			['4', 2],
+			['8', 2],
+		]);
+		expect(finding!.means[1]!.rocAuc).toBeGreaterThan(finding!.means[0]!.rocAuc);
+	});
+
+	it('is that nothing can be told, and that this is no proof, where they do not', () => {
+		const cells = [
+			cellOf({ 'method.rank': 4, 'training.seed': 1 }, 0.1),
+			cellOf({ 'method.rank': 8, 'training.seed': 1 }, 0.1001),
+		];
+		expect(said(cells)).toMatch(
+			/^These data cannot tell the values apart: no difference holds \(1 paired test.*no proof that they are equal/,
+		);
+	});
+
+	it('is that comparisons contradict each other, where they do', () => {
+		const cells = [
+			...[
+				cellOf({ 'method.rank': 4, 'training.seed': 1 }, 0.05),
+				cellOf({ 'method.rank': 8, 'training.seed': 1 }, 1),
+			],
+			...[
+				cellOf({ 'method.rank': 4, 'training.seed': 2 }, 1),
+				cellOf({ 'method.rank': 8, 'training.seed': 2 }, 0.05),
+			],
+		];
+		expect(said(cells)).toContain('Between 4 and 8 the comparisons contradict each other');
+	});
+
+	it('is nothing where no two cells differ in it alone, or were measured on other functions', () => {
+		const cells = [
+			cellOf({ 'method.rank': 4, 'training.seed': 1 }, 0.1),
+			cellOf({ 'method.rank': 8, 'training.seed': 2 }, 1),
+		];
+		expect(said(cells)).toMatch(/^No two finished cells differ in this option alone/);
+		const others = [
+			cellOf({ 'method.rank': 4, 'training.seed': 1 }, 0.1),
+			cellOf({ 'method.rank': 8, 'training.seed': 1 }, 1, 'e'),
+		];
+		expect(said(others)).toMatch(/^No two finished cells/);
+	});
+
+	it('is the size of chance for seeds', () => {
+		const cells = [1, 2, 3].map((seed) => cellOf({ 'method.rank': 4, 'training.seed': seed }, 0.1 * seed));
+		expect(said(cells, 'training.seed')).toMatch(
+			/differs by up to 0\.\d{3} in test ROC AUC \(3 pairs; standard deviation of a run 0\.\d{3}\)/,
+		);
+		const areas = cells.map(({ rocAuc }) => rocAuc.value!);
+		expect(said(cells, 'training.seed')).toContain(`up to ${(areas[2]! - areas[0]!).toFixed(3)} `);
+	});
+
+	it('is left out where an axis has one value', () => {
+		expect(findings([cellOf({ 'method.rank': 4, 'training.seed': 1 }, 1)])).toEqual([]);
+	});
+});

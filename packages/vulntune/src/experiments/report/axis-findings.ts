@@ -1,0 +1,134 @@
+import { isDeepStrictEqual } from 'node:util';
+import { aucDifference } from '../../evaluation/compare-with-baselines.ts';
+import { holm } from '../../metrics/holm.ts';
+import { shownValue } from '../grid/load-grid.ts';
+import type { ReportCell } from './report-cells.ts';
+
+/** The level at which a corrected p value is called a finding. */
+const level = 0.05;
+
+/** What the data allow to say of one axis. */
+export interface AxisFinding {
+	readonly axis: string;
+	/** Means of the test ROC AUC by value, for cells that have a partner at every other value. */
+	readonly means: readonly { readonly value: string; readonly rocAuc: number; readonly cells: number }[];
+	/** Sentences, by rules from the tests' outcomes. */
+	readonly sentences: readonly string[];
+}
+
+/** Two cells that differ in one option alone, tested on the same functions. */
+interface Matched {
+	readonly a: unknown;
+	readonly b: unknown;
+	/** ROC AUC of a minus that of b. */
+	readonly difference: number;
+	readonly p: number | null;
+}
+
+/** What can be said of each axis that has at least two values among the cells. */
+export function axisFindings(columns: readonly string[], cells: readonly ReportCell[]): AxisFinding[] {
+	return columns.flatMap((axis) => {
+		const values = distinct(cells.map(({ cell }) => cell.settings[axis]));
+		if (values.length < 2) return [];
+		const matched = matchedPairs(axis, columns, cells);
+		const means = values.map((value) => meanOf(axis, value, cells));
+		const sentences = axis === 'training.seed' ? seedSentences(matched) : comparisonSentences(axis, matched);
+		return [{ axis, means, sentences }];
+	});
+}
+
+function distinct(values: readonly unknown[]): unknown[] {
+	return values.filter((value, i) => !values.slice(0, i).some((other) => isDeepStrictEqual(other, value)));
+}
+
+function meanOf(axis: string, value: unknown, cells: readonly ReportCell[]): AxisFinding['means'][number] {
+	const areas = cells.flatMap(({ cell, rocAuc }) =>
+		isDeepStrictEqual(cell.settings[axis], value) && rocAuc.value !== null ? [rocAuc.value] : [],
+	);
+	const rocAuc = areas.reduce((sum, area) => sum + area, 0) / areas.length;
+	return { value: shownValue(axis, value), rocAuc, cells: areas.length };
+}
+
+/** Every two cells that have all options but one in common, and the same test functions. */
+function matchedPairs(axis: string, columns: readonly string[], cells: readonly ReportCell[]): Matched[] {
+	const others = columns.filter((column) => column !== axis);
+	const rest = ({ cell }: ReportCell) => others.map((column) => cell.settings[column] ?? null);
+	return cells.flatMap((first, i) =>
+		cells.slice(i + 1).flatMap((second): Matched[] => {
+			if (!isDeepStrictEqual(rest(first), rest(second)) || first.data !== second.data) return [];
+			const [a, b] = [first.cell.settings[axis], second.cell.settings[axis]];
+			if (isDeepStrictEqual(a, b)) return [];
+			const compared = compare(first, second);
+			return compared === undefined ? [] : [{ a, b, ...compared }];
+		}),
+	);
+}
+
+function compare(first: ReportCell, second: ReportCell): Pick<Matched, 'difference' | 'p'> | undefined {
+	const byId = new Map(second.predictions.map(({ id, probability }) => [String(id), probability]));
+	const both = first.predictions.flatMap(({ id, label, probability }) => {
+		const other = byId.get(String(id));
+		return probability === null || other === null || other === undefined
+			? []
+			: [{ label, probability, other }];
+	});
+	if (both.length === 0) return undefined;
+	const difference = aucDifference(
+		both.map(({ label }) => label),
+		{ scores: both.map(({ probability }) => probability) },
+		{ scores: both.map(({ other }) => other) },
+	);
+	return difference.value === null ? undefined : { difference: difference.value, p: difference.p };
+}
+
+/** Another seed is another run of the same thing: how far those lie apart is what chance does. */
+function seedSentences(matched: readonly Matched[]): string[] {
+	if (matched.length === 0) return [nothingMatched];
+	const sizes = matched.map(({ difference }) => Math.abs(difference));
+	const largest = Math.max(...sizes);
+	// of two draws with deviation s the mean squared difference is 2 s²
+	const deviation = Math.sqrt(sizes.reduce((sum, size) => sum + size * size, 0) / (2 * sizes.length));
+	return [
+		`The same cell with another seed differs by up to ${largest.toFixed(3)} in test ROC AUC (${counted(matched.length, 'pair')}; standard deviation of a run ${deviation.toFixed(3)}): what differs by less than that between other cells may be the seed.`,
+	];
+}
+
+const nothingMatched =
+	'No two finished cells differ in this option alone and have the same test functions, so nothing can be said of it.';
+
+function comparisonSentences(axis: string, matched: readonly Matched[]): string[] {
+	if (matched.length === 0) return [nothingMatched];
+	const corrected = holm(matched.map(({ p }) => p));
+	const shown = (value: unknown) => shownValue(axis, value);
+	const groups = Map.groupBy(
+		matched.map((pair, i) => ({ ...pair, isFound: corrected[i] !== null && corrected[i]! < level })),
+		({ a, b }) => JSON.stringify([a, b]),
+	);
+	const found = [...groups.values()].flatMap((pairs) => {
+		const findings = pairs.filter(({ isFound }) => isFound);
+		if (findings.length === 0) return [];
+		const { a, b } = pairs[0]!;
+		const up = findings.filter(({ difference }) => difference > 0).length;
+		const mean = pairs.reduce((sum, { difference }) => sum + difference, 0) / pairs.length;
+		const of = `${findings.length} of ${counted(pairs.length, 'matched comparison')}`;
+		if (up > 0 && up < findings.length) {
+			return [
+				`Between ${shown(a)} and ${shown(b)} the comparisons contradict each other: which is better depends on the other options or the seed.`,
+			];
+		}
+		const [better, worse] = up > 0 ? [a, b] : [b, a];
+		return [
+			`${shown(better)} is better than ${shown(worse)} in ${of}, by ${Math.abs(mean).toFixed(3)} on average over all of them.`,
+		];
+	});
+	const smallest = Math.min(...corrected.map((p) => p ?? 1));
+	const tests = `${counted(matched.length, 'paired test')}, corrected by Holm's method`;
+	if (found.length > 0) return [...found, `(${tests}, level ${level}.)`];
+	return [
+		`These data cannot tell the values apart: no difference holds (${tests}; the smallest p is ${smallest.toFixed(2)}). That is no proof that they are equal.`,
+	];
+}
+
+function counted(count: number, what: string): string {
+	return `${count} ${what}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { parse } from 'yaml';
+import type { Config } from '../../config/schema.ts';
+import type { Prediction } from '../../evaluation/predictions.ts';
+import type { Difference } from '../../evaluation/verdict.ts';
+import { holm } from '../../metrics/holm.ts';
+import { runFolder } from '../../run/run-folder.ts';
+import { testPredictions } from '../compare-cells.ts';
+import { type LedgerCell, readCells } from '../ledger/cells.ts';
+import type { Ledger } from '../ledger/open-ledger.ts';
+import {
+	readDifferences,
+	readEpochs,
+	readMetrics,
+	type StoredEpoch,
+	type StoredMetric,
+} from '../ledger/results.ts';
+import { readStudy, type Study, type StudyCell } from '../read-study.ts';
+import { type PaperRow, paperRowOf } from './paper-table.ts';
+
+/** A detector's ROC AUC on the test split. */
+export interface BaselineArea {
+	readonly name: string;
+	readonly rocAuc: StoredMetric;
+}
+
+/** A finished cell with all that the report shows of it. */
+export interface ReportCell {
+	readonly cell: StudyCell;
+	readonly rocAuc: StoredMetric;
+	readonly f1: StoredMetric;
+	/** The F1 at the best threshold for the test labels themselves, as the paper has it. */
+	readonly f1Oracle: StoredMetric;
+	/** Test functions that are vulnerable, over all of them. */
+	readonly positives: number;
+	readonly functions: number;
+	readonly baselines: readonly BaselineArea[];
+	/** The best of the baselines; undefined where none has a ROC AUC. */
+	readonly best: BaselineArea | undefined;
+	/** Cell minus the best baseline. */
+	readonly difference: Difference | undefined;
+	/** p of the difference, corrected by Holm over all cells; null where it is undefined. */
+	readonly correctedP: number | null;
+	readonly epochs: readonly StoredEpoch[];
+	readonly predictions: readonly Prediction[];
+	/** Machine and backend. */
+	readonly hardware: string;
+	/** Names the test rows and their labels: equal for cells that can be compared. */
+	readonly data: string;
+	readonly dataName: string;
+	readonly paperRow: PaperRow | undefined;
+}
+
+export interface StudyReport {
+	readonly study: Study;
+	readonly cells: readonly ReportCell[];
+	readonly isSynthetic: boolean;
+}
+
+/** Everything that the report of a study shows. Runs whose folder is gone are told by their numbers alone. */
+export async function readReport(ledger: Ledger): Promise<StudyReport> {
+	const study = readStudy(ledger);
+	const cells: ReportCell[] = [];
+	const shown = new Set<string>();
+	let isSynthetic = false;
+	for (const [i, own] of readCells(ledger).entries()) {
+		// a run that several grids have is shown once
+		if (own.status !== 'finished' || shown.has(own.runId)) continue;
+		shown.add(own.runId);
+		cells.push(await reportCell(ledger, own, study.cells[i]!));
+		isSynthetic ||= own.environment !== null && JSON.parse(own.environment).synthetic === true;
+	}
+	const corrected = holm(cells.map(({ difference }) => (difference?.value == null ? null : difference.p)));
+	return { study, isSynthetic, cells: cells.map((cell, i) => ({ ...cell, correctedP: corrected[i]! })) };
+}
+
+/** None where the run's folder is gone: its numbers are in the ledger. */
+async function predictionsOf(ledger: Ledger, cell: LedgerCell): Promise<readonly Prediction[]> {
+	const { root } = runFolder(path.resolve(ledger.folder, cell.folder));
+	return existsSync(root) ? testPredictions(ledger, cell) : [];
+}
+
+const absent: StoredMetric = { value: null, low: null, high: null, reason: 'not in the ledger' };
+
+async function reportCell(ledger: Ledger, own: LedgerCell, cell: StudyCell): Promise<ReportCell> {
+	const metrics = readMetrics(ledger, own.runId);
+	const of = (detector: string, metric: string) => metrics.get(detector)?.get(metric) ?? absent;
+	const differences = readDifferences(ledger, own.runId, 'rocAuc');
+	const baselines = [...metrics.keys()]
+		.filter((detector) => detector !== 'model')
+		.map((name) => ({ name, rocAuc: of(name, 'rocAuc') }));
+	const best = baselines
+		.filter(({ rocAuc }) => rocAuc.value !== null)
+		.toSorted((a, b) => b.rocAuc.value! - a.rocAuc.value!)[0];
+	const config = parse(own.config) as Config;
+	const [functions, positives] = [
+		of('model', 'counts.functions').value ?? 0,
+		of('model', 'counts.positives').value ?? 0,
+	];
+	const { type: method } = config.method;
+	const { length, largeFunctions } = config.sequence;
+	const environment = JSON.parse(own.environment ?? '{}') as { cpu?: string; backend?: string };
+	return {
+		cell,
+		rocAuc: of('model', 'rocAuc'),
+		f1: of('model', 'f1'),
+		f1Oracle: of('model', 'f1_oracle'),
+		...{ functions, positives, baselines, best },
+		difference: best === undefined ? undefined : differences.get(best.name),
+		correctedP: null,
+		epochs: readEpochs(ledger, own.runId),
+		predictions: await predictionsOf(ledger, own),
+		hardware: [environment.cpu, environment.backend].filter((part) => part !== undefined).join(', '),
+		data: `${config.data.path} ${functions} ${positives}`,
+		dataName: config.data.path,
+		paperRow: paperRowOf({ method, length, largeFunctions, functions, positives }),
+	};
+}

@@ -1,0 +1,190 @@
+import { documentPage } from '../../report/document-page.ts';
+import { html, type Markup } from '../../report/html.ts';
+import { createNotes, metricCell, type Notes, tableRow } from '../../report/metric-parts.ts';
+import { syntheticWarning } from '../../report/page.ts';
+import { lastPart } from '../../report/report-data.ts';
+import { formatBytes, formatDuration } from '../../terminal/format.ts';
+import { describeDifference } from '../compare-cells.ts';
+import { asMetric } from '../ledger/results.ts';
+import { type AxisFinding, axisFindings } from './axis-findings.ts';
+import { type PaperRow, paperTable } from './paper-table.ts';
+import type { ReportCell, StudyReport } from './report-cells.ts';
+import type { StudyFigure } from './study-figures.ts';
+
+/** The level at which a corrected p value is called a finding. */
+const level = 0.05;
+
+/** The report of a study as one HTML file. */
+export function renderStudyPage(
+	{ study, cells, isSynthetic }: StudyReport,
+	figures: readonly StudyFigure[],
+): string {
+	const name = lastPart(study.study);
+	const notes = createNotes();
+	const isOfPaper = cells.some(({ paperRow }) => paperRow !== undefined);
+	const forests = figures.filter((figure) => figure.name.startsWith('forest'));
+	const curves = figures.filter((figure) => !forests.includes(figure));
+	return documentPage(
+		`${isSynthetic ? 'Synthetic data: ' : ''}${name}`,
+		html`<header>
+${isSynthetic ? html`<p class="synthetic">${syntheticWarning}</p>` : undefined}
+<h1>Study ${name}</h1>
+<p class="verdict">${verdict(cells)}</p>
+${missing(study)}
+</header>
+<main>
+${isOfPaper ? paperSection(cells, notes) : undefined}
+<section>
+<h2>On the test split</h2>
+<div class="wide">${forests.map(figureMarkup)}</div>
+<h3>Against the best baseline</h3>
+<p class="note">Differences in ROC AUC on the same functions (DeLong, paired); p corrected by Holm's method over the ${cells.length} cells.</p>
+${significanceTable(cells, notes)}
+</section>
+${axisSection(axisFindings(study.columns, cells))}
+<section>
+<h2>Epoch by epoch</h2>
+${curves.length === 0 ? html`<p>No run has several epochs.</p>` : html`<div class="figures">${curves.map(figureMarkup)}</div>`}
+</section>
+<section>
+<h2>Every cell</h2>
+${cellTable(cells, notes)}
+${notes.list()}
+</section>
+</main>`,
+	);
+}
+
+/** What the corrected tests say of the study as a whole. */
+function verdict(cells: readonly ReportCell[]): string {
+	if (cells.length === 0) return 'No cell is finished.';
+	const isFound = ({ correctedP }: ReportCell) => correctedP !== null && correctedP < level;
+	const better = cells.filter((cell) => isFound(cell) && cell.difference!.value! > 0);
+	const worse = cells.filter((cell) => isFound(cell) && cell.difference!.value! < 0);
+	const of = `of ${cells.length} finished ${cells.length === 1 ? 'cell' : 'cells'}`;
+	const names = (own: readonly ReportCell[]) => own.map(({ cell }) => cell.name).join('; ');
+	const parts = [
+		better.length === 0
+			? `None ${of} beats its best baseline in test ROC AUC`
+			: `${better.length} ${of} ${better.length === 1 ? 'beats its' : 'beat their'} best baseline in test ROC AUC (${names(better)})`,
+		...(worse.length === 0 ? [] : [`${worse.length} ${worse.length === 1 ? 'is' : 'are'} worse than it`]),
+	];
+	return `${parts.join('; ')}, by paired tests corrected for their number. For the rest these data show no difference.`;
+}
+
+function missing({ counts, cells }: StudyReport['study']): Markup | undefined {
+	const left = counts.pending + counts.running;
+	const failed = cells.filter(({ status }) => status === 'failed');
+	if (left + failed.length === 0) return undefined;
+	const parts = [
+		...(left > 0 ? [`${left} of ${cells.length} cells are not finished and not in this report.`] : []),
+		...failed.map(({ name, error }) => `Cell ${name} failed: ${error?.message ?? ''}`),
+	];
+	return html`<p class="missing">${parts.join(' ')}</p>`;
+}
+
+function figureMarkup({ title, caption, drawing }: StudyFigure): Markup {
+	return html`<figure>
+<h3>${title}</h3>
+${drawing}
+<figcaption>${caption}</figcaption>
+</figure>
+`;
+}
+
+/** The paper's Table 1, the cells that repeat a row under each. */
+function paperSection(cells: readonly ReportCell[], notes: Notes): Markup {
+	const head = ['ROC AUC', 'F1', 'F1 as the paper measures it', 'hardware', 'hours', 'memory'];
+	return html`<section>
+<h2>The paper's Table 1</h2>
+<div class="scroll"><table class="study"><thead><tr><td></td>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead><tbody>
+${paperTable.map((row) =>
+	paperRows(
+		row,
+		cells.filter(({ paperRow }) => paperRow === row),
+		notes,
+	),
+)}
+</tbody></table></div>
+<p class="note">Bold: as published, with a base of 13 billion parameters; its F1 is at the best threshold for the labels that it scores, ours beside it at the threshold from validation. The data with P3 were mined anew from the same commits, so that those rows do not compare one to one. Hours are those of training and validation.</p>
+</section>`;
+}
+
+function paperRows(row: PaperRow, cells: readonly ReportCell[], notes: Notes): Markup {
+	const method = row.method === 'qlora' ? 'QLoRA' : 'LoRA';
+	const name = `${method}, ${row.withP3 ? 'with' : 'without'} P3, ${row.length}, ${row.large}`;
+	const published = tableRow(html`<strong>${name}</strong>`, [
+		row.rocAuc.toFixed(2),
+		'–',
+		row.f1.toFixed(2),
+		row.hardware,
+		row.hours === null ? '–' : row.hours.toFixed(1),
+		'–',
+	]);
+	const own = cells.map(({ cell, rocAuc, f1, f1Oracle, hardware }) =>
+		tableRow(cell.name, [
+			metricCell(asMetric(rocAuc), notes),
+			metricCell(asMetric(f1), notes),
+			metricCell(asMetric(f1Oracle), notes),
+			html`<span class="hardware">${hardware}</span>`,
+			cell.seconds === null ? '–' : (cell.seconds / 3600).toFixed(2),
+			cell.peakBytes === null ? '–' : formatBytes(cell.peakBytes),
+		]),
+	);
+	return html`${published}${own.length > 0 ? own : tableRow('not run here', ['', '', '', '', '', ''])}`;
+}
+
+function significanceTable(cells: readonly ReportCell[], notes: Notes): Markup {
+	const head = ['ROC AUC', 'best baseline', 'difference', 'p, corrected', ''];
+	const rows = cells.map(({ cell, rocAuc, best, difference, correctedP }) =>
+		tableRow(`${cell.cell}  ${cell.name}`, [
+			metricCell(asMetric(rocAuc), notes),
+			best === undefined ? '–' : `${best.name} ${best.rocAuc.value!.toFixed(3)}`,
+			difference === undefined ? '–' : describeDifference(difference).replace(/, p .*/, ''),
+			correctedP === null ? '–' : correctedP < 0.001 ? '< 0.001' : correctedP.toFixed(3),
+			outcome(difference?.value ?? null, correctedP),
+		]),
+	);
+	return table(head, rows);
+}
+
+function outcome(difference: number | null, correctedP: number | null): string {
+	if (difference === null || correctedP === null) return 'undefined';
+	if (correctedP >= level) return 'no difference shown';
+	return difference > 0 ? 'better' : 'worse';
+}
+
+function axisSection(findings: readonly AxisFinding[]): Markup | undefined {
+	if (findings.length === 0) return undefined;
+	return html`<section>
+<h2>What the data allow to say, axis by axis</h2>
+<p class="note">Written by rules: cells that differ in one option alone are compared on the same test functions (DeLong, paired), p corrected by Holm's method over all comparisons of the axis.</p>
+${findings.map(
+	({ axis, means, sentences }) => html`<h3>${axis}</h3>
+<p>Mean test ROC AUC: ${means.map(({ value, rocAuc, cells }) => `${value} ${Number.isNaN(rocAuc) ? 'undefined' : rocAuc.toFixed(3)} (${cells})`).join(', ')}. ${sentences.join(' ')}</p>
+`,
+)}
+</section>`;
+}
+
+function cellTable(cells: readonly ReportCell[], notes: Notes): Markup {
+	const head = ['test ROC AUC', 'F1', 'test functions', 'vulnerable', 'time', 'memory', 'on'];
+	const rows = cells.map(({ cell, rocAuc, f1, functions, positives, hardware }) =>
+		tableRow(`${cell.cell}  ${cell.name}`, [
+			metricCell(asMetric(rocAuc), notes),
+			metricCell(asMetric(f1), notes),
+			String(functions),
+			String(positives),
+			cell.seconds === null ? '–' : formatDuration(cell.seconds),
+			cell.peakBytes === null ? '–' : formatBytes(cell.peakBytes),
+			html`<span class="hardware">${hardware}</span>`,
+		]),
+	);
+	return table(head, rows);
+}
+
+function table(head: readonly string[], rows: readonly Markup[]): Markup {
+	return html`<div class="scroll"><table class="study"><thead><tr><td></td>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead><tbody>
+${rows}
+</tbody></table></div>`;
+}

@@ -1,0 +1,153 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { openLedger } from '../ledger/open-ledger.ts';
+import { runStudy } from '../run-study.ts';
+import { requestOf, silent, standIn, studyFolder } from '../testing/study-folder.ts';
+import { paperRowOf, paperTable } from './paper-table.ts';
+import { readReport } from './report-cells.ts';
+import { studyFigures } from './study-figures.ts';
+import { renderStudyPage } from './study-page.ts';
+import { type WrittenStudyReport, writeStudyReport } from './write-study-report.ts';
+
+const { inside, write } = studyFolder();
+let written: WrittenStudyReport;
+let page: string;
+
+beforeAll(async () => {
+	const grid = write(
+		'grid.yaml',
+		'config: config.yaml\naxes: { training.seed: [1, 2, 3] }\ncells: [{ name: "<b>&", training.seed: 9 }]\n',
+	);
+	await runStudy(requestOf(grid, inside('study'), { only: ['0', '1', '3'] }), silent, standIn([]));
+	const ledger = openLedger(inside('study'));
+	// as a run of the paper's second row would have it
+	const [{ id, config }] = ledger.database
+		.prepare('SELECT id, config FROM runs JOIN cells ON run = id WHERE position = 1')
+		.all() as [{ id: string; config: string }];
+	const asPaper = {
+		...parse(config),
+		method: { type: 'qlora' },
+		sequence: { length: 512, largeFunctions: 'truncate' },
+	};
+	ledger.database.prepare('UPDATE runs SET config = ? WHERE id = ?').run(JSON.stringify(asPaper), id);
+	ledger.database
+		.prepare("UPDATE metrics SET value = 123 WHERE metric = 'counts.positives' AND run = ?")
+		.run(id);
+	ledger.database
+		.prepare("UPDATE metrics SET value = 252 WHERE metric = 'counts.functions' AND run = ?")
+		.run(id);
+	written = await writeStudyReport(ledger);
+	ledger.close();
+	page = readFileSync(written.report, 'utf8');
+});
+
+describe('the report of a study', () => {
+	it('is one file that loads nothing and escapes what is foreign', () => {
+		expect(page).toContain("default-src 'none'; style-src 'sha256-");
+		expect(page).not.toMatch(/<script|src=|href=|url\(/);
+		expect(page).toContain('&lt;b&gt;&amp;');
+		expect(page).not.toContain('<b>&');
+	});
+
+	it('says what is finished and what the corrected tests come to', () => {
+		expect(page).toContain('1 of 4 cells are not finished and not in this report.');
+		expect(page).toMatch(
+			/<p class="verdict">None of 3 finished cells beats its best baseline in test ROC AUC/,
+		);
+		expect(page).toContain('no difference shown');
+	});
+
+	it('shows the paper’s rows, with the cell that repeats one under it', () => {
+		expect(page.match(/<strong>(?:Q?LoRA), with/g)).toHaveLength(8);
+		expect(page).toMatch(
+			/<strong>QLoRA, without P3, 512, include<\/strong>.*\n.*\n?<tr><th scope="row">seed=2<\/th>/,
+		);
+		expect(page.match(/not run here/g)).toHaveLength(7);
+	});
+
+	it('draws each figure into the page, as SVG that stands alone, and as PNG', () => {
+		const names = ['f1', 'roc-auc', 'loss', 'forest-1', 'forest-2'].map((name) =>
+			inside(`study/report.${name}.svg`),
+		);
+		expect(written.figures.filter((file) => file.endsWith('.svg')).toSorted()).toEqual(names.toSorted());
+		for (const file of names) {
+			const svg = readFileSync(file, 'utf8');
+			expect(svg).toMatch(/^<svg .*xmlns=/);
+			expect(svg).not.toContain('var(');
+			expect(page).toContain('<svg');
+		}
+		if (written.withoutPng !== null) {
+			console.warn(`skipped: PNG, ${written.withoutPng}`);
+			return;
+		}
+		const png = readFileSync(inside('study/report.f1.png'));
+		expect(png.subarray(0, 8)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]));
+		expect(existsSync(inside('study/report.forest-2.png'))).toBe(true);
+	});
+
+	it('tests each cell against its best baseline, corrected over all cells', async () => {
+		const ledger = openLedger(inside('study'));
+		const { cells } = await readReport(ledger);
+		ledger.close();
+		expect(cells).toHaveLength(3);
+		for (const { best, baselines, difference, correctedP } of cells) {
+			const areas = baselines.map(({ rocAuc }) => rocAuc.value!);
+			expect(best!.rocAuc.value).toBe(Math.max(...areas));
+			// equal runs: Holm takes three times the p of one
+			expect(correctedP).toBeCloseTo(Math.min(1, 3 * (difference as { p: number }).p), 10);
+		}
+	});
+
+	it('draws what has no intervals, and no curve of what is undefined in every epoch', async () => {
+		const ledger = openLedger(inside('study'));
+		const { cells } = await readReport(ledger);
+		ledger.close();
+		const bare = cells.map((cell) => ({
+			...cell,
+			rocAuc: { ...cell.rocAuc, low: null, high: null },
+			epochs: cell.epochs.map((epoch) => ({ ...epoch, rocAuc: null })),
+		}));
+		const names = (await studyFigures(bare)).map(({ name }) => name);
+		expect(names).toEqual(['forest-1', 'forest-2', 'f1', 'loss']);
+		const undefinedCells = bare.map((cell) => ({
+			...cell,
+			rocAuc: { ...cell.rocAuc, value: null },
+			epochs: [],
+		}));
+		expect(await studyFigures(undefinedCells)).toEqual([]);
+	});
+
+	it('tells what was generated', async () => {
+		const ledger = openLedger(inside('study'));
+		ledger.database.exec(`UPDATE runs SET environment = '{"synthetic":true}' WHERE status = 'finished'`);
+		const report = await readReport(ledger);
+		ledger.close();
+		expect(renderStudyPage(report, [])).toContain('<title>Synthetic data: study');
+	});
+});
+
+describe('a row of the paper', () => {
+	const setting = {
+		method: 'qlora',
+		length: 512,
+		largeFunctions: 'ignore',
+		functions: 252,
+		positives: 123,
+	} as const;
+
+	it('is known by method, length, large functions and P3', () => {
+		expect(paperRowOf(setting)).toBe(paperTable[0]);
+		expect(paperRowOf({ ...setting, largeFunctions: 'window' })).toBe(paperTable[1]);
+		expect(paperRowOf({ ...setting, length: 256, functions: 2705 })).toBe(paperTable[5]);
+		expect(paperRowOf({ ...setting, method: 'lora', length: 2048, largeFunctions: 'truncate' })).toBe(
+			paperTable[6],
+		);
+	});
+
+	it('is none of other data or settings', () => {
+		expect(paperRowOf({ ...setting, positives: 124 })).toBeUndefined();
+		expect(paperRowOf({ ...setting, length: 1024 })).toBeUndefined();
+		expect(paperRowOf({ ...setting, method: 'head' })).toBeUndefined();
+	});
+});
