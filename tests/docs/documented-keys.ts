@@ -22,6 +22,7 @@ import {
 } from '@vulntune/engine/formats/tokenizer/tokenizer-keys.ts';
 import { adapterConfigKeys } from '@vulntune/engine/models/adapter-config.ts';
 import { families } from '@vulntune/engine/models/families.ts';
+import { prefixConfigKeys } from '@vulntune/engine/models/peft-prefix.ts';
 
 const code = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ');
 
@@ -67,6 +68,7 @@ export const documentedKeys: readonly string[] = [
 	...families.map(({ keys, modelTypes }) =>
 		section(`config.json of model_type ${modelTypes.join(', ')}`, withoutShared(keys)),
 	),
+	section('adapter_config.json of PREFIX_TUNING', prefixConfigKeys),
 	section('quantization_config of bitsandbytes', bitsandbytesKeys),
 	section('quantization_config of GPTQ', gptqKeys),
 	section('quantization_config of AWQ', awqKeys),

@@ -57,10 +57,10 @@ const cases: Record<string, Refusal> = {
 		code: 'USAGE',
 		says: ['--training.epoch', 'Did you mean --training.epochs?'],
 	},
-	'a method of a later version': {
-		argv: ['train', 'config.yaml', '--method.type', 'prefix', '--output', 'out'],
+	'a method that there is not': {
+		argv: ['train', 'config.yaml', '--method.type', 'prompt', '--output', 'out'],
 		code: 'CONFIG_INVALID',
-		says: ['--method.type: prefix is not in this version', 'use qlora or lora'],
+		says: ['--method.type: expected one of', 'prefix'],
 	},
 	'an instruction set that is not there': {
 		argv: ['train', 'config.yaml', '--backend', 'cpu', '--backend.isa', 'neon', '--output', 'out'],

@@ -30,6 +30,7 @@ const variants = {
 		'training.learningRate': '0.003',
 	},
 	'shared beginnings': { 'sequence.sharePrefixes': 'true' },
+	prefix: { 'method.type': 'prefix', 'method.prefixLength': '4' },
 	windows: { 'sequence.length': '40', 'sequence.largeFunctions': 'window' },
 } as const;
 
@@ -39,12 +40,12 @@ const everyVariant = ['qlora', 'lora on attention, mean', 'full, checkpointing',
 
 /** The first family is what all other tests train; those that have its blocks, or nearly, are trained with what differs, or what their windows meet. */
 const families = [
-	{ family: 'mistral', trained: ['shared beginnings'] },
+	{ family: 'mistral', trained: ['shared beginnings', 'prefix'] },
 	{ family: 'qwen2', trained: ['full, checkpointing'] },
 	{ family: 'qwen3', trained: ['qlora', 'full, checkpointing'] },
 	{ family: 'starcoder2', trained: everyVariant },
 	{ family: 'gptBigCode', trained: everyVariant },
-	{ family: 'gptNeox', trained: everyVariant },
+	{ family: 'gptNeox', trained: [...everyVariant, 'prefix'] },
 	{ family: 'roberta', trained: everyVariant },
 	{ family: 'bert', trained: everyVariant },
 	{ family: 'modernBert', trained: everyVariant },
@@ -108,6 +109,8 @@ describe('an encoder', () => {
 
 	it('is refused where next tokens or shared beginnings are asked for, by name', async () => {
 		await expect(refused({ objective: 'nextToken' })).rejects.toMatchObject({ code: 'MODEL_HEAD_MISSING' });
+		const withPrefix = { 'method.type': 'prefix', 'head.pool': 'first' };
+		await expect(refused(withPrefix)).rejects.toMatchObject({ code: 'PREFIX_UNAVAILABLE' });
 		await expect(refused({ 'sequence.sharePrefixes': 'true' })).rejects.toMatchObject({
 			code: 'PREFIXES_NOT_CAUSAL',
 		});

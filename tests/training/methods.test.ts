@@ -57,6 +57,7 @@ const variants: Record<string, Overrides> = {
 	'lora on a bf16 base, linear schedule without clipping': {
 		...{ 'method.base': 'bf16', 'training.schedule': 'linear', 'training.clipNorm': 'null' },
 	},
+	'prefix tuning': { 'method.type': 'prefix', 'method.prefixLength': '3', 'training.learningRate': '0.05' },
 	'full fine-tuning': { 'method.type': 'full', 'training.learningRate': '0.003' },
 	'head, last token': { 'method.type': 'head' },
 	'head, maximum': { 'method.type': 'head', 'head.pool': 'max' },

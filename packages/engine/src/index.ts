@@ -75,6 +75,7 @@ export {
 export { type MergeOptions, mergedWeights } from './models/merged-weights.ts';
 export {
 	checkOutputMatrix,
+	checkPrefix,
 	type ForwardOptions,
 	type Model,
 	outputMatrixOf,
@@ -88,6 +89,7 @@ export {
 	readPeftAdapter,
 	writePeftAdapter,
 } from './models/peft-adapter.ts';
+export { type PeftPrefix, readPeftPrefix, writePeftPrefix } from './models/peft-prefix.ts';
 export * from './ops/index.ts';
 export {
 	type FourBitOptions,

@@ -1,5 +1,7 @@
-import type { AttentionShape, Segments } from '../backends/contract.ts';
+import type { AttentionShape, Indices, Segments } from '../backends/contract.ts';
 import { attention, fusedAttention } from '../ops/attention.ts';
+import { concatRows } from '../ops/concat-rows.ts';
+import { gatherRows } from '../ops/gather-rows.ts';
 import { linear, linears } from '../ops/linear.ts';
 import { type Angles, rope } from '../ops/rope.ts';
 import { splitColumns } from '../ops/split-columns.ts';
@@ -29,26 +31,59 @@ export interface Attention {
 	/** Which of the model's tables of angles turns queries and keys; the first by default. */
 	readonly turnedBy?: number;
 	readonly shape: AttentionShape;
+	/** Keys and values that each token sees before those of the text, turned by nothing (Li & Liang 2021). Not with `fused`. */
+	readonly prefix?: { readonly key: Tensor; readonly value: Tensor }; // [P, keyValueHeads × D] each
 	readonly output: LinearLayer; // [H, heads × D]
+}
+
+/** Which tokens see which. */
+export interface Sight {
+	readonly segments: Segments;
+	/** The same with the P places of a prefix in front, which all others see, and the rows of the text in it. */
+	readonly prefixed?: { readonly segments: Segments; readonly own: Indices } | undefined;
 }
 
 /** What each token of x [T, H] sees of the others: [T, heads × D], before the output matrix. */
 export function attend(
 	context: Context,
-	{ projection, shape }: Attention,
+	{ projection, shape, prefix }: Attention,
 	x: Tensor,
 	angles: Angles | undefined,
-	segments: Segments,
+	sight: Sight,
 ): Tensor {
+	const { segments } = sight;
 	if ('fused' in projection) {
 		const qkv = linear(context, x, projection.fused); // [T, (heads + 2 × keyValueHeads) × D]
 		const seen = fusedAttention(context, qkv, segments, shape); // [T, heads × D]
 		release(context, qkv);
 		return seen;
 	}
-	const { query, key, value } = turnedProjection(context, projection, shape, x, angles);
+	const projected = turnedProjection(context, projection, shape, x, angles);
+	if (prefix !== undefined) return attendPrefixed(context, projected, prefix, sight, shape);
+	const { query, key, value } = projected;
 	const seen = attention(context, query, key, value, segments, shape); // [T, heads × D]
 	release(context, query, key, value);
+	return seen;
+}
+
+/** Releases what was projected. The prefix is a segment in front, the parent of all others; it asks for nothing. */
+function attendPrefixed(
+	context: Context,
+	{ query, key, value }: { readonly query: Tensor; readonly key: Tensor; readonly value: Tensor },
+	prefix: NonNullable<Attention['prefix']>,
+	{ prefixed }: Sight,
+	shape: AttentionShape,
+): Tensor {
+	const nothing = allocate(context, [prefix.key.shape[0]!, query.shape[1]!], false, query.dtype); // [P, heads × D]
+	context.backend.fill(nothing, 0);
+	const queries = concatRows(context, nothing, query); // [P + T, heads × D]
+	const keys = concatRows(context, prefix.key, key); // [P + T, keyValueHeads × D]
+	const values = concatRows(context, prefix.value, value); // [P + T, keyValueHeads × D]
+	release(context, nothing, query, key, value);
+	const all = attention(context, queries, keys, values, prefixed!.segments, shape); // [P + T, heads × D]
+	release(context, queries, keys, values);
+	const seen = gatherRows(context, all, prefixed!.own); // [T, heads × D]
+	release(context, all);
 	return seen;
 }
 

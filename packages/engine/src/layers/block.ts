@@ -1,10 +1,10 @@
-import type { Indices, Segments } from '../backends/contract.ts';
+import type { Indices } from '../backends/contract.ts';
 import { add } from '../ops/add.ts';
 import { gatherRows } from '../ops/gather-rows.ts';
 import { linear } from '../ops/linear.ts';
 import type { Angles } from '../ops/rope.ts';
 import { type Context, release, type Tensor } from '../tensor/tensor.ts';
-import { type Attention, attend } from './attention.ts';
+import { type Attention, attend, type Sight } from './attention.ts';
 import { feedForward, type Mlp } from './mlp.ts';
 import { type Norm, normalize } from './norm.ts';
 
@@ -34,10 +34,10 @@ export function transformerBlock(
 	block: Block,
 	x: Tensor,
 	angles: Angles | undefined,
-	segments: Segments,
+	sight: Sight,
 	rows?: Indices,
 ): Tensor {
-	const seen = seenBy(context, block, x, angles, segments); // [T, heads × D]
+	const seen = seenBy(context, block, x, angles, sight); // [T, heads × D]
 	if (rows === undefined) {
 		const out = afterAttention(context, block, x, seen); // [T, H]
 		release(context, seen);
@@ -56,12 +56,12 @@ function seenBy(
 	{ order, attentionNorm, attention }: Block,
 	x: Tensor,
 	angles: Angles | undefined,
-	segments: Segments,
+	sight: Sight,
 ): Tensor {
 	if (order === 'postNorm' || attentionNorm === undefined)
-		return attend(context, attention, x, angles, segments);
+		return attend(context, attention, x, angles, sight);
 	const normed = normalize(context, x, attentionNorm); // [T, H]
-	const seen = attend(context, attention, normed, angles, segments); // [T, heads × D]
+	const seen = attend(context, attention, normed, angles, sight); // [T, heads × D]
 	release(context, normed);
 	return seen;
 }

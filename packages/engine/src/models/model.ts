@@ -1,5 +1,6 @@
-import type { Indices, Segments, Weight } from '../backends/contract.ts';
+import type { Indices, Weight } from '../backends/contract.ts';
 import { inputError } from '../errors.ts';
+import type { Attention, Sight } from '../layers/attention.ts';
 import type { LinearLayer } from '../layers/linear-layer.ts';
 import type { Context, Tensor } from '../tensor/tensor.ts';
 import type { ModelConfig } from './family.ts';
@@ -18,17 +19,23 @@ export interface Model {
 	readonly linears: readonly LinearLayer[];
 	/** The same model with some of these replaced, by name: how adapters are attached. The weights are shared. */
 	replaceLinears(replace: (layer: LinearLayer) => LinearLayer): Model;
+	/**
+	 * The same model with keys and values in front of every text, one pair for each block; packs then have `prefixed`, and
+	 * positions that begin behind it. Throws PREFIX_UNAVAILABLE for an encoder, and for queries, keys and values from one matrix.
+	 */
+	withPrefix(prefixes: readonly NonNullable<Attention['prefix']>[]): Model;
+	/** P, 0 without a prefix. */
+	readonly prefixLength: number;
 	/** [V, H], from states to logits; undefined where the checkpoint has none (encoders, classifiers). */
 	readonly outputMatrix: Weight | Tensor | undefined;
 }
 
 /** A pack on the device: tokens of all its functions one after the other. */
-export interface PackTensors {
+export interface PackTensors extends Sight {
 	/** i32 [T] */
 	readonly ids: Indices;
 	/** i32 [T], restarting at 0 with each segment unless it has a parent, whose positions it continues, or the pack is leaky. */
 	readonly positions: Indices;
-	readonly segments: Segments;
 }
 
 export interface ForwardOptions {
@@ -55,4 +62,19 @@ export function checkOutputMatrix(config: Pick<ModelConfig, 'languageHead'>, pla
 export function outputMatrixOf({ config, outputMatrix }: Model): Weight | Tensor {
 	checkOutputMatrix(config);
 	return outputMatrix!;
+}
+
+/** Throws PREFIX_UNAVAILABLE where nothing can stand in front of a text: an encoder sees both ways, and some matrices hold too much. */
+export function checkPrefix({ architecture, causal }: Pick<ModelConfig, 'architecture' | 'causal'>): void {
+	const isFused = architecture === 'gpt_bigcode';
+	if (causal && !isFused) return;
+	const why = causal ? 'has queries, keys and values in one matrix' : 'is an encoder';
+	throw inputError(
+		'PREFIX_UNAVAILABLE',
+		`a model of the family ${architecture} ${why}: prefix tuning isn't for it here`,
+		{
+			place: 'method.type',
+			remedy: 'Use qlora or lora, or a decoder such as Llama or Qwen.',
+		},
+	);
 }

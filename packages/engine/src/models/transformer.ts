@@ -10,7 +10,7 @@ import { checkpoint, scoped } from '../tensor/checkpoint.ts';
 import { uploadIndices } from '../tensor/indices.ts';
 import { type Context, release, type Tensor } from '../tensor/tensor.ts';
 import type { ModelConfig } from './family.ts';
-import type { ForwardOptions, Model, PackTensors } from './model.ts';
+import { checkPrefix, type ForwardOptions, type Model, type PackTensors } from './model.ts';
 import type { Placement } from './placement.ts';
 
 /** The weights of a transformer, as a family puts them together. */
@@ -55,6 +55,15 @@ export function transformer(
 		receivedAttention: (context, pack) => received(context, weights, ropeTables, pack),
 		replaceLinears: (replace) =>
 			transformer(config, { ...weights, blocks: mapLinears(weights.blocks, replace) }, ropeTables),
+		prefixLength: weights.blocks[0]?.attention.prefix?.key.shape[0] ?? 0,
+		withPrefix(prefixes) {
+			checkPrefix(config);
+			const blocks = weights.blocks.map((block, index) => ({
+				...block,
+				attention: { ...block.attention, prefix: prefixes[index]! },
+			}));
+			return transformer(config, { ...weights, blocks }, ropeTables);
+		},
 	};
 }
 
@@ -67,14 +76,18 @@ function hidden(
 ): Tensor {
 	const angles = ropeTables.map((table) => anglesAt(context, table, pack.positions));
 	const turning: readonly View[] = angles.flatMap(({ cos, sin }) => [cos, sin]);
+	// what lies in front of a text is read by every block too
+	const { segments, own } = pack.prefixed ?? {};
+	const before = segments === undefined ? [] : [segments.starts, segments.parents!, own!];
+	const read = [...turning, ...before];
 	const embedded = embed(context, embeddings, pack); // [T, H]
 	let x = options.enter === undefined ? embedded : options.enter(embedded); // [T, H]
 	options.observe?.(0, x);
 	for (const [index, block] of blocks.entries()) {
 		const rows = index === blocks.length - 1 ? options.rows : undefined;
 		const run = (inner: Context, input: Tensor) =>
-			transformerBlock(inner, block, input, angles[block.attention.turnedBy ?? 0], pack.segments, rows);
-		const uses = rows === undefined ? turning : [...turning, rows];
+			transformerBlock(inner, block, input, angles[block.attention.turnedBy ?? 0], pack, rows);
+		const uses = rows === undefined ? read : [...read, rows];
 		const next = runBlock(context, x, uses, run, options.checkpointing === true); // [T, H], at last [T or R, H]
 		release(context, x);
 		x = next;

@@ -13,6 +13,7 @@ import {
 	activation,
 	add,
 	attention,
+	concatRows,
 	dropout,
 	focalLoss,
 	focalOfNegLogP,
@@ -231,6 +232,14 @@ function casesOf({ T, H, D, G, V }: Sizes): Case[] {
 				[T, H],
 			],
 			run: (c, [gate, up]) => swiglu(c, gate!, up!),
+		},
+		{
+			name: 'concatRows',
+			inputs: [
+				[T, H],
+				[2, H],
+			],
+			run: (c, [a, b]) => concatRows(c, b!, add(c, a!, a!)),
 		},
 		{
 			name: 'multiply',

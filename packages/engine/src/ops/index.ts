@@ -1,6 +1,7 @@
 export { activation } from './activation.ts';
 export { add } from './add.ts';
 export { attention, fusedAttention } from './attention.ts';
+export { concatRows } from './concat-rows.ts';
 export { dropout } from './dropout.ts';
 export { focalLoss, focalOfNegLogP } from './focal-loss.ts';
 export { gatherRows } from './gather-rows.ts';

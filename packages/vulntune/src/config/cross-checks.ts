@@ -38,7 +38,7 @@ export const crossChecks: readonly CrossCheck<ParsedConfig>[] = [
 	{
 		options: ['objective', 'method.type'],
 		check({ objective, method: { type } }) {
-			if (objective !== 'nextToken' || (type !== 'head' && type !== 'ngram')) return undefined;
+			if (objective !== 'nextToken' || !['head', 'ngram', 'prefix'].includes(type)) return undefined;
 			return `expected class for method.type ${type}, which trains a classifier only, found nextToken`;
 		},
 	},
@@ -54,6 +54,13 @@ export const crossChecks: readonly CrossCheck<ParsedConfig>[] = [
 		check({ sequence: { windowStride, length } }) {
 			if (windowStride === null || windowStride < length) return undefined;
 			return `expected less than sequence.length (${length}), so that windows leave no gap, found ${windowStride}`;
+		},
+	},
+	{
+		options: ['sequence.sharePrefixes', 'method.type'],
+		check({ sequence: { sharePrefixes }, method: { type } }) {
+			if (!sharePrefixes || type !== 'prefix') return undefined;
+			return 'expected false for method.type prefix, whose own prefix stands where a shared one would';
 		},
 	},
 	{

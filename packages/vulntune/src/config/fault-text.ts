@@ -6,8 +6,6 @@ import type { SchemaOption } from './options.ts';
 export function valueFault(option: SchemaOption, value: unknown): string {
 	const expected = expectation(option.schema);
 	if (value === undefined) return `required, expected ${expected}`;
-	const absent = typeof value === 'string' ? option.schema.absent?.[value] : undefined;
-	if (absent !== undefined) return `${value} is not in this version: ${absent}`;
 	return `expected ${expected}, found ${found(value)}${didYouMean(option, value)}`;
 }
 

@@ -56,6 +56,7 @@ describe('defaults', () => {
 			},
 			method: {
 				type: 'qlora',
+				prefixLength: 20,
 				base: 'nf4',
 				doubleQuantization: true,
 				rank: 8,
@@ -272,7 +273,7 @@ describe('faults', () => {
 		expect(message.split('\n').map((line) => line.trim())).toEqual([
 			'9 faults in the config',
 			'config.yaml: model: required, expected a text that is not empty',
-			'config.yaml: method.type: required, expected one of qlora, lora, full, head, ngram',
+			'config.yaml: method.type: required, expected one of qlora, lora, prefix, full, head, ngram',
 			'config.yaml:2: methd: unknown option, did you mean method?',
 			'config.yaml:4: training.epochs: expected a whole number of at least 1, found "three"',
 			'config.yaml:5: training.learningRate: expected a number above 0, found 0',
@@ -293,17 +294,13 @@ describe('faults', () => {
 			'method: {type: lora}\nsequence: {packing: leaky, sharePrefixes: true}',
 			'sequence.sharePrefixes: expected false',
 		],
+		['method: {type: prefix}\nsequence: {sharePrefixes: true}', 'sequence.sharePrefixes: expected false'],
+		['method: {type: prefix}\nobjective: nextToken', 'objective: expected class for method.type prefix'],
+		['method: {type: prefix, base: nf4}', 'method.base: expected fp32 or bf16 for prefix'],
 		['method: {type: lora}\nnextToken: {negative: " YES"}', 'nextToken.negative: expected another answer'],
 	])('between options are found: %s', (text, message) => {
 		expect(failure(`model: m\ndata: {path: d}\n${text}`).message).toContain(message);
 	});
-
-	it.each([['method: {type: prefix}', 'method.type: prefix is not in this version: use qlora or lora']])(
-		'say of what is not here yet what to use instead: %s',
-		(text, message) => {
-			expect(failure(`model: m\ndata: {path: d}\n${text}`).message).toContain(message);
-		},
-	);
 
 	it('of the command line name the flag', () => {
 		const { message, place } = failure(required, { 'training.epochs': 'many' });
@@ -351,7 +348,7 @@ describe('options without effect', () => {
 		['method: {type: full, from: runs/a}', 'method.from: has no effect with method.type full'],
 		[
 			'method: {type: ngram, base: nf4}',
-			'method.base: has no effect with method.type ngram (only with method.type qlora or lora or full or head)',
+			'method.base: has no effect with method.type ngram (only with method.type qlora or lora or prefix or full or head)',
 		],
 		[
 			'method: {type: ngram}\nsequence: {packing: leaky}',

@@ -10,8 +10,6 @@ export type Needs = Readonly<Record<string, readonly unknown[]>>;
 export interface OptionFacts {
 	/** null: has a meaning everywhere, whatever its section says. */
 	readonly needs?: Needs | null;
-	/** Words that name what is not here yet, each with what to use instead. */
-	readonly absent?: Readonly<Record<string, string>>;
 	/** Other names of what is here, each with its own. */
 	readonly meant?: Readonly<Record<string, string>>;
 }

@@ -18,9 +18,9 @@ export function configJsonSchema(structure: JsonSchema = structuralSchema): Json
 	return { title: 'vulntune config', ...withNeedsInWords(shorthand, options) } as JsonSchema;
 }
 
-/** Editors and strict validators know nothing of `needs`, `absent` and `meant`: what they say goes into the descriptions. */
+/** Editors and strict validators know nothing of `needs` and `meant`: what they say goes into the descriptions. */
 function withNeedsInWords(schema: JsonSchema, options: readonly SchemaOption[]): JsonSchema {
-	const { needs, absent: _absent, meant: _meant, ...rest } = schema;
+	const { needs, meant: _meant, ...rest } = schema;
 	const where = needs ? describeNeeds(needs, options) : '';
 	const inside = (child: JsonSchema) => withNeedsInWords(child, options);
 	return {

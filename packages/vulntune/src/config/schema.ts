@@ -32,11 +32,8 @@ export const quantizedBases = [
 export const backendTypes = ['auto', 'cuda', 'cpu', 'wasm', 'reference'] as const;
 export const floatBases = ['fp32', 'bf16'] as const;
 
-/** What the words of the paper and of later versions are answered with. */
-const absentMethods = { prefix: 'use qlora or lora, which train as little (or full, head, ngram)' };
-
 // where options have a meaning
-const withModel: Needs = { 'method.type': ['qlora', 'lora', 'full', 'head'] };
+const withModel: Needs = { 'method.type': ['qlora', 'lora', 'prefix', 'full', 'head'] };
 const withAdapters: Needs = { 'method.type': ['qlora', 'lora'] };
 const inPacks: Needs = { 'sequence.packing': ['isolated', 'leaky'] };
 const inWindows: Needs = { 'sequence.largeFunctions': ['window'] };
@@ -94,11 +91,14 @@ const data = z.strictObject({
 
 const method = z.strictObject({
 	type: z
-		.enum(['qlora', 'lora', 'full', 'head', 'ngram'])
+		.enum(['qlora', 'lora', 'prefix', 'full', 'head', 'ngram'])
 		.describe(
-			'what is trained: adapters on a quantised or plain base, all, the head; or n-grams, without a model',
-		)
-		.meta(facts({ absent: absentMethods })),
+			'what is trained: adapters on a quantised or plain base, a prefix, all, the head; or n-grams, without a model',
+		),
+	prefixLength: wholeNumber(1)
+		.default(20)
+		.describe('keys and values in front of every function, in each block of a decoder')
+		.meta(facts({ needs: { 'method.type': ['prefix'] } })),
 	base: z
 		.enum([...quantizedBases, ...floatBases])
 		.optional()

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { inputError, readPeftAdapter } from '@vulntune/engine';
+import { inputError, readPeftAdapter, readPeftPrefix } from '@vulntune/engine';
 import { NGRAM_FILE } from '../baselines/ngram/file.ts';
 import { resolveConfig } from '../config/load.ts';
 import type { ConfigOverrides } from '../config/overrides.ts';
@@ -90,7 +90,7 @@ function checkRecords(config: Config, { adapter }: RunFolder): void {
 			value ?? null,
 		]),
 	];
-	if (existsSync(path.join(adapter, 'adapter_config.json')) && 'rank' in method) {
+	if (method.type === 'lora' || method.type === 'qlora') {
 		const { config: lora } = readPeftAdapter(adapter);
 		pairs.push(
 			['method.rank', method.rank, lora.rank],
@@ -168,8 +168,9 @@ function configOf(description: DetectorDescription, adapter: string, data: strin
 	};
 }
 
-/** Rank, scale and targets from PEFT's files; the targets as the layers that have matrices. */
+/** Rank, scale and targets, or the length of a prefix, from PEFT's files; the targets as the layers that have matrices. */
 function loraOf(method: DetectorDescription['method'], adapter: string) {
+	if (method === 'prefix') return { prefixLength: readPeftPrefix(adapter).prompt.shape[0]! };
 	if (method !== 'lora' && method !== 'qlora') return {};
 	const { config, matrices } = readPeftAdapter(adapter);
 	const suffix = '.lora_A.weight';

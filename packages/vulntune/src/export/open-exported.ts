@@ -68,6 +68,12 @@ export function openExported(
 			place: run,
 		});
 	}
+	if (config.method.type === 'prefix') {
+		throw inputError('EXPORT_PREFIX', 'a prefix has no place in the weights of a model', {
+			place: run,
+			remedy: "PEFT reads the run's adapter folder as it is (PREFIX_TUNING), with the base beside it.",
+		});
+	}
 	const description = readDescription(adapter);
 	if (description === undefined) throw unfinishedRun(adapter);
 	const { base, caution } = openEvaluatedBase(config, adapter, description, allowOtherBase);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
 	checkBaseType,
+	checkPrefix,
 	expectedTensors,
 	inputError,
 	loraScale,
@@ -13,8 +14,8 @@ import type { Config } from '../config/schema.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
 import { readDescription } from '../methods/description.ts';
 import { checkTrainable } from '../model/base-model.ts';
-import { type Base, checkBase, openBase, type RecordedBase } from '../model/open-base.ts';
-import { methodOf } from '../scoring/configured-detector.ts';
+import { type Base, checkBase, checkPositions, openBase, type RecordedBase } from '../model/open-base.ts';
+import { methodOf, positionsOf } from '../scoring/configured-detector.ts';
 
 /** The adapter of `method.from`. */
 export interface StartAdapter {
@@ -85,10 +86,14 @@ function hashMatrices({ matrices, head }: PeftAdapter): string {
  * Looks whether a method can be put on a model, and whether it is that of the adapter it starts from, before anything is
  * loaded or tokenised.
  *
- * Throws METHOD_UNAVAILABLE, NO_LORA_TARGET, ADAPTER_MISMATCH.
+ * Throws METHOD_UNAVAILABLE, NO_LORA_TARGET, PREFIX_UNAVAILABLE, ADAPTER_MISMATCH.
  */
 function checkMethod(config: Config, model: ModelConfig, start: StartAdapter | undefined): void {
 	const method = methodOf(config);
+	if (method.type === 'prefix') {
+		checkPrefix(model);
+		checkPositions(positionsOf(config), model);
+	}
 	if (method.type !== 'lora' && method.type !== 'qlora') return;
 	const layers = expectedTensors(model)
 		.filter(({ kind }) => kind === 'linear')

@@ -23,10 +23,13 @@ import {
 } from '@vulntune/engine';
 import { type HeadOptions, headSpecs, initializeHead, SCORE } from './head.ts';
 import type { KeptStates } from './kept-states.ts';
+import { initializePrefix, prefixesOf, prefixSpecs } from './prefix.ts';
 
 /** What is trained: adapters on a frozen base, every weight, or the head alone. */
 export type MethodOptions =
 	| { readonly type: 'qlora' | 'lora'; readonly lora: LoraConfig }
+	/** Keys and values in front of every function, `length` of them in each block (Li & Liang 2021). */
+	| { readonly type: 'prefix'; readonly length: number }
 	| { readonly type: 'full' }
 	| { readonly type: 'head' };
 
@@ -65,6 +68,7 @@ export function createDetector(backend: Backend, folder: ModelFolder, options: D
 	const { model, parameters, free } = createTrainables(backend, source, options);
 	try {
 		if (method.type === 'qlora' || method.type === 'lora') initializeLora(backend, parameters, seed);
+		if (method.type === 'prefix') initializePrefix(backend, parameters, seed);
 		initializeHead(backend, parameters, seed);
 		if (options.start !== undefined) uploadAdapter(backend, parameters, options.start);
 		return { backend, model, parameters, head: options.head, free };
@@ -111,19 +115,39 @@ function createTrainables(
 	if (method.type === 'full') return source.trainable(head);
 	const { model, free } = source.frozen();
 	try {
-		const lora = method.type === 'head' ? [] : loraSpecs(model.linears, method.lora);
-		const parameters = createParameters(backend, [...lora, ...head]);
+		const own = methodSpecs(method, source.config, model);
+		const parameters = createParameters(backend, [...own, ...head]);
 		const everything = () => {
 			free();
 			parameters.free();
 		};
-		if (method.type === 'head') return { model, parameters, free: everything };
-		const adapted = model.replaceLinears(attachLora(parameters, method.lora));
+		const adapted = attach(model, parameters, method);
 		return { model: adapted, parameters, free: everything };
 	} catch (error) {
 		free();
 		throw error;
 	}
+}
+
+/** What a method trains besides the head. */
+function methodSpecs(
+	method: Exclude<MethodOptions, { type: 'full' }>,
+	config: ModelConfig,
+	{ linears }: Model,
+): ParameterSpec[] {
+	if (method.type === 'head') return [];
+	return method.type === 'prefix' ? prefixSpecs(config, method.length) : loraSpecs(linears, method.lora);
+}
+
+/** The model with what is trained on it. */
+function attach(
+	model: Model,
+	parameters: Parameters,
+	method: Exclude<MethodOptions, { type: 'full' }>,
+): Model {
+	if (method.type === 'head') return model;
+	if (method.type === 'prefix') return model.withPrefix(prefixesOf(parameters, model.config.layers));
+	return model.replaceLinears(attachLora(parameters, method.lora));
 }
 
 /**

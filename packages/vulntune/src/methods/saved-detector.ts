@@ -7,6 +7,7 @@ import {
 	fileError,
 	type HostMatrix,
 	inputError,
+	type LoraConfig,
 	makeFolder,
 	openSafetensors,
 	openWeights,
@@ -14,14 +15,17 @@ import {
 	type PeftAdapter,
 	readFloat32,
 	readPeftAdapter,
+	readPeftPrefix,
 	type WeightSource,
 	writeFileAtomically,
 	writePeftAdapter,
+	writePeftPrefix,
 	writeSafetensors,
 } from '@vulntune/engine';
 import { DESCRIPTION, type DetectorDescription } from './description.ts';
 import { type Detector, type MethodOptions, uploadAdapter } from './detector.ts';
 import { isPeftHead } from './head.ts';
+import { promptOf, uploadPrefix } from './prefix.ts';
 
 /** Of a detector whose head alone was trained. */
 const HEAD_FILE = 'head.safetensors';
@@ -76,21 +80,44 @@ function writeDetector(
 		writeSafetensors(path.join(folder, HEAD_FILE), entries(tensors), { format: 'pt' });
 	} else {
 		const isHead = (name: string) => name.startsWith('score.');
-		const adapter = {
-			config: method.lora,
-			baseModel: description.model,
-			matrices: new Map([...tensors].filter(([name]) => !isHead(name))),
-			head: new Map([...tensors].filter(([name]) => isHead(name))),
-		};
-		writePeftAdapter(folder, adapter, { isPeftHead: isPeftHead(description.head) });
+		const head = new Map([...tensors].filter(([name]) => isHead(name)));
+		if (method.type === 'prefix') savePrefix(folder, detector, tensors, head, description.model);
+		else saveLora(folder, method.lora, tensors, head, description);
 	}
 	const text = new TextEncoder().encode(`${JSON.stringify(description, null, '\t')}\n`);
 	writeFileAtomically(path.join(folder, DESCRIPTION), (append) => append(text));
 }
 
+function savePrefix(
+	folder: string,
+	{ model: { config } }: Detector,
+	tensors: ReadonlyMap<string, HostMatrix>,
+	head: ReadonlyMap<string, HostMatrix>,
+	baseModel: string,
+): void {
+	const { layers, keyValueHeads: heads } = config;
+	writePeftPrefix(folder, { baseModel, layers, heads, prompt: promptOf(tensors, layers), head });
+}
+
+function saveLora(
+	folder: string,
+	config: LoraConfig,
+	tensors: ReadonlyMap<string, HostMatrix>,
+	head: ReadonlyMap<string, HostMatrix>,
+	description: DetectorDescription,
+): void {
+	const matrices = new Map([...tensors].filter(([name]) => !head.has(name)));
+	const adapter = { config, baseModel: description.model, matrices, head };
+	writePeftAdapter(folder, adapter, { isPeftHead: isPeftHead(description.head) });
+}
+
 /** Copies a saved detector's matrices over the parameters. Throws ADAPTER_MISMATCH where they don't fit. */
 export function restoreDetector(folder: string, detector: Detector, method: MethodOptions['type']): void {
 	const { backend, parameters } = detector;
+	if (method === 'prefix') {
+		uploadPrefix(backend, parameters, readPeftPrefix(folder), folder);
+		return;
+	}
 	if (method === 'qlora' || method === 'lora') {
 		const adapter = readPeftAdapter(folder);
 		const absent = parameters.specs.find(({ name }) => name.startsWith('score.') && !adapter.head.has(name));

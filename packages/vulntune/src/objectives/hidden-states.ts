@@ -20,13 +20,34 @@ export function hiddenStates(
 	checkpointing: boolean,
 	rows?: Int32Array,
 ): Tensor {
+	const { prefixLength } = model;
 	const tensors = {
 		ids: uploadIndices(context, pack.inputIds),
-		positions: uploadIndices(context, pack.positionIds),
+		positions: uploadIndices(
+			context,
+			pack.positionIds.map((position) => position + prefixLength),
+		),
 		segments: uploadSegments(context, pack.segmentStarts, pack.segmentParents),
+		prefixed: prefixLength === 0 ? undefined : prefixed(context, pack, prefixLength),
 	};
 	const wanted = rows === undefined ? undefined : uploadIndices(context, rows);
 	return model.hidden(context, tensors, { checkpointing, rows: wanted });
+}
+
+/** The pack behind a prefix, the parent of every function: no function may have another parent. */
+function prefixed(context: Context, { inputIds, segmentStarts, segmentParents }: Pack, length: number) {
+	if (segmentParents.some((parent) => parent !== -1)) {
+		throw new TypeError('functions behind a prefix share no other beginning');
+	}
+	const starts = Int32Array.from([0, ...segmentStarts.map((start) => start + length)]); // [S + 2]
+	const parents = Int32Array.from(starts.subarray(1), (_, segment) => (segment === 0 ? -1 : 0)); // [S + 1]
+	return {
+		segments: uploadSegments(context, starts, parents),
+		own: uploadIndices(
+			context,
+			Int32Array.from(inputIds, (_, token) => token + length),
+		),
+	};
 }
 
 /** One state [F, H] per function of a pack: kept ones, where the base was run on all of its functions before. */

@@ -180,6 +180,7 @@ function countTrainable(config: Config, shape: TransformerShape): number {
 	const head = config.objective === 'class' ? sizes.reduce((sum, size) => sum + size, 0) : 0;
 	if (method.type === 'full') return shape.parameters + head;
 	if (method.type === 'head') return head;
+	if (method.type === 'prefix') return head + 2 * method.length * shape.layers * shape.keyValueSize;
 	const layers = shape.matrices.map(({ name, rows, columns }) => ({
 		name,
 		weight: { shape: [rows, columns] },

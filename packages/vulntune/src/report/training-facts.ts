@@ -70,6 +70,7 @@ function baseText({ model, base, settings, environment }: ReportData): string {
 }
 
 function methodText({ settings: { method } }: ReportData): string {
+	if (method.type === 'prefix') return `prefix of ${method.prefixLength} keys and values in each block`;
 	if (method.type !== 'lora' && method.type !== 'qlora') return method.type;
 	const { type, rank, alpha, dropout, targets, rsLora, from } = method;
 	const layers = typeof targets === 'string' ? targets : targets.join(', ');

@@ -20,11 +20,17 @@ export function methodOf(config: Config): MethodOptions {
 	if (type === 'qlora' || type === 'lora') {
 		return { type, lora: { rank, alpha, dropout, targets, rsLora } };
 	}
+	if (type === 'prefix') return { type, length: config.method.prefixLength };
 	if (type === 'full' || type === 'head') return { type };
 	throw inputError('METHOD_UNAVAILABLE', `the method ${type} is not in this version`, {
 		place: 'method.type',
-		remedy: 'Use qlora, lora, full, head or ngram.',
+		remedy: 'Use qlora, lora, prefix, full, head or ngram.',
 	});
+}
+
+/** Positions of the longest sequence, with what a method puts in front of it. */
+export function positionsOf({ sequence, method }: Config): number {
+	return sequence.length + (method.type === 'prefix' ? method.prefixLength : 0);
 }
 
 /**
@@ -48,7 +54,7 @@ export function detectorOptions(config: Config): Omit<DetectorOptions, 'seed' | 
 		base: config.method.base,
 		doubleQuantization: config.method.doubleQuantization,
 		head: config.objective === 'class' ? config.head : undefined,
-		maxPositions: config.sequence.length,
+		maxPositions: positionsOf(config),
 	};
 }
 

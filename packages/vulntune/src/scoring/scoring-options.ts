@@ -84,7 +84,8 @@ function packingOf(config: Config, tokens: PackTokens, { causal }: ModelConfig):
 			remedy: 'Use longer sequences or a shorter nextToken.prompt.',
 		});
 	}
-	const around = { leadingLength, suffixLength, causal };
+	// a prefix of the method's own stands where a common beginning would
+	const around = { leadingLength, suffixLength, causal: causal && config.method.type !== 'prefix' };
 	return { length, packing, order, maxFunctions, largeFunctions, windowStride, ...around, sharePrefixes };
 }
 
