@@ -8,6 +8,7 @@ import {
 	type Targets,
 	type View,
 	viewOf,
+	viewsOf,
 	type Weight,
 } from '@vulntune/engine';
 import { segmentsOf, targetsOf } from '@vulntune/engine/backends/indices.ts';
@@ -67,7 +68,7 @@ export function tensorsOn(backend: Backend): Tensors {
 			if (type === 'bf16') return place('bf16', shape, roundToBfloat16(values));
 			const quantized = quantizeFourBit(values, shape, 'nf4', { doubleQuantization: false });
 			const weight = uploadQuantized(backend, quantized);
-			for (const view of [weight.codes, weight.scales, weight.codebook!]) views.push(view);
+			views.push(...viewsOf(weight));
 			return weight;
 		},
 		free() {

@@ -35,6 +35,13 @@ static __device__ __forceinline__ Half float16OfFloat(float value) {
 	return bits;
 }
 
+/** a × b rounded by itself, never one operation with a sum after it. */
+static __device__ __forceinline__ float roundedProduct(float a, float b) {
+	float product;
+	asm("mul.rn.f32 %0, %1, %2;" : "=f"(product) : "f"(a), "f"(b));
+	return product;
+}
+
 /** sum + the products of four signed bytes of each word. */
 static __device__ __forceinline__ int addProductsOfBytes(int a, int b, int sum) {
 	int result;

@@ -36,7 +36,7 @@ export function createDryCardBackend(card: DryCard, attention: FloatPrecision): 
 
 type Memory = Pick<
 	Backend,
-	'allocate' | 'free' | 'upload' | 'download' | 'memory' | 'close' | 'activationType'
+	'allocate' | 'free' | 'upload' | 'download' | 'memory' | 'close' | 'activationType' | 'keepsDoubleScales'
 >;
 
 function countedMemory(): Memory {
@@ -65,6 +65,7 @@ function countedMemory(): Memory {
 			pool: { heldBytes: heap.heldBytes, peakHeldBytes: heap.peakHeldBytes },
 		}),
 		activationType: () => 'f32',
+		keepsDoubleScales: false,
 		close() {},
 	};
 }

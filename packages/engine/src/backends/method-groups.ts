@@ -3,7 +3,7 @@ import type { Backend } from './contract.ts';
 /** What a method of a backend belongs to where the time of a step is told in parts. */
 export type MethodGroup = (typeof methodGroups)[Method];
 
-type Method = Exclude<keyof Backend, 'name' | 'description' | 'hardware'>;
+type Method = Exclude<keyof Backend, 'name' | 'description' | 'hardware' | 'keepsDoubleScales'>;
 
 /** Every method of the contract; `memory` are those that compute nothing, the others are kernels. */
 const methodGroups = {

@@ -4,6 +4,7 @@ import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
 import type { SafetensorsDtype } from '../formats/safetensors/dtypes.ts';
 import type { WeightInfo, WeightSource } from '../formats/weight-source.ts';
 import { blockCount } from '../quantize/blockwise.ts';
+import { type DoubleQuantization, nestedBlockSize } from '../quantize/double-quantization.ts';
 import { isQuantizedType, type QuantizedMatrix, type QuantizedType } from '../quantize/matrix.ts';
 import { quantileTypeCodebook } from '../quantize/quantile-matrix.ts';
 import type { ParameterSpec } from '../tensor/parameters.ts';
@@ -31,7 +32,10 @@ export function dryModel(
 	dtypeOf: (name: string) => SafetensorsDtype = () => 'BF16',
 ): LoadedModel {
 	const source = drySource(expectedTensors(config), (tensor) => cheapDtype(tensor, options.base, dtypeOf));
-	const weights = frozenWeights(backend, source, options.base, false, dryMatrix);
+	// scales that a backend restores take the same memory with and without
+	const isDouble = options.doubleQuantization && backend.keepsDoubleScales;
+	const quantizers = { matrix: dryMatrix, scales: dryScales };
+	const weights = frozenWeights(backend, source, options.base, isDouble, quantizers);
 	return frozenModel(backend, config, options, weights);
 }
 
@@ -88,6 +92,12 @@ function drySource(
 		readPart: (_name, _offset, byteLength) => zeroBytes(byteLength),
 		close() {},
 	};
+}
+
+/** Scales in 8 bits, of the sizes that they have. */
+function dryScales({ length }: Float32Array): DoubleQuantization {
+	const nestedAbsmax = new Float32Array(blockCount(length, nestedBlockSize));
+	return { offset: 0, codes: zeroBytes(length), nestedAbsmax, nestedBlockSize, map: new Float32Array(256) };
 }
 
 function zeroBytes(byteLength: number): Uint8Array<ArrayBuffer> {

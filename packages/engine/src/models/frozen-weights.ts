@@ -1,14 +1,16 @@
-import type {
-	Backend,
-	DataType,
-	DeviceBuffer,
-	QuantizedLayout,
-	QuantizedWeight,
-	View,
-	Weight,
+import {
+	type Backend,
+	type DataType,
+	type DeviceBuffer,
+	type QuantizedLayout,
+	type QuantizedWeight,
+	type View,
+	viewsOf,
+	type Weight,
 } from '../backends/contract.ts';
 import { roundToBfloat16 } from '../formats/floats.ts';
 import { readFloat32, type WeightSource } from '../formats/weight-source.ts';
+import { type DoubleQuantization, quantizeAbsmax } from '../quantize/double-quantization.ts';
 import {
 	dequantizeMatrix,
 	isQuantizedType,
@@ -21,10 +23,16 @@ import { readQuantizedMatrix } from '../quantize/stored-matrix.ts';
 import { allocateTogether } from '../tensor/allocate-together.ts';
 import { type Tensor, uploadOwned } from '../tensor/tensor.ts';
 import type { WeightPlacer } from './placement.ts';
-import { quantizeOnBackend, readStored } from './quantize-on-backend.ts';
+import { placedScales, quantizeOnBackend, readStored } from './quantize-on-backend.ts';
 
 /** In what form the frozen base lies in memory: `method.base`. */
 export type BaseType = 'fp32' | 'bf16' | QuantizedType;
+
+/** How matrices that no kernel quantises and the scales of the others are quantised. */
+export interface Quantizers {
+	readonly matrix: typeof quantizeMatrix;
+	readonly scales: (absmax: Float32Array) => DoubleQuantization;
+}
 
 export interface FrozenWeights {
 	readonly place: WeightPlacer;
@@ -38,14 +46,14 @@ export interface FrozenWeights {
  * matrix stay dense, as in bitsandbytes. `fp32` keeps 16-bit tensors in 16 bits: widening them in the kernels gives
  * the same numbers.
  *
- * @param quantize what a matrix becomes that no kernel quantises
+ * @param quantizers what is quantised on the host
  */
 export function frozenWeights(
 	backend: Backend,
 	source: WeightSource,
 	base: BaseType,
 	doubleQuantization: boolean,
-	quantize = quantizeMatrix,
+	quantizers: Quantizers = { matrix: quantizeMatrix, scales: quantizeAbsmax },
 ): FrozenWeights {
 	const buffers: DeviceBuffer[] = [];
 	const keep = <Kept extends View>(view: Kept): Kept => {
@@ -63,7 +71,7 @@ export function frozenWeights(
 	};
 
 	const keepAll = (weight: QuantizedWeight): QuantizedWeight => {
-		for (const view of [weight.codes, weight.scales, weight.codebook]) if (view !== undefined) keep(view);
+		for (const view of viewsOf(weight)) keep(view);
 		return weight;
 	};
 	const quantized = (matrix: QuantizedMatrix) => keepAll(uploadQuantized(backend, matrix));
@@ -78,11 +86,13 @@ export function frozenWeights(
 		}
 		if (stored?.type === base) return quantized(stored);
 		if (stored === undefined && (base === 'nf4' || base === 'fp4')) {
-			return keepAll(quantizeOnBackend(backend, source, name, base, doubleQuantization));
+			return keepAll(
+				quantizeOnBackend(backend, source, name, base, doubleQuantization ? quantizers.scales : undefined),
+			);
 		}
 		const shape = stored?.shape ?? source.info(name)!.shape;
 		const values = stored === undefined ? readFloat32(source, name) : dequantizeMatrix(stored);
-		return quantized(quantize(values, [shape[0]!, shape[1]!], base));
+		return quantized(quantizers.matrix(values, [shape[0]!, shape[1]!], base));
 	};
 
 	return {
@@ -110,7 +120,7 @@ function denseFrom(
 	return uploadOwned(backend, roundToBfloat16(values), shape, 'bf16');
 }
 
-/** A quantised matrix in the backend's memory; absmax is held restored, in float32. */
+/** A quantised matrix in the backend's memory; absmax is held restored, in float32, unless the backend keeps it quantised. */
 export function uploadQuantized(backend: Backend, matrix: QuantizedMatrix): QuantizedWeight {
 	const { shape } = matrix;
 	const codebookValues = matrixCodebook(matrix);
@@ -126,11 +136,12 @@ export function uploadQuantized(backend: Backend, matrix: QuantizedMatrix): Quan
 			backend.upload(view, data);
 			return view;
 		};
+		const double = 'double' in matrix && backend.keepsDoubleScales ? matrix.double : undefined;
 		return {
 			layout,
 			shape,
 			codes: placed(dtype, codes),
-			scales: placed('f32', scales),
+			scales: double === undefined ? placed('f32', scales) : placedScales(double, placed),
 			codebook: codebookValues === undefined ? undefined : placed('f32', codebookValues),
 		};
 	});

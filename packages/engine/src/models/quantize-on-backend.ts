@@ -1,7 +1,7 @@
-import type { Backend, QuantizedWeight } from '../backends/contract.ts';
+import type { Backend, DoubleScales, QuantizedWeight, View } from '../backends/contract.ts';
 import { readFloat32, type WeightSource } from '../formats/weight-source.ts';
 import { blockCount, notFinite } from '../quantize/blockwise.ts';
-import { quantizeAbsmax, restoreAbsmax } from '../quantize/double-quantization.ts';
+import { type DoubleQuantization, restoreAbsmax } from '../quantize/double-quantization.ts';
 import { type FourBitType, fourBitCodebook } from '../quantize/four-bit.ts';
 import { allocateTogether } from '../tensor/allocate-together.ts';
 import { uploadOwned } from '../tensor/tensor.ts';
@@ -25,13 +25,15 @@ export function readStored(source: WeightSource, name: string): StoredValues {
  * twentieth of the time, and every run with a quantised base begins with this. The values are held for as long as that takes.
  *
  * Throws `QUANTIZE_NOT_FINITE`.
+ *
+ * @param quantizeScales undefined where the scales stay as they are
  */
 export function quantizeOnBackend(
 	backend: Backend,
 	source: WeightSource,
 	name: string,
 	type: FourBitType,
-	doubleQuantization: boolean,
+	quantizeScales: ((absmax: Float32Array) => DoubleQuantization) | undefined,
 ): QuantizedWeight {
 	const { data, dtype } = readStored(source, name);
 	const { shape } = source.info(name)!;
@@ -44,10 +46,27 @@ export function quantizeOnBackend(
 		const failedAt = backend.quantizeTable4(codes, scales, codebook, values);
 		backend.free(values.buffer);
 		if (failedAt >= 0) throw notFinite(readFloat32(source, name)[failedAt]!, failedAt);
-		if (doubleQuantization) {
-			const absmax = Float32Array.from(backend.download(scales));
-			backend.upload(scales, restoreAbsmax(quantizeAbsmax(absmax)));
+		const weight = { layout: 'table4', shape, codes, codebook } as const;
+		if (quantizeScales === undefined) return { ...weight, scales };
+		const double = quantizeScales(new Float32Array(backend.download(scales)));
+		if (!backend.keepsDoubleScales) {
+			backend.upload(scales, restoreAbsmax(double));
+			return { ...weight, scales };
 		}
-		return { layout: 'table4', shape, codes, scales, codebook };
+		const kept = placedScales(double, (dtype, values) => {
+			const view = allocate(dtype, [values.length]);
+			backend.upload(view, values);
+			return view;
+		});
+		backend.free(scales.buffer);
+		return { ...weight, scales: kept };
 	});
+}
+
+/** Scales as a device keeps them that takes them quantised. */
+export function placedScales(
+	{ codes, nestedAbsmax, map, offset }: DoubleQuantization,
+	place: (dtype: 'u8' | 'f32', values: Uint8Array | Float32Array) => View,
+): DoubleScales {
+	return { codes: place('u8', codes), absmax: place('f32', nestedAbsmax), map: place('f32', map), offset };
 }

@@ -1,8 +1,8 @@
 import type { Targets, Weight } from '../backends/contract.ts';
-import { floatPrecision, isQuantized } from '../backends/contract.ts';
+import { floatPrecision, isQuantized, viewsOf } from '../backends/contract.ts';
 import { expectRows } from '../backends/indices.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
-import { expectShape, matrixSizes, record, weightViews } from './record.ts';
+import { expectShape, matrixSizes, record } from './record.ts';
 
 /**
  * −log p [R] of the target tokens under softmax(hidden · Wᵀ), hidden [R, H], W [V, H], in chunks that never hold
@@ -27,7 +27,7 @@ export function linearCrossEntropy(
 	record(context, {
 		name: 'linearCrossEntropy',
 		output: losses,
-		saved: [hidden, targets, logSumExp, ...weightViews(weight)],
+		saved: [hidden, targets, logSumExp, ...viewsOf(weight)],
 		backward: (gradients, dLosses) =>
 			backend.linearCrossEntropyBackward(
 				{

@@ -1,9 +1,9 @@
 import type { Dropout, Precision, View, Weight } from '../backends/contract.ts';
-import { floatPrecision, isQuantized } from '../backends/contract.ts';
+import { floatPrecision, isQuantized, viewsOf } from '../backends/contract.ts';
 import type { Gradients } from '../tensor/gradients.ts';
 import { keepInput } from '../tensor/recompute.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
-import { expectShape, matrixSizes, record, weightViews } from './record.ts';
+import { expectShape, matrixSizes, record } from './record.ts';
 
 /** A low-rank adapter of one matrix: W + scale · B A (Hu et al. 2021). */
 export interface LoraPair {
@@ -136,7 +136,7 @@ function recordLinear(context: Context, x: Tensor, linear: ComputedLinear): void
 		output: y,
 		saved: [
 			...(input?.saved ?? []),
-			...weightViews(weight),
+			...viewsOf(weight),
 			...(adapter === undefined ? [] : [adapter.h, adapter.a, adapter.b]),
 		],
 		// the kernel of an adapter's gradients has nowhere to leave those of a frozen one

@@ -1,4 +1,4 @@
-import { isQuantized, type View, type Weight } from '../backends/contract.ts';
+import type { View } from '../backends/contract.ts';
 import { describe } from '../backends/view.ts';
 import { VulntuneError } from '../errors.ts';
 import type { TapeNode } from '../tensor/tape.ts';
@@ -8,12 +8,6 @@ import type { Context } from '../tensor/tensor.ts';
 export function record<Node extends TapeNode>(context: Context, node: Node): Node['output'] {
 	if (context.tape !== undefined && node.output.tracked) context.tape.record(context, node);
 	return node.output;
-}
-
-/** What a weight lies in, for an op whose gradient rule reads it. */
-export function weightViews(weight: Weight): readonly View[] {
-	if (!isQuantized(weight)) return [weight];
-	return [weight.codes, weight.scales, weight.codebook].filter((view) => view !== undefined);
 }
 
 /** Throws SHAPE_MISMATCH unless the view has this shape; −1 stands for any size. */

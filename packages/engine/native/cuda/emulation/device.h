@@ -114,6 +114,10 @@ static inline Value max(Value a, Value b) {
 	return a > b ? a : b;
 }
 
+static inline float roundedProduct(float a, float b) {
+	volatile float product = a * b;
+	return product;
+}
 static inline float floatOfFloat16(unsigned short bits) {
 	_Float16 value;
 	std::memcpy(&value, &bits, 2);

@@ -3,11 +3,20 @@
 #include "reduce.cuh"
 #include "weights.cuh"
 
+/** Scales that share one in their turn. */
+constexpr int nestedBlock = 256;
+
 /** target [rows, columns] f32 = the values of rows [firstRow, …) of a weight. */
 KERNEL weightToFloats(float* target, const void* data, const float* scales, const float* codebook, int storage, Count first,
 					  Count count, int columns) {
 	const Count i = threadInGrid();
 	if (i < count) target[i] = valueOf({data, scales, codebook, storage, columns}, first + i);
+}
+
+/** target [count] = scales that are quantised in blocks of 256, as restoreAbsmax of double-quantization.ts rounds them. */
+KERNEL restoreScales(float* target, const Byte* codes, const float* absmax, const float* map, float offset, Count count) {
+	const Count i = threadInGrid();
+	if (i < count) target[i] = roundedProduct(map[codes[i]], absmax[i / nestedBlock]) + offset;
 }
 
 /**

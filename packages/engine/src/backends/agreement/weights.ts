@@ -1,11 +1,12 @@
-import type { Weight } from '../contract.ts';
+import type { DoubleScales, View, Weight } from '../contract.ts';
 import type { Workbench } from './workbench.ts';
 
-export const weightKinds = ['f32', 'bf16', 'f16', 'table4', 'table8', 'int8'] as const;
+export const weightKinds = ['f32', 'bf16', 'f16', 'table4', 'table4double', 'table8', 'int8'] as const;
 export type WeightKind = (typeof weightKinds)[number];
 
 /** A random frozen matrix [N, K] of this kind. */
-export function randomWeight({ draw, input }: Workbench, kind: WeightKind, n: number, k: number): Weight {
+export function randomWeight(bench: Workbench, kind: WeightKind, n: number, k: number): Weight {
+	const { draw, input } = bench;
 	const shape = [n, k];
 	const count = n * k;
 	switch (kind) {
@@ -32,15 +33,41 @@ export function randomWeight({ draw, input }: Workbench, kind: WeightKind, n: nu
 			};
 		default: {
 			const blocks = Math.ceil(count / 64);
-			const levels = kind === 'table4' ? 16 : 256;
-			const bytes = kind === 'table4' ? Math.ceil(count / 2) : count;
+			const layout = kind === 'table8' ? kind : 'table4';
+			const levels = layout === 'table4' ? 16 : 256;
+			const bytes = layout === 'table4' ? Math.ceil(count / 2) : count;
 			return {
-				layout: kind,
+				layout,
 				shape,
 				codes: input([bytes], Uint8Array.from(draw.integers(bytes, 256))),
-				scales: input([blocks], draw.normal(blocks).map(Math.abs)),
+				scales:
+					kind === 'table4double'
+						? doubleScales(bench, blocks)
+						: input([blocks], draw.normal(blocks).map(Math.abs)),
 				codebook: input([levels], draw.normal(levels)),
 			};
 		}
 	}
+}
+
+/** Scales that are quantised in their turn; restored for a device that doesn't keep them so. */
+function doubleScales({ backend, draw, input }: Workbench, blocks: number): View | DoubleScales {
+	const nested = 256;
+	const codes = Uint8Array.from(draw.integers(blocks, 256));
+	const absmax = draw.normal(Math.ceil(blocks / nested)).map(Math.abs);
+	const map = draw.normal(256);
+	const [offset] = draw.normal(1) as unknown as [number];
+	if (!backend.keepsDoubleScales) {
+		const restored = Float32Array.from(
+			codes,
+			(code, i) => Math.fround(map[code]! * absmax[Math.floor(i / nested)]!) + offset,
+		);
+		return input([blocks], restored);
+	}
+	return {
+		codes: input([blocks], codes),
+		absmax: input([absmax.length], absmax),
+		map: input([256], map),
+		offset,
+	};
 }

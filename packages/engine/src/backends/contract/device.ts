@@ -13,6 +13,8 @@ export interface MemoryUse {
 
 /** Memory, and copies to it and from it: all that the host does besides calling kernels. */
 export interface Device {
+	/** Whether kernels take `DoubleScales`: where memory is short, and restoring them costs little beside reading the codes. */
+	readonly keepsDoubleScales: boolean;
 	/** Uninitialised memory of `length` elements. */
 	allocate(dtype: DataType, length: number): DeviceBuffer;
 	/** Gives the memory back; using the buffer afterwards is an error. */

@@ -51,6 +51,20 @@ export interface View {
  */
 export type QuantizedLayout = 'table4' | 'table8' | 'int8';
 
+/**
+ * Scales of blocks, quantised in their turn (Dettmers et al. 2023, double quantisation): scale i = map[codes[i]] × absmax[i / 256] +
+ * offset, both steps rounded to float32.
+ */
+export interface DoubleScales {
+	/** `u8` [blocks] */
+	readonly codes: View;
+	/** `f32` [blocks / 256, rounded up] */
+	readonly absmax: View;
+	/** `f32` [256] */
+	readonly map: View;
+	readonly offset: number;
+}
+
 /** A frozen quantised matrix. Blocks of 64 run over the flat matrix, across rows; the last may be short. */
 export interface QuantizedWeight {
 	readonly layout: QuantizedLayout;
@@ -58,14 +72,32 @@ export interface QuantizedWeight {
 	readonly shape: readonly number[];
 	/** `u8` (`i8` for layout int8). */
 	readonly codes: View;
-	/** `f32`: one per block of 64, or one per row for layout int8. */
-	readonly scales: View;
+	/** `f32`: one per block of 64, or one per row for layout int8; in 8 bits each only on a device that keeps them so. */
+	readonly scales: View | DoubleScales;
 	/** `f32` [16] or [2^k]; absent for layout int8. */
 	readonly codebook: View | undefined;
 }
 
 /** What the frozen side of a matrix product may be. */
 export type Weight = View | QuantizedWeight;
+
+export function isDouble(scales: View | DoubleScales): scales is DoubleScales {
+	return 'map' in scales;
+}
+
+/** The scales of a matrix for a device that doesn't keep them quantised; a TypeError where they are. */
+export function floatScales({ scales }: QuantizedWeight): View {
+	if (isDouble(scales)) throw new TypeError('this backend keeps no scales that are quantised');
+	return scales;
+}
+
+/** Everything that a weight lies in. */
+export function viewsOf(weight: Weight): readonly View[] {
+	if (!isQuantized(weight)) return [weight];
+	const { codes, scales, codebook } = weight;
+	const parts = isDouble(scales) ? [scales.codes, scales.absmax, scales.map] : [scales];
+	return [codes, ...parts, ...(codebook === undefined ? [] : [codebook])];
+}
 
 export function isQuantized(weight: Weight): weight is QuantizedWeight {
 	return 'layout' in weight;

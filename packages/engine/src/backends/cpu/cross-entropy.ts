@@ -1,5 +1,5 @@
 import type { Backend, View, Weight } from '../contract.ts';
-import { isQuantized } from '../contract.ts';
+import { floatScales, isQuantized } from '../contract.ts';
 import { elements, reshape, rowsOf, viewOf } from '../view.ts';
 import type { CpuDevice } from './device.ts';
 
@@ -28,7 +28,7 @@ function weightRows(weight: Weight, from: number, to: number): Weight {
 		...weight,
 		shape: [to - from, columns],
 		codes: part(codes, weight.layout === 'table4' ? 2 : 1),
-		scales: part(weight.scales, weight.layout === 'int8' ? columns : 64),
+		scales: part(floatScales(weight), weight.layout === 'int8' ? columns : 64),
 	};
 }
 

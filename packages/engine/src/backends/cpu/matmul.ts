@@ -1,6 +1,7 @@
 import { VulntuneError } from '../../errors.ts';
 import {
 	type Backend,
+	floatScales,
 	isQuantized,
 	type MatmulOptions,
 	type QuantizedWeight,
@@ -33,7 +34,7 @@ export function nativeWeight(device: CpuDevice, weight: Weight): NativeWeight {
 		return {
 			storage: storages.indexOf(weight.layout),
 			data: device.address(weight.codes),
-			scales: device.address(weight.scales),
+			scales: device.address(floatScales(weight)),
 			codebook: device.optionalAddress(weight.codebook),
 		};
 	}

@@ -53,6 +53,7 @@ export function memoryGroup(device: CpuDevice): MemoryGroup {
 			return target;
 		},
 		activationType: () => 'f32',
+		keepsDoubleScales: false,
 		memory: () => ({ liveBuffers, liveBytes, peakBytes }),
 	};
 }

@@ -4,7 +4,7 @@ import { bytesOf, type CudaBuffer, type CudaDevice, memoryGuard, programError } 
 
 export type MemoryGroup = Pick<
 	Backend,
-	'allocate' | 'free' | 'upload' | 'download' | 'memory' | 'activationType'
+	'allocate' | 'free' | 'upload' | 'download' | 'memory' | 'activationType' | 'keepsDoubleScales'
 >;
 
 /** Buffers on the card, and the copies between it and the host. */
@@ -64,5 +64,6 @@ export function memoryGroup(device: CudaDevice): MemoryGroup {
 			};
 		},
 		activationType: () => 'f32',
+		keepsDoubleScales: true,
 	};
 }

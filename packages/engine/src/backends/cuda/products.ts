@@ -107,7 +107,7 @@ export function halfOperand(
 		const address = device.address(matrix) + 2 * first;
 		if (columns % 8 === 0 && address % 16 === 0) return { address, stride: columns };
 	}
-	return halfOperandOf(device, take, weightArguments(device, matrix), part);
+	return halfOperandOf(device, take, weightArguments(device, take, matrix), part);
 }
 
 /** The same of a matrix that the kernels are told by its addresses. */
@@ -140,7 +140,7 @@ export function floatOperand(
 	if (isFloat && dropout === undefined) return device.address(matrix) + 4 * first;
 	const target = take(4 * count);
 	if (!isFloat) {
-		const weight = weightArguments(device, matrix);
+		const weight = weightArguments(device, take, matrix);
 		device.launchOver('weightToFloats', count, [target, ...weight, first, count, columns]);
 	}
 	if (dropout !== undefined) {

@@ -1,6 +1,13 @@
-import { type DataType, isQuantized, type QuantizedLayout, type Weight } from '../contract.ts';
-import { describe } from '../view.ts';
-import { type CudaDevice, programError } from './device.ts';
+import {
+	type DataType,
+	type DoubleScales,
+	isDouble,
+	isQuantized,
+	type QuantizedLayout,
+	type Weight,
+} from '../contract.ts';
+import { describe, elements } from '../view.ts';
+import { type CudaDevice, programError, type TakeScratch } from './device.ts';
 
 /** The order of `Storage` in weights.cuh. */
 export const storages: readonly (DataType | QuantizedLayout)[] = [
@@ -15,11 +22,13 @@ export const storages: readonly (DataType | QuantizedLayout)[] = [
 /** A weight as the kernels take it: data, scales, codebook, storage. */
 export type WeightArguments = readonly [data: number, scales: number, codebook: number, storage: number];
 
-export function weightArguments(device: CudaDevice, weight: Weight): WeightArguments {
+/** Scales that are quantised in their turn are restored in scratch memory: a 32nd of what the values then take in bfloat16. */
+export function weightArguments(device: CudaDevice, take: TakeScratch, weight: Weight): WeightArguments {
 	if (isQuantized(weight)) {
+		const { scales } = weight;
 		return [
 			device.address(weight.codes),
-			device.floats(weight.scales),
+			isDouble(scales) ? restoredScales(device, take, scales) : device.floats(scales),
 			device.optionalAddress(weight.codebook),
 			storages.indexOf(weight.layout),
 		];
@@ -27,4 +36,16 @@ export function weightArguments(device: CudaDevice, weight: Weight): WeightArgum
 	const storage = storages.indexOf(weight.dtype);
 	if (storage < 0) throw programError('CUDA_TYPE', `a weight can't be ${describe(weight)}`);
 	return [device.address(weight), 0, 0, storage];
+}
+
+function restoredScales(
+	device: CudaDevice,
+	take: TakeScratch,
+	{ codes, absmax, map, offset }: DoubleScales,
+): number {
+	const count = elements(codes.shape);
+	const target = take(4 * count);
+	const args = [target, device.address(codes), device.floats(absmax), device.floats(map), offset, count];
+	device.launchOver('restoreScales', count, args);
+	return target;
 }

@@ -176,6 +176,7 @@ export function createMemory(storage: Storage): Device {
 			return dataOf(source).slice();
 		},
 		activationType: () => 'f32',
+		keepsDoubleScales: false,
 		memory() {
 			return { liveBuffers: live.size, liveBytes, peakBytes };
 		},

@@ -1,5 +1,6 @@
 import {
 	type FloatPrecision,
+	floatScales,
 	isQuantized,
 	type QuantizedWeight,
 	type View,
@@ -40,7 +41,7 @@ function denseRowReader(weight: View): RowReader {
 function quantizedRowReader(weight: QuantizedWeight): RowReader {
 	const columns = weight.shape[1]!;
 	const codes = dataOf(weight.codes);
-	const scales = floatsOf(weight.scales);
+	const scales = floatsOf(floatScales(weight));
 	if (weight.layout === 'int8') {
 		return (row, target) => {
 			const scale = scales[row]!;
