@@ -1,0 +1,162 @@
+/**
+ * What the paper's Table 1 would take on cards that nobody here has: `node bench/cuda/projection.ts --without-p3 DIR --with-p3 DIR`
+ * writes docs/gpu/projection.md. MODELLED, not measured: a step is taken apart into products and memory traffic as an H200 showed them,
+ * and both are scaled to the published figures of another card.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { loadConfig } from '../../packages/vulntune/src/config/load.ts';
+import { planTraining } from '../../packages/vulntune/src/plan/plan-training.ts';
+import { knownModel, shapeOf } from '../../packages/vulntune/src/sizing/model-shape.ts';
+
+/** A card by its data sheet. */
+export interface CardSheet {
+	readonly name: string;
+	/** Of the arithmetic that the kernels use there, products of bfloat16 on tensor cores or of float32; TFLOP/s. */
+	readonly peak: number;
+	readonly arithmetic: 'bf16' | 'fp32';
+	/** GB/s */
+	readonly bandwidth: number;
+}
+
+/** NVIDIA's data sheets; the card of the measurements first. */
+const h200: CardSheet = { name: 'H200', peak: 989, arithmetic: 'bf16', bandwidth: 4800 };
+export const cards = {
+	T4: { name: 'T4', peak: 8.1, arithmetic: 'fp32', bandwidth: 320 },
+	'RTX 4080': { name: 'RTX 4080', peak: 97.5, arithmetic: 'bf16', bandwidth: 717 },
+	A100: { name: 'A100', peak: 312, arithmetic: 'bf16', bandwidth: 1555 },
+	V100: { name: 'V100', peak: 15.7, arithmetic: 'fp32', bandwidth: 900 },
+} as const satisfies Record<string, CardSheet>;
+
+/** What a card does of what its data sheet says, and what a step needs beside its products. */
+export interface MeasuredShares {
+	readonly products: Readonly<Record<CardSheet['arithmetic'], number>>;
+	readonly bandwidth: number;
+	/** Bytes that move for a token in a layer of 5,120 columns, forward and backward. */
+	readonly bytesPerTokenLayer: number;
+}
+
+/** Of a float32 product nobody has measured a share: half of the peak is an ASSUMPTION. */
+const ASSUMED_FLOAT32_SHARE = 0.5;
+
+/** What a run does, in tokens. */
+export interface RunTokens {
+	readonly trained: number;
+	/** Forward alone: validation after every epoch. */
+	readonly scored: number;
+	readonly layers: number;
+	/** Weights of the matrices of all layers. */
+	readonly linear: number;
+	/** Whether every block is computed a second time. */
+	readonly checkpointing: boolean;
+}
+
+/** Share of memory traffic that a forward pass has of a step's. */
+const FORWARD_TRAFFIC = 1 / 3;
+
+/** Seconds of a run on one card: products and traffic one after the other, as nothing hides either. */
+export function projectedSeconds(card: CardSheet, run: RunTokens, shares: MeasuredShares): number {
+	const again = run.checkpointing ? 1 : 0;
+	// forward, gradients of inputs, and the forward pass once more; a multiply-add is two
+	const operations = 2 * run.linear * (run.trained * (2 + again) + run.scored);
+	const traffic =
+		shares.bytesPerTokenLayer *
+		run.layers *
+		(run.trained * (1 + again * FORWARD_TRAFFIC) + run.scored * FORWARD_TRAFFIC);
+	const speed = card.peak * 1e12 * shares.products[card.arithmetic];
+	return operations / speed + traffic / (card.bandwidth * 1e9 * shares.bandwidth);
+}
+
+interface Report {
+	readonly products: {
+		readonly result: {
+			readonly rows: readonly Readonly<Record<string, number>>[];
+			readonly preparing: { readonly copyGigabytesPerSecond: number };
+		};
+	};
+	readonly training: { readonly result: { readonly fourLayersOf13B: { readonly tokensPerSecond: number } } };
+}
+
+/** The shares of a record of `check:cuda` on an H200. */
+export function measuredShares(report: Report): MeasuredShares {
+	const { rows, preparing } = report.products.result;
+	// the shapes of a 13B model at 2,048 tokens
+	const model = rows.filter(({ size }) => String(size).startsWith('2048x'));
+	const mean = (key: string) => model.reduce((sum, row) => sum + row[key]!, 0) / model.length;
+	const [ownSpeed, mmaSpeed] = [mean('NT') * 1e12, mean('NT, mma.sync') * 1e12];
+	const layer =
+		shapeOf(knownModel('codellama-13b')!).matrices.reduce((sum, m) => sum + m.rows * m.columns, 0) / 40;
+	const secondsPerTokenLayer = 1 / report.training.result.fourLayersOf13B.tokensPerSecond / 4;
+	const besideProducts = secondsPerTokenLayer - (4 * layer) / ownSpeed;
+	return {
+		products: { bf16: mmaSpeed / (h200.peak * 1e12), fp32: ASSUMED_FLOAT32_SHARE },
+		bandwidth: preparing.copyGigabytesPerSecond / h200.bandwidth,
+		bytesPerTokenLayer: besideProducts * preparing.copyGigabytesPerSecond * 1e9,
+	};
+}
+
+/** The rows of Table 1 that are trained by QLoRA: config, the card of the paper, its hours. */
+const rows = [
+	['without-p3-512-ignore', 'T4', 1, 8.2],
+	['without-p3-512-truncate', 'A100', 2, 3.4],
+	['without-p3-256-ignore', 'T4', 1, 2.9],
+	['with-p3-512-ignore', 'RTX 4080', 1, 22.1],
+	['with-p3-512-truncate', 'A100', 2, 20.4],
+	['with-p3-256-ignore', 'A100', 2, 18.3],
+] as const;
+
+async function main(): Promise<void> {
+	const { values } = parseArgs({
+		options: { 'without-p3': { type: 'string' }, 'with-p3': { type: 'string' } },
+	});
+	const root = new URL('../../', import.meta.url);
+	const report = JSON.parse(readFileSync(new URL('docs/gpu/h200-2026-11-27.json', root), 'utf8')) as Report;
+	const shares = measuredShares(report);
+	const { layers, matrices } = shapeOf(knownModel('codellama-13b')!);
+	const linear = matrices.reduce((sum, matrix) => sum + matrix.rows * matrix.columns, 0);
+	const lines: string[] = [];
+	for (const [name, paperCard, count, hours] of rows) {
+		const data = values[name.startsWith('without') ? 'without-p3' : 'with-p3'];
+		if (data === undefined) throw new Error('give --without-p3 DIR and --with-p3 DIR');
+		const file = new URL(`configs/paper/qlora-${name}.yaml`, root).pathname;
+		const config = loadConfig(file, { overrides: { 'data.path': data, 'backend.type': 'cpu' } });
+		const { data: planned } = await planTraining(config);
+		if ('missing' in planned) throw new Error(`no data in ${data}`);
+		const epochs = config.training.epochs;
+		const run: RunTokens = {
+			trained: epochs * planned.tokensPerEpoch,
+			scored: epochs * planned.validationTokens,
+			...{ layers, linear, checkpointing: paperCard !== 'A100' },
+		};
+		const projected = Object.values(cards).map((card) => {
+			const checkpointing = card.name !== 'A100';
+			return (projectedSeconds(card, { ...run, checkpointing }, shares) / 3600).toFixed(1);
+		});
+		const published = `${count === 1 ? '' : `${count} × `}${paperCard}, ${hours} h`;
+		lines.push(`| ${name} | ${(run.trained / 1e6).toFixed(1)} M | ${published} | ${projected.join(' | ')} |`);
+	}
+	const percent = (share: number) => `${Math.round(100 * share)} %`;
+	const text = [
+		'# Projected hours of the paper’s Table 1: MODELLED, NOT MEASURED',
+		'',
+		'**No run of 13 billion parameters has been made on any of these cards.** The hours are a calculation of',
+		'`node bench/cuda/projection.ts --without-p3 DIR --with-p3 DIR` from one record of an H200 and from data sheets:',
+		'',
+		`- products of bfloat16 by mma.sync reach ${percent(shares.products.bf16)} of the peak, as on the H200, for whose products mma.sync is not made: pessimistic for an A100 or a 4080;`,
+		`- products of float32, which a T4 and a V100 compute, reach ${percent(shares.products.fp32)} of the peak: **an assumption**, nobody has measured them;`,
+		`- whatever a step does beside products moves ${(shares.bytesPerTokenLayer / 1e6).toFixed(1)} MB a token and layer, at ${percent(shares.bandwidth)} of the memory's bandwidth, as on the H200;`,
+		'- blocks are computed twice (`training.checkpointing`) on all but the A100; tokens are estimated from characters, as the model’s tokenizer is not at hand;',
+		'- a column is one card: two would take half at best, and cards don’t share a run out yet.',
+		'',
+		'X1 with P3 is the rebuilt set, so its hours are of other rows than the paper’s.',
+		'',
+		`| row | tokens trained | published | ${Object.keys(cards).join(', h | ')}, h |`,
+		'|---|---|---|---|---|---|---|',
+		...lines,
+		'',
+	].join('\n');
+	writeFileSync(new URL('docs/gpu/projection.md', root), text);
+	console.log(text);
+}
+
+if (import.meta.main) await main();

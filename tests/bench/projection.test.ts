@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { cards, measuredShares, projectedSeconds, type RunTokens } from '../../bench/cuda/projection.ts';
+
+const shares = { products: { bf16: 0.5, fp32: 0.25 }, bandwidth: 0.5, bytesPerTokenLayer: 1e6 };
+const card = { name: 'a card', peak: 100, arithmetic: 'bf16', bandwidth: 1000 } as const;
+const run: RunTokens = { trained: 1e6, scored: 0, layers: 10, linear: 1e9, checkpointing: false };
+
+it('adds the time of products and of traffic', () => {
+	// 4e15 operations at 50 Tflop/s, 1e13 bytes at 500 GB/s
+	expect(projectedSeconds(card, run, shares)).toBeCloseTo(80 + 20, 6);
+	// a third more of the products is a half, of the traffic a third
+	expect(projectedSeconds(card, { ...run, checkpointing: true }, shares)).toBeCloseTo(120 + 80 / 3, 6);
+	// scoring is a forward pass
+	expect(projectedSeconds(card, { ...run, trained: 0, scored: 1e6 }, shares)).toBeCloseTo(40 + 20 / 3, 6);
+	const slow = { ...card, arithmetic: 'fp32' } as const;
+	expect(projectedSeconds(slow, run, shares)).toBeCloseTo(160 + 20, 6);
+});
+
+it('takes its shares from the record of a card, and gives that card the time that it took', () => {
+	const file = new URL('../../docs/gpu/h200-2026-11-27.json', import.meta.url);
+	const report = JSON.parse(readFileSync(file, 'utf8'));
+	const measured = measuredShares(report);
+	for (const share of [measured.products.bf16, measured.bandwidth]) {
+		expect(share).toBeGreaterThan(0.2);
+		expect(share).toBeLessThan(1);
+	}
+	expect(measured.bytesPerTokenLayer).toBeGreaterThan(1e6);
+	expect(cards.A100.peak / cards.T4.peak).toBeGreaterThan(10);
+});
+
+it('stands in the documents as what it is', () => {
+	const text = readFileSync(new URL('../../docs/gpu/projection.md', import.meta.url), 'utf8');
+	expect(text).toContain('MODELLED, NOT MEASURED');
+	for (const name of Object.keys(cards)) expect(text).toContain(`${name}, h`);
+	expect(text.match(/^\| with(out)?-p3/gm)).toHaveLength(6);
+});
