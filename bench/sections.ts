@@ -1,4 +1,5 @@
 import { sharedPrefixesSection } from './epoch/shared-prefixes.ts';
+import { processesSection } from './processes/two-processes.ts';
 import type { BenchRow } from './row.ts';
 import { wasmSection } from './rows/wasm.ts';
 import type { BenchContext, PeerFigure, Section, SectionReport, StepShares } from './section.ts';
@@ -20,6 +21,7 @@ export const sections: readonly Section[] = [
 	stepSection(costGroup),
 	wasmSection,
 	stepSection(largeQloraGroup),
+	processesSection,
 ];
 
 /** Runs the sections of which a row is wanted, one after the other. */

@@ -5,6 +5,7 @@ import { type Ended, vulntune } from '../e2e/command-line.ts';
 import { createProject } from '../e2e/project.ts';
 import { checkpointedSteps, resultsOf } from '../e2e/run-results.ts';
 import { filesOf } from '../files.ts';
+import { testBackend } from '../tiny.ts';
 import { equal, launchers, startTogether } from './launchers.ts';
 
 /** Steps of three sequences, so that two and four processes have rounds that not all of them have a share of. */
@@ -21,6 +22,14 @@ const train = (output: string, ...more: readonly string[]) => [
 	...more,
 ];
 let whole: Record<string, string>;
+
+/** A model of a few thousand weights; validation has several sequences. */
+const pretraining = `source: { type: generated, functions: 80, seed: 1, validationShare: 0.1 }
+model: { vocabularySize: 300, hiddenSize: 16, intermediateSize: 32, layers: 1, heads: 2, keyValueHeads: 1, maxPositions: 256 }
+sequence: { length: 256 }
+training: { steps: 3, accumulation: 3, precision: fp32, validateEverySteps: 2, checkpointEverySteps: 2 }
+backend: ${testBackend}
+`;
 
 beforeAll(async () => {
 	if (launchers.every(({ missing }) => missing !== undefined)) return;
@@ -123,6 +132,16 @@ describe.each(launchers.filter(({ missing }) => missing === undefined).slice(0, 
 			expect(code).toBe(4);
 			expect(stderr).toContain(message);
 			expect(stderr).toContain('or name its file in VULNTUNE_LIBMPI');
+		});
+
+		test('pretrain to the bytes of one', async () => {
+			const words = ['pretrain', 'pretraining.yaml', '--output'];
+			writeFileSync(inside('pretraining.yaml'), pretraining);
+			expect((await vulntune([...words, 'one-base'], { cwd })).code).toBe(0);
+			const { code, stderr } = await run(equal(2), [...words, 'two-base']);
+			expect(code, stderr).toBe(0);
+			const [one, two] = ['one-base', 'two-base'].map((output) => filesOf(inside(output)));
+			for (const file of ['metrics.jsonl', 'model/model.safetensors']) expect(two![file]).toBe(one![file]);
 		});
 
 		test('refuse what one process does', async () => {

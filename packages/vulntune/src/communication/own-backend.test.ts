@@ -31,6 +31,20 @@ it('shares the cores of a machine out, and leaves a process alone what it has', 
 	expect(await ownBackend(cpu, alone)).toBe(cpu);
 });
 
+it('lets processes of other machines have their own', async () => {
+	const cores = vi.spyOn(os, 'availableParallelism').mockReturnValue(6);
+	const host = vi
+		.spyOn(os, 'hostname')
+		.mockReturnValueOnce('one')
+		.mockReturnValueOnce('two')
+		.mockReturnValueOnce('two');
+	onTestFinished(() => {
+		cores.mockRestore();
+		host.mockRestore();
+	});
+	expect((await backendsOf(3, cpu)).map(({ threads }) => threads)).toEqual([6, 3, 3]);
+});
+
 it('gives each process that sees the same cards another one', async () => {
 	const cuda: BackendChoice = { type: 'cuda', isa: 'auto', threads: 'auto', device: 1 };
 	expect((await backendsOf(2, cuda)).map(({ device }) => device)).toEqual([1, 2]);

@@ -5,8 +5,8 @@ import type { Optimizer } from './optimizer.ts';
 
 /** What the gradients of a step add up in, pack by pack. */
 export interface GradientSum {
-	/** Adds the gradients of a round, of which the first `packs` processes have one each, and makes them zero again. */
-	add(packs: number): Promise<void>;
+	/** Adds the gradients of a round, a pack's in each process or none, and makes them zero again. */
+	add(): Promise<void>;
 	/** Puts the sum where the optimiser and a checkpoint look for it, and begins anew with nothing. */
 	give(): void;
 	free(): void;
@@ -25,8 +25,8 @@ export function createGradientSum(
 	backend.copy(total, gradients);
 	backend.fill(gradients, 0);
 	return {
-		async add(packs) {
-			await addInOrder(communicator, backend, total, gradients, packs);
+		async add() {
+			await addInOrder(communicator, backend, total, gradients);
 			backend.fill(gradients, 0);
 		},
 		give() {

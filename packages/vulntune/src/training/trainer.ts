@@ -62,7 +62,7 @@ export async function train<State extends RunState>(
 				state.groupLoss += loss;
 				state.groupTokens += tokens;
 			}
-			await sum.add(round);
+			await sum.add();
 			state.packs += round;
 			const done = state.packs - start;
 			const { epoch, packs: pack, groupTokens: tokens } = state;
