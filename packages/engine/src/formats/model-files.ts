@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { readSmallFile, writeFileAtomically } from './files.ts';
 import { configOf } from './gguf/model-config.ts';
-import { tokenizerOf } from './gguf/model-tokenizer.ts';
+import { type TokenizerJson, tokenizerOf } from './gguf/model-tokenizer.ts';
 import { ggufWeights } from './gguf/model-weights.ts';
 import { type GgufFile, openGguf } from './gguf/reader.ts';
 import { openWeights } from './huggingface/weights.ts';
@@ -52,16 +52,27 @@ function folderFiles(folder: string): ModelFiles {
 }
 
 function ggufModelFiles(location: string): ModelFiles {
+	const withFile = <Result>(use: (file: GgufFile) => Result): Result => {
+		const file = openGguf(location);
+		try {
+			return use(file);
+		} finally {
+			file.close();
+		}
+	};
+	// a vocabulary is large: what is asked for two of its files makes both once
+	let made: { readonly tokenizer: TokenizerJson | undefined } | undefined;
+	const tokenizer = () => (made ??= { tokenizer: withFile(tokenizerOf) }).tokenizer;
+	const jsonOf = (name: string): object | undefined => {
+		if (name === 'config.json') return withFile(configOf);
+		if (name === 'tokenizer.json' || name === 'tokenizer_config.json') return tokenizer()?.[name];
+		return undefined;
+	};
 	return {
 		placeOf: (name) => `${location}: ${name}`,
 		read(name) {
-			const file = openGguf(location);
-			try {
-				const json = jsonFile(file, name);
-				return json === undefined ? undefined : new TextEncoder().encode(JSON.stringify(json));
-			} finally {
-				file.close();
-			}
+			const json = jsonOf(name);
+			return json === undefined ? undefined : new TextEncoder().encode(JSON.stringify(json));
 		},
 		openWeights() {
 			const file = openGguf(location);
@@ -73,10 +84,4 @@ function ggufModelFiles(location: string): ModelFiles {
 			}
 		},
 	};
-}
-
-function jsonFile(file: GgufFile, name: string): object | undefined {
-	if (name === 'config.json') return configOf(file);
-	if (name === 'tokenizer.json' || name === 'tokenizer_config.json') return tokenizerOf(file)?.[name];
-	return undefined;
 }
