@@ -5,6 +5,8 @@ import { type Config, resolveConfig, runTraining } from 'vulntune';
 import { evaluateRun } from '../../packages/vulntune/src/evaluation/evaluate-run.ts';
 import { readPredictions } from '../../packages/vulntune/src/evaluation/predictions.ts';
 import { runNgram } from '../../packages/vulntune/src/fine-tuning/run-ngram.ts';
+import { readAdapterInfo } from '../../packages/vulntune/src/model/adapter-info.ts';
+import { describeAdapter } from '../../packages/vulntune/src/model/info-text.ts';
 import { temporaryFolder, testBackend, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';
 
 const root = temporaryFolder();
@@ -93,6 +95,28 @@ describe.each(Object.entries(variants))('%s', (name, overrides) => {
 		expect(losses.at(-1)!).toBeLessThan(losses[0]!);
 		await expectSamePredictions(config.output);
 	});
+});
+
+it('a prefix is described, and refused where it is changed in the files', async () => {
+	const config = configOf('described prefix', { ...variants['prefix tuning']!, 'training.epochs': '1' });
+	expect((await runTraining(config, fresh, silent)).status).toBe('finished');
+	const adapter = path.join(config.output, 'adapter');
+	// 2 layers of 2 heads of 8 for keys, as many for values
+	const info = readAdapterInfo(adapter);
+	expect(info).toMatchObject({ lora: null, prefix: { length: 3, layers: 2, parameters: 3 * 2 * 2 * 16 } });
+	expect(describeAdapter(info)).toContain('3 keys and values in 2 blocks');
+	const file = path.join(adapter, 'adapter_config.json');
+	const written = JSON.parse(readFileSync(file, 'utf8'));
+	for (const [change, code] of [
+		[{ num_virtual_tokens: 4 }, 'ADAPTER_WEIGHTS'],
+		[{ num_layers: 'two' }, 'ADAPTER_CONFIG'],
+		[{ num_transformer_submodules: 2 }, 'ADAPTER_CONFIG'],
+		[{ prompt_of_tomorrow: 1 }, 'ADAPTER_CONFIG'],
+		[{ peft_type: 'P_TUNING' }, 'ADAPTER_CONFIG'],
+	] as const) {
+		writeFileSync(file, JSON.stringify({ ...written, ...change }));
+		expect(() => readAdapterInfo(adapter)).toThrow(expect.objectContaining({ code }));
+	}
 });
 
 describe('method.from', () => {

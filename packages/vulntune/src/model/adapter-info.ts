@@ -1,6 +1,13 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { inputError, loraScale, openSafetensors, readPeftAdapter, VulntuneError } from '@vulntune/engine';
+import {
+	inputError,
+	loraScale,
+	openSafetensors,
+	readPeftAdapter,
+	readPeftPrefix,
+	VulntuneError,
+} from '@vulntune/engine';
 import { NGRAM_FILE } from '../baselines/ngram/file.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
 import { describeMismatch, openBase } from './open-base.ts';
@@ -11,7 +18,9 @@ export interface AdapterInfo {
 	readonly path: string;
 	/** As the adapter names it. */
 	readonly baseModel: string;
-	/** null where the head alone was trained. */
+	/** Keys and values in front of every text; absent where there are none. */
+	readonly prefix?: { readonly length: number; readonly layers: number; readonly parameters: number };
+	/** null where a prefix or the head alone was trained. */
 	readonly lora: {
 		readonly rank: number;
 		readonly alpha: number;
@@ -47,7 +56,7 @@ const headFile = 'head.safetensors';
 /**
  * Describes an adapter folder, and compares its base with what lies at the place that it names, or at `model`.
  *
- * Throws what `readPeftAdapter` throws, `MODEL_NOT_FOUND`, `MODEL_CONFIG_MISSING`.
+ * Throws what `readPeftAdapter` and `readPeftPrefix` throw, `MODEL_NOT_FOUND`, `MODEL_CONFIG_MISSING`.
  */
 export function readAdapterInfo(folder: string, model?: string): AdapterInfo {
 	const detector = readDescription(folder) ?? null;
@@ -61,6 +70,20 @@ export function readAdapterInfo(folder: string, model?: string): AdapterInfo {
 			base: compareBase(model ?? detector.model, detector),
 			lora: null,
 			head: headOf(tensorShapes(path.join(folder, headFile))),
+			bytes,
+			detector,
+		};
+	}
+	if (detector?.method === 'prefix') {
+		const { baseModel, prompt, layers, head } = readPeftPrefix(folder);
+		return {
+			kind: 'adapter',
+			path: folder,
+			baseModel,
+			base: compareBase(model ?? detector.model, detector),
+			prefix: { length: prompt.shape[0]!, layers, parameters: prompt.values.length },
+			lora: null,
+			head: headOf(Object.fromEntries([...head].map(([name, { shape }]) => [name, shape]))),
 			bytes,
 			detector,
 		};

@@ -61,7 +61,7 @@ export function describeModel(info: ModelInfo, trainingBytes: TrainingBytes): st
 
 /** An adapter as lines for people. */
 export function describeAdapter(info: AdapterInfo): string {
-	const { lora, head } = info;
+	const { lora, prefix, head } = info;
 	const lines: Line[] = [
 		['base model', info.baseModel],
 		['  found there', describeFoundBase(info.base)],
@@ -72,6 +72,13 @@ export function describeAdapter(info: AdapterInfo): string {
 			['dropout', String(lora.dropout)],
 			['targets', `${lora.targets.join(', ')}: ${lora.modules} modules`],
 			['parameters', formatNumber(lora.parameters)],
+		);
+	}
+	if (prefix !== undefined) {
+		const { length, layers, parameters } = prefix;
+		lines.push(
+			['prefix', `${length} keys and values in ${layers} blocks`],
+			['parameters', formatNumber(parameters)],
 		);
 	}
 	const tensors = Object.entries(head?.tensors ?? {}).map(([name, shape]) => `${name} [${shape.join(', ')}]`);
