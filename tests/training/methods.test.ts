@@ -12,6 +12,13 @@ import { temporaryFolder, testBackend, tinyConfig, writeTinyDataset, writeTinyMo
 const root = temporaryFolder();
 const model = writeTinyModel(path.join(root, 'model'));
 const data = writeTinyDataset(path.join(root, 'data'), { train: 12, valid: 6, test: 6 });
+/** The same functions with names, by which a function and its fix are known as a pair. */
+const named = path.join(root, 'named');
+cpSync(data, named, { recursive: true });
+for (const split of ['train', 'valid', 'test']) {
+	const file = path.join(named, `${split}.jsonl`);
+	writeFileSync(file, readFileSync(file, 'utf8').replaceAll('"cwe":', '"function_name":"f","cwe":'));
+}
 const fresh = { resume: false, overwrite: false };
 const silent = { emit: () => {}, interrupted: () => false };
 
@@ -76,6 +83,13 @@ const variants: Record<string, Overrides> = {
 		...{ 'nextToken.positive': 'Y', 'nextToken.negative': 'N' },
 		...{ 'sequence.sharePrefixes': 'true', 'sequence.order': 'arrival' },
 	},
+	'pairs ranked, in shared prefixes': {
+		'data.path': named,
+		'loss.pair': 'rank',
+		'loss.pairWeight': '2',
+		'sequence.sharePrefixes': 'true',
+	},
+	'pairs parted, mean': { 'data.path': named, 'loss.pair': 'contrastive', 'head.pool': 'mean' },
 	windows: { 'sequence.length': '32', 'sequence.largeFunctions': 'window' },
 	'bf16 and checkpointing': { 'training.precision': 'bf16', 'training.checkpointing': 'true' },
 	'int8 on a base in 4 bits, checkpointing': {

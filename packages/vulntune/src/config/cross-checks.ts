@@ -64,6 +64,22 @@ export const crossChecks: readonly CrossCheck<ParsedConfig>[] = [
 		},
 	},
 	{
+		options: ['loss.pair', 'sequence.packing', 'sequence.largeFunctions', 'method.type'],
+		check({ loss: { pair }, sequence: { packing, largeFunctions }, method: { type } }) {
+			if (pair === null) return undefined;
+			if (packing === 'none') {
+				return `expected null where sequence.packing is none, because a pair is learnt from in one sequence, found ${pair}`;
+			}
+			if (largeFunctions === 'window') {
+				return `expected null where sequence.largeFunctions is window, because pairs are of whole functions, found ${pair}`;
+			}
+			if (pair === 'contrastive' && type === 'head') {
+				return 'expected rank or null for method.type head, whose base gives the same states whatever is learnt, found contrastive';
+			}
+			return undefined;
+		},
+	},
+	{
 		options: ['sequence.sharePrefixes', 'sequence.packing'],
 		check({ sequence: { sharePrefixes, packing } }) {
 			if (!sharePrefixes || packing === 'isolated') return undefined;

@@ -90,6 +90,8 @@ describe('defaults', () => {
 				gradient: 'full',
 				reduction: 'sum',
 				classWeights: null,
+				pair: null,
+				pairWeight: 1,
 				statusWeights: null,
 			},
 			training: {
@@ -297,6 +299,18 @@ describe('faults', () => {
 		['method: {type: prefix}\nsequence: {sharePrefixes: true}', 'sequence.sharePrefixes: expected false'],
 		['method: {type: prefix}\nobjective: nextToken', 'objective: expected class for method.type prefix'],
 		['method: {type: prefix, base: nf4}', 'method.base: expected fp32 or bf16 for prefix'],
+		[
+			'method: {type: lora}\nsequence: {packing: none}\nloss: {pair: rank}',
+			'loss.pair: expected null where sequence.packing is none',
+		],
+		[
+			'method: {type: lora}\nsequence: {largeFunctions: window}\nloss: {pair: rank}',
+			'loss.pair: expected null where sequence.largeFunctions is window',
+		],
+		[
+			'method: {type: head}\nloss: {pair: contrastive}',
+			'loss.pair: expected rank or null for method.type head',
+		],
 		['method: {type: lora}\nnextToken: {negative: " YES"}', 'nextToken.negative: expected another answer'],
 	])('between options are found: %s', (text, message) => {
 		expect(failure(`model: m\ndata: {path: d}\n${text}`).message).toContain(message);
@@ -379,6 +393,11 @@ describe('options without effect', () => {
 		[
 			'method: {type: lora}\nsequence: {windowCombination: max}',
 			'sequence.windowCombination: has no effect with sequence.largeFunctions ignore',
+		],
+		['method: {type: lora}\nloss: {pairWeight: 2}', 'loss.pairWeight: has no effect with loss.pair null'],
+		[
+			'method: {type: lora}\nobjective: nextToken\nloss: {pair: rank}',
+			'loss.pair: has no effect with objective nextToken',
 		],
 		[
 			'method: {type: lora}\nsequence: {windowStride: 9}',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pairLossKinds } from '../objectives/pair-loss-kinds.ts';
 import type { Needs, OptionFacts } from './needs.ts';
 
 /**
@@ -240,6 +241,18 @@ const loss = section({
 		.default('sum')
 		.describe('over the functions of a sequence; a step takes the mean of its sequences'),
 	classWeights: perClass.nullable().default(null).describe('weights of [not vulnerable, vulnerable]'),
+	pair: z
+		.enum(pairLossKinds)
+		.nullable()
+		.default(null)
+		.describe(
+			'also learn from a function and its fix together: rank the vulnerable one higher, or part their states',
+		)
+		.meta(facts({ needs: { objective: ['class'] } })),
+	pairWeight: weight
+		.default(1)
+		.describe('weight of the loss of a pair beside those of its two functions')
+		.meta(facts({ needs: { 'loss.pair': [...pairLossKinds] } })),
 	statusWeights: z
 		.record(z.string(), weight)
 		.nullable()

@@ -1,9 +1,9 @@
 import { uniform } from '@vulntune/engine/random/streams.ts';
 import { describe, expect, test } from 'vitest';
 import { fitBaselines } from '../baselines/fit-baselines.ts';
+import { pairRows } from '../data/pair-rows.ts';
 import { textTable } from '../terminal/text-table.ts';
 import { compareWithBaselines, type EvaluatedRow } from './compare-with-baselines.ts';
-import { pairRows } from './pair-rows.ts';
 import { renderComparison, withoutThreshold } from './render-comparison.ts';
 import { verdict } from './verdict.ts';
 

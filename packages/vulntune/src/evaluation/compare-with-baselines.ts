@@ -1,5 +1,6 @@
 import { inputError } from '@vulntune/engine';
 import type { Baselines } from '../baselines/fit-baselines.ts';
+import { pairRows } from '../data/pair-rows.ts';
 import { defaultResamples, groupRows, pairedBootstrap, type RowGroups } from '../metrics/bootstrap.ts';
 import { pairedDelong } from '../metrics/delong.ts';
 import { evaluateScores } from '../metrics/evaluate-scores.ts';
@@ -11,7 +12,6 @@ import { calledRows, confusionOf, type Thresholds } from '../metrics/threshold-m
 import { validateScores } from '../metrics/validate.ts';
 import { baselineDetectors, type Detector, type Ranking } from './baseline-detectors.ts';
 import { type GroupedBy, groupsOf } from './groups.ts';
-import { pairRows } from './pair-rows.ts';
 import { type Difference, verdict } from './verdict.ts';
 
 /** One function of the evaluated split with the model's answer. */

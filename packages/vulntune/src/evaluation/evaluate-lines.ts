@@ -1,4 +1,5 @@
 import { inputError } from '@vulntune/engine';
+import { pairRows } from '../data/pair-rows.ts';
 import type { FunctionRow } from '../data/row.ts';
 import { collapseWhitespace } from '../data/whitespace.ts';
 import type { Attribution } from '../explanation/attribute-tokens.ts';
@@ -14,7 +15,6 @@ import {
 } from '../metrics/line-metrics.ts';
 import { textTable } from '../terminal/text-table.ts';
 import { groupsOf } from './groups.ts';
-import { pairRows } from './pair-rows.ts';
 
 /** How well lines are found: the methods of the model first, then orders that know nothing. */
 export interface LineEvaluation {

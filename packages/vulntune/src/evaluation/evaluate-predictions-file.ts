@@ -1,5 +1,6 @@
 import { inputError } from '@vulntune/engine';
 import { allPositive } from '../baselines/all-positive.ts';
+import { pairRows } from '../data/pair-rows.ts';
 import { evaluateScores } from '../metrics/evaluate-scores.ts';
 import type { Evaluation } from '../metrics/evaluation.ts';
 import type { Thresholds } from '../metrics/threshold-metrics.ts';
@@ -7,7 +8,6 @@ import { type ComparisonRow, compareDetectors } from './compare-with-baselines.t
 import { weaknessOf } from './evaluated-rows.ts';
 import { type GroupedBy, groupsOf } from './groups.ts';
 import { type MetricColumn, metricTable } from './metric-table.ts';
-import { pairRows } from './pair-rows.ts';
 import { type Prediction, readPredictions } from './predictions.ts';
 import { differencesTable, groupNames } from './render-comparison.ts';
 

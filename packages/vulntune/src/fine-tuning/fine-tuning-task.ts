@@ -48,12 +48,15 @@ export function fineTuningTask(
 	communicator: Communicator = alone,
 ): Task<TrainingState> {
 	const counts = packCounts(data.train, settings, scoring);
-	const { lengths, tokens } = data.train;
+	const { lengths, tokens, pairs } = data.train;
 	let planned: { readonly epoch: number; readonly packs: readonly (readonly Piece[])[] } | undefined;
 
 	const packsOf = ({ epoch }: TrainingState) => {
 		if (planned?.epoch !== epoch) {
-			planned = { epoch, packs: packEpoch(lengths, scoring.packing, settings.seed, epoch, tokens).packs };
+			planned = {
+				epoch,
+				packs: packEpoch(lengths, scoring.packing, settings.seed, epoch, tokens, pairs?.rows).packs,
+			};
 		}
 		return planned.packs;
 	};
@@ -162,11 +165,12 @@ export function countSteps(
 
 /** [epochs] packs of each epoch: where they come as they arrive, their number differs. */
 function packCounts(
-	{ lengths, tokens }: SplitData,
+	{ lengths, tokens, pairs }: SplitData,
 	{ epochs, seed }: FineTuningSettings,
 	{ packing }: ScoringOptions,
 ): number[] {
-	const packsOf = (epoch: number) => packEpoch(lengths, packing, seed, epoch, tokens).packs.length;
+	const packsOf = (epoch: number) =>
+		packEpoch(lengths, packing, seed, epoch, tokens, pairs?.rows).packs.length;
 	if (packing.order !== 'arrival') return new Array(epochs).fill(packsOf(1));
 	return Array.from({ length: epochs }, (_, index) => packsOf(index + 1));
 }

@@ -1,7 +1,8 @@
-import { focalLoss, release, softmax, upload, uploadIndices } from '@vulntune/engine';
+import { add, focalLoss, release, softmax, upload, uploadIndices } from '@vulntune/engine';
 import { classLogits } from '../methods/head.ts';
 import { functionStates } from './hidden-states.ts';
 import type { Objective } from './objective.ts';
+import { pairLosses } from './pair-loss.ts';
 
 /** The paper's L_class: a classification head on one state per function. */
 export const classObjective: Objective = (context, detector, pack, options) => {
@@ -9,11 +10,15 @@ export const classObjective: Objective = (context, detector, pack, options) => {
 	const { parameters, head } = detector;
 	const states = functionStates(context, detector, head.pool, pack, options.checkpointing); // [F, H]
 	const logits = classLogits(context, parameters, head, states); // [F, 2]
-	release(context, states);
 	return {
-		losses({ labels, weights }, focal) {
+		losses({ labels, weights, pairs }, focal) {
 			const classes = uploadIndices(context, labels);
-			return focalLoss(context, logits, classes, upload(context, weights), focal).losses; // [F]
+			const { losses } = focalLoss(context, logits, classes, upload(context, weights), focal); // [F]
+			if (pairs === undefined) return losses;
+			const ofPairs = pairLosses(context, logits, states, labels, pairs); // [F]
+			const sum = add(context, losses, ofPairs); // [F]
+			release(context, losses, ofPairs);
+			return sum;
 		},
 		probabilities: () => softmax(context, logits).filter((_, i) => i % 2 === 1),
 	};

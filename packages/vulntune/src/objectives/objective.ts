@@ -1,6 +1,7 @@
 import type { Context, FocalOptions, Tensor } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
 import type { Pack } from '../packing/pack.ts';
+import type { PackPairs } from './pair-loss.ts';
 
 /** What a pack's functions are to be taken for, [F] each. */
 export interface PackLabels {
@@ -8,6 +9,8 @@ export interface PackLabels {
 	readonly labels: Int32Array;
 	/** Weight of each function's loss: α of its class, class weight and status weight multiplied. */
 	readonly weights: Float32Array;
+	/** What is learnt of its pairs; absent where nothing is. */
+	readonly pairs?: PackPairs;
 }
 
 /** What a detector makes of the functions of a pack; losses and probabilities are computed where they are asked for. */

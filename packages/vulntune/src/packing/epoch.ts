@@ -13,8 +13,9 @@ export function packEpoch(
 	seed: number,
 	epoch: number,
 	tokens?: PackedFunctions['tokens'],
+	together?: PackedFunctions['together'],
 ): PackPlan {
-	const given = tokens === undefined ? {} : { tokens };
+	const given = { together, ...(tokens === undefined ? {} : { tokens }) };
 	if (options.packing !== 'none' && options.order === 'arrival') {
 		const order = permutation(seed, hashStream(`packing/arrival/${epoch}`), lengths.length);
 		return packFunctions(lengths, options, { order, ...given });

@@ -1,6 +1,7 @@
 import { packArrival } from './arrival.ts';
 import { packBestFit } from './best-fit.ts';
 import { groupByPrefix } from './common-prefixes.ts';
+import { joinPairs } from './join-pairs.ts';
 import { type PackingOptions, type Piece, packSize } from './options.ts';
 import { cutFunction } from './pieces.ts';
 
@@ -28,6 +29,8 @@ export interface PackedFunctions {
 	readonly order?: Iterable<number>;
 	/** Ids per function, [functions] of [tokens]: needed where prefixes are shared. */
 	readonly tokens?: readonly ArrayLike<number>[];
+	/** Functions that are to lie in one pack, two of them together; default none. */
+	readonly together?: readonly (readonly [number, number])[] | undefined;
 }
 
 /**
@@ -38,7 +41,7 @@ export interface PackedFunctions {
 export function packFunctions(
 	lengths: ArrayLike<number>,
 	options: PackingOptions,
-	{ order = Array.from(lengths, (_, index) => index), tokens }: PackedFunctions = {},
+	{ order = Array.from(lengths, (_, index) => index), tokens, together = [] }: PackedFunctions = {},
 ): PackPlan {
 	const ignored: number[] = [];
 	const truncated: number[] = [];
@@ -49,7 +52,7 @@ export function packFunctions(
 		if (parts.length === 1 && parts[0]!.end < lengths[index]!) truncated.push(index);
 		pieces.push(...parts);
 	}
-	const packs = arrange(pieces, options, tokens);
+	const packs = arrange(pieces, options, tokens, together);
 	const sizes = packs.map(packSize);
 	const total = sizes.reduce((sum, size) => sum + size, 0);
 	const { packLength = options.length } = options;
@@ -69,10 +72,12 @@ function arrange(
 	pieces: readonly Piece[],
 	options: PackingOptions,
 	tokens: PackedFunctions['tokens'],
+	together: NonNullable<PackedFunctions['together']>,
 ): Piece[][] {
 	if (options.packing === 'none') return pieces.map((piece) => [piece]);
 	const pack = options.order === 'bestFit' ? packBestFit : packArrival;
-	return pack(groupsOf(pieces, options, tokens), options.packLength ?? options.length, options.maxFunctions);
+	const groups = joinPairs(groupsOf(pieces, options, tokens), together, options);
+	return pack(groups, options.packLength ?? options.length, options.maxFunctions);
 }
 
 /** Pieces that must lie in one pack. */

@@ -14,11 +14,12 @@ import { type Base, checkPositions } from '../model/open-base.ts';
 import { classObjective } from '../objectives/class-objective.ts';
 import { nextTokenObjective } from '../objectives/next-token-objective.ts';
 import type { PackingOptions } from '../packing/options.ts';
-import { type PackPlan, packFunctions } from '../packing/pack-functions.ts';
+import { type PackedFunctions, type PackPlan, packFunctions } from '../packing/pack-functions.ts';
 import { methodOf } from '../scoring/configured-detector.ts';
 import type { PassOptions } from '../scoring/micro-batch.ts';
 import { type ScoringOptions, scoringPacking } from '../scoring/score-split.ts';
 import { scoringOf } from '../scoring/scoring-options.ts';
+import { splitData } from '../scoring/split-data.ts';
 import { estimateFlops } from '../sizing/estimates.ts';
 import { knownModel, shapeOf, type TransformerShape } from '../sizing/model-shape.ts';
 import type { RehearsedRun } from '../training/rehearse.ts';
@@ -194,10 +195,14 @@ interface PlannedSplit {
 	readonly tokens?: readonly Int32Array[];
 }
 
-function packSplit({ lengths, tokens }: PlannedSplit, packing: PackingOptions): PackPlan {
-	if (tokens !== undefined) return packFunctions(lengths, packing, { tokens });
+function packSplit(
+	{ lengths, tokens }: PlannedSplit,
+	packing: PackingOptions,
+	together?: PackedFunctions['together'],
+): PackPlan {
+	if (tokens !== undefined) return packFunctions(lengths, packing, { tokens, together });
 	// what functions have in common can't be guessed
-	return packFunctions(lengths, { ...packing, sharePrefixes: false });
+	return packFunctions(lengths, { ...packing, sharePrefixes: false }, { together });
 }
 
 /** The data of a plan, and its fullest packs. */
@@ -233,7 +238,8 @@ async function planData(
 		await read(dataset.splits.valid),
 		await read(dataset.splits.test),
 	];
-	const train = packSplit(trainRows, packing);
+	const { pairs } = splitData(dataset.splits.train, [], config.loss);
+	const train = packSplit(trainRows, packing, pairs?.rows);
 	const valid = packSplit(validRows, scoringPacking(packing, tokens));
 	const { splits, leftOut } = dataset;
 	const ofSplits = {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { resolveConfig } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
-import { checkIdentity, identityHash, trainingIdentity } from './identity.ts';
+import { checkIdentity, identityHash, resultSettings, trainingIdentity } from './identity.ts';
 
 const inputs = {
 	datasetHash: 'rows',
@@ -29,6 +29,9 @@ it('tells runs apart whose results differ', () => {
 		{ 'sequence.packing': 'leaky' },
 		{ 'method.base': 'fp32' },
 		{ 'data.sample': '0.5' },
+		{ 'data.dropNearDuplicates': 'true' },
+		{ 'loss.pair': 'rank' },
+		{ 'loss.pair': 'rank', 'loss.pairWeight': '2' },
 		{ 'data.sample': '0.5', 'data.sampleSeed': '2' },
 	];
 	const hashes = changes.map((change) => identityHash(identityOf(change)));
@@ -71,4 +74,16 @@ it('names what differs, and says how another base is taken', () => {
 	expect(() => check({ start: 'x' })).toThrow(/another adapter to start from/);
 	expect(() => check({ weights: 'x' }, ['weights'])).not.toThrow();
 	expect(() => checkIdentity('one text', own, 'step-1')).toThrow(/earlier version/);
+});
+
+it('has nothing of options that are off, so that runs of versions without them go on', () => {
+	const config = resolveConfig(value, {
+		place: 'test',
+		folder: '/',
+		overrides: { 'data.projects': '/p.json' },
+	});
+	const { data, loss } = resultSettings(config) as Record<'data' | 'loss', object>;
+	expect(Object.keys(data)).not.toContain('dropNearDuplicates');
+	expect(Object.keys(data)).not.toContain('projects');
+	expect(Object.keys(loss).filter((name) => name.startsWith('pair'))).toEqual([]);
 });

@@ -50,10 +50,19 @@ export function trainingIdentity(config: Config, { datasetHash, base, start }: T
  * earlier versions counted it, and its default then stands for all that it can be.
  */
 export function resultSettings(config: Config): object {
-	const { model: _model, output: _output, backend: _backend, training, data, method, ...settings } = config;
+	const {
+		model: _model,
+		output: _output,
+		backend: _backend,
+		training,
+		data,
+		method,
+		loss,
+		...settings
+	} = config;
 	const { checkpointEverySteps: _every, epochs: _epochs, checkpointing: _checkpointing, ...rest } = training;
 	const trained = { ...rest, checkpointing: false };
-	// what projects are called changes no result; an option that is off is as good as none, so that runs of versions without it are known
+	// what projects are called changes no result; options that are off are as good as none, so that runs of versions without them are known
 	const { path: _path, projects: _projects, dropNearDuplicates, sample, sampleSeed, ...rows } = data;
 	const reading = {
 		...rows,
@@ -61,7 +70,9 @@ export function resultSettings(config: Config): object {
 		...(sample === null ? {} : { sample, sampleSeed }),
 	};
 	const { from: _from, ...trainedMethod } = method;
-	return { ...settings, training: trained, data: reading, method: trainedMethod };
+	const { pair, pairWeight, ...ofFunctions } = loss;
+	const losses = pair === null ? ofFunctions : loss;
+	return { ...settings, loss: losses, training: trained, data: reading, method: trainedMethod };
 }
 
 /** One text for the whole identity: the name of a grid's cell, and what environment.json keeps. */

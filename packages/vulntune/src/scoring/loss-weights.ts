@@ -1,4 +1,5 @@
 import type { FunctionRow } from '../data/row.ts';
+import type { PairLossKind } from '../objectives/pair-loss-kinds.ts';
 
 export interface LossWeights {
 	/**
@@ -9,6 +10,9 @@ export interface LossWeights {
 	readonly classWeights: readonly [number, number] | null;
 	/** By the status of a row; statuses that aren't named weigh 1. */
 	readonly statusWeights: Readonly<Record<string, number>> | null;
+	/** What is learnt from a function and its fix together; default null. */
+	readonly pair?: PairLossKind | null;
+	readonly pairWeight?: number;
 }
 
 /** What a row's loss is multiplied with. */

@@ -1,5 +1,8 @@
+import { pairRows } from '../data/pair-rows.ts';
 import type { FunctionRow } from '../data/row.ts';
 import type { PackLabels } from '../objectives/objective.ts';
+import type { PackPairs } from '../objectives/pair-loss.ts';
+import type { PairLossKind } from '../objectives/pair-loss-kinds.ts';
 import type { PackingOptions, Piece } from '../packing/options.ts';
 import { buildPack, type Pack } from '../packing/pack.ts';
 import { type LossWeights, lossWeight } from './loss-weights.ts';
@@ -12,6 +15,15 @@ export interface SplitData {
 	readonly lengths: Int32Array;
 	/** Weight of each row's loss. */
 	readonly weights: Float32Array;
+	/** The vulnerable functions and their fixes, where training learns from them together. */
+	readonly pairs?: SplitPairs;
+}
+
+export interface SplitPairs extends Pick<PackPairs, 'kind' | 'weight'> {
+	/** Rows that are to lie in one sequence. */
+	readonly rows: readonly (readonly [vulnerable: number, fixed: number])[];
+	/** [rows] the other one of each row's pair; −1 for none. */
+	readonly partnerOf: Int32Array;
 }
 
 export function splitData(
@@ -24,7 +36,20 @@ export function splitData(
 		tokens,
 		lengths: Int32Array.from(tokens, (ids) => ids.length),
 		weights: Float32Array.from(rows, (row) => lossWeight(row, weights)),
+		...(weights.pair == null ? {} : { pairs: splitPairs(rows, weights.pair, weights.pairWeight ?? 1) }),
 	};
+}
+
+function splitPairs(rows: readonly FunctionRow[], kind: PairLossKind, weight: number): SplitPairs {
+	const pairs = pairRows(
+		rows.map(({ label, commit, functionName }) => ({ label, group: commit, functionName })),
+	);
+	const partnerOf = new Int32Array(rows.length).fill(-1);
+	for (const [vulnerable, fixed] of pairs) {
+		partnerOf[vulnerable] = fixed;
+		partnerOf[fixed] = vulnerable;
+	}
+	return { kind, weight, rows: pairs, partnerOf };
 }
 
 /** How a planned pack becomes tokens: what closes a function, and what is asked after it. */
@@ -51,7 +76,17 @@ export function assemblePack(
 	tokens: PackTokens,
 ): { pack: Pack; targets: PackLabels } {
 	const pack = buildPack(pieces, data.tokens, tokens.separator, packing, tokens);
-	return { pack, targets: labelsOf(data, pack) };
+	const targets = labelsOf(data, pack);
+	return {
+		pack,
+		targets: data.pairs === undefined ? targets : { ...targets, pairs: packPairs(data.pairs, pack) },
+	};
+}
+
+function packPairs({ kind, weight, partnerOf }: SplitPairs, { functionIndex }: Pack): PackPairs {
+	const placeOf = new Map(Array.from(functionIndex, (row, place) => [row, place]));
+	const partners = Int32Array.from(functionIndex, (row, place) => placeOf.get(partnerOf[row]!) ?? place); // [F]
+	return { kind, weight, partners };
 }
 
 /** What the functions of a pack are to be taken for. */

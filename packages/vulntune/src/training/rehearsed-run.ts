@@ -2,7 +2,7 @@ import type { ModelConfig, ModelFolder } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import { type PackingOptions, type Piece, packSize } from '../packing/options.ts';
 import { buildPack, type Pack } from '../packing/pack.ts';
-import { packFunctions } from '../packing/pack-functions.ts';
+import { type PackedFunctions, packFunctions } from '../packing/pack-functions.ts';
 import { detectorOptions } from '../scoring/configured-detector.ts';
 import type { PassOptions } from '../scoring/micro-batch.ts';
 import { FASTEST_PACK, type ScoringOptions, scoringPacking } from '../scoring/score-split.ts';
@@ -22,20 +22,27 @@ export function rehearsedRun(
 	return { model: folder.config, detector: detectorOptions(config), pass, packs, ...stored };
 }
 
-type Functions = Pick<SplitData, 'lengths' | 'tokens'>;
+type Functions = Pick<SplitData, 'lengths' | 'tokens' | 'pairs'>;
 
 /** The fullest packs of training and of scoring. */
 export function fullestPacks(
 	{ train, valid }: { readonly train: Functions; readonly valid: Functions },
 	{ packing, tokens }: Pick<ScoringOptions, 'packing' | 'tokens'>,
 ): RehearsedRun['packs'] {
-	const fullest = (data: Functions, options: PackingOptions): Pack => {
-		const { packs } = packFunctions(data.lengths, options, { tokens: data.tokens });
+	const fullest = (
+		data: Functions,
+		options: PackingOptions,
+		together?: PackedFunctions['together'],
+	): Pack => {
+		const { packs } = packFunctions(data.lengths, options, { tokens: data.tokens, together });
 		const [most] = packs.toSorted((a, b) => packSize(b) - packSize(a));
 		if (most === undefined) return fullPacks(options.packLength ?? options.length).trained;
 		return buildPack(most, data.tokens, tokens.separator, options.packing, tokens);
 	};
-	return { trained: fullest(train, packing), scored: fullest(valid, scoringPacking(packing, tokens)) };
+	return {
+		trained: fullest(train, packing, train.pairs?.rows),
+		scored: fullest(valid, scoringPacking(packing, tokens)),
+	};
 }
 
 /** Packs of functions that nobody has seen: full ones. */
