@@ -51,9 +51,9 @@ const cases: [name: string, model: string, code: string, says: (string | RegExp)
 	],
 	[
 		'of another family',
-		model('family', editConfig({ model_type: 'bert', architectures: ['BertModel'] })),
+		model('family', editConfig({ model_type: 't5', architectures: ['T5Model'] })),
 		'MODEL_TYPE',
-		['bert'],
+		['"t5"'],
 	],
 	[
 		'without a tokenizer',
