@@ -2,7 +2,7 @@
  * Opens what is written for other tools with those tools, on models of a few thousand random weights of every family, and prints the
  * largest difference of their logits from ours:
  *
- *     VULNTUNE_PYTHON=python3 node scripts/clients/main.ts [part of a case's name]
+ *     VULNTUNE_PYTHON=python3 node scripts/clients/main.ts [part of a case's name [part of a client's]]
  *
  * The interpreter needs torch, transformers, peft, bitsandbytes, llama-cpp-python and onnxruntime. Not part of the tests.
  */
@@ -11,8 +11,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createReferenceBackend } from '@vulntune/engine';
+import { createReferenceBackend, type GgufModelType } from '@vulntune/engine';
 import { comparedTexts, logitsOf } from 'vulntune/export/compare-logits.ts';
+import { exportModel } from 'vulntune/export/export-model.ts';
 import { mergeModel } from 'vulntune/export/merge-model.ts';
 import { openExported } from 'vulntune/export/open-exported.ts';
 import { type MadeOptions, makeRun, type TinyShape } from 'vulntune/export/testing/made-run.ts';
@@ -115,7 +116,20 @@ const clients = {
 		const reference = await writeReference(output, path.join(made.folder, 'quantised.json'));
 		return runClient('transformers_model.py', output, reference);
 	},
+	llamaCpp: async (made: Made) => inGguf(made, 'f16'),
+	llamaCppQ8: async (made: Made) => inGguf(made, 'q8_0'),
+	llamaCppQ4: async (made: Made) => inGguf(made, 'q4_0'),
 };
+
+async function inGguf({ run, folder }: Made, type: GgufModelType): Promise<readonly ClientResult[]> {
+	const output = path.join(folder, `model-${type}.gguf`);
+	await exportModel({
+		...{ run, to: 'gguf', type, output, overwrite: true },
+		...{ overrides: onReference, allowOtherBase: false },
+	});
+	const reference = await writeReference(run, path.join(folder, 'reference.json'));
+	return runClient('llama_cpp_file.py', output, reference);
+}
 
 // bitsandbytes computes on a CPU with matrices of multiples of 64 columns and 32 rows alone
 const llama = { ...tinyShapes.llama, hidden_size: 128, intermediate_size: 256 };
@@ -124,26 +138,19 @@ const roberta = { ...tinyShapes.roberta, hidden_size: 128, intermediate_size: 25
 
 const lora = { 'sequence.length': '128' };
 const onNf4 = { ...lora, 'method.type': 'qlora', 'method.base': 'nf4' };
+const all = ['peft', 'transformers', 'bitsandbytes', 'llamaCpp', 'llamaCppQ8', 'llamaCppQ4'] as const;
+const nextToken = { ...lora, objective: 'nextToken' };
 const cases: readonly Case[] = [
-	{
-		name: 'llama, LoRA, last token',
-		shape: llama,
-		options: lora,
-		clients: ['peft', 'transformers', 'bitsandbytes'],
-	},
+	{ name: 'llama, LoRA, last token', shape: llama, options: lora, clients: all },
 	{ name: 'llama, QLoRA (nf4)', shape: llama, options: onNf4, clients: ['transformers'] },
+	{ name: 'llama, next token', shape: llama, options: nextToken, clients: all },
 	{
-		name: 'llama, next token',
+		name: 'llama, mean, hidden layer',
 		shape: llama,
-		options: { ...lora, objective: 'nextToken' },
-		clients: ['peft', 'transformers', 'bitsandbytes'],
+		options: { ...lora, 'head.pool': 'mean', 'head.hidden': '16' },
+		clients: ['llamaCpp'],
 	},
-	{
-		name: 'gpt_bigcode, LoRA, last token',
-		shape: gptBigCode,
-		options: lora,
-		clients: ['peft', 'transformers', 'bitsandbytes'],
-	},
+	{ name: 'gpt_bigcode, LoRA, last token', shape: gptBigCode, options: lora, clients: all },
 	{
 		name: 'roberta, LoRA, <s>, hidden layer',
 		shape: roberta,
@@ -153,22 +160,22 @@ const cases: readonly Case[] = [
 ];
 
 const root = mkdtempSync(path.join(tmpdir(), 'vulntune-clients-'));
-const wanted = process.argv[2] ?? '';
+const [wanted = '', client = ''] = process.argv.slice(2);
 let failures = 0;
 console.log('| detector | client | largest difference | of logits up to |\n|---|---|---|---|');
 for (const [index, { name, shape, options, clients: asked }] of cases.entries()) {
 	if (!name.includes(wanted)) continue;
 	const folder = path.join(root, String(index));
 	const made = { ...makeRun(options, shape, folder), folder };
-	for (const client of asked) {
+	for (const asker of asked.filter((one) => one.includes(client))) {
 		try {
-			for (const { client: told, largest, magnitude } of await clients[client](made)) {
+			for (const { client: told, largest, magnitude } of await clients[asker](made)) {
 				console.log(`| ${name} | ${told} | ${largest.toExponential(1)} | ${magnitude.toPrecision(3)} |`);
 			}
 		} catch (error) {
 			failures += 1;
 			const text = (error as { stderr?: string }).stderr ?? String(error);
-			console.log(`| ${name} | ${client} | failed: ${text.trim().split('\n').slice(-3).join(' / ')} | |`);
+			console.log(`| ${name} | ${asker} | failed: ${text.trim().split('\n').slice(-3).join(' / ')} | |`);
 		}
 	}
 }

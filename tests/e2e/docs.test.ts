@@ -27,7 +27,7 @@ async function vulntuneFault(words: readonly string[]): Promise<string | undefin
 		crossValidateCommand(nothing),
 		explainCommand(nothing),
 		pretrainCommand(nothing),
-		modelCommand({ info: nothing, quantize: nothing, merge: nothing }),
+		modelCommand({ info: nothing, quantize: nothing, merge: nothing, export: nothing }),
 		experimentCommand({
 			run: nothing,
 			status: nothing,

@@ -75,6 +75,8 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('quantizeResult', await json(...quantize))).toBe('');
 		const merge = ['model', 'merge', 'run', '--output', 'merged', '--compare', '1'];
 		expect(faultsOf('mergeResult', await json(...merge))).toBe('');
+		const written = ['model', 'export', 'run', '--to', 'gguf', '--output', 'model.gguf'];
+		expect(faultsOf('exportResult', await json(...written))).toBe('');
 		expect(faultsOf('pretrainPlan', await json('pretrain', 'pretraining.yaml', '--dry-run'))).toBe('');
 		expect(faultsOf('pretrainResult', await json('pretrain', 'pretraining.yaml'))).toBe('');
 		expect(faultsOf('pretrainResult', await json('pretrain', 'pretraining.yaml', '--resume'))).toBe('');

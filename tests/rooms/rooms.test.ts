@@ -15,6 +15,7 @@ const rooms = {
 		'ops',
 		'layers',
 		'models',
+		'exports',
 		'index.ts',
 	],
 	vulntune: [

@@ -14,6 +14,7 @@ export { type BackendChoice, createBackend, requireBackend } from './backends/se
 export { elements, reshape, rowsOf, viewOf } from './backends/view.ts';
 export { createWasmBackend } from './backends/wasm/wasm.ts';
 export { type ErrorDetails, type ErrorKind, inputError, VulntuneError } from './errors.ts';
+export { type GgufModel, type GgufModelType, writeGgufModel } from './exports/gguf/write-model.ts';
 export { fileError, makeFolder, readSmallFile, writeFileAtomically } from './formats/files.ts';
 export {
 	roundToBfloat16,
@@ -120,6 +121,7 @@ export {
 	type QuantizationError,
 	quantizationError,
 } from './quantize/quantization-error.ts';
+export { quantizeStored } from './quantize/quantize-stored.ts';
 export { quantizedMatrixEntries, readQuantizedMatrix } from './quantize/stored-matrix.ts';
 export { normalQuantile } from './random/normal-quantile.ts';
 export { philox } from './random/philox.ts';

@@ -20,10 +20,11 @@ import {
 	quantizeMatrix,
 } from '../quantize/matrix.ts';
 import { readQuantizedMatrix } from '../quantize/stored-matrix.ts';
+import { readStored } from '../quantize/stored-values.ts';
 import { allocateTogether } from '../tensor/allocate-together.ts';
 import { type Tensor, uploadOwned } from '../tensor/tensor.ts';
 import type { WeightPlacer } from './placement.ts';
-import { placedScales, quantizeOnBackend, readStored } from './quantize-on-backend.ts';
+import { placedScales, quantizeOnBackend } from './quantize-on-backend.ts';
 
 /** In what form the frozen base lies in memory: `method.base`. */
 export type BaseType = 'fp32' | 'bf16' | QuantizedType;

@@ -58,10 +58,16 @@ export function placement(place: WeightPlacer): Placement {
 /** The tensors that `ask` asks for, in the order in which it does. */
 export function recordTensors(ask: (place: Placement) => unknown): readonly ExpectedTensor[] {
 	const tensors: ExpectedTensor[] = [];
-	const stub = (tensor: ExpectedTensor) => {
-		tensors.push(tensor);
-		return { ...tensor, offset: 0, tracked: false, gradient: undefined } as unknown as Tensor;
-	};
-	ask(placement(stub));
+	ask(
+		placement((tensor) => {
+			tensors.push(tensor);
+			return namedTensor(tensor);
+		}),
+	);
 	return tensors;
+}
+
+/** What stands for a tensor that is only named: nothing can be computed with it. */
+export function namedTensor(tensor: ExpectedTensor): Tensor {
+	return { ...tensor, offset: 0, tracked: false, gradient: undefined } as unknown as Tensor;
 }

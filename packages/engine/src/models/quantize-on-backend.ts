@@ -3,22 +3,9 @@ import { readFloat32, type WeightSource } from '../formats/weight-source.ts';
 import { blockCount, notFinite } from '../quantize/blockwise.ts';
 import { type DoubleQuantization, restoreAbsmax } from '../quantize/double-quantization.ts';
 import { type FourBitType, fourBitCodebook } from '../quantize/four-bit.ts';
+import { readStored } from '../quantize/stored-values.ts';
 import { allocateTogether } from '../tensor/allocate-together.ts';
 import { uploadOwned } from '../tensor/tensor.ts';
-
-export interface StoredValues {
-	readonly data: Uint16Array | Float32Array;
-	readonly dtype: 'bf16' | 'f16' | 'f32';
-}
-
-/** A tensor of the source with 16-bit floats as they are and anything else as float32. */
-export function readStored(source: WeightSource, name: string): StoredValues {
-	const { dtype } = source.info(name)!;
-	if (dtype !== 'BF16' && dtype !== 'F16') return { data: readFloat32(source, name), dtype: 'f32' };
-	const bytes = source.read(name);
-	const data = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
-	return { data, dtype: dtype === 'BF16' ? 'bf16' : 'f16' };
-}
 
 /**
  * A matrix of the source in 4 bits an element, the same as `quantizeFourBit` makes, by the backend's kernel: it takes a

@@ -48,6 +48,7 @@ const commands = [
 		info: async (...call) => (await model()).modelCommands.info(...call),
 		quantize: async (...call) => (await model()).modelCommands.quantize(...call),
 		merge: async (...call) => (await model()).modelCommands.merge(...call),
+		export: async (...call) => (await model()).modelCommands.export(...call),
 	}),
 	datasetCommand({
 		audit: async (...call) => (await dataset()).datasetCommands.audit(...call),

@@ -70,6 +70,18 @@ const mergeFlags = z.strictObject({
 	...sourceFlags,
 });
 
+const exportFlags = z.strictObject({
+	to: z.enum(['gguf']).describe('the form: gguf for llama.cpp'),
+	type: z
+		.enum(['f16', 'q8_0', 'q4_0'])
+		.default('f16')
+		.describe('in what the matrices are written; norms and biases stay in float32'),
+	output: z.string().min(1).describe('file to write'),
+	model: sourceFlags.model,
+	allowOtherBase: sourceFlags.allowOtherBase,
+	overwrite: sourceFlags.overwrite,
+});
+
 interface FromRun {
 	/** A run folder or an adapter folder. */
 	readonly run: string;
@@ -79,15 +91,18 @@ interface FromRun {
 
 export type MergeRequest = FromRun & Readonly<Omit<z.output<typeof mergeFlags>, 'model'>>;
 
+export type ExportRequest = FromRun & Readonly<Omit<z.output<typeof exportFlags>, 'model'>>;
+
 /** What does the work of each subcommand. */
 export interface ModelCommands {
 	readonly merge: (request: MergeRequest, context: CommandContext) => Promise<CommandResult>;
+	readonly export: (request: ExportRequest, context: CommandContext) => Promise<CommandResult>;
 	readonly info: (request: InfoRequest, context: CommandContext) => Promise<CommandResult>;
 	readonly quantize: (request: QuantizeRequest, context: CommandContext) => Promise<CommandResult>;
 }
 
-/** `vulntune model info|quantize|merge`. */
-export function modelCommand({ info, quantize, merge }: ModelCommands): CommandDefinition {
+/** `vulntune model info|quantize|merge|export`. */
+export function modelCommand({ info, quantize, merge, export: write }: ModelCommands): CommandDefinition {
 	return (program, run) => {
 		const model = program
 			.command('model')
@@ -99,6 +114,7 @@ export function modelCommand({ info, quantize, merge }: ModelCommands): CommandD
 		defineInfo(model, run, info);
 		defineQuantize(model, run, quantize);
 		defineMerge(model, run, merge);
+		defineExport(model, run, write);
 	};
 }
 
@@ -152,6 +168,25 @@ function defineMerge(parent: Command, run: CommandRunner, merge: ModelCommands['
 	command.action(async (folder: string) => {
 		const request = fromRun(folder, readFlags(mergeFlags, command.opts()), command.opts());
 		await run((context) => merge(request, context));
+	});
+}
+
+function defineExport(parent: Command, run: CommandRunner, write: ModelCommands['export']): void {
+	const command = parent
+		.command('export')
+		.description(
+			'Write a detector, its adapter merged, as a file of another runtime: GGUF for llama.cpp, tokenizer and all, with the head of a classifier in a file beside it.',
+		)
+		.argument('<run>', 'run folder or adapter folder')
+		.addHelpText(
+			'after',
+			'\nExamples:\n  vulntune model export runs/three --to gguf --type q8_0 --output three.gguf',
+		);
+	addFlags(command, exportFlags);
+	addConfigFlags(command, { options: backendOptions, sections: trainingConfig.sections });
+	command.action(async (folder: string) => {
+		const request = fromRun(folder, readFlags(exportFlags, command.opts()), command.opts());
+		await run((context) => write(request, context));
 	});
 }
 

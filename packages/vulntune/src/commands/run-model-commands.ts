@@ -3,6 +3,7 @@ import path from 'node:path';
 import { inputError } from '@vulntune/engine/errors.ts';
 import { isGgufFile } from '@vulntune/engine/formats/model-files.ts';
 import { readModelConfig } from '@vulntune/engine/models/model-folder.ts';
+import { exportModel } from '../export/export-model.ts';
 import { mergeModel } from '../export/merge-model.ts';
 import { describeMerge } from '../export/merge-text.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
@@ -15,11 +16,12 @@ import { quantizeModel } from '../model/quantize-model.ts';
 import { describeQuantization } from '../model/quantize-text.ts';
 import type { CommandResult } from '../terminal/context.ts';
 import { exitCodes } from '../terminal/exit-code.ts';
+import { formatBytes } from '../terminal/format.ts';
 import { adapterBytes } from '../training/what-fits.ts';
 import { fetchModel } from './fetch-model.ts';
 import type { InfoRequest, ModelCommands } from './model.ts';
 
-/** What does the work of `vulntune model info|quantize|merge`. */
+/** What does the work of `vulntune model info|quantize|merge|export`. */
 export const modelCommands: ModelCommands = {
 	async info({ download, ...request }, context) {
 		const model = request.model && (await fetchModel(request.model, download, context));
@@ -50,6 +52,18 @@ export const modelCommands: ModelCommands = {
 			progress: (done, total) => progress.update({ task: 'merging', done, total, unit: 'tensors' }),
 		});
 		return { data: report, text: describeMerge(report) };
+	},
+	async export(request, { progress, interruption }) {
+		const report = await exportModel({
+			...request,
+			signal: interruption(),
+			note: progress.note,
+			progress: (done, total) =>
+				progress.update({ task: `writing ${request.to}`, done, total, unit: 'tensors' }),
+		});
+		const { files, bytes, tensors, type, warnings } = report;
+		const text = `${files.join(', ')}: ${tensors} tensors in ${type}, ${formatBytes(bytes)}`;
+		return { data: report, text: [text, ...warnings.flatMap((line) => ['', line])].join('\n') };
 	},
 };
 

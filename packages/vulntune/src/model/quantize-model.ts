@@ -2,7 +2,10 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
+	type Backend,
+	createBackend,
 	dequantizeMatrix,
+	type ErrorSums,
 	errorSums,
 	expectedTensors,
 	headTensor,
@@ -11,13 +14,14 @@ import {
 	makeFolder,
 	openModelFolder,
 	openSafetensors,
+	type QuantizedMatrix,
 	type QuantizedType,
 	quantizedMatrixEntries,
 	quantizeMatrix,
+	quantizeStored,
 	readFloat32,
 	type SafetensorsEntry,
 	VulntuneError,
-	valueTypeOf,
 	writeSafetensors,
 	writeShardedSafetensors,
 } from '@vulntune/engine';
@@ -101,7 +105,9 @@ async function writeQuantized(
 	const { model, output, type, doubleQuantization, maxShardBytes } = options;
 	const scratch = path.join(staging, 'scratch');
 	makeFolder(scratch);
-	const { entries, errors, kept, quantizedBytes } = await quantizeTensors(source, scratch, options);
+	const { entries, errors, kept, quantizedBytes } = await onBackend((backend) =>
+		quantizeTensors(source, scratch, options, backend),
+	);
 	const files = writeShardedSafetensors(staging, entries, {
 		metadata: { format: 'pt' },
 		...(maxShardBytes === undefined ? {} : { maxShardBytes }),
@@ -127,14 +133,38 @@ async function writeQuantized(
 	};
 }
 
+/** Runs `body` with the fastest backend of this machine: all of them make the same codes. */
+async function onBackend<Result>(body: (backend: Backend) => Promise<Result>): Promise<Result> {
+	const backend = createBackend({ type: 'auto', isa: 'auto', threads: 'auto' }, () => {});
+	try {
+		return await body(backend);
+	} finally {
+		backend.close();
+	}
+}
+
 /**
  * The tensors of the new model, in order. What comes of a matrix goes to a scratch file at once, since a safetensors file orders its
  * tensors in another way than they are made.
  */
-async function quantizeTensors(source: ModelFolder, scratch: string, options: QuantizeOptions) {
+async function quantizeTensors(
+	source: ModelFolder,
+	scratch: string,
+	options: QuantizeOptions,
+	backend: Backend,
+) {
 	const { weights } = source;
 	const { type, doubleQuantization, signal } = options;
 	const tensors = expectedTensors(source.config);
+	const quantize = (name: string): { matrix: QuantizedMatrix; errors: ErrorSums } => {
+		if (type === 'nf4' || type === 'fp4') {
+			return quantizeStored(backend, weights, name, type, doubleQuantization);
+		}
+		const values = readFloat32(weights, name); // [N, K]
+		const [rows, columns] = weights.info(name)!.shape;
+		const matrix = quantizeMatrix(values, [rows!, columns!], type);
+		return { matrix, errors: errorSums(values, dequantizeMatrix(matrix)) };
+	};
 	const total = tensors.filter(({ kind }) => kind === 'linear').length;
 	const entries: SafetensorsEntry[] = [];
 	const errors = createErrorTable();
@@ -147,18 +177,19 @@ async function quantizeTensors(source: ModelFolder, scratch: string, options: Qu
 			continue;
 		}
 		if (signal?.aborted === true) throw interrupted(options.output);
-		const values = readFloat32(weights, name); // [N, K]
-		const matrix = quantizeMatrix(values, [shape[0]!, shape[1]!], type, {
-			doubleQuantization,
-			valueType: valueTypeOf(dtype),
-		});
-		errors.add(name, errorSums(values, dequantizeMatrix(matrix)));
+		const { matrix, errors: sums } = quantize(name);
+		errors.add(name, sums);
 		const file = path.join(scratch, `${done}.safetensors`);
 		const parts = quantizedMatrixEntries(name, matrix);
 		writeSafetensors(file, parts);
 		for (const part of parts) {
 			quantizedBytes += (part.data as Uint8Array).byteLength;
-			entries.push({ ...part, data: () => readTensor(file, part.name) });
+			// of the part no more than its name is kept: its bytes lie in the scratch file
+			const { name: partName, dtype: partType, shape: partShape } = part;
+			entries.push({
+				...{ name: partName, dtype: partType, shape: partShape },
+				data: () => readTensor(file, partName),
+			});
 		}
 		done += 1;
 		options.progress?.(done, total, name);

@@ -49,7 +49,8 @@ function keysOf(config: Readonly<Record<string, string>>, rotary = rotaryKeys): 
 	return keyTable({
 		used: [...Object.values(config), ...rotary],
 		// what a factor that stands beside them was chosen by
-		neutral: ['rope.scaling.finetuned', 'rope.scaling.original_context_length'],
+		// and how states become an embedding
+		neutral: ['rope.scaling.finetuned', 'rope.scaling.original_context_length', 'pooling_type'],
 		only: {
 			'attention.causal': [true],
 			expert_count: [0],
@@ -165,6 +166,30 @@ export function findArchitecture(name: string): GgufArchitecture | undefined {
 }
 
 export const architectureNames: readonly string[] = architectures.map(({ name }) => name);
+
+/** The architecture that a model type is written in; undefined where there is none. */
+export function architectureFor(modelType: string): GgufArchitecture | undefined {
+	const name = modelType === 'mistral' ? 'llama' : modelType;
+	return architectures.find((architecture) => architecture.modelType === name);
+}
+
+/** The name here of a tensor of Hugging Face's; undefined where the architecture has no such tensor. */
+export function ggufName(
+	{ tensors, block, blockTensors }: GgufArchitecture,
+	name: string,
+): string | undefined {
+	const kind = name.slice(name.lastIndexOf('.'));
+	const stem = name.slice(0, -kind.length);
+	const partOf = (names: Readonly<Record<string, string>>, own: string) =>
+		Object.entries(names).find(([, candidate]) => candidate === own)?.[0];
+	if (!stem.startsWith(`${block}.`)) {
+		const part = partOf(tensors, stem);
+		return part === undefined ? undefined : `${part}${kind}`;
+	}
+	const [index, ...rest] = stem.slice(block.length + 1).split('.');
+	const part = partOf(blockTensors, rest.join('.'));
+	return part === undefined ? undefined : `blk.${index}.${part}${kind}`;
+}
 
 /** Hugging Face's name of a tensor; undefined where the architecture has no such tensor. */
 export function huggingFaceName(

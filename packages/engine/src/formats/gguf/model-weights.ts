@@ -91,10 +91,13 @@ function rowOrder(
 	const heads = (matrix === 'k' ? count('head_count_kv') : undefined) ?? count('head_count');
 	const size = rows / Number(heads);
 	if (!Number.isInteger(size / 2)) return undefined; // shapes that fit no head are refused where they are compared with the config
-	return (row) => {
-		const [head, inHead] = [Math.floor(row / size), row % size];
-		return head * size + ((2 * inHead) % size) + (inHead < size / 2 ? 0 : 1);
-	};
+	return (row) => interleavedRow(row, size);
+}
+
+/** Where the file has row `row` of heads of `size` rows each. */
+export function interleavedRow(row: number, size: number): number {
+	const [head, inHead] = [Math.floor(row / size), row % size];
+	return head * size + ((2 * inHead) % size) + (inHead < size / 2 ? 0 : 1);
 }
 
 function readWhole(

@@ -1,3 +1,5 @@
+import { canonicalJson, isJsonObject } from '../json.ts';
+
 /** The steps of tokenizer.json that a name in `tokenizer.ggml.pre` stands for. */
 export interface GgufPreTokenizer {
 	readonly normalizer: object | null;
@@ -75,4 +77,25 @@ export const preTokenizerNames: readonly string[] = Object.keys(byName);
 /** undefined for a name that isn't known. */
 export function findPreTokenizer(name: string): GgufPreTokenizer | undefined {
 	return Object.hasOwn(byName, name) ? byName[name] : undefined;
+}
+
+/** The name of these steps of a tokenizer.json, the published one where several are alike; undefined where there is none. */
+export function preTokenizerFor(
+	normalizer: unknown,
+	preTokenizer: unknown,
+	ignoreMerges: boolean,
+): string | undefined {
+	const wanted = canonicalJson([plainStep(normalizer), plainStep(preTokenizer), ignoreMerges]);
+	return Object.entries(byName).find(([, known]) => {
+		const own = [plainStep(known.normalizer), plainStep(known.preTokenizer), known.ignoreMerges];
+		return canonicalJson(own) === wanted;
+	})?.[0];
+}
+
+/** A step without what changes no token, and what it leaves out written down. */
+function plainStep(step: unknown): unknown {
+	if (!isJsonObject(step)) return null;
+	const { trim_offsets: _offsets, pretokenizers, ...own } = step as Readonly<Record<string, unknown>>;
+	if (Array.isArray(pretokenizers)) return { ...own, pretokenizers: pretokenizers.map(plainStep) };
+	return own.type === 'ByteLevel' ? { use_regex: true, add_prefix_space: true, ...own } : own;
 }

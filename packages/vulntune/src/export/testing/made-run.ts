@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createReferenceBackend, elements, hashStream, makeFolder, normalArray } from '@vulntune/engine';
 import {
@@ -28,8 +28,13 @@ export function makeRun(
 	options: MadeOptions = {},
 	shape: TinyShape = tinyShapes.llama,
 	root = temporaryFolder(),
+	changeTokenizer: (json: Record<string, unknown>) => void = () => {},
 ): { readonly run: string; readonly model: string } {
 	const model = writeTinyModel(path.join(root, 'model'), shape);
+	const tokenizer = path.join(model, 'tokenizer.json');
+	const json = JSON.parse(readFileSync(tokenizer, 'utf8'));
+	changeTokenizer(json);
+	writeFileSync(tokenizer, JSON.stringify(json));
 	const data = writeTinyDataset(path.join(root, 'data'), { train: 2, valid: 3, test: 2 });
 	const run = path.join(root, 'run');
 	const config = tinyConfig({ model, data, output: run }, options);

@@ -1,0 +1,82 @@
+import path from 'node:path';
+import {
+	type Backend,
+	type GgufModelType,
+	mergedWeights,
+	parseJsonObject,
+	writeGgufModel,
+	writeSafetensors,
+} from '@vulntune/engine';
+import { modelFiles } from '@vulntune/engine/formats/model-files.ts';
+import { stopIfInterrupted } from './interrupted.ts';
+import { readBaseConfig } from './merged-config.ts';
+import type { Exported } from './open-exported.ts';
+
+/** What was written of a detector's head, which no GGUF file of a decoder holds. */
+export interface GgufExport {
+	readonly tensors: number;
+	readonly files: readonly string[];
+	readonly warnings: readonly string[];
+}
+
+/** Writes a merged decoder as a GGUF file, and the head of a classifier beside it. Throws what `writeGgufModel` throws. */
+export function exportGguf(
+	exported: Exported,
+	backend: Backend,
+	file: string,
+	options: {
+		readonly type: GgufModelType;
+		readonly progress?: (done: number, total: number) => void;
+		readonly signal?: AbortSignal;
+	},
+): GgufExport {
+	const { adapter, base, config, head, lora } = exported;
+	const weightOf = mergedWeights(backend, base.folder, { ...config.method, adapter: lora });
+	const { pool } = config.head;
+	const isClass = config.objective === 'class';
+	const pooling = isClass && (pool === 'last' || pool === 'mean') ? pool : undefined;
+	const files = modelFiles(base.folder.path);
+	const place = files.placeOf('tokenizer.json');
+	const model = {
+		config: base.folder.config,
+		json: readBaseConfig(exported),
+		tokenizer: base.tokenizer,
+		// it was read when the base was opened
+		tokenizerJson: parseJsonObject(files.read('tokenizer.json', 256_000_000)!, {
+			code: 'TOKENIZER_FILE',
+			place,
+		}),
+		weightOf(tensor: Parameters<typeof weightOf>[0]) {
+			stopIfInterrupted(options.signal, file);
+			return weightOf(tensor);
+		},
+		outputMatrix: !isClass,
+		pooling,
+		name: path.basename(path.resolve(adapter, '..')),
+	} as const;
+	const tensors = writeGgufModel(file, model, options.type, options.progress);
+	if (!isClass) return { tensors, files: [file], warnings: [] };
+	const headFile = `${file}.head.safetensors`;
+	const matrices = [...head].map(([name, { shape, values }]) => {
+		const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+		return { name, dtype: 'F32', shape, data } as const;
+	});
+	writeSafetensors(headFile, matrices, { format: 'pt' });
+	return { tensors, files: [file, headFile], warnings: [headWarning(headFile, pooling, config.head)] };
+}
+
+function headWarning(
+	file: string,
+	pooling: string | undefined,
+	{ pool, hidden }: Exported['config']['head'],
+): string {
+	const reading =
+		hidden === null
+			? 'score.weight · state'
+			: 'score.weight · tanh(score.dense.weight · state + score.dense.bias)';
+	const how =
+		pooling === undefined
+			? `llama.cpp has no pooling by ${pool}: take the states of all tokens (--pooling none) and pool them yourself`
+			: `llama.cpp gives that as the embedding (pooling ${pooling}, not normalised: --embd-normalize -1)`;
+	return `llama.cpp runs no classification head on this architecture: it lies in ${file}. Logits are ${reading} of the function's pooled state; ${how}.`;
+}
