@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { configOptions } from '../config/options.ts';
 import type { ConfigOverrides } from '../config/overrides.ts';
 import { trainingConfig } from '../config/training-config.ts';
+import { logFormats } from '../experiments/logs/log-formats.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
 import type { CommandDefinition, CommandRunner } from './program.ts';
 import { addConfigFlags, addFlags, configOverrides, readFlags } from './schema-flags.ts';
@@ -23,6 +24,10 @@ const runFlags = z.strictObject({
 		.describe(
 			'take finished runs from these studies, or from the studies in these folders; commas between them',
 		),
+	log: z
+		.enum(logFormats)
+		.optional()
+		.describe('write finished cells for this program too: into tensorboard/ or mlruns/ of the study'),
 	dryRun: z.boolean().default(false).describe('print what each cell would take; run nothing'),
 });
 

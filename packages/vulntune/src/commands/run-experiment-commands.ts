@@ -65,7 +65,7 @@ async function withLedger(
 }
 
 async function runExperiment(
-	{ grid, output, overrides, only, cell, jobs, reuse, dryRun }: RunExperimentRequest,
+	{ grid, output, overrides, only, cell, jobs, reuse, log, dryRun }: RunExperimentRequest,
 	context: CommandContext,
 	start: StartStudy,
 ): Promise<CommandResult> {
@@ -73,7 +73,7 @@ async function runExperiment(
 		throw inputError('USAGE', '--cell and --only both choose cells: give one of them');
 	}
 	const request: StudyRequest = {
-		...{ grid, overrides, cell, threads: null },
+		...{ grid, overrides, cell, threads: null, log: log ?? null },
 		output: path.resolve(output),
 		only: listOf(only),
 		reuse: listOf(reuse).map((folder) => path.resolve(folder)),

@@ -22,6 +22,8 @@ import {
 import { claimRun, failRun, now, releaseRun } from './ledger/claims.ts';
 import { type Ledger, ledgerFile, openLedger } from './ledger/open-ledger.ts';
 import { readEpochs, recordResult } from './ledger/results.ts';
+import type { LogFormat } from './logs/log-formats.ts';
+import { writeLog } from './logs/write-log.ts';
 import { type CellChoice, selectCells } from './select-cells.ts';
 
 /** What `vulntune experiment run` asks for. Plain data: it crosses threads and processes. */
@@ -36,6 +38,8 @@ export interface StudyRequest extends CellChoice {
 	readonly reuse: readonly string[];
 	/** Threads of a cell's kernels where its config leaves them open; null for its own choice. */
 	readonly threads: number | null;
+	/** Another program's format in which finished cells are written too. */
+	readonly log: LogFormat | null;
 }
 
 /** What a study tells the process that shows it. */
@@ -85,6 +89,9 @@ export async function runStudy(
 		const configs = new Map(entries.map(({ run }, i) => [run.id, samples[i]!.config]));
 		const study: Study = { request, grid, chosen, ledger, identifier, configs, signals, compute };
 		for (const folder of request.reuse) takeRuns(study, folder);
+		for (const cell of readCells(ledger, grid.name)) {
+			if (cell.status === 'finished') logCell(study, cell);
+		}
 		const status = await runCells(study);
 		const cells = readCells(ledger, grid.name).filter((cell) => isChosen(study, cell));
 		const count = (which: CellStatus) => cells.filter((cell) => cell.status === which).length;
@@ -149,6 +156,10 @@ async function runCells(study: Study): Promise<StudyOutcome['status']> {
 	}
 }
 
+function logCell({ request, ledger }: Study, cell: LedgerCell): void {
+	if (request.log !== null) writeLog(request.log, ledger.folder, cell);
+}
+
 /** The config of a cell of a higher rung. */
 function sampleConfig(grid: Grid, { 'training.epochs': epochs, ...sample }: LedgerCell['settings']): Config {
 	const cell = grid.cells.find(({ settings }) => isDeepStrictEqual(Object.fromEntries(settings), sample))!;
@@ -181,7 +192,9 @@ async function runCell(study: Study, cell: LedgerCell, cells: number): Promise<'
 			error instanceof VulntuneError ? error : { code: 'UNEXPECTED', message: String(error) };
 		failRun(ledger, runId, { code, message });
 		signals.emit({ type: 'failed', name, message });
+		return 'ended';
 	}
+	logCell(study, cell);
 	return 'ended';
 }
 

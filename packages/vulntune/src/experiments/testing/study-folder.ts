@@ -29,7 +29,17 @@ export function studyFolder() {
 
 /** A request for all cells of a grid. */
 export function requestOf(grid: string, output: string, more: Partial<StudyRequest> = {}): StudyRequest {
-	return { grid, output, only: [], cell: undefined, overrides: {}, reuse: [], threads: null, ...more };
+	return {
+		grid,
+		output,
+		only: [],
+		cell: undefined,
+		overrides: {},
+		reuse: [],
+		threads: null,
+		log: null,
+		...more,
+	};
 }
 
 /** Signals that nobody hears. */
