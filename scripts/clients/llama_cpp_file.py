@@ -20,7 +20,7 @@ def plain_params():
     return params
 
 
-llama_cpp.llama_model_default_params = plain_params
+llama_cpp.llama_cpp.llama_model_default_params = plain_params
 
 file, reference = sys.argv[1], read(sys.argv[2])
 of_class = reference["objective"] == "class"
