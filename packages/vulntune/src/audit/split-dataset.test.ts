@@ -124,6 +124,6 @@ describe('a split', () => {
 
 it('keeps a group with its newest row and moments together', () => {
 	const groups = Int32Array.of(0, 0, 1, 2, 3);
-	const parts = splitByTime(groups, [1, 9, 2, 2, Number.NaN], [0.5, 0.5], 'here');
+	const parts = splitByTime(groups, [9, 1, 2, 2, Number.NaN], [0.5, 0.5], 'here');
 	expect([...parts]).toEqual([1, 1, 0, 0, -1]);
 });

@@ -5,6 +5,7 @@ import { filesOf } from '../../../../tests/files.ts';
 import { temporaryFolder, tinyConfig, writeTinyDataset } from '../../../../tests/tiny.ts';
 import type { Config } from '../config/schema.ts';
 import { readPredictions } from '../evaluation/predictions.ts';
+import { foldConfig, foldFolder } from './fold-folder.ts';
 import { crossValidate } from './run-cross-validation.ts';
 
 const root = temporaryFolder();
@@ -65,6 +66,15 @@ describe('a cross-validation', () => {
 		mkdirSync(inside('mine'));
 		writeFileSync(inside('mine/notes.txt'), 'mine');
 		await expect(run(configOf('mine')).result).rejects.toMatchObject({ code: 'OUTPUT_TAKEN' });
+	});
+
+	it('trains each repeat from another seed, on rows that are apart already', () => {
+		const config = configOf('repeats', { 'training.seed': '5', 'data.dropNearDuplicates': 'true' });
+		const folder = foldFolder(config.output, 2, 1);
+		const found = foldConfig(config, folder, 2);
+		expect(found.training.seed).toBe(7);
+		expect(found.data).toMatchObject({ path: folder.data, dropNearDuplicates: false });
+		expect(found.output).toBe(inside('repeats/folds/3-2/run'));
 	});
 
 	it('refuses folds that were made on different bases', async () => {

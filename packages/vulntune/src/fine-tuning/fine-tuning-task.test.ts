@@ -239,3 +239,15 @@ it('says so where the warm-up is as long as the run, and learns all the same', a
 	expect(notes).toContain('training.warmupSteps 2 is shortened to 0: the run has 1 optimiser steps in all');
 	expect(rates).toEqual([0.01]);
 });
+
+it('packs a function and its fix together where it learns from pairs', async () => {
+	const alone = functionsOf([6, 2, 5, 3], [1, 1, 0, 0]);
+	const partnerOf = Int32Array.of(2, -1, 0, -1);
+	const train = { ...alone, pairs: { kind: 'rank', weight: 1, rows: [[0, 2]], partnerOf } } as const;
+	const tokensOf = async (rows: SplitData) =>
+		(await trainScripted({ train: rows, valid: both }, { accumulation: 1 })).steps
+			.map(({ tokens }) => tokens)
+			.toSorted((a, b) => a - b);
+	expect(await tokensOf(alone)).toEqual([10, 10]);
+	expect(await tokensOf(train)).toEqual([7, 13]);
+});

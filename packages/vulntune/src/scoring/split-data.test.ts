@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest';
+import type { FunctionRow } from '../data/row.ts';
+import { packFunctions } from '../packing/pack-functions.ts';
+import { assemblePack, splitData } from './split-data.ts';
+
+const row = (id: number, label: 0 | 1, commit: string): FunctionRow => ({
+	...{ id, code: '', label, commit, functionName: 'f' },
+});
+const rows = [row(0, 1, 'a'), row(1, 0, 'b'), row(2, 0, 'a'), row(3, 1, 'b'), row(4, 1, 'c')];
+const tokens = rows.map(() => Int32Array.of(1, 2));
+const weights = { alpha: null, classWeights: null, statusWeights: null };
+const packing = {
+	length: 6,
+	packing: 'isolated',
+	order: 'arrival',
+	maxFunctions: 3,
+	largeFunctions: 'ignore',
+} as const;
+
+it('tells a function its partner where both lie in one pack, and no other', () => {
+	const data = splitData(rows, tokens, { ...weights, pair: 'rank', pairWeight: 2 });
+	expect(data.pairs!.rows).toEqual([
+		[0, 2],
+		[3, 1],
+	]);
+	const partners = (together: readonly (readonly [number, number])[] | undefined) =>
+		packFunctions(data.lengths, packing, { together }).packs.map((pieces) => {
+			const { pack, targets } = assemblePack(data, pieces, 'isolated', {
+				leading: [],
+				separator: 0,
+				suffix: [],
+			});
+			return [...targets.pairs!.partners].map((place) => pack.functionIndex[place]!);
+		});
+	expect(partners(data.pairs!.rows)).toEqual([[2, 0], [3, 1], [4]]);
+	expect(partners(undefined)).toEqual([[0, 1], [2, 3], [4]]);
+});
+
+it('has no pairs where none are learnt from', () => {
+	const data = splitData(rows, tokens, { ...weights, pair: null, pairWeight: 1 });
+	const [pieces] = packFunctions(data.lengths, packing).packs;
+	const { targets } = assemblePack(data, pieces!, 'isolated', { leading: [], separator: 0, suffix: [] });
+	expect(targets.pairs).toBeUndefined();
+});
