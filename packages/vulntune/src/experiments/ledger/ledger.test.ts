@@ -101,6 +101,14 @@ describe('a ledger', () => {
 		expect(() => openLedger(inside('absent'))).toThrow(/the folder holds no ledger/);
 	});
 
+	it('that another process holds for long is said to be held, not damaged', () => {
+		const { folder, database } = ledgerOf(1);
+		database.exec('BEGIN IMMEDIATE');
+		expect(() => openLedger(folder, { patience: 20 })).toThrow(/another process holds the ledger/);
+		database.exec('ROLLBACK');
+		openLedger(folder, { patience: 20 }).close();
+	});
+
 	it('is written ahead, so that readers never wait', () => {
 		const { database } = ledgerOf(1);
 		expect(database.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
@@ -203,6 +211,13 @@ describe('a claim', () => {
 		expect(claimRun(ledger, { ...only, retryBefore: now() - 60 }).status).toBe('done');
 		expect(claimRun(ledger, { ...only, retryBefore: now() + 1 }).status).toBe('claimed');
 		expect(readCells(ledger)[0]!.errorCode).toBeNull();
+	});
+
+	it('is never of a finished run, though its caller read the ledger before that was so', () => {
+		const ledger = ledgerOf(1);
+		claim(ledger);
+		recordResult(ledger, runs[0]!, writeSampleRun(inside('finished')));
+		expect(claimRun(ledger, { runs: runs.slice(0, 1), retryBefore: now() + 1 }).status).toBe('done');
 	});
 
 	it('is given back by an interrupted process', () => {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { inputError } from '@vulntune/engine/errors.ts';
+import { inputError, VulntuneError } from '@vulntune/engine/errors.ts';
 import { fileError, makeFolder } from '@vulntune/engine/formats/files.ts';
 import { ledgerVersion, migrations } from './schema.ts';
 
@@ -17,13 +17,16 @@ export const ledgerFile = (folder: string) => path.join(folder, 'ledger.sqlite')
 
 /** Another process holds the ledger for moments only. */
 const busyMilliseconds = 60_000;
+/** SQLITE_BUSY */
+const busyCode = 5;
 
 /**
  * Opens the ledger of a folder, in the version of this program: one of an older version is taken along.
  *
- * @throws VulntuneError LEDGER_NOT_FOUND unless `create`, LEDGER_NEWER, LEDGER_DAMAGED
+ * @throws VulntuneError LEDGER_NOT_FOUND unless `create`, LEDGER_NEWER, LEDGER_DAMAGED, LEDGER_BUSY
+ * @param options.patience milliseconds to wait for another process
  */
-export function openLedger(folder: string, { create = false } = {}): Ledger {
+export function openLedger(folder: string, { create = false, patience = busyMilliseconds } = {}): Ledger {
 	const file = ledgerFile(folder);
 	if (!existsSync(file)) {
 		if (!create) {
@@ -34,7 +37,7 @@ export function openLedger(folder: string, { create = false } = {}): Ledger {
 		}
 		makeFolder(folder);
 	}
-	const database = open(file);
+	const database = open(file, patience);
 	try {
 		reading(file, () => {
 			database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
@@ -47,9 +50,9 @@ export function openLedger(folder: string, { create = false } = {}): Ledger {
 	}
 }
 
-function open(file: string): DatabaseSync {
+function open(file: string, timeout: number): DatabaseSync {
 	try {
-		return new DatabaseSync(file, { timeout: busyMilliseconds });
+		return new DatabaseSync(file, { timeout });
 	} catch (error) {
 		throw fileError(error, file, 'written');
 	}
@@ -60,7 +63,18 @@ function reading(file: string, read: () => void): void {
 		read();
 	} catch (cause) {
 		// of SQLite: corrupt, no database at all, or tables of somebody else's
-		if ((cause as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') throw cause;
+		const { code, errcode } = cause as NodeJS.ErrnoException & { readonly errcode?: number };
+		if (code !== 'ERR_SQLITE_ERROR') throw cause;
+		if (errcode === busyCode) {
+			throw new VulntuneError({
+				code: 'LEDGER_BUSY',
+				kind: 'runtime',
+				message: 'another process holds the ledger and does not let go of it',
+				place: file,
+				remedy: 'End whatever has ledger.sqlite open for writing, and call the command again.',
+				cause,
+			});
+		}
 		throw inputError('LEDGER_DAMAGED', `this is no ledger of vulntune: ${(cause as Error).message}`, {
 			place: file,
 			remedy: 'Move it away: vulntune experiment run makes a new one from the run folders beside it.',
