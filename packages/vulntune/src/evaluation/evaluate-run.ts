@@ -256,7 +256,9 @@ async function scoreRows(
 			const { probabilities, truncated } = scores;
 			requireScores(probabilities, (index) => rows[index]!.id);
 			if (scores.sharedTokens > 0) note(describeShared(scores));
-			const lineScores = explains ? await explainRows(scorer, rows, folder.config.causal) : undefined;
+			const lineScores = explains
+				? await explainRows(scorer, rows, folder.config.causal, progress)
+				: undefined;
 			return { probabilities, truncated, threshold: scorer.threshold, ...(lineScores && { lineScores }) };
 		} finally {
 			scorer.free();
@@ -271,10 +273,11 @@ async function explainRows(
 	scorer: Scorer,
 	rows: readonly FunctionRow[],
 	causal: boolean,
+	progress: (done: number, total: number) => void,
 ): Promise<NonNullable<Scored['lineScores']>> {
 	const codes = rows.map(({ code }) => code);
 	const methods = attributions.filter((method) => method !== 'attention' || !causal);
 	const scores = new Map<Attribution, readonly (readonly LineScore[])[]>();
-	for (const method of methods) scores.set(method, await scorer.explain(codes, method));
+	for (const method of methods) scores.set(method, await scorer.explain(codes, method, progress));
 	return scores;
 }

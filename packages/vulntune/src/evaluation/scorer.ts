@@ -36,11 +36,15 @@ export interface Scorer {
 		progress?: (done: number, total: number) => void,
 	): Promise<FunctionScores>;
 	/**
-	 * What the lines of each function have to do with its score, [functions] of [lines].
+	 * What the lines of each function have to do with its score, [functions] of [lines]; `progress` is called after every pack.
 	 *
 	 * Throws ATTRIBUTION_NOT_ENCODER, TOKENIZER_MODEL.
 	 */
-	explain(functions: readonly string[], method: Attribution): Promise<LineScore[][]>;
+	explain(
+		functions: readonly string[],
+		method: Attribution,
+		progress?: (done: number, total: number) => void,
+	): Promise<LineScore[][]>;
 	/** Gives the memory back; the backend stays open. */
 	free(): void;
 }
@@ -92,7 +96,7 @@ export async function createScorer(
 		threshold,
 		isEncoder: !folder.config.causal,
 		scoreTokens,
-		async explain(functions, method) {
+		async explain(functions, method, progress = () => {}) {
 			const located = functions.map((code, index) => {
 				const found = locateTokens(code, tokenizer, config.data.collapseWhitespace);
 				checkTokenIds(found.ids, tokenizer, folder.config, `function ${index + 1}`);
@@ -103,7 +107,7 @@ export async function createScorer(
 					// kept states have no gradient: what is explained is computed
 					loaded,
 					located.map(({ ids }) => ids),
-					scoring,
+					{ ...scoring, progress },
 					method,
 				),
 			);

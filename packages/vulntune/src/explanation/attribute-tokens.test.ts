@@ -113,7 +113,10 @@ describe('attributions', () => {
 	const tokens = texts.map((text) => Int32Array.from(bert.tokenizer.encode(text)));
 
 	it.each(['attention', 'gradient'] as const)('of a function depend on it alone: %s', (method) => {
-		const together = attributeTokens(bert.detector, tokens, bert.scoring, method);
+		const told: number[][] = [];
+		const progress = (...done: number[]) => void told.push(done);
+		const together = attributeTokens(bert.detector, tokens, { ...bert.scoring, progress }, method);
+		expect(told).toEqual([[1, 1]]);
 		for (const [f, ids] of tokens.entries()) {
 			const [alone] = attributeTokens(bert.detector, [ids], bert.scoring, method);
 			expect(together[f]).toEqual(alone);

@@ -62,7 +62,7 @@ export function attributeTokens(
 	const sums = tokens.map((ids) => new Float64Array(ids.length));
 	const counts = tokens.map((ids) => new Int32Array(ids.length));
 	const attribute = method === 'attention' ? receivedAttention : gradientTimesInput;
-	for (const pieces of plan.packs) {
+	for (const [index, pieces] of plan.packs.entries()) {
 		const pack = buildPack(pieces, tokens, options.tokens.separator, 'isolated', options.tokens);
 		const values = attribute(detector, pack, options.pass); // [T]
 		for (const [f, { functionIndex, start, end }] of pieces.entries()) {
@@ -72,6 +72,7 @@ export function attributeTokens(
 				counts[functionIndex]![token]! += 1;
 			}
 		}
+		options.progress?.(index + 1, plan.packs.length);
 	}
 	// 0 / 0 where no piece holds the token
 	return sums.map((own, f) => own.map((sum, token) => sum / counts[f]![token]!));
