@@ -4,22 +4,20 @@
  *
  *     VULNTUNE_PYTHON=python3 node scripts/clients/main.ts [part of a case's name [part of a client's]]
  *
- * The interpreter needs torch, transformers, peft, bitsandbytes, llama-cpp-python and onnxruntime. Not part of the tests.
+ * The interpreter needs torch, transformers, peft, bitsandbytes, llama-cpp-python, onnx and onnxruntime. VULNTUNE_ONNXRUNTIME names a
+ * node_modules with onnxruntime-node and onnxruntime-web, which are left out without it. Not part of the tests.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createReferenceBackend, type GgufModelType } from '@vulntune/engine';
-import { comparedTexts, logitsOf } from 'vulntune/export/compare-logits.ts';
+import type { GgufModelType } from '@vulntune/engine';
 import { exportModel } from 'vulntune/export/export-model.ts';
 import { mergeModel } from 'vulntune/export/merge-model.ts';
-import { openExported } from 'vulntune/export/open-exported.ts';
 import { type MadeOptions, makeRun, type TinyShape } from 'vulntune/export/testing/made-run.ts';
+import { referenceOf } from 'vulntune/export/testing/reference.ts';
 import { quantizeModel } from 'vulntune/model/quantize-model.ts';
-import { loadSavedDetector } from 'vulntune/scoring/configured-detector.ts';
-import { scoringOf } from 'vulntune/scoring/scoring-options.ts';
 import { tinyShapes } from '../../tests/tiny.ts';
 
 const python = process.env.VULNTUNE_PYTHON ?? 'python3';
@@ -42,7 +40,8 @@ interface Made {
 
 /** Runs a script of this folder; each line of JSON is a result. */
 function runClient(script: string, ...argv: readonly string[]): readonly ClientResult[] {
-	const output = execFileSync(python, [path.join(here, script), ...argv], {
+	const interpreter = script.endsWith('.py') ? python : process.execPath;
+	const output = execFileSync(interpreter, [path.join(here, script), ...argv], {
 		encoding: 'utf8',
 		stdio: ['ignore', 'pipe', 'pipe'],
 		env: { ...process.env, HF_HUB_OFFLINE: '1', TRANSFORMERS_VERBOSITY: 'error', PYTHONWARNINGS: 'ignore' },
@@ -60,32 +59,8 @@ interface ClientResult {
 }
 
 /** The functions that are compared, in the tokens that a client is given, with the logits of the detector. */
-async function writeReference(location: string, file: string): Promise<string> {
-	const exported = openExported({ run: location, overrides: onReference, allowOtherBase: false }, () => {});
-	const { adapter, base, config } = exported;
-	const backend = createReferenceBackend();
-	const detector = loadSavedDetector(config, backend, base.folder, adapter);
-	const scoring = scoringOf(config, base.tokenizer, base.folder.config);
-	const { texts } = await comparedTexts({ config, run: undefined }, 4);
-	const tokens = texts.map((text) => base.tokenizer.encode(text));
-	const { leading, separator, suffix } = scoring.tokens;
-	const { leadingLength = 0, suffixLength = 0, length } = scoring.packing;
-	const close = base.folder.config.causal ? [] : [separator];
-	const room = length - leadingLength - suffixLength - 1;
-	const around = (ids: Int32Array) => [...leading, ...ids.subarray(0, room), ...suffix, ...close];
-	const logits = logitsOf(detector, tokens, scoring).map((values) => [...values]);
-	const { objective } = config;
-	const pad = base.tokenizer.padTokenId ?? separator;
-	writeFileSync(
-		file,
-		JSON.stringify({
-			...{ texts, tokens: tokens.map((ids) => [...ids]), ids: tokens.map(around) },
-			...{ objective, pad, logits },
-		}),
-	);
-	detector.free();
-	backend.close();
-	base.close();
+async function writeReference(run: string, file: string): Promise<string> {
+	writeFileSync(file, JSON.stringify(await referenceOf(run)));
 	return file;
 }
 
@@ -119,7 +94,21 @@ const clients = {
 	llamaCpp: async (made: Made) => inGguf(made, 'f16'),
 	llamaCppQ8: async (made: Made) => inGguf(made, 'q8_0'),
 	llamaCppQ4: async (made: Made) => inGguf(made, 'q4_0'),
+	onnx: async (made: Made) => inOnnx(made),
+	onnxBeside: async (made: Made) => inOnnx(made, 0),
 };
+
+async function inOnnx({ run, folder }: Made, maxBytes?: number): Promise<readonly ClientResult[]> {
+	const output = path.join(folder, maxBytes === undefined ? 'whole.onnx' : 'beside.onnx');
+	await exportModel({
+		...{ run, to: 'onnx', output, maxBytes, overwrite: true },
+		...{ overrides: onReference, allowOtherBase: false },
+	});
+	const reference = await writeReference(run, path.join(folder, 'reference.json'));
+	const inNode =
+		process.env.VULNTUNE_ONNXRUNTIME === undefined ? [] : runClient('onnx_file.ts', output, reference);
+	return [...runClient('onnx_file.py', output, reference), ...inNode];
+}
 
 async function inGguf({ run, folder }: Made, type: GgufModelType): Promise<readonly ClientResult[]> {
 	const output = path.join(folder, `model-${type}.gguf`);
@@ -138,24 +127,44 @@ const roberta = { ...tinyShapes.roberta, hidden_size: 128, intermediate_size: 25
 
 const lora = { 'sequence.length': '128' };
 const onNf4 = { ...lora, 'method.type': 'qlora', 'method.base': 'nf4' };
-const all = ['peft', 'transformers', 'bitsandbytes', 'llamaCpp', 'llamaCppQ8', 'llamaCppQ4'] as const;
+const inOnnxruntime = ['onnx', 'onnxBeside'] as const;
+const decoders = ['peft', 'transformers', 'bitsandbytes', 'llamaCpp', 'llamaCppQ8', 'llamaCppQ4'] as const;
+const classifiers = [...decoders, ...inOnnxruntime] as const;
 const nextToken = { ...lora, objective: 'nextToken' };
 const cases: readonly Case[] = [
-	{ name: 'llama, LoRA, last token', shape: llama, options: lora, clients: all },
-	{ name: 'llama, QLoRA (nf4)', shape: llama, options: onNf4, clients: ['transformers'] },
-	{ name: 'llama, next token', shape: llama, options: nextToken, clients: all },
+	{ name: 'llama, LoRA, last token', shape: llama, options: lora, clients: classifiers },
+	{ name: 'llama, QLoRA (nf4)', shape: llama, options: onNf4, clients: ['transformers', 'onnx'] },
+	{ name: 'llama, next token', shape: llama, options: nextToken, clients: decoders },
 	{
 		name: 'llama, mean, hidden layer',
 		shape: llama,
 		options: { ...lora, 'head.pool': 'mean', 'head.hidden': '16' },
-		clients: ['llamaCpp'],
+		clients: ['llamaCpp', 'onnx'],
 	},
-	{ name: 'gpt_bigcode, LoRA, last token', shape: gptBigCode, options: lora, clients: all },
+	{ name: 'gpt_bigcode, LoRA, last token', shape: gptBigCode, options: lora, clients: classifiers },
 	{
 		name: 'roberta, LoRA, <s>, hidden layer',
 		shape: roberta,
 		options: { ...lora, 'head.pool': 'first', 'head.hidden': '16' },
-		clients: ['transformers', 'bitsandbytes'],
+		clients: ['transformers', 'bitsandbytes', ...inOnnxruntime],
+	},
+	{
+		name: 'bert, LoRA, mean',
+		shape: tinyShapes.bert,
+		options: { ...lora, 'head.pool': 'mean' },
+		clients: inOnnxruntime,
+	},
+	...(['mistral', 'qwen2', 'qwen3', 'starcoder2', 'gptNeox'] as const).map((family) => ({
+		name: `${tinyShapes[family].model_type}, LoRA, last token`,
+		shape: tinyShapes[family],
+		options: lora,
+		clients: inOnnxruntime,
+	})),
+	{
+		name: 'modernbert, LoRA, max',
+		shape: tinyShapes.modernBert,
+		options: { ...lora, 'head.pool': 'max' },
+		clients: inOnnxruntime,
 	},
 ];
 

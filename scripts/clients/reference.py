@@ -9,14 +9,22 @@ def read(file):
         return json.load(text)
 
 
+def padded(rows, pad, side="right"):
+    """Ids int64 [functions, longest] and the mask of what is no padding, which stands on that side."""
+    longest = max(map(len, rows))
+    ids = np.full((len(rows), longest), pad, np.int64)
+    mask = np.zeros_like(ids)
+    for row, own in enumerate(rows):
+        place = slice(0, len(own)) if side == "right" else slice(longest - len(own), longest)
+        ids[row, place], mask[row, place] = own, 1
+    return ids, mask
+
+
 def batch(rows, pad):
-    """Ids [functions, longest] padded on the right, and the mask of what is no padding."""
+    """The same as tensors of torch, padded on the right."""
     import torch
 
-    longest = max(map(len, rows))
-    ids = torch.tensor([row + [pad] * (longest - len(row)) for row in rows])
-    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
-    return ids, mask
+    return tuple(torch.from_numpy(array) for array in padded(rows, pad))
 
 
 def report(name, logits, reference):

@@ -75,8 +75,10 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('quantizeResult', await json(...quantize))).toBe('');
 		const merge = ['model', 'merge', 'run', '--output', 'merged', '--compare', '1'];
 		expect(faultsOf('mergeResult', await json(...merge))).toBe('');
-		const written = ['model', 'export', 'run', '--to', 'gguf', '--output', 'model.gguf'];
-		expect(faultsOf('exportResult', await json(...written))).toBe('');
+		for (const form of ['gguf', 'onnx']) {
+			const written = ['model', 'export', 'run', '--to', form, '--output', `model.${form}`];
+			expect(faultsOf('exportResult', await json(...written)), form).toBe('');
+		}
 		expect(faultsOf('pretrainPlan', await json('pretrain', 'pretraining.yaml', '--dry-run'))).toBe('');
 		expect(faultsOf('pretrainResult', await json('pretrain', 'pretraining.yaml'))).toBe('');
 		expect(faultsOf('pretrainResult', await json('pretrain', 'pretraining.yaml', '--resume'))).toBe('');

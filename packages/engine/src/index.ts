@@ -15,6 +15,11 @@ export { elements, reshape, rowsOf, viewOf } from './backends/view.ts';
 export { createWasmBackend } from './backends/wasm/wasm.ts';
 export { type ErrorDetails, type ErrorKind, inputError, VulntuneError } from './errors.ts';
 export { type GgufModel, type GgufModelType, writeGgufModel } from './exports/gguf/write-model.ts';
+export {
+	type OnnxClassifier,
+	onnxOpset,
+	writeOnnxClassifier,
+} from './exports/onnx/write-classifier.ts';
 export { fileError, makeFolder, readSmallFile, writeFileAtomically } from './formats/files.ts';
 export {
 	roundToBfloat16,
@@ -30,6 +35,7 @@ export { openWeights } from './formats/huggingface/weights.ts';
 export { canonicalJson, parseJsonObject } from './formats/json.ts';
 export { copyModelFile, isGgufFile, type ModelFiles, modelFiles } from './formats/model-files.ts';
 export { findNonFinite, type NonFinite } from './formats/non-finite.ts';
+export { onnxDataFile } from './formats/onnx/writer.ts';
 export type { SafetensorsDtype } from './formats/safetensors/dtypes.ts';
 export type { SafetensorsTensor } from './formats/safetensors/header.ts';
 export { openSafetensors, type SafetensorsFile } from './formats/safetensors/reader.ts';

@@ -33,7 +33,11 @@ export interface RopeTable {
 	readonly positions: number;
 }
 
-export function createRopeTable(backend: Backend, frequencies: Float64Array, positions: number): RopeTable {
+/** cos and sin of every position up to a limit: [positions, headDim/2] each, on the host. */
+export function angleTables(
+	frequencies: Float64Array,
+	positions: number,
+): { readonly cos: Float32Array<ArrayBuffer>; readonly sin: Float32Array<ArrayBuffer> } {
 	const half = frequencies.length;
 	const cos = new Float32Array(positions * half);
 	const sin = new Float32Array(positions * half);
@@ -44,7 +48,12 @@ export function createRopeTable(backend: Backend, frequencies: Float64Array, pos
 			sin[position * half + i] = Math.sin(angle);
 		}
 	}
-	const shape = [positions, half];
+	return { cos, sin };
+}
+
+export function createRopeTable(backend: Backend, frequencies: Float64Array, positions: number): RopeTable {
+	const { cos, sin } = angleTables(frequencies, positions);
+	const shape = [positions, frequencies.length];
 	return allocateTogether(backend, (allocate) => {
 		const table = { cos: allocate('f32', shape), sin: allocate('f32', shape), positions };
 		backend.upload(table.cos, cos);

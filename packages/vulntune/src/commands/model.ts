@@ -71,11 +71,11 @@ const mergeFlags = z.strictObject({
 });
 
 const exportFlags = z.strictObject({
-	to: z.enum(['gguf']).describe('the form: gguf for llama.cpp'),
+	to: z.enum(['gguf', 'onnx']).describe('the form: gguf for llama.cpp, onnx for onnxruntime'),
 	type: z
 		.enum(['f16', 'q8_0', 'q4_0'])
-		.default('f16')
-		.describe('in what the matrices are written; norms and biases stay in float32'),
+		.optional()
+		.describe("in what GGUF's matrices are written, by default f16; norms and biases stay in float32"),
 	output: z.string().min(1).describe('file to write'),
 	model: sourceFlags.model,
 	allowOtherBase: sourceFlags.allowOtherBase,
@@ -175,12 +175,12 @@ function defineExport(parent: Command, run: CommandRunner, write: ModelCommands[
 	const command = parent
 		.command('export')
 		.description(
-			'Write a detector, its adapter merged, as a file of another runtime: GGUF for llama.cpp, tokenizer and all, with the head of a classifier in a file beside it.',
+			'Write a detector, its adapter merged, as a file of another runtime: GGUF for llama.cpp, tokenizer and all, with the head of a classifier in a file beside it; ONNX for onnxruntime in Node, Python or a browser, a classifier from token ids to logits.',
 		)
 		.argument('<run>', 'run folder or adapter folder')
 		.addHelpText(
 			'after',
-			'\nExamples:\n  vulntune model export runs/three --to gguf --type q8_0 --output three.gguf',
+			'\nExamples:\n  vulntune model export runs/three --to gguf --type q8_0 --output three.gguf\n  vulntune model export runs/three --to onnx --output three.onnx',
 		);
 	addFlags(command, exportFlags);
 	addConfigFlags(command, { options: backendOptions, sections: trainingConfig.sections });

@@ -11,12 +11,11 @@ import { modelFiles } from '@vulntune/engine/formats/model-files.ts';
 import { stopIfInterrupted } from './interrupted.ts';
 import { readBaseConfig } from './merged-config.ts';
 import type { Exported } from './open-exported.ts';
+import type { WriteListeners, WrittenExport } from './written-export.ts';
 
-/** What was written of a detector's head, which no GGUF file of a decoder holds. */
-export interface GgufExport {
-	readonly tensors: number;
-	readonly files: readonly string[];
-	readonly warnings: readonly string[];
+/** Where the head of a classifier lies, which no GGUF file of a decoder holds. */
+export function ggufHeadFile(file: string): string {
+	return `${file}.head.safetensors`;
 }
 
 /** Writes a merged decoder as a GGUF file, and the head of a classifier beside it. Throws what `writeGgufModel` throws. */
@@ -24,12 +23,8 @@ export function exportGguf(
 	exported: Exported,
 	backend: Backend,
 	file: string,
-	options: {
-		readonly type: GgufModelType;
-		readonly progress?: (done: number, total: number) => void;
-		readonly signal?: AbortSignal;
-	},
-): GgufExport {
+	options: WriteListeners & { readonly type: GgufModelType },
+): WrittenExport {
 	const { adapter, base, config, head, lora } = exported;
 	const weightOf = mergedWeights(backend, base.folder, { ...config.method, adapter: lora });
 	const { pool } = config.head;
@@ -56,7 +51,7 @@ export function exportGguf(
 	} as const;
 	const tensors = writeGgufModel(file, model, options.type, options.progress);
 	if (!isClass) return { tensors, files: [file], warnings: [] };
-	const headFile = `${file}.head.safetensors`;
+	const headFile = ggufHeadFile(file);
 	const matrices = [...head].map(([name, { shape, values }]) => {
 		const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 		return { name, dtype: 'F32', shape, data } as const;

@@ -1,21 +1,23 @@
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { type GgufModelType, inputError, makeFolder } from '@vulntune/engine';
+import { type GgufModelType, inputError, makeFolder, onnxDataFile } from '@vulntune/engine';
 import { blamingBase } from '../model/damaged-base.ts';
-import { exportGguf } from './export-gguf.ts';
+import { exportGguf, ggufHeadFile } from './export-gguf.ts';
+import { exportOnnx } from './export-onnx.ts';
 import { type ExportedFrom, openExportBackend, openExported } from './open-exported.ts';
+import type { WriteListeners } from './written-export.ts';
 
 export type ExportForm = 'gguf' | 'onnx';
 
-export interface ExportOptions extends ExportedFrom {
+export interface ExportOptions extends ExportedFrom, WriteListeners {
 	readonly to: ExportForm;
-	/** Of GGUF's matrices; undefined for F16. ONNX has float32. */
-	readonly type: GgufModelType | undefined;
+	/** Of GGUF's matrices, by default F16; ONNX has float32 and takes none. */
+	readonly type?: GgufModelType | undefined;
 	readonly output: string;
 	readonly overwrite: boolean;
-	readonly progress?: (done: number, total: number) => void;
+	/** Above this size ONNX's weights lie in a file beside the graph; default 2 GiB, which one file holds. */
+	readonly maxBytes?: number | undefined;
 	readonly note?: (line: string) => void;
-	readonly signal?: AbortSignal;
 }
 
 /** What `vulntune model export --json` prints; others script against the names. */
@@ -36,20 +38,32 @@ export interface ExportReport {
  * Writes a detector, its adapter merged, as a file of another runtime. One tensor at a time is in memory; the file appears whole or not at
  * all.
  *
- * Throws what `openExported` throws, EXPORT_OUTPUT_EXISTS, EXPORT_FAMILY, EXPORT_TOKENIZER, INTERRUPTED.
+ * Throws what `openExported` throws, EXPORT_OUTPUT_EXISTS, EXPORT_FAMILY, EXPORT_TOKENIZER, EXPORT_OBJECTIVE, INTERRUPTED,
+ * USAGE for a type of ONNX's.
  */
 export async function exportModel(options: ExportOptions): Promise<ExportReport> {
 	const { output, overrides, run, to, note = () => {} } = options;
-	checkFile(output, options.overwrite);
+	if (to === 'onnx' && options.type !== undefined) {
+		throw inputError('USAGE', 'ONNX is written in float32: --type is of GGUF alone', {
+			place: '--type',
+			remedy: 'Leave it out.',
+		});
+	}
+	for (const file of [output, to === 'onnx' ? onnxDataFile(output) : ggufHeadFile(output)]) {
+		checkFile(file, options.overwrite);
+	}
 	const exported = openExported(options, note);
 	try {
 		const backend = openExportBackend(exported, overrides, note);
 		try {
 			makeFolder(path.dirname(path.resolve(output)));
-			const type = options.type ?? 'f16';
+			const ggufType = options.type ?? 'f16';
 			const { files, tensors, warnings } = await blamingBase(exported.base.folder, () =>
-				exportGguf(exported, backend, output, { ...options, type }),
+				to === 'onnx'
+					? exportOnnx(exported, backend, output, options)
+					: exportGguf(exported, backend, output, { ...options, type: ggufType }),
 			);
+			const type = to === 'onnx' ? 'fp32' : ggufType;
 			const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
 			return { run, base: exported.config.model, to, type, files, bytes, tensors, warnings };
 		} finally {
