@@ -46,10 +46,7 @@ export function dryTrainableModel(
 	maxPositions: number,
 	extra: readonly ParameterSpec[],
 ): TrainableModel {
-	return trainableModel(backend, config, maxPositions, extra, ({ shape }) => {
-		const size = elements(shape);
-		return new Float32Array(sharedZeros(4 * size), 0, size);
-	});
+	return trainableModel(backend, config, maxPositions, extra, ({ shape }) => zeroFloats(elements(shape)));
 }
 
 /** The type in which a tensor needs no conversion on the host and takes the same memory on the backend. */
@@ -96,12 +93,16 @@ function drySource(
 
 /** Scales in 8 bits, of the sizes that they have. */
 function dryScales({ length }: Float32Array): DoubleQuantization {
-	const nestedAbsmax = new Float32Array(blockCount(length, nestedBlockSize));
+	const nestedAbsmax = zeroFloats(blockCount(length, nestedBlockSize));
 	return { offset: 0, codes: zeroBytes(length), nestedAbsmax, nestedBlockSize, map: new Float32Array(256) };
 }
 
 function zeroBytes(byteLength: number): Uint8Array<ArrayBuffer> {
 	return new Uint8Array(sharedZeros(byteLength), 0, byteLength);
+}
+
+function zeroFloats(length: number): Float32Array {
+	return new Float32Array(sharedZeros(4 * length), 0, length);
 }
 
 /** A matrix of the type's sizes. */
@@ -112,7 +113,7 @@ function dryMatrix(
 ): QuantizedMatrix {
 	const size = elements(shape);
 	const codes = zeroBytes(size);
-	const absmax = new Float32Array(blockCount(size));
+	const absmax = zeroFloats(blockCount(size));
 	if (type === 'int8')
 		return { type, shape, codes: new Int8Array(codes.buffer, 0, size), scales: new Float32Array(shape[0]) };
 	if (type === 'nf4' || type === 'fp4') {

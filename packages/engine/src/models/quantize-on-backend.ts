@@ -35,7 +35,8 @@ export function quantizeOnBackend(
 		if (failedAt >= 0) throw notFinite(readFloat32(source, name)[failedAt]!, failedAt);
 		const weight = { layout: 'table4', shape, codes, codebook } as const;
 		if (quantizeScales === undefined) return { ...weight, scales };
-		const double = quantizeScales(new Float32Array(backend.download(scales)));
+		const absmax = backend.download(scales); // f64 where the reference backend stores that
+		const double = quantizeScales(absmax instanceof Float32Array ? absmax : Float32Array.from(absmax));
 		if (!backend.keepsDoubleScales) {
 			backend.upload(scales, restoreAbsmax(double));
 			return { ...weight, scales };

@@ -6,6 +6,7 @@ import {
 	floatPrecision,
 } from '@vulntune/engine';
 import { availableMemory } from '../sizing/memory.ts';
+import { rehearsalKey } from './rehearsal-key.ts';
 import { type RehearsedMemory, type RehearsedRun, rehearse } from './rehearse.ts';
 
 /** Bytes that a run needs on the machine that computes: what was rehearsed, and what is there besides. */
@@ -26,8 +27,7 @@ const CHECKPOINT_COPIES = 2;
 
 /** What a run needs of a computer's memory. */
 export function hostMemory(run: RehearsedRun): RunMemory {
-	const backend = createDryBackend();
-	const rehearsed = rehearse(backend, run);
+	const rehearsed = rehearseOnce('host', run, createDryBackend);
 	return withAround(rehearsed, PROCESS_BYTES + CHECKPOINT_COPIES * rehearsed.trained);
 }
 
@@ -42,8 +42,21 @@ const anyCard: DryCard = {
 /** What a run needs of a card's memory, whatever that has. */
 export function cardMemory(run: RehearsedRun, card: Omit<DryCard, 'memoryBytes'> = anyCard): RunMemory {
 	const unlimited = { ...card, memoryBytes: anyCard.memoryBytes };
-	const backend = createDryCardBackend(unlimited, floatPrecision(run.pass.precision));
-	return withAround(rehearse(backend, run), DRIVER_BYTES);
+	const attention = floatPrecision(run.pass.precision);
+	const rehearsed = rehearseOnce(JSON.stringify(unlimited), run, () =>
+		createDryCardBackend(unlimited, attention),
+	);
+	return withAround(rehearsed, DRIVER_BYTES);
+}
+
+const rehearsals = new Map<string, RehearsedMemory>();
+
+/** A rehearsal of a large model takes a second, and the cells of a grid mostly differ in what takes no memory. */
+function rehearseOnce(machine: string, run: RehearsedRun, open: () => Backend): RehearsedMemory {
+	const key = `${machine} ${rehearsalKey(run)}`;
+	const memory = rehearsals.get(key) ?? rehearse(open(), run);
+	rehearsals.set(key, memory);
+	return memory;
 }
 
 function withAround({ total, ...parts }: RehearsedMemory, around: number): RunMemory {
