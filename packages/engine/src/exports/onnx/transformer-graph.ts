@@ -142,7 +142,8 @@ function attentionBias(graph: GraphBuilder, { kept, places }: GraphInputs): Surr
 	};
 }
 
-function addNorm({ graph, weight }: Pick<Surroundings, 'graph' | 'weight'>, norm: Norm, x: string): string {
+/** Normalises the last axis of x. */
+function addNorm({ graph, weight }: Surroundings, norm: Norm, x: string): string {
 	if (norm.kind === 'layer') {
 		const inputs = [x, weight(norm.weight), ...(norm.bias === undefined ? [] : [weight(norm.bias)])];
 		return graph.node('LayerNormalization', inputs, { axis: -1, epsilon: { float: norm.epsilon } });
@@ -158,6 +159,7 @@ function addLinear({ graph, weight }: Surroundings, layer: LinearLayer, x: strin
 	return graph.node('Gemm', [x, weight(layer.weight as Tensor), ...bias], { transB: 1 });
 }
 
+/** x [T, H] → [T, H] */
 function addBlock(around: Surroundings, block: Block, x: string): string {
 	const { graph } = around;
 	const plus = (a: string, b: string) => graph.node('Add', [a, b]);
@@ -189,9 +191,9 @@ function addAttention(around: Surroundings, attention: Attention, x: string): st
 	const q = split(query!, shared, [0, 2, 3, 1, 4]); // [B, keyValueHeads, shared, S, D]
 	const k = split(key!, 1, [0, 2, 3, 4, 1]); // [B, keyValueHeads, 1, D, S]
 	const v = split(value!, 1, [0, 2, 3, 1, 4]); // [B, keyValueHeads, 1, S, D]
-	const scores = graph.node('Mul', [graph.node('MatMul', [q, k]), graph.number(shape.scale)]);
+	const scores = graph.node('Mul', [graph.node('MatMul', [q, k]), graph.number(shape.scale)]); // [B, keyValueHeads, shared, S, S]
 	const shares = graph.node('Softmax', [graph.node('Add', [scores, around.bias(shape)])], { axis: -1 });
-	const seen = graph.node('Transpose', [graph.node('MatMul', [shares, v])], { perm: [0, 3, 1, 2, 4] });
+	const seen = graph.node('Transpose', [graph.node('MatMul', [shares, v])], { perm: [0, 3, 1, 2, 4] }); // [B, S, keyValueHeads, shared, D]
 	const joinedHeads = graph.node('Reshape', [seen, graph.integers(-1, heads * headDim)]); // [T, heads × D]
 	return addLinear(around, attention.output, joinedHeads);
 }
@@ -205,19 +207,19 @@ function addProjection(around: Surroundings, attention: Attention, x: string): r
 		graph.node('Reshape', [y, graph.integers(-1, count, headDim)]);
 	const turned = (y: string) => addTurn(graph, angles[turnedBy]!, headDim, y);
 	if ('fused' in projection) {
-		const all = inHeads(addLinear(around, projection.fused, x), heads + 2 * keyValueHeads);
+		const all = inHeads(addLinear(around, projection.fused, x), heads + 2 * keyValueHeads); // [T, heads + 2 × keyValueHeads, D]
 		return graph.nodes('Split', [all, graph.integers(heads, keyValueHeads, keyValueHeads)], 3, { axis: 1 });
 	}
 	if ('interleaved' in projection) {
 		const all = addLinear(around, projection.interleaved, x); // [T, heads × 3 × D]
-		const apart = graph.node('Reshape', [all, graph.integers(-1, heads, 3 * headDim)]);
+		const apart = graph.node('Reshape', [all, graph.integers(-1, heads, 3 * headDim)]); // [T, heads, 3 × D]
 		const [q, k, v] = graph.nodes('Split', [apart, graph.integers(headDim, headDim, headDim)], 3, {
 			axis: 2,
 		});
 		return [turned(q!), turned(k!), v!];
 	}
 	if ('stacked' in projection) {
-		const all = inHeads(addLinear(around, projection.stacked, x), 3 * heads);
+		const all = inHeads(addLinear(around, projection.stacked, x), 3 * heads); // [T, 3 × heads, D]
 		const [q, k, v] = graph.nodes('Split', [all, graph.integers(heads, heads, heads)], 3, { axis: 1 });
 		return [turned(q!), turned(k!), v!];
 	}
@@ -246,17 +248,18 @@ function addTurn(
 	return graph.node('Concat', [left, right, ...kept], { axis: 2 });
 }
 
+/** x [T, H] → [T, H] */
 function addMlp(around: Surroundings, mlp: Mlp, x: string): string {
 	const { graph } = around;
 	const times = (a: string, b: string) => graph.node('Mul', [a, b]);
 	switch (mlp.kind) {
 		case 'gated': {
-			const gate = addActivation(graph, 'silu', addLinear(around, mlp.gate, x));
+			const gate = addActivation(graph, 'silu', addLinear(around, mlp.gate, x)); // [T, I]
 			return addLinear(around, mlp.down, times(gate, addLinear(around, mlp.up, x)));
 		}
 		case 'gatedHalves': {
 			const size = (mlp.halves.weight as Tensor).shape[0]! / 2;
-			const all = addLinear(around, mlp.halves, x);
+			const all = addLinear(around, mlp.halves, x); // [T, 2 × I]
 			const [a, b] = graph.nodes('Split', [all, graph.integers(size, size)], 2, { axis: 1 });
 			return addLinear(around, mlp.down, times(addActivation(graph, mlp.activation, a!), b!));
 		}
