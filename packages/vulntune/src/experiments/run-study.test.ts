@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
@@ -72,6 +72,44 @@ describe('a study', () => {
 		);
 	});
 
+	it('leaves a cell its own folder where what another ledger has of it is damaged', async () => {
+		const [other, folder] = [output(), output()];
+		await runStudy(requestOf(seeds, other, { cell: 0 }), silent, standIn([]));
+		const before = cellsOf(other)[0]!;
+		writeFileSync(path.join(other, before.folder, 'comparison.json'), '');
+		await expect(runStudy(requestOf(seeds, folder, { reuse: [other] }), silent, standIn([]))).rejects.toThrow(
+			/comparison\.json: broken JSON/,
+		);
+		expect(cellsOf(folder)[0]).toMatchObject({ status: 'pending', folder: before.folder });
+	});
+
+	it('keeps no numbers of data that were changed while it ran', async () => {
+		const folder = output();
+		const rows = readFileSync(inside('test.jsonl'), 'utf8');
+		const data = output();
+		mkdirSync(data);
+		for (const split of ['train', 'valid', 'test']) writeFileSync(path.join(data, `${split}.jsonl`), rows);
+		const change = (text: string) => writeFileSync(path.join(data, 'test.jsonl'), rows + text);
+		const extra = (idx: number) => `{"idx":${idx},"code":"int g();","target":0}\n`;
+		const computed: number[] = [];
+		// seed 1: changed while it is computed, as its run folder says; seed 2: before it is begun
+		const compute: ComputeRun = (config, mode, own) => {
+			if (config.training.seed === 1) change(extra(7));
+			return standIn(computed)(config, mode, own);
+		};
+		const overrides = { 'data.path': data };
+		expect(await runStudy(requestOf(seeds, folder, { overrides }), silent, compute)).toMatchObject({
+			failed: 3,
+		});
+		expect(computed).toEqual([1]);
+		expect(cellsOf(folder).map(({ errorCode }) => errorCode)).toEqual([
+			...['RUN_OTHER', 'STUDY_INPUTS_CHANGED', 'STUDY_INPUTS_CHANGED'],
+		]);
+		expect(await runStudy(requestOf(seeds, folder, { overrides }), silent, standIn([]))).toMatchObject({
+			failed: 0,
+		});
+	});
+
 	it('goes on where a cell fails, says which, and tries it again the next time', async () => {
 		const folder = output();
 		const events: StudyEvent[] = [];
@@ -107,11 +145,11 @@ describe('a study', () => {
 		const folder = output();
 		let isInterrupted = false;
 		const signals = { ...silent, interrupted: () => isInterrupted };
-		const compute: ComputeRun = async ({ output, training: { seed } }, mode, own) => {
+		const compute: ComputeRun = async (config, mode, own) => {
 			expect(mode).toMatchObject({ resume: true, overwrite: false });
-			if (seed !== 2) return standIn([])({ output, training: { seed } } as never, mode, own);
+			if (config.training.seed !== 2) return standIn([])(config, mode, own);
 			isInterrupted = true;
-			return { status: 'interrupted', output };
+			return { status: 'interrupted', output: config.output };
 		};
 		expect(await runStudy(requestOf(seeds, folder), signals, compute)).toMatchObject({
 			status: 'interrupted',

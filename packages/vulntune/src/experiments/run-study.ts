@@ -180,6 +180,7 @@ async function runCell(study: Study, cell: LedgerCell, cells: number): Promise<'
 	const { threads } = config.backend;
 	const backend = { ...config.backend, threads: threads === 'auto' ? (request.threads ?? threads) : threads };
 	try {
+		await requireUnchanged(cell, config);
 		const mode = { resume: true, overwrite: false, began: performance.now() };
 		const outcome = await compute({ ...config, backend, output }, mode, signals);
 		if (outcome.status === 'interrupted') {
@@ -196,6 +197,20 @@ async function runCell(study: Study, cell: LedgerCell, cells: number): Promise<'
 	}
 	logCell(study, cell);
 	return 'ended';
+}
+
+/**
+ * Reads data and base again, which others may have changed since the study began: a cell is known by what they were. Throws
+ * STUDY_INPUTS_CHANGED.
+ */
+async function requireUnchanged({ name, runId }: LedgerCell, config: Config): Promise<void> {
+	const { run } = await createIdentifier().entryOf({ name, settings: new Map(), config }, 0);
+	if (run.error !== undefined) throw run.error;
+	if (run.id === runId) return;
+	throw inputError('STUDY_INPUTS_CHANGED', 'the data or the base were changed since the study began', {
+		place: config.data.path,
+		remedy: 'Call the command again: it runs the cells of what is there now.',
+	});
 }
 
 /** Adds the cells that successive halving lets go on. */
@@ -257,7 +272,6 @@ function takeRuns({ ledger, grid, signals }: Study, folder: string): void {
 function takeRun(ledger: Ledger, run: string, folder: string): boolean {
 	if (claimRun(ledger, { runs: [run], retryBefore: now() }).status !== 'claimed') return false;
 	try {
-		ledger.database.prepare('UPDATE runs SET folder = ? WHERE id = ?').run(folder, run);
 		return recordResult(ledger, run, folder);
 	} catch (error) {
 		releaseRun(ledger, run);

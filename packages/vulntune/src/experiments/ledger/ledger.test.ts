@@ -42,6 +42,8 @@ function ledgerOf(...ids: readonly number[]): Ledger {
 }
 
 const runs = ['1'.repeat(8), '2'.repeat(8)];
+/** A folder's run is the first of these. */
+const ofFirst = { environment: { fingerprint: runs[0] } };
 const claim = (ledger: Ledger, retryBefore = now()) => claimRun(ledger, { runs, retryBefore });
 /** Lets a run be held by somebody else. */
 const heldBy = ({ database }: Ledger, holder: object, heartbeat = now()) =>
@@ -216,7 +218,7 @@ describe('a claim', () => {
 	it('is never of a finished run, though its caller read the ledger before that was so', () => {
 		const ledger = ledgerOf(1);
 		claim(ledger);
-		recordResult(ledger, runs[0]!, writeSampleRun(inside('finished')));
+		recordResult(ledger, runs[0]!, writeSampleRun(inside('finished'), ofFirst));
 		expect(claimRun(ledger, { runs: runs.slice(0, 1), retryBefore: now() + 1 }).status).toBe('done');
 	});
 
@@ -229,7 +231,7 @@ describe('a claim', () => {
 });
 
 describe('a result', () => {
-	const folder = writeSampleRun(inside('run'), { epochs: 3 });
+	const folder = writeSampleRun(inside('run'), { ...ofFirst, epochs: 3 });
 
 	it('is written whole by the process that holds the run', () => {
 		const ledger = ledgerOf(1);
@@ -249,6 +251,23 @@ describe('a result', () => {
 		expect(JSON.parse(cell!.environment!)).toMatchObject({ backend: 'reference' });
 		const files = ledger.database.prepare('SELECT split, file FROM predictions ORDER BY split').all();
 		expect(files.map(({ file }) => file)).toEqual(['predictions.test.jsonl', 'predictions.valid.jsonl']);
+	});
+
+	it.each([
+		['dataset', { datasetHash: 'e' }],
+		['base', { base: { weights: 'w' } }],
+		['dataset and base', { datasetHash: 'e', base: { weights: 'w' } }],
+		['configuration', { fingerprint: 'f' }],
+	])('of another %s is not written', (what, environment) => {
+		const ledger = ledgerOf(1);
+		claim(ledger);
+		const other = writeSampleRun(inside(`other ${what}`), {
+			environment: { ...ofFirst.environment, ...environment },
+			keepsBaselines: false,
+		});
+		expect(() => recordResult(ledger, runs[0]!, other)).toThrow(`was made with another ${what}`);
+		expect(readCells(ledger)[0]).toMatchObject({ status: 'running', folder: entry(1).run.folder });
+		expect(readMetrics(ledger, runs[0]!).size).toBe(0);
 	});
 
 	it('of a run that another process took over meanwhile is not written', () => {

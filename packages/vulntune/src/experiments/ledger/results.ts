@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { inputError } from '@vulntune/engine/errors.ts';
 import type { Difference } from '../../evaluation/verdict.ts';
 import type { Metric } from '../../metrics/evaluation.ts';
 import { readRun } from '../../report/read-run.ts';
@@ -10,27 +12,57 @@ import { flattenEvaluation } from './flat-metrics.ts';
 import { type Ledger, transaction } from './open-ledger.ts';
 
 /**
- * Writes down what a finished run left in its folder: once, by the process that holds it.
+ * Writes down what a finished run left in its folder, and that it lies there: once, by the process that holds it.
  *
  * @returns whether it was this process's to finish
- * @throws VulntuneError RUN_UNFINISHED, RUN_FILE
+ * @throws VulntuneError RUN_UNFINISHED, RUN_FILE, RUN_OTHER
  */
 export function recordResult(ledger: Ledger, run: string, folder: string): boolean {
 	const data = readRun(folder);
 	return transaction(ledger.database, () => {
-		const isOwn = finish(ledger, run, data);
+		requireOwnInputs(ledger, run, folder, data);
+		const isOwn = finish(ledger, run, folder, data);
 		if (isOwn) insertResults(ledger, run, folder, data);
 		return isOwn;
 	});
 }
 
-function finish({ database }: Ledger, run: string, data: ReportData): boolean {
-	const { changes } = database
+/** Numbers of other data, another base or other settings are never this run's. Throws RUN_OTHER. */
+function requireOwnInputs(
+	{ database }: Ledger,
+	run: string,
+	folder: string,
+	{ environment }: ReportData,
+): void {
+	const { dataset, base } = database
+		.prepare('SELECT dataset_hash AS dataset, base_fingerprint AS base FROM runs WHERE id = ?')
+		.get(run) as { dataset: string | null; base: string | null };
+	const { datasetHash, base: madeOn = null, fingerprint } = environment;
+	// n-grams name none
+	const isOther = typeof fingerprint === 'string' && fingerprint !== '' && fingerprint !== run;
+	const different = [
+		...(datasetHash === dataset ? [] : ['dataset']),
+		...(isDeepStrictEqual(madeOn, base === null ? null : JSON.parse(base)) ? [] : ['base']),
+	];
+	if (different.length === 0 && isOther) different.push('configuration');
+	if (different.length === 0) return;
+	throw inputError('RUN_OTHER', `the run in this folder was made with another ${different.join(' and ')}`, {
+		place: folder,
+		remedy:
+			'Move the folder away, leave data and base as they are while cells run, and call the command again.',
+	});
+}
+
+function finish(ledger: Ledger, run: string, folder: string, data: ReportData): boolean {
+	const inside = path.relative(ledger.folder, folder);
+	const isInside = !inside.startsWith('..') && !path.isAbsolute(inside);
+	const { changes } = ledger.database
 		.prepare(
-			`UPDATE runs SET status = 'finished', holder = NULL, heartbeat = NULL, environment = ?, best_epoch = ?, verdict = ?,
-			seconds = ?, peak_bytes = ? WHERE id = ? AND status = 'running' AND holder = ?`,
+			`UPDATE runs SET status = 'finished', holder = NULL, heartbeat = NULL, folder = ?, environment = ?, best_epoch = ?,
+			verdict = ?, seconds = ?, peak_bytes = ? WHERE id = ? AND status = 'running' AND holder = ?`,
 		)
 		.run(
+			isInside ? inside : path.resolve(folder),
 			JSON.stringify(data.environment),
 			data.bestEpoch,
 			data.comparison.verdict,

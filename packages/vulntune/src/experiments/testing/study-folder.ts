@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll } from 'vitest';
 import { writeSampleRun } from '../../report/testing/sample-run.ts';
 import { runFolder } from '../../run/run-folder.ts';
+import { createIdentifier } from '../identify.ts';
 import type { ComputeRun, StudyRequest } from '../run-study.ts';
 
 /** Test helper: a folder with a dataset, a config of n-grams (which need no model) and grids. */
@@ -47,11 +48,18 @@ export const silent = { emit: () => {}, interrupted: () => false };
 
 /** Computes nothing: writes the folder of a finished run, and notes which seeds it was called for. */
 export function standIn(computed: number[]): ComputeRun {
-	return async ({ output, training: { seed } }) => {
+	return async (config) => {
+		const { output } = config;
+		const { seed } = config.training;
 		computed.push(seed);
 		template ??= writeSampleRun(mkdtempSync(path.join(tmpdir(), 'vulntune-sample-')));
 		cpSync(template, output, { recursive: true });
-		const metrics = runFolder(output).metrics;
+		const { metrics, environment } = runFolder(output);
+		const { run } = await createIdentifier().entryOf({ name: '', settings: new Map(), config }, 0);
+		const written = JSON.parse(readFileSync(environment, 'utf8'));
+		const base = run.baseFingerprint === null ? {} : { base: JSON.parse(run.baseFingerprint) };
+		const own = { ...written, datasetHash: run.datasetHash, fingerprint: run.id, ...base };
+		writeFileSync(environment, JSON.stringify(own));
 		writeFileSync(
 			metrics,
 			readFileSync(metrics, 'utf8').replaceAll('"rocAuc":0.5,', `"rocAuc":${seed / 1000},`),
