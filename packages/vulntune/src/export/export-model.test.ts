@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { loadTokenizer, openModelFolder, openSafetensors, openWeights, readFloat32 } from '@vulntune/engine';
 import { describe, expect, it } from 'vitest';
@@ -126,5 +126,25 @@ describe('a GGUF file', () => {
 			tokenizer.pre_tokenizer = { type: 'Whitespace' };
 		});
 		await expect(exportRun(other.run)).rejects.toMatchObject({ code: 'EXPORT_TOKENIZER' });
+	});
+
+	it("replaces no file of the run's adapter or base, by whatever link it is named", async () => {
+		const { run, model } = makeRun();
+		const link = path.join(temporaryFolder(), 'link.gguf');
+		const weights = path.join(model, 'model.safetensors');
+		symlinkSync(weights, link);
+		for (const output of [weights, link, path.join(run, 'adapter', 'adapter_model.safetensors')]) {
+			const replaced = exportRun(run, { output, overwrite: true });
+			await expect(replaced, output).rejects.toMatchObject({ code: 'MODEL_OUTPUT_SAME', place: output });
+		}
+		const { files } = await exportRun(run, { output: path.join(model, 'new.gguf') });
+		const onFile = { 'backend.type': 'reference', model: files[0]! };
+		const own = exportRun(run, {
+			overrides: onFile,
+			allowOtherBase: true,
+			output: files[0]!,
+			overwrite: true,
+		});
+		await expect(own).rejects.toMatchObject({ code: 'MODEL_OUTPUT_SAME' });
 	});
 });

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type GgufModelType, inputError, makeFolder, onnxDataFile } from '@vulntune/engine';
 import { blamingBase } from '../model/damaged-base.ts';
+import { checkReplaced } from '../model/model-files.ts';
 import { exportGguf, ggufHeadFile } from './export-gguf.ts';
 import { exportOnnx } from './export-onnx.ts';
 import { type ExportedFrom, openExportBackend, openExported } from './open-exported.ts';
@@ -38,7 +39,7 @@ export interface ExportReport {
  * Writes a detector, its adapter merged, as a file of another runtime. One tensor at a time is in memory; the file appears whole or not at
  * all.
  *
- * Throws what `openExported` throws, EXPORT_OUTPUT_EXISTS, EXPORT_FAMILY, EXPORT_TOKENIZER, EXPORT_OBJECTIVE, INTERRUPTED,
+ * Throws what `openExported` throws, EXPORT_OUTPUT_EXISTS, MODEL_OUTPUT_SAME, EXPORT_FAMILY, EXPORT_TOKENIZER, EXPORT_OBJECTIVE, INTERRUPTED,
  * USAGE for a type of ONNX's.
  */
 export async function exportModel(options: ExportOptions): Promise<ExportReport> {
@@ -49,11 +50,11 @@ export async function exportModel(options: ExportOptions): Promise<ExportReport>
 			remedy: 'Leave it out.',
 		});
 	}
-	for (const file of [output, to === 'onnx' ? onnxDataFile(output) : ggufHeadFile(output)]) {
-		checkFile(file, options.overwrite);
-	}
+	const written = [output, to === 'onnx' ? onnxDataFile(output) : ggufHeadFile(output)];
+	for (const file of written) checkFile(file, options.overwrite);
 	const exported = openExported(options, note);
 	try {
+		for (const file of written) checkReplaced([exported.config.model, exported.adapter], file);
 		const backend = openExportBackend(exported, overrides, note);
 		try {
 			makeFolder(path.dirname(path.resolve(output)));

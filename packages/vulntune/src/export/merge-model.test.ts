@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import {
 	expectedTensors,
@@ -7,11 +7,13 @@ import {
 	openWeights,
 	readFloat32,
 	readPeftAdapter,
+	writeSafetensors,
 } from '@vulntune/engine';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder, tinyShapes, writeTinyModel } from '../../../../tests/tiny.ts';
 import { openScorer } from '../evaluation/scorer.ts';
 import { quantizeModel } from '../model/quantize-model.ts';
+import { exportModel } from './export-model.ts';
 import { type MergeOptions, mergeModel } from './merge-model.ts';
 import { describeMerge } from './merge-text.ts';
 import { makeRun } from './testing/made-run.ts';
@@ -215,8 +217,13 @@ describe('a merge is refused', () => {
 		const options = { overrides, allowOtherBase: true, note: (line: string) => void notes.push(line) };
 		expect((await merge(run, options)).base).toBe(other);
 		expect(notes.join()).toContain('--allow-other-base');
-		await expect(merge(run, { output: model })).rejects.toMatchObject({ code: 'MODEL_OUTPUT_SAME' });
-		await expect(merge(run, { output: path.join(run, 'adapter') })).rejects.toMatchObject({
+		const link = path.join(temporaryFolder(), 'link');
+		symlinkSync(model, link);
+		for (const output of [model, link, path.join(run, 'adapter')]) {
+			const replaced = merge(run, { output, overwrite: true });
+			await expect(replaced, output).rejects.toMatchObject({ code: 'MODEL_OUTPUT_SAME' });
+		}
+		await expect(merge(run, { output: run })).rejects.toMatchObject({
 			code: 'MODEL_OUTPUT_EXISTS',
 		});
 	});
@@ -244,4 +251,56 @@ it('merges an adapter that another tool saved onto the base as it is, and says t
 	expect(readdirSync(report.output)).not.toContain('vulntune.json');
 	const away = { overrides: { ...onReference, model: path.join(adapter, 'nowhere') } };
 	await expect(merge(adapter, away)).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' });
+});
+
+describe('the matrices of an adapter', () => {
+	/** An adapter of PEFT's with its tensors under other names; `undefined` leaves one out. */
+	function renamed(run: string, rename: (name: string) => string | undefined, width?: number): string {
+		const folder = temporaryFolder();
+		const config = readFileSync(path.join(run, 'adapter', 'adapter_config.json'));
+		writeFileSync(path.join(folder, 'adapter_config.json'), config);
+		const source = openSafetensors(path.join(run, 'adapter', 'adapter_model.safetensors'));
+		const entries = [...source.tensors].flatMap(([stored, { dtype, shape }]) => {
+			const name = rename(stored);
+			const cut = width === undefined || !stored.includes('lora_A') ? shape : [shape[0]!, width];
+			const data = source.read(stored).subarray(0, 4 * cut.reduce((a, b) => a * b, 1));
+			return name === undefined ? [] : [{ name, dtype, shape: cut, data }];
+		});
+		writeSafetensors(path.join(folder, 'adapter_model.safetensors'), entries, { format: 'pt' });
+		source.close();
+		return folder;
+	}
+
+	const valuesOf = (folder: string) => {
+		const weights = openWeights(folder);
+		const values = Object.fromEntries(weights.names.map((name) => [name, readFloat32(weights, name)]));
+		weights.close();
+		return values;
+	};
+
+	it('are added under the names of a base that was saved by itself too', async () => {
+		const { run } = makeRun();
+		const bare = renamed(run, (name) => name.replace('base_model.model.model.', 'base_model.model.'));
+		const [expected, found] = [await merge(run, { compare: 0 }), await merge(bare, { compare: 0 })];
+		expect(valuesOf(found.output)).toEqual(valuesOf(expected.output));
+	});
+
+	it.each<[string, Parameters<typeof renamed>[1], number?]>([
+		['of a layer that the base lacks', (name) => name.replace('layers.1.', 'layers.7.')],
+		['of another width', (name) => name, 16],
+		['fewer than its config says', (name) => (name.includes('layers.1.mlp.up_proj') ? undefined : name)],
+		['beside a head of more than its options', (name) => name.replace('score.weight', 'score.bias')],
+	])('%s are refused by merge and export, with nothing compared', async (_, rename, width) => {
+		const adapter = renamed(makeRun().run, rename, width);
+		const refused = { code: 'ADAPTER_MISMATCH' };
+		await expect(merge(adapter, { compare: 0 })).rejects.toMatchObject(refused);
+		const options = {
+			to: 'gguf',
+			type: 'f16',
+			output: path.join(adapter, 'x.gguf'),
+			overwrite: false,
+		} as const;
+		const from = { run: adapter, overrides: onReference, allowOtherBase: false };
+		await expect(exportModel({ ...from, ...options })).rejects.toMatchObject(refused);
+	});
 });

@@ -68,7 +68,7 @@ export async function mergeModel(options: MergeOptions): Promise<MergeReport> {
 	const { note = () => {} } = options;
 	const exported = openExported(options, note);
 	try {
-		checkOutput(exported.config.model, options.output, options.overwrite);
+		checkOutput([exported.config.model, exported.adapter], options.output, options.overwrite);
 		const backend = openExportBackend(exported, options.overrides, note);
 		const staging = makeStaging(options.output);
 		try {

@@ -2,8 +2,11 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import {
 	type Backend,
+	createDryBackend,
 	type HostMatrix,
 	inputError,
+	type ModelConfig,
+	type ParameterSpec,
 	type PeftAdapter,
 	readFloat32,
 	readPeftAdapter,
@@ -15,9 +18,11 @@ import { findAdapter, unfinishedRun } from '../evaluation/evaluated-adapter.ts';
 import { openEvaluatedBase, openEvaluationBackend } from '../evaluation/evaluated-base.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
 import { DESCRIPTION, type DetectorDescription, readDescription } from '../methods/description.ts';
-import { openHead } from '../methods/saved-detector.ts';
+import { createDryDetector, placedAdapter } from '../methods/detector.ts';
+import { checkHead, openHead } from '../methods/saved-detector.ts';
 import { type Base, openBase, uncheckedBase } from '../model/open-base.ts';
 import type { RunFolder } from '../run/run-folder.ts';
+import { detectorOptions } from '../scoring/configured-detector.ts';
 
 /** A detector whose base is open, to be written in another form. */
 export interface Exported {
@@ -97,14 +102,10 @@ export function openExportBackend(
 }
 
 /** What was trained, by the method that did. */
-function trainedParts(
-	{ method, objective }: Config,
-	adapter: string,
-	{ folder }: Base,
-): Pick<Exported, 'lora' | 'head'> {
+function trainedParts(config: Config, adapter: string, { folder }: Base): Pick<Exported, 'lora' | 'head'> {
+	const { method, objective } = config;
 	if (method.type === 'lora' || method.type === 'qlora') {
-		const lora = readPeftAdapter(adapter);
-		return { lora, head: lora.head };
+		return fitted(config, adapter, readPeftAdapter(adapter), folder.config);
 	}
 	if (objective === 'nextToken') return { lora: undefined, head: new Map() };
 	const source = method.type === 'full' ? folder.weights : openHead(adapter);
@@ -114,10 +115,36 @@ function trainedParts(
 			shape: source.info(name)!.shape,
 			values: readFloat32(source, name),
 		});
-		return { lora: undefined, head: new Map(names.map((name) => [name, matrixOf(name)])) };
+		const head = new Map(names.map((name) => [name, matrixOf(name)]));
+		checkHead(adapter, head, specsOf({ ...config, method: { ...method, type: 'head' } }, folder.config));
+		return { lora: undefined, head };
 	} finally {
 		if (source !== folder.weights) source.close();
 	}
+}
+
+/**
+ * An adapter with its matrices under the names that the base has. Throws ADAPTER_MISMATCH where they don't fit it: what is written
+ * tensor by tensor would leave them out without a word.
+ */
+function fitted(
+	config: Config,
+	adapter: string,
+	lora: PeftAdapter,
+	model: ModelConfig,
+): Pick<Exported, 'lora' | 'head'> {
+	const specs = specsOf(config, model);
+	checkHead(adapter, lora.head, specs);
+	const placed = [...placedAdapter(specs, lora)];
+	return {
+		lora: { ...lora, matrices: new Map(placed.filter(([name]) => !lora.head.has(name))) },
+		head: lora.head,
+	};
+}
+
+/** Names and shapes of all that a config trains on a base. */
+function specsOf(config: Config, model: ModelConfig): readonly ParameterSpec[] {
+	return createDryDetector(createDryBackend(), model, detectorOptions(config)).parameters.specs;
 }
 
 /** An adapter that PEFT saved, on its base as the file has it. */
@@ -142,5 +169,11 @@ function openForeign(folder: string, overrides: ConfigOverrides): Exported {
 	const { model: _model, ...others } = overrides;
 	const config = resolveConfig(value, { place: folder, folder: '.', overrides: others, isRecord: true });
 	const base = openBase(config);
-	return { adapter: folder, config, description: undefined, base, lora, head: lora.head, run: undefined };
+	try {
+		const trained = fitted(config, folder, lora, base.folder.config);
+		return { adapter: folder, config, description: undefined, base, ...trained, run: undefined };
+	} catch (error) {
+		base.close();
+		throw error;
+	}
 }

@@ -5,6 +5,7 @@ import {
 	createParameters,
 	dryModel,
 	dryTrainableModel,
+	type HostMatrix,
 	initializeLora,
 	inputError,
 	type LoadedModel,
@@ -150,31 +151,41 @@ function attach(
 	return model.replaceLinears(attachLora(parameters, method.lora));
 }
 
-/**
- * Copies an adapter's matrices over the parameters of the same names. Throws ADAPTER_MISMATCH where the adapter has a
- * matrix that the method has no place for, or the other way round; a missing head stays as it was initialised.
- */
+/** Copies an adapter's matrices over the parameters; a missing head stays as it was initialised. Throws what `placedAdapter` throws. */
 export function uploadAdapter(backend: Backend, parameters: Parameters, adapter: PeftAdapter): void {
+	for (const [name, { values }] of placedAdapter(parameters.specs, adapter)) {
+		backend.upload(parameters.get(name), values);
+	}
+}
+
+/**
+ * An adapter's matrices, and its head where the objective has one, under the names of the parameters that they are for. Throws
+ * ADAPTER_MISMATCH where the adapter has a matrix that nothing has a place for, or the other way round.
+ */
+export function placedAdapter(
+	specs: readonly ParameterSpec[],
+	adapter: Pick<PeftAdapter, 'matrices' | 'head'>,
+): ReadonlyMap<string, HostMatrix> {
+	const shapes = new Map(specs.map(({ name, shape }) => [name, shape]));
 	// an adapter of the other objective brings a head that nothing here has a place for, or none
-	const usesHead = parameters.has(SCORE) && adapter.head.size > 0;
+	const usesHead = shapes.has(SCORE) && adapter.head.size > 0;
 	const tensors = new Map([...adapter.matrices, ...(usesHead ? adapter.head : [])]);
 	// an adapter of a base that was saved by itself has no prefix before its names
-	const prefixed = new Map(parameters.specs.map(({ name }) => [name.slice(name.indexOf('.') + 1), name]));
-	const ownName = (name: string) => (parameters.has(name) ? name : prefixed.get(name));
-	const filled = new Set<string>();
-	for (const [name, { shape, values }] of tensors) {
-		const place = ownName(name);
-		const own = place === undefined ? undefined : parameters.get(place);
-		if (own === undefined || own.shape.join() !== shape.join()) {
-			const expected = own === undefined ? 'no such matrix' : `[${own.shape.join(', ')}]`;
-			throw mismatch(`the adapter has ${name} [${shape.join(', ')}] where the method has ${expected}`);
+	const prefixed = new Map(specs.map(({ name }) => [name.slice(name.indexOf('.') + 1), name]));
+	const placed = new Map<string, HostMatrix>();
+	for (const [name, matrix] of tensors) {
+		const place = shapes.has(name) ? name : prefixed.get(name);
+		const own = place === undefined ? undefined : shapes.get(place);
+		if (own?.join() !== matrix.shape.join()) {
+			const expected = own === undefined ? 'no such matrix' : `[${own.join(', ')}]`;
+			throw mismatch(`the adapter has ${name} [${matrix.shape.join(', ')}] where the method has ${expected}`);
 		}
-		backend.upload(own, values);
-		filled.add(place!);
+		placed.set(place!, matrix);
 	}
-	for (const { name } of parameters.specs) {
-		if (name.includes('.lora_') && !filled.has(name)) throw mismatch(`the adapter has no ${name}`);
+	for (const { name } of specs) {
+		if (name.includes('.lora_') && !placed.has(name)) throw mismatch(`the adapter has no ${name}`);
 	}
+	return placed;
 }
 
 function mismatch(message: string): Error {

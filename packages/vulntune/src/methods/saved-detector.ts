@@ -11,6 +11,7 @@ import {
 	makeFolder,
 	openSafetensors,
 	openWeights,
+	type ParameterSpec,
 	type Parameters,
 	type PeftAdapter,
 	readFloat32,
@@ -120,8 +121,7 @@ export function restoreDetector(folder: string, detector: Detector, method: Meth
 	}
 	if (method === 'qlora' || method === 'lora') {
 		const adapter = readPeftAdapter(folder);
-		const absent = parameters.specs.find(({ name }) => name.startsWith('score.') && !adapter.head.has(name));
-		if (absent !== undefined) throw missingTensor(folder, absent.name);
+		checkHead(folder, adapter.head, parameters.specs);
 		uploadAdapter(backend, parameters, adapter);
 		return;
 	}
@@ -133,6 +133,21 @@ export function restoreDetector(folder: string, detector: Detector, method: Meth
 		}
 	} finally {
 		source.close();
+	}
+}
+
+/** Throws ADAPTER_MISMATCH unless a saved head is what the parameters are. */
+export function checkHead(
+	place: string,
+	head: ReadonlyMap<string, Pick<HostMatrix, 'shape'>>,
+	specs: readonly ParameterSpec[],
+): void {
+	for (const { name, shape } of specs.filter((spec) => spec.name.startsWith('score.'))) {
+		const found = head.get(name)?.shape;
+		if (found === undefined) throw missingTensor(place, name);
+		if (found.join() !== shape.join()) {
+			throw mismatch(place, `${name} is [${found.join(', ')}], and the base needs [${shape.join(', ')}]`);
+		}
 	}
 }
 
@@ -148,7 +163,11 @@ export function openHead(folder: string): WeightSource {
 }
 
 function missingTensor(place: string, name: string): Error {
-	return inputError('ADAPTER_MISMATCH', `there is no tensor ${name}`, {
+	return mismatch(place, `there is no tensor ${name}`);
+}
+
+function mismatch(place: string, message: string): Error {
+	return inputError('ADAPTER_MISMATCH', message, {
 		place,
 		remedy: 'Use the method, head and base model that it was made with.',
 	});

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { copyModelFile, fileError, inputError, isGgufFile, makeFolder } from '@vulntune/engine';
 
@@ -28,11 +28,11 @@ export function copyCompanions(from: string, to: string): void {
 }
 
 /**
- * Throws unless a model may be written to `output`: `MODEL_OUTPUT_SAME` where that is the model itself, `MODEL_OUTPUT_EXISTS` where
- * something is there and `overwrite` is false, or where what is there is no model.
+ * Throws unless a model may be written to `output`: `MODEL_OUTPUT_SAME` where that is one of the folders that it is made of, whatever
+ * link leads there, `MODEL_OUTPUT_EXISTS` where something is there and `overwrite` is false, or where what is there is no model.
  */
-export function checkOutput(model: string, output: string, overwrite: boolean): void {
-	if (path.resolve(model) === path.resolve(output)) {
+export function checkOutput(sources: readonly string[], output: string, overwrite: boolean): void {
+	if (sources.some((source) => placeOf(source) === placeOf(output))) {
 		throw inputError('MODEL_OUTPUT_SAME', 'the output folder is that of the model itself', {
 			place: output,
 			remedy: 'Choose another folder: the original stays as it is.',
@@ -52,6 +52,26 @@ export function checkOutput(model: string, output: string, overwrite: boolean): 
 			remedy: 'Choose another folder: --overwrite replaces models only.',
 		});
 	}
+}
+
+/** Throws `MODEL_OUTPUT_SAME` where a file that is to be replaced is one of those, or lies in one of the folders, that it is made of. */
+export function checkReplaced(sources: readonly string[], file: string): void {
+	if (!existsSync(file)) return;
+	const replaced = placeOf(file);
+	const isPart = (source: string) => replaced === source || path.dirname(replaced) === source;
+	if (!sources.map(placeOf).some(isPart)) return;
+	throw inputError('MODEL_OUTPUT_SAME', 'the output would replace a file that it is made of', {
+		place: file,
+		remedy: 'Choose another name: the original stays as it is.',
+	});
+}
+
+/** Where a path leads, links followed; of what isn't there yet, where it will lie. */
+function placeOf(location: string): string {
+	const absolute = path.resolve(location);
+	const parent = path.dirname(absolute);
+	if (existsSync(absolute) || parent === absolute) return realpathSync(absolute);
+	return path.join(placeOf(parent), path.basename(absolute));
 }
 
 function listOutput(output: string): readonly string[] {

@@ -74,7 +74,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<QuantizeR
 	const source = openModelFolder(model);
 	try {
 		refuseQuantized(source);
-		checkOutput(model, output, overwrite);
+		checkOutput([model], output, overwrite);
 		const staging = makeStaging(output);
 		try {
 			const report = await blamingBase(source, () => writeQuantized(source, staging, options));
