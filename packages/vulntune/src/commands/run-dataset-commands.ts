@@ -5,12 +5,14 @@ import { renderAudit } from '../audit/audit-text.ts';
 import { inspectDataset, renderInspection } from '../audit/inspect-dataset.ts';
 import { readProjects } from '../audit/projects.ts';
 import { loadAnySplits, renderSplit, splitDataset } from '../audit/split-dataset.ts';
-import { renderAuditPage } from '../report/audit-page.ts';
+import { isAuditPage, renderAuditPage } from '../report/audit-page.ts';
+import { checkOutputFile } from '../run/output-file.ts';
 import type { DatasetCommands } from './dataset.ts';
 
 /** What does the work of `vulntune dataset audit|inspect|split`. */
 export const datasetCommands: DatasetCommands = {
 	async audit({ location, html, projects, onBadRow }) {
+		if (html !== undefined) checkOutputFile(html, '--html', 'an audit', isAuditPage);
 		const { splits } = await loadAnySplits(location, { onBadRow });
 		const audit = auditDataset(splits, readProjects(projects));
 		const lines = [renderAudit(audit)];

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { inputError, VulntuneError, writeFileAtomically } from '@vulntune/engine';
 import { compareCells, renderCellComparison } from '../experiments/compare-cells.ts';
+import { isExport } from '../experiments/export/table.ts';
 import { toCsv, toLatex, toMarkdown } from '../experiments/export/text-formats.ts';
 import { startJobs } from '../experiments/jobs.ts';
 import { type Ledger, openLedger } from '../experiments/ledger/open-ledger.ts';
@@ -9,6 +10,7 @@ import { readStudy } from '../experiments/read-study.ts';
 import type { StudyEvent, StudyOutcome, StudyRequest } from '../experiments/run-study.ts';
 import { readCell, renderCell } from '../experiments/show-cell.ts';
 import { renderStudy } from '../experiments/study-text.ts';
+import { checkOutputFile } from '../run/output-file.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
 import { exitCodes } from '../terminal/exit-code.ts';
 import type { ExperimentCommands, ExportExperimentRequest, RunExperimentRequest } from './experiment.ts';
@@ -125,6 +127,7 @@ function showStudyEvent(event: StudyEvent, context: CommandContext): void {
 }
 
 async function exportStudy({ study, format, output }: ExportExperimentRequest): Promise<CommandResult> {
+	if (output !== undefined) checkOutputFile(output, '--output', 'an exported study', isExport);
 	return withLedger(study, async (ledger) => {
 		const data = readStudy(ledger);
 		if (format === 'parquet') {

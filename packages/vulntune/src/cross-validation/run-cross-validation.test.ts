@@ -66,6 +66,12 @@ describe('a cross-validation', () => {
 		mkdirSync(inside('mine'));
 		writeFileSync(inside('mine/notes.txt'), 'mine');
 		await expect(run(configOf('mine')).result).rejects.toMatchObject({ code: 'OUTPUT_TAKEN' });
+		for (const [place, damaged] of ['{"identity":', 'null'].entries()) {
+			const name = `damaged-${place}`;
+			mkdirSync(inside(name));
+			writeFileSync(inside(`${name}/cross-validation.json`), damaged);
+			await expect(run(configOf(name)).result).rejects.toMatchObject({ code: 'CROSS_VALIDATION_OTHER' });
+		}
 	});
 
 	it('trains each repeat from another seed, on rows that are apart already', () => {

@@ -128,8 +128,7 @@ function identityOf(
 function claimFolder(output: string, identity: string): void {
 	const record = path.join(output, RECORD);
 	if (existsSync(record)) {
-		const found = JSON.parse(readFileSync(record, 'utf8')) as { identity?: unknown };
-		if (found.identity === identity) return;
+		if (readIdentity(record) === identity) return;
 		throw inputError(
 			'CROSS_VALIDATION_OTHER',
 			'the folder holds a cross-validation with another config, dataset, model or other folds',
@@ -144,6 +143,16 @@ function claimFolder(output: string, identity: string): void {
 	}
 	makeFolder(output);
 	writeText(record, `${JSON.stringify({ schema: 'vulntune.cross-validation/1', identity }, null, '\t')}\n`);
+}
+
+/** What a folder was made for; undefined where its record is damaged. */
+function readIdentity(record: string): unknown {
+	try {
+		return (JSON.parse(readFileSync(record, 'utf8')) as { identity?: unknown } | null)?.identity;
+	} catch (cause) {
+		if (!(cause instanceof SyntaxError)) throw cause;
+		return undefined;
+	}
 }
 
 interface FoldWork {

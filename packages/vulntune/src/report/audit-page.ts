@@ -5,13 +5,20 @@ import { documentPage } from './document-page.ts';
 import { html, type Markup } from './html.ts';
 import { tableRow } from './metric-parts.ts';
 
+const heading = 'Leak audit of ';
+
+/** Whether a file that begins so is what `renderAuditPage` makes. */
+export function isAuditPage(start: string): boolean {
+	return start.includes(`<title>${heading}`);
+}
+
 /** The audit of a dataset as one HTML file that loads nothing and runs no script. */
 export function renderAuditPage(audit: Audit, name: string): string {
 	const { splits, across, labelConflicts, clusters, pairs } = audit;
 	const present = splitNames.filter((split) => splits[split].functions > 0);
 	return documentPage(
-		`Leak audit of ${name}`,
-		html`<header><h1>Leak audit of ${name}</h1>
+		`${heading}${name}`,
+		html`<header><h1>${heading}${name}</h1>
 ${auditLegend(audit).map((line) => html`<p class="note">${line}</p>`)}
 </header>
 <main>

@@ -2,6 +2,7 @@ import { parquetReadObjects } from 'hyparquet';
 import { describe, expect, it } from 'vitest';
 import type { Study } from '../read-study.ts';
 import { toParquet } from './parquet.ts';
+import { isExport } from './table.ts';
 import { toCsv, toLatex, toMarkdown } from './text-formats.ts';
 
 const study = {
@@ -35,6 +36,19 @@ describe('a study as a table', () => {
 0,finished,"[""q_proj"",""v_proj""]","/data/x1, ""old""",512,0.5512,0.48,0.62,0.6,5400,2147483648
 1,failed,all-linear,a_b|c,,,,,,,
 `);
+	});
+
+	it('may replace an earlier one, and nothing else', () => {
+		const parquet = new TextDecoder().decode(toParquet(study));
+		for (const text of [toCsv(study), toMarkdown(study), toLatex(study), parquet])
+			expect(isExport(text)).toBe(true);
+		for (const text of [
+			'{"code":"f","target":1}',
+			'cell,of,mine',
+			'| cell | phone |',
+			'# notes\ncell,status,',
+		])
+			expect(isExport(text)).toBe(false);
 	});
 
 	it('is Markdown with its bars escaped', () => {

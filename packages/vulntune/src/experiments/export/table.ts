@@ -37,6 +37,11 @@ export function exportTable({ columns, cells }: Study): ExportTable {
 	};
 }
 
+/** Whether a file that begins so is an exported study, in whichever format. */
+export function isExport(start: string): boolean {
+	return /^(cell,status,|\| cell \| status \||\\begin\{tabular\}|PAR1)/.test(start);
+}
+
 function plain(value: unknown): Cell {
 	if (value === null || value === undefined) return null;
 	return typeof value === 'string' || typeof value === 'number' ? value : JSON.stringify(value);

@@ -66,7 +66,7 @@ overrides: [{ when: { sequence.length: 512 }, set: { training.accumulation: 4 } 
 		);
 		expect(notes).toEqual(['no effect with loss.type crossEntropy: loss.gamma']);
 		const product = load('config: lora.yaml\naxes: { loss.type: [crossEntropy, focal], loss.gamma: [1, 2] }');
-		expect(product.notes).toEqual(notes);
+		expect(product.notes.filter((note) => !note.includes('one run'))).toEqual(notes);
 	});
 
 	it('gives a cell for other epochs', () => {
@@ -80,6 +80,33 @@ overrides: [{ when: { sequence.length: 512 }, set: { training.accumulation: 4 } 
 	});
 });
 
+describe('cells that are one run', () => {
+	const line = (cells: string) => `cells ${cells} are one run: nothing in which they differ changes a result`;
+
+	it.each([
+		['an option that is off', 'axes: { data.sampleSeed: [1, 2], training.seed: [1, 2] }', ['0, 2', '1, 3']],
+		['what computes', 'cells: [{ backend.type: cpu }, { backend.type: reference }]', ['0, 1']],
+		[
+			'a default that is written',
+			'cells: [{ method.rank: 8 }, { training.seed: 1 }, { training.seed: 2 }]',
+			['0, 1'],
+		],
+		['n-grams’ base', 'cells: [{ method.type: ngram }, { method.type: ngram, model: other }]', ['0, 1']],
+	])('are named: %s', (_, text, cells) => {
+		const notes = load(`config: lora.yaml\n${text}`).notes.filter((note) => note.includes('one run'));
+		expect(notes).toEqual(cells.map(line));
+	});
+
+	it.each([
+		'axes: { data.path: [a, b] }',
+		'axes: { model: [a, b] }',
+		'axes: { training.epochs: [1, 2] }',
+		'axes: { data.sample: [0.5], data.sampleSeed: [1, 2] }',
+	])('are not those of %s', (text) => {
+		expect(load(`config: lora.yaml\n${text}`).notes).toEqual([]);
+	});
+});
+
 describe('a faulty grid', () => {
 	it.each([
 		[
@@ -90,6 +117,8 @@ describe('a faulty grid', () => {
 		['axes: { output: [a] }', /output: each cell has a run folder of its own/],
 		['axes: { backend.threads: [1, 2] }', /backend\.threads: changes no result/],
 		['axes: { training.checkpointEverySteps: [1, 2] }', /changes no result/],
+		['axes: { training.checkpointing: [true, false] }', /changes no result/],
+		['axes: { data.projects: [null, a.json] }', /changes no result/],
 		['axes: { training.seed: 1 }', /axes: expected/],
 		['axes: { training.seed: [1, 1] }', /training\.seed: 1 stands there twice/],
 		[

@@ -1,10 +1,12 @@
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { canonicalJson } from '@vulntune/engine';
 import { inputError, VulntuneError } from '@vulntune/engine/errors.ts';
 import { checkConfig, configError, readConfigFile, resolveConfig } from '../../config/load.ts';
 import type { ConfigOverrides } from '../../config/overrides.ts';
 import type { Config } from '../../config/schema.ts';
 import type { ConfigFault } from '../../config/validate.ts';
+import { resultSettings } from '../../run/identity.ts';
 import { type Axis, drawPoints, fits, isList, type Point, product } from './expand.ts';
 import { gridDefinition, type ParsedGrid } from './grid-schema.ts';
 import { asOverrides, axisFault, type CellSettings, readSettings } from './settings.ts';
@@ -85,6 +87,7 @@ export function loadGrid(file: string, context: GridContext = {}): Grid {
 		return { name: name ?? cellName(values, short), settings: values, config };
 	};
 	const cells = resolveAll(plan.cells, cellOf);
+	for (const line of twinNotes(cells)) notes.add(line);
 	if (parsed.search.type === 'halving' && cells.some(({ config }) => config.method.type === 'ngram')) {
 		const message = 'search.type: halving is by epochs, which n-grams have none of (method.type ngram)';
 		throw configError([{ path: ['search', 'type'], message }], found);
@@ -222,6 +225,26 @@ function refuseTwins(cells: readonly PlannedCell[], faults: ConfigFault[]): void
 		if (!cells.slice(0, i).some(isTwin)) return;
 		const place = first === undefined ? ['cells'] : first.path.slice(0, 2);
 		faults.push({ path: place, message: `${place.join('.')}: the same cell as an earlier one` });
+	});
+}
+
+/** Cells of other names that are one run: what tells them apart changes no result, such as an option that is off in all of them. */
+function twinNotes(cells: readonly GridCell[]): string[] {
+	const byResult = Map.groupBy([...cells.entries()], ([, { config }]) =>
+		canonicalJson({
+			settings: resultSettings(config),
+			epochs: config.training.epochs,
+			data: config.data.path,
+			model: config.method.type === 'ngram' ? '' : config.model,
+			from: config.method.from,
+		}),
+	);
+	return [...byResult.values()].flatMap((twins) => {
+		const [first, ...others] = twins.map(([position]) => position);
+		if (others.length === 0) return [];
+		return [
+			`cells ${[first, ...others].join(', ')} are one run: nothing in which they differ changes a result`,
+		];
 	});
 }
 

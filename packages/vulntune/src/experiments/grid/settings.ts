@@ -8,8 +8,8 @@ type Path = readonly (string | number)[];
 /** Options of a config by name, each with its value and where it stands in the grid's file. */
 export type CellSettings = ReadonlyMap<string, { readonly value: unknown; readonly path: Path }>;
 
-/** What says where or how fast a run is computed: other values make no other run. */
-const withoutResult = /^(backend\.|training\.checkpointEverySteps$)/;
+/** What says where or how fast a run is computed, or what projects are called: other values make no other run. */
+const withoutResult = /^(backend\.|training\.checkpoint(EverySteps|ing)$|data\.projects$)/;
 
 /**
  * The options in a part of a grid: dotted names, or sections with options in them. What is no option goes to `faults`.
