@@ -99,6 +99,9 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('study', await here('status', 'study'))).toBe('');
 		expect(faultsOf('studyCell', await here('show', 'study', '0'))).toBe('');
 		expect(faultsOf('studyReport', await here('report', 'study'))).toBe('');
+		const table = ['export', 'study', '--format', 'csv'];
+		expect(faultsOf('study', await here(...table))).toBe('');
+		expect(faultsOf('studyExport', await here(...table, '--output', 'study.csv'))).toBe('');
 		expect(faultsOf('cellComparison', await here('compare', 'study', '0', '1'))).toBe('');
 	});
 

@@ -5,6 +5,8 @@ export interface WeightInfo {
 	readonly dtype: SafetensorsDtype;
 	readonly shape: readonly number[];
 	readonly byteLength: number;
+	/** How the file has the tensor, where it has codes and `dtype` is what they are read as. */
+	readonly stored?: { readonly type: string; readonly byteLength: number };
 }
 
 /** The tensors of a checkpoint by name, whatever files they lie in; one is read when it is asked for. */

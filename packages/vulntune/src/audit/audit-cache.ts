@@ -13,7 +13,7 @@ export function defaultAuditFolder(): string {
 }
 
 /** Changes with whatever changes an audit of the same rows. */
-const version = 1;
+const version = 2;
 
 /**
  * The audit of some rows, which is kept: the same rows are compared once. A file that can't be read is made again, and a folder that can't be

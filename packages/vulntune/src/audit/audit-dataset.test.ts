@@ -33,8 +33,14 @@ describe('an audit', () => {
 			...{ split: 'test', other: 'train' },
 			...{ exact: 1, near: 2, similar: 2, commit: 1, project: 1, older: 1 },
 		});
-		expect(fromValid).toMatchObject({ split: 'test', other: 'valid', similar: 0, older: null });
-		expect(validFromTrain).toMatchObject({ split: 'valid', other: 'train', similar: 0, commit: 0 });
+		expect(fromValid).toMatchObject({
+			split: 'test',
+			other: 'valid',
+			similar: 0,
+			project: null,
+			older: null,
+		});
+		expect(validFromTrain).toMatchObject({ split: 'valid', other: 'train', similar: 0, commit: null });
 	});
 
 	it('counts copies inside a split, dates and projects', () => {
@@ -88,7 +94,7 @@ describe('an audit', () => {
 	it('is shown for people', () => {
 		const text = renderAudit(audit);
 		expect(text).toContain('test, train                1 (25.0 %)       2 (50.0 %)');
-		expect(text).toContain('train 0 (not), test 10 (vulnerable)');
+		expect(text).toContain('1 text has both labels, in 2 functions.\n  train 0 (not), test 10 (vulnerable)');
 		expect(text).toContain('1 functions name a date that is none.');
 	});
 });

@@ -49,12 +49,18 @@ export function renderAudit(audit: Audit): string {
 		sizes,
 		'',
 		...(across.length === 0 ? [] : [overlaps, '']),
-		`${labelConflicts.texts} texts have both labels, in ${labelConflicts.rows} functions.`,
+		conflictLine(labelConflicts),
 		...labelConflicts.found.slice(0, 5).map((rows) => `  ${rows.map(spellRow).join(', ')}`),
 		`${clusters.count} clusters of near-duplicates, the largest of ${clusters.largest} functions.`,
 		'',
 		...auditLegend(audit),
 	].join('\n');
+}
+
+/** How many texts are vulnerable in one row and not in another. */
+export function conflictLine({ texts, rows }: Audit['labelConflicts']): string {
+	if (texts === 0) return 'No text has both labels.';
+	return `${texts} ${texts === 1 ? 'text has' : 'texts have'} both labels, in ${rows} functions.`;
 }
 
 /** `train 7 (vulnerable)` */
@@ -78,7 +84,9 @@ export function auditWarning({ across, labelConflicts }: Audit, location: string
 			[overlap.commit, 'of the same commit'],
 			[overlap.project, 'of the same project'],
 		] as const;
-		const found = kinds.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+		const found = kinds
+			.filter(([count]) => count !== null && count > 0)
+			.map(([count, what]) => `${count} ${what}`);
 		const names: readonly SplitName[] = [overlap.split, overlap.other];
 		return found.length === 0 ? [] : [`${names.join(' knows from ')}: ${found.join(', ')}`];
 	});

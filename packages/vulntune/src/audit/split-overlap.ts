@@ -13,9 +13,9 @@ export interface SplitOverlap {
 	readonly near: number;
 	/** Similar ones, near-duplicates included. */
 	readonly similar: number;
-	/** Functions of a commit that the other one has functions of; likewise of a project. */
-	readonly commit: number;
-	readonly project: number;
+	/** Functions of a commit that the other one has functions of; null where no commit is known on either side. Likewise of a project. */
+	readonly commit: number | null;
+	readonly project: number | null;
 	/** Functions no newer than the newest of the other one; null where no date is known on either side. */
 	readonly older: number | null;
 }
@@ -40,8 +40,10 @@ export function overlapOf(compared: ComparedRows, split: SplitName, other: Split
 	const closeness = closestIn(compared, split, other);
 	const atLeast = (least: number) => closeness.filter((similarity) => similarity >= least).length;
 	const shared = (nameOf: (index: number) => string | undefined) => {
-		const there = new Set(others.map(nameOf));
-		return own.filter((index) => nameOf(index) !== undefined && there.has(nameOf(index))).length;
+		const there = new Set(others.flatMap((index) => nameOf(index) ?? []));
+		const names = own.flatMap((index) => nameOf(index) ?? []);
+		if (there.size === 0 || names.length === 0) return null;
+		return names.filter((name) => there.has(name)).length;
 	};
 	const known = (indices: readonly number[]) => indices.flatMap((index) => dates[index] ?? []);
 	const newest = known(others).reduce((latest, date) => Math.max(latest, date), Number.NEGATIVE_INFINITY);

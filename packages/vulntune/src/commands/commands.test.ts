@@ -3,9 +3,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { configOptions } from '../config/options.ts';
+import { crossValidateCommand } from './cross-validate.ts';
+import { datasetCommand } from './dataset.ts';
 import { demoCommand } from './demo.ts';
 import { describeMachine, doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { experimentCommand } from './experiment.ts';
 import { explainCommand } from './explain.ts';
 import { modelCommand } from './model.ts';
 import { pretrainCommand } from './pretrain.ts';
@@ -36,6 +39,11 @@ async function run(...argv: string[]) {
 		trainCommand(record),
 		evaluateCommand(record),
 		explainCommand(record),
+		crossValidateCommand(record),
+		experimentCommand({
+			...{ run: record, status: record, show: record, compare: record, report: record, export: record },
+		}),
+		datasetCommand({ audit: record, inspect: record, split: record }),
 		modelCommand({ info: record, quantize: record, merge: record, export: record }),
 		pretrainCommand(record),
 		demoCommand(record),
@@ -56,11 +64,32 @@ it.each([
 	'model merge',
 	'model export',
 	'pretrain',
+	'cross-validate',
+	'experiment',
+	...['run', 'status', 'show', 'compare', 'report', 'export'].map((name) => `experiment ${name}`),
+	'dataset',
+	...['audit', 'inspect', 'split'].map((name) => `dataset ${name}`),
 	'demo',
 	'doctor',
 ])('has examples in the help of vulntune %s', async (command) => {
 	const { stdout } = await run(...command.split(' ').filter((word) => word !== ''), '--help');
 	expect(stdout).toMatch(/\nExamples:\n {2}vulntune /);
+});
+
+it.each(['', 'model', 'dataset', 'experiment'])(
+	'lists what vulntune %s has, a short line each',
+	async (name) => {
+		const { stdout } = await run(...(name === '' ? [] : [name]), '--help', '--json');
+		const { commands } = JSON.parse(stdout) as { commands: { name: string; description: string }[] };
+		for (const { description } of commands) expect(description).toMatch(/^[a-z].{8,70}[^.]$/);
+	},
+);
+
+it('names the nearest option of a command within a command, and its help', async () => {
+	const near = await run('experiment', 'run', 'grid.yaml', '--output', 'out', '--epochs', '3');
+	expect(near.stderr).toContain('Did you mean --training.epochs?');
+	const none = await run('model', 'info', 'base', '--surely-not');
+	expect(none.stderr).toContain('See vulntune model info --help.');
 });
 
 describe('train', () => {
@@ -137,6 +166,14 @@ describe('train', () => {
 });
 
 describe('evaluate', () => {
+	it('says that the question goes with --zero-shot, not with a method', async () => {
+		const { stdout } = await run('evaluate', '--help');
+		expect(stdout).toMatch(/nextToken: .*goes with --zero-shot/);
+		expect(stdout).toMatch(/sequence: .*goes with --zero-shot/);
+		expect(stdout).not.toContain('only with objective');
+		expect(stdout).not.toContain('only with method');
+	});
+
 	it('scores a run or measures predictions', async () => {
 		const own = {
 			run: 'runs/a',

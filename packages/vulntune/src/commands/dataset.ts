@@ -70,6 +70,7 @@ export function datasetCommand({ audit, inspect, split }: DatasetCommands): Comm
 	return (program, run) => {
 		const command = program
 			.command('dataset')
+			.summary('look at a dataset, audit it, split it anew')
 			.description('Look at a dataset, find what its splits know of each other, split it anew.')
 			.addHelpText(
 				'after',
@@ -105,6 +106,7 @@ function defineAudit(parent: Command, run: CommandRunner, audit: Work<AuditReque
 function defineInspect(parent: Command, run: CommandRunner, inspect: Work<InspectRequest>): void {
 	const command = parent
 		.command('inspect')
+		.summary('show what a dataset holds')
 		.description('Show what a dataset holds: rows, classes, commits, projects, weaknesses, lengths.')
 		.argument(...datasetArgument)
 		.addHelpText(

@@ -76,6 +76,13 @@ const flags = z.strictObject({
 const questionOptions = configOptions.filter(
 	({ name }) => name.startsWith('nextToken.') || name === 'sequence.length',
 );
+/** They need no method and no objective here, but `--zero-shot`. */
+const shownQuestion = questionOptions.map((option) => ({ ...option, needs: {} }));
+const shownSections = trainingConfig.sections.map((section) =>
+	questionOptions.some(({ path }) => path[0] === section.name)
+		? { ...section, description: `${section.description}; goes with --zero-shot`, needs: {} }
+		: section,
+);
 
 /** Ask a model that was trained for none of this. */
 export interface ZeroShotRequest {
@@ -147,8 +154,8 @@ Examples:
 			);
 		addFlags(command, flags);
 		addConfigFlags(command, {
-			options: [...questionOptions, ...backendOptions],
-			sections: trainingConfig.sections,
+			options: [...shownQuestion, ...backendOptions],
+			sections: shownSections,
 		});
 		command.action(async (folder: string | undefined) => {
 			const values = command.opts();

@@ -112,6 +112,7 @@ Examples:
 function defineStatus(parent: Command, run: CommandRunner, status: ExperimentCommands['status']): void {
 	const command = parent
 		.command('status')
+		.summary('show whether each cell is finished, and what it reached')
 		.description('Show every cell of a study: whether it is finished, and what it reached.')
 		.argument('<study>', 'the --output of vulntune experiment run')
 		.addHelpText(
@@ -124,6 +125,7 @@ function defineStatus(parent: Command, run: CommandRunner, status: ExperimentCom
 function defineShow(parent: Command, run: CommandRunner, show: ExperimentCommands['show']): void {
 	parent
 		.command('show')
+		.summary('show all that is known of one cell')
 		.description('Show all that the ledger holds of one cell.')
 		.argument('<study>', 'the --output of vulntune experiment run')
 		.argument('<cell>', 'number, name, or beginning of the identity of its run')
@@ -134,6 +136,7 @@ function defineShow(parent: Command, run: CommandRunner, show: ExperimentCommand
 function defineCompare(parent: Command, run: CommandRunner, compare: ExperimentCommands['compare']): void {
 	parent
 		.command('compare')
+		.summary('test two cells on the same functions')
 		.description(
 			'Compare two cells on the test functions of both: paired tests of ROC AUC (DeLong) and of F1 at their thresholds (bootstrap over commits).',
 		)
@@ -147,6 +150,7 @@ function defineCompare(parent: Command, run: CommandRunner, compare: ExperimentC
 function defineReport(parent: Command, run: CommandRunner, report: ExperimentCommands['report']): void {
 	parent
 		.command('report')
+		.summary('write the study as HTML, with figures')
 		.description(
 			"Write report.html into the folder of a study, one file that needs no network, and its figures as SVG and PNG beside it: the paper's Table 1 with the cells that repeat it, every run against the best baseline, what the data allow to say of each axis, validation epoch by epoch.",
 		)
@@ -158,6 +162,7 @@ function defineReport(parent: Command, run: CommandRunner, report: ExperimentCom
 function defineExport(parent: Command, run: CommandRunner, write: ExperimentCommands['export']): void {
 	const command = parent
 		.command('export')
+		.summary('write a table with a row for each cell')
 		.description('Write a table of a study with a row for each cell.')
 		.argument('<study>', 'the --output of vulntune experiment run')
 		.addHelpText(

@@ -58,6 +58,7 @@ export function describeCommand(command: Command, helper: Help): HelpReport {
 	};
 }
 
-function fullName(command: Command): string {
+/** `vulntune model info` */
+export function fullName(command: Command): string {
 	return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 }

@@ -106,6 +106,7 @@ export function modelCommand({ info, quantize, merge, export: write }: ModelComm
 	return (program, run) => {
 		const model = program
 			.command('model')
+			.summary('inspect and quantise models, write detectors for other tools')
 			.description('Inspect and quantise models, and write detectors for other tools.')
 			.addHelpText(
 				'after',
@@ -121,6 +122,7 @@ export function modelCommand({ info, quantize, merge, export: write }: ModelComm
 function defineInfo(parent: Command, run: CommandRunner, info: ModelCommands['info']): void {
 	const command = parent
 		.command('info')
+		.summary('show what a model or an adapter is')
 		.description(
 			'Show what a model is: architecture, sizes, parameters, storage, memory, fingerprint; or an adapter, and whether its base is the one it was made on.',
 		)
@@ -139,6 +141,7 @@ function defineInfo(parent: Command, run: CommandRunner, info: ModelCommands['in
 function defineQuantize(parent: Command, run: CommandRunner, quantize: ModelCommands['quantize']): void {
 	const command = parent
 		.command('quantize')
+		.summary('write a model with quantised linear layers')
 		.description("Quantise a model's linear layers and write it as a folder that needs the original no more.")
 		.argument('<model>', 'folder of a model, GGUF file, or name on a hub')
 		.addHelpText(
@@ -155,6 +158,7 @@ function defineQuantize(parent: Command, run: CommandRunner, quantize: ModelComm
 function defineMerge(parent: Command, run: CommandRunner, merge: ModelCommands['merge']): void {
 	const command = parent
 		.command('merge')
+		.summary('write a detector as one model for transformers')
 		.description(
 			'Write a detector as one model in Hugging Face layout: the adapter added to its base (restored, where it was quantised), with the head. transformers opens it, and so does vulntune; how far its logits lie from the detector is printed.',
 		)
@@ -174,6 +178,7 @@ function defineMerge(parent: Command, run: CommandRunner, merge: ModelCommands['
 function defineExport(parent: Command, run: CommandRunner, write: ModelCommands['export']): void {
 	const command = parent
 		.command('export')
+		.summary('write a detector as a file of another runtime')
 		.description(
 			'Write a detector, its adapter merged, as a file of another runtime: GGUF for llama.cpp, tokenizer and all, with the head of a classifier in a file beside it; ONNX for onnxruntime in Node, Python or a browser, a classifier from token ids to logits.',
 		)

@@ -112,8 +112,8 @@ describe('the command line', () => {
 		[['train', '--epoch', '3'], "unknown option '--epoch'", 'Did you mean --epochs?'],
 		[['train', '--learning-rate=3'], 'unknown option', 'Did you mean --training.learningRate?'],
 		[['train', '--seed', '3'], 'unknown option', 'Did you mean --some.seed or --other.seed?'],
-		[['train', '--epochs'], 'argument missing', 'vulntune --help'],
-		[['train', 'surplus'], 'too many arguments', 'vulntune --help'],
+		[['train', '--epochs'], 'argument missing', 'vulntune train --help'],
+		[['train', 'surplus'], 'too many arguments', 'vulntune train --help'],
 	])('ends with 2 and the nearest name for %j', async (argv, message, hint) => {
 		const { exitCode, stdout, stderr } = await run(argv);
 		expect(exitCode).toBe(2);
@@ -160,8 +160,8 @@ describe('the command line', () => {
 		const help = (await run(['train', '--help'], undefined, npx)).stdout;
 		expect(help).toContain('Usage: npx vulntune train');
 		expect(help).toContain('  npx vulntune train a.yaml');
-		expect((await run(['train'], { data: {}, text: 'Then vulntune doctor.' }, npx)).stdout).toBe(
-			'Then npx vulntune doctor.\n',
+		expect((await run(['train'], { data: {}, text: 'Then vulntune train.' }, npx)).stdout).toBe(
+			'Then npx vulntune train.\n',
 		);
 		const error = new VulntuneError({
 			code: 'SOME',

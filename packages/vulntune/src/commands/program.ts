@@ -6,7 +6,7 @@ import { type Interruption, listenForInterruption } from '../terminal/interrupti
 import { createProgressRenderer } from '../terminal/progress.ts';
 import { spellCommands } from '../terminal/spelled-command.ts';
 import { printable, type Terminal } from '../terminal/terminal.ts';
-import { describeCommand, helpLayout } from './help.ts';
+import { describeCommand, fullName, helpLayout } from './help.ts';
 import { nearestFlags, spellOutBooleans } from './schema-flags.ts';
 
 /** Registers one command: its options, and what runs when it is called. */
@@ -38,7 +38,13 @@ export async function runCommandLine(
 	// Read before parsing, because a faulty command line is reported in the form that it asks for.
 	const isJson = argv.includes('--json');
 	const isDebug = argv.includes('--debug');
-	const spell = (text: string) => spellCommands(text, command);
+	const program = createProgram(version);
+	const spell = (text: string) =>
+		spellCommands(
+			text,
+			command,
+			program.commands.map((one) => one.name()),
+		);
 	let exitCode = 0;
 	let help = '';
 
@@ -64,7 +70,6 @@ export async function runCommandLine(
 		}
 	};
 
-	const program = createProgram(version);
 	try {
 		for (const define of definitions) define(program, runCommand);
 		const write = (text: string) => void (help += text);
@@ -140,11 +145,21 @@ function configureAll(command: Command, help: HelpSettings): void {
 function usageError(error: CommanderError, program: Command, argv: readonly string[]): VulntuneError {
 	const [message = '', ...hints] = error.message.replace(/^error: /, '').split('\n');
 	const flag = error.code === 'commander.unknownOption' ? /'(--[^']+)'/.exec(message)?.[1] : undefined;
-	const meant = flag === undefined ? [] : nearestFlags(flag, program, argv);
+	const called = calledCommand(program, argv);
+	const meant = flag === undefined ? [] : nearestFlags(flag, called);
 	const hint =
 		meant.length > 0 ? `Did you mean ${meant.join(' or ')}?` : hints.join(' ').replace(/^\(|\)$/g, '');
-	const remedy = hint === '' ? 'See vulntune --help.' : hint;
+	const remedy = hint === '' ? `See ${fullName(called)} --help.` : hint;
 	return inputError('USAGE', message, { remedy, cause: error });
+}
+
+/** The command that a command line calls, however deep it lies. */
+function calledCommand(parent: Command, argv: readonly string[]): Command {
+	for (const [index, word] of argv.entries()) {
+		const called = parent.commands.find((child) => child.name() === word);
+		if (called !== undefined) return calledCommand(called, argv.slice(index + 1));
+	}
+	return parent;
 }
 
 function reportError(

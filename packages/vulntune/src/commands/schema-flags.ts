@@ -68,7 +68,7 @@ export function configOverrides(
 
 /** `--method.rsLora` alone means `--method.rsLora true`; a word that follows is its value only if it is true or false. */
 export function spellOutBooleans(argv: readonly string[], program: Command): string[] {
-	const booleans = program.commands
+	const booleans = commandsIn(program)
 		.flatMap(({ options }) => options)
 		.filter(({ flags }) => flags.endsWith(' <boolean>'));
 	const names = new Set(booleans.map(({ long }) => long));
@@ -78,12 +78,15 @@ export function spellOutBooleans(argv: readonly string[], program: Command): str
 	});
 }
 
-/** The flags of the called command whose last part is what an unknown flag says: `--epochs` is `--training.epochs`. */
-export function nearestFlags(flag: string, program: Command, argv: readonly string[]): string[] {
+function commandsIn(parent: Command): Command[] {
+	return parent.commands.flatMap((child) => [child, ...commandsIn(child)]);
+}
+
+/** The flags of a command whose last part is what an unknown flag says: `--epochs` is `--training.epochs`. */
+export function nearestFlags(flag: string, command: Command): string[] {
 	const plain = (name: string) => name.replaceAll('-', '').toLowerCase();
 	const wanted = plain(flag.replace(/=.*/s, ''));
-	const command = program.commands.find((candidate) => argv.includes(candidate.name()));
-	const flags = (command?.options ?? []).flatMap(({ long }) => (long?.includes('.') ? [long] : []));
+	const flags = command.options.flatMap(({ long }) => (long?.includes('.') ? [long] : []));
 	return flags.filter((long) => plain(long.split('.').at(-1)!) === wanted);
 }
 

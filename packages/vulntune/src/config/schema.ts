@@ -344,7 +344,7 @@ export const configSchema = z.strictObject({
 		.string()
 		.min(1)
 		.describe(
-			'the base: a folder in Hugging Face layout, safetensors, plain or in 4 bits by bitsandbytes or vulntune model quantize',
+			'the base: a folder in Hugging Face layout, plain or quantised (bitsandbytes, GPTQ, AWQ), a GGUF file, or a name on a hub',
 		),
 	data: data.describe('the rows'),
 	method: method.describe('how the base is fine-tuned'),

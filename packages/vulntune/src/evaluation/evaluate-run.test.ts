@@ -138,6 +138,12 @@ it.each([
 	await expect(evaluate(adapter, { data })).rejects.toMatchObject({ code, summary: refused });
 });
 
+it('says that a folder is not there, where it is not', async () => {
+	const absent = path.join(runs.lora, 'absent');
+	const refused = { code: 'RUN_NOT_FOUND', summary: expect.stringContaining('no such folder') };
+	await expect(evaluate(absent, { data })).rejects.toMatchObject(refused);
+});
+
 describe('the base of an adapter', () => {
 	const moved = () => {
 		const base = inside('moved-base');

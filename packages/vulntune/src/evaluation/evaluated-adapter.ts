@@ -131,7 +131,10 @@ function describedConfig(adapter: string, data: string | undefined): ConfigInput
 			},
 		);
 	}
-	throw inputError('RUN_NOT_FOUND', 'there is no run and no adapter in this folder', {
+	const what = existsSync(adapter)
+		? 'there is no run and no adapter in this folder'
+		: 'there is no such folder';
+	throw inputError('RUN_NOT_FOUND', what, {
 		place: adapter,
 		remedy: `Give the output folder of vulntune train (it has config.yaml and adapter/), or an adapter folder with ${DESCRIPTION}.`,
 	});

@@ -62,7 +62,7 @@ describe('two cells', () => {
 
 it('a difference is told with its interval and p', () => {
 	expect(describeDifference({ value: 0.0312, low: -0.002, high: 0.064, p: 0.066 })).toBe(
-		'+0.031 [-0.002, 0.064], p = 0.066',
+		'+0.031 [-0.002, +0.064], p = 0.066',
 	);
 	expect(describeDifference({ value: -0.2, low: -0.3, high: -0.1, p: 1e-5 })).toBe(
 		'-0.200 [-0.300, -0.100], p < 0.001',

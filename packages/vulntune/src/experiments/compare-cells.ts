@@ -92,12 +92,13 @@ export function renderCellComparison({ a, b, functions, rocAuc, f1 }: CellCompar
 	].join('\n');
 }
 
-/** `+0.031 [-0.002, 0.064], p = 0.066` */
+/** `+0.031 [-0.002, +0.064], p = 0.066` */
 export function describeDifference(difference: Difference): string {
 	if (difference.value === null) return `undefined: ${difference.reason}`;
-	const value = `${difference.value >= 0 ? '+' : ''}${difference.value.toFixed(3)}`;
+	const signed = (value: number) => `${value >= 0 ? '+' : ''}${value.toFixed(3)}`;
+	const value = signed(difference.value);
 	if (difference.low === null) return `${value}, no interval: ${difference.reason}`;
 	const p =
 		difference.p === null ? '' : `, p ${difference.p < 0.001 ? '< 0.001' : `= ${difference.p.toFixed(3)}`}`;
-	return `${value} [${difference.low.toFixed(3)}, ${difference.high.toFixed(3)}]${p}`;
+	return `${value} [${signed(difference.low)}, ${signed(difference.high)}]${p}`;
 }

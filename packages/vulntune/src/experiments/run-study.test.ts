@@ -141,14 +141,16 @@ describe('a study', () => {
 		await expect(runStudy(requestOf(none, output()), silent, standIn([]))).rejects.toThrow(/no such folder/);
 	});
 
-	it('gives a cell back that is interrupted, and resumes it first', async () => {
+	it('begins a cell, gives it back where it is interrupted, and resumes it first', async () => {
 		const folder = output();
+		const resumed: boolean[] = [];
 		let isInterrupted = false;
 		const signals = { ...silent, interrupted: () => isInterrupted };
 		const compute: ComputeRun = async (config, mode, own) => {
-			expect(mode).toMatchObject({ resume: true, overwrite: false });
+			expect(mode).toMatchObject({ resume: false, overwrite: false });
 			if (config.training.seed !== 2) return standIn([])(config, mode, own);
 			isInterrupted = true;
+			mkdirSync(config.output, { recursive: true });
 			return { status: 'interrupted', output: config.output };
 		};
 		expect(await runStudy(requestOf(seeds, folder), signals, compute)).toMatchObject({
@@ -156,8 +158,12 @@ describe('a study', () => {
 		});
 		expect(statuses(folder)).toEqual(['finished', 'pending', 'pending']);
 		const computed: number[] = [];
-		await runStudy(requestOf(seeds, folder), silent, standIn(computed));
+		await runStudy(requestOf(seeds, folder), silent, (config, mode, own) => {
+			resumed.push(mode.resume);
+			return standIn(computed)(config, mode, own);
+		});
 		expect(computed).toEqual([2, 3]);
+		expect(resumed).toEqual([true, false]);
 	});
 
 	it('waits for the cells of another process, and takes over those of one that is gone', async () => {

@@ -181,7 +181,7 @@ async function runCell(study: Study, cell: LedgerCell, cells: number): Promise<'
 	const backend = { ...config.backend, threads: threads === 'auto' ? (request.threads ?? threads) : threads };
 	try {
 		await requireUnchanged(cell, config);
-		const mode = { resume: true, overwrite: false, began: performance.now() };
+		const mode = { resume: existsSync(output), overwrite: false, began: performance.now() };
 		const outcome = await compute({ ...config, backend, output }, mode, signals);
 		if (outcome.status === 'interrupted') {
 			releaseRun(ledger, runId);

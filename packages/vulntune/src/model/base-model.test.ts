@@ -9,6 +9,7 @@ import { resolveConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { openTrainingBase } from '../fine-tuning/start-adapter.ts';
 import { planTraining } from '../plan/plan-training.ts';
+import { describeModel } from './info-text.ts';
 import { readModelInfo } from './model-info.ts';
 import { openBase } from './open-base.ts';
 import { quantizeModel } from './quantize-model.ts';
@@ -49,6 +50,13 @@ it('opens a GGUF file as the folder that it was made from, and writes it as one'
 	const [before, after] = [readModelInfo(file), readModelInfo(output)];
 	expect(after).toMatchObject({ problems: [], quantization: { type: 'nf4' }, sizes: before.sizes });
 	expect(after.tokenizer).toEqual(before.tokenizer);
+	expect(before.weights).toEqual({
+		tensors: 11,
+		bytes: 3280,
+		// as the file has them, not as they are read
+		dtypes: { F32: { tensors: 10, bytes: 3008 }, Q8_0: { tensors: 1, bytes: 272 } },
+	});
+	expect(describeModel(before, { qlora: 1, lora: 1 })).toContain('Q8_0 of GGUF, read as');
 	expect(before).toMatchObject({
 		architecture: 'LlamaForCausalLM',
 		fingerprint: base.fingerprint,

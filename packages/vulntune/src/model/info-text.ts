@@ -41,7 +41,7 @@ export function describeModel(info: ModelInfo, trainingBytes: TrainingBytes): st
 			lines.push([`  ${dtype}`, `${formatBytes(bytes)} in ${formatNumber(tensors)} tensors`]);
 		}
 	}
-	lines.push(['quantisation', describeStorage(info.quantization)], ...describeTokenizer(info.tokenizer));
+	lines.push(['quantisation', describeStorage(info)], ...describeTokenizer(info.tokenizer));
 	lines.push([
 		'fine-tuning',
 		`about ${formatBytes(trainingBytes.qlora)} of memory with qlora (nf4), ${formatBytes(trainingBytes.lora)} with lora (bf16)`,
@@ -108,8 +108,11 @@ function columns(lines: readonly Line[]): readonly string[] {
 	return lines.map(([name, value]) => `  ${name.padEnd(width)}${value}`);
 }
 
-function describeStorage(quantization: ModelInfo['quantization']): string {
-	if (quantization === null) return 'none';
+function describeStorage({ quantization, weights }: ModelInfo): string {
+	if (quantization === null) {
+		const blocks = Object.keys(weights?.dtypes ?? {}).filter((type) => /^I?Q\d/.test(type));
+		return blocks.length === 0 ? 'none' : `${blocks.join(', ')} of GGUF, read as what the codes stand for`;
+	}
 	const { type, method, doubleQuantization, bitsPerWeight } = quantization;
 	const double = doubleQuantization === true ? ', scales quantised too' : '';
 	const bits =

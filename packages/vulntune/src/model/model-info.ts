@@ -161,8 +161,9 @@ function storedWeights(weights: WeightSource): StoredWeights {
 	const dtypes: Record<string, { tensors: number; bytes: number }> = {};
 	let bytes = 0;
 	for (const name of weights.names) {
-		const { dtype, byteLength } = weights.info(name)!;
-		const of = (dtypes[dtype] ??= { tensors: 0, bytes: 0 });
+		const { stored, dtype, ...read } = weights.info(name)!;
+		const { type, byteLength } = stored ?? { type: dtype, byteLength: read.byteLength };
+		const of = (dtypes[type] ??= { tensors: 0, bytes: 0 });
 		of.tensors += 1;
 		of.bytes += byteLength;
 		bytes += byteLength;

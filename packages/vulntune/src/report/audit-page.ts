@@ -1,5 +1,5 @@
 import type { Audit } from '../audit/audit-dataset.ts';
-import { auditLegend, overlapColumns, spellRow } from '../audit/audit-text.ts';
+import { auditLegend, conflictLine, overlapColumns, spellRow } from '../audit/audit-text.ts';
 import { splitNames } from '../data/dataset.ts';
 import { documentPage } from './document-page.ts';
 import { html, type Markup } from './html.ts';
@@ -52,7 +52,7 @@ ${table(
 )}
 </section>
 <section><h2>Texts with both labels</h2>
-<p>${labelConflicts.texts} texts, in ${labelConflicts.rows} functions.</p>
+<p>${conflictLine(labelConflicts)}</p>
 <ul>${labelConflicts.found.map((rows) => html`<li>${rows.map(spellRow).join(', ')}</li>`)}</ul>
 </section>
 <section><h2>The most similar functions of different splits</h2>

@@ -22,7 +22,7 @@ it('is the bare name where that is on the path, else the file', () => {
 it('stands wherever a text names a command, and nowhere else', () => {
 	const text =
 		'Run vulntune train a.yaml, or `vulntune --help`; npx vulntune doctor. vulntune is a tool, vulntune.json a file.';
-	expect(spellCommands(text, 'npx vulntune')).toBe(
+	expect(spellCommands(text, 'npx vulntune', ['train', 'doctor'])).toBe(
 		'Run npx vulntune train a.yaml, or `npx vulntune --help`; npx vulntune doctor. vulntune is a tool, vulntune.json a file.',
 	);
 });

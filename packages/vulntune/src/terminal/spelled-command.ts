@@ -19,10 +19,12 @@ export function spelledCommand({ env, file, workingFolder }: Caller): string {
 	return `node ${path.relative(workingFolder, file)}`;
 }
 
-const mention =
-	/(?<!npx )\bvulntune(?= (?:train|evaluate|experiment|dataset|cross-validate|pretrain|model|demo|doctor|-|\[))/g;
-
-/** A text with every command in it spelled as the user calls it; texts name them by `vulntune train …`. */
-export function spellCommands(text: string, command: string): string {
+/**
+ * A text with every command in it spelled as the user calls it; texts name them by `vulntune train …`.
+ *
+ * @param names of all commands that there are
+ */
+export function spellCommands(text: string, command: string, names: readonly string[]): string {
+	const mention = new RegExp(`(?<!npx )\\bvulntune(?= (?:${['help', ...names].join('|')}|-|\\[))`, 'g');
 	return text.replace(mention, () => command);
 }

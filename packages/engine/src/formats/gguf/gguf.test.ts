@@ -78,6 +78,7 @@ describe('tensors', () => {
 			dtype: 'F32',
 			shape: [8, 32],
 			byteLength: 1024,
+			stored: { type: 'Q8_0', byteLength: 8 * 34 },
 		});
 		const down = readFloat32(weights, 'model.layers.0.mlp.down_proj.weight'); // [8, 32]
 		expect([...down]).toEqual(Array.from({ length: 256 }, (_, index) => Math.floor(index / 32)));

@@ -56,10 +56,11 @@ interface StoredTensor {
 }
 
 function infoOf(file: GgufFile, name: string): WeightInfo {
-	const { type, shape } = file.tensors.get(name)!;
+	const { type, shape, byteLength } = file.tensors.get(name)!;
 	const dtype = type.plain ?? 'F32';
 	const elements = shape.reduce((product, size) => product * size, 1);
-	return { dtype, shape, byteLength: elements * bytesPerElement(dtype) };
+	const stored = type.plain === undefined ? { stored: { type: type.name, byteLength } } : {};
+	return { dtype, shape, byteLength: elements * bytesPerElement(dtype), ...stored };
 }
 
 function storedTensor(architecture: GgufArchitecture, file: GgufFile, name: string): StoredTensor {

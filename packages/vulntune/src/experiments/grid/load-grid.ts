@@ -286,6 +286,7 @@ function cellName(values: Point, short: Readonly<Record<string, string>>): strin
 
 /** A value as names and tables show it: of a path its last part. */
 export function shownValue(name: string, value: unknown): string {
+	if (value === null) return 'none';
 	if (typeof value !== 'string') return JSON.stringify(value);
 	return name === 'model' || name === 'data.path' || name === 'method.from'
 		? path.basename(value).replace(/\.tar\.gz$/, '')

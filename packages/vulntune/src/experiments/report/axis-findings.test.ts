@@ -30,6 +30,11 @@ const said = (cells: readonly ReportCell[], axis = 'method.rank') =>
 		.sentences.join(' ');
 
 describe('what is said of an axis', () => {
+	it('calls a value that a cell does not have none', () => {
+		const cells = [4, null].map((rank) => cellOf({ 'method.rank': rank, 'training.seed': 1 }, 1));
+		expect(findings(cells)[0]!.means.map(({ value }) => value)).toEqual(['4', 'none']);
+	});
+
 	it('is which value is better, where the paired tests hold after correction', () => {
 		const cells = [1, 2].flatMap((seed) => [
 			cellOf({ 'method.rank': 4, 'training.seed': seed }, 0.05 * seed),

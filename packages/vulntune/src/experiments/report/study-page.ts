@@ -97,7 +97,7 @@ function paperSection(cells: readonly ReportCell[], notes: Notes): Markup {
 	const head = ['ROC AUC', 'F1', 'F1 as the paper measures it', 'hardware', 'hours', 'memory'];
 	return html`<section>
 <h2>The paper's Table 1</h2>
-<div class="scroll"><table class="study"><thead><tr><td></td>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead><tbody>
+<div class="scroll"><table class="study"><thead><tr><td></td>${head.map(columnHead)}</tr></thead><tbody>
 ${paperTable.map((row) =>
 	paperRows(
 		row,
@@ -117,7 +117,7 @@ function paperRows(row: PaperRow, cells: readonly ReportCell[], notes: Notes): M
 		row.rocAuc.toFixed(2),
 		'–',
 		row.f1.toFixed(2),
-		row.hardware,
+		html`<span class="hardware">${row.hardware}</span>`,
 		row.hours === null ? '–' : row.hours.toFixed(1),
 		'–',
 	]);
@@ -168,7 +168,7 @@ ${findings.map(
 }
 
 function cellTable(cells: readonly ReportCell[], notes: Notes): Markup {
-	const head = ['test ROC AUC', 'F1', 'test functions', 'vulnerable', 'time', 'memory', 'on'];
+	const head = ['test ROC AUC', 'F1', 'test functions', 'vulnerable', 'time', 'memory', 'hardware'];
 	const rows = cells.map(({ cell, rocAuc, f1, functions, positives, hardware }) =>
 		tableRow(`${cell.cell}  ${cell.name}`, [
 			metricCell(asMetric(rocAuc), notes),
@@ -183,8 +183,14 @@ function cellTable(cells: readonly ReportCell[], notes: Notes): Markup {
 	return table(head, rows);
 }
 
+/** A column of words stands to the left, as its cells do. */
+function columnHead(name: string): Markup {
+	const isWords = name === 'hardware';
+	return html`<th scope="col">${isWords ? html`<span class="hardware">${name}</span>` : name}</th>`;
+}
+
 function table(head: readonly string[], rows: readonly Markup[]): Markup {
-	return html`<div class="scroll"><table class="study"><thead><tr><td></td>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead><tbody>
+	return html`<div class="scroll"><table class="study"><thead><tr><td></td>${head.map(columnHead)}</tr></thead><tbody>
 ${rows}
 </tbody></table></div>`;
 }
