@@ -14,7 +14,13 @@ export { type BackendChoice, createBackend, requireBackend } from './backends/se
 export { elements, reshape, rowsOf, viewOf } from './backends/view.ts';
 export { createWasmBackend } from './backends/wasm/wasm.ts';
 export { type ErrorDetails, type ErrorKind, inputError, VulntuneError } from './errors.ts';
-export { type GgufModel, type GgufModelType, writeGgufModel } from './exports/gguf/write-model.ts';
+export { checkRange } from './exports/check-range.ts';
+export {
+	type GgufModel,
+	type GgufModelType,
+	ggufContext,
+	writeGgufModel,
+} from './exports/gguf/write-model.ts';
 export {
 	type OnnxClassifier,
 	onnxOpset,
@@ -22,6 +28,7 @@ export {
 } from './exports/onnx/write-classifier.ts';
 export { fileError, makeFolder, readSmallFile, writeFileAtomically } from './formats/files.ts';
 export {
+	largestFloat16,
 	roundToBfloat16,
 	roundToFloat16,
 	toFloat32,

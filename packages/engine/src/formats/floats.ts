@@ -29,6 +29,9 @@ export function widenFloat16(bits: Uint16Array, target = new Float32Array(bits.l
 	return target;
 }
 
+/** The largest half-precision number. */
+export const largestFloat16 = 65_504;
+
 /** float32 to IEEE half-precision bits, rounded to the nearest, ties to even; infinity from 65,520 on. */
 export function roundToFloat16(values: Float32Array, target = new Uint16Array(values.length)): Uint16Array {
 	new Float16Array(target.buffer, target.byteOffset, values.length).set(values);

@@ -2,6 +2,7 @@ import path from 'node:path';
 import {
 	type Backend,
 	type GgufModelType,
+	ggufContext,
 	mergedWeights,
 	parseJsonObject,
 	writeGgufModel,
@@ -50,25 +51,33 @@ export function exportGguf(
 		name: path.basename(path.resolve(adapter, '..')),
 	} as const;
 	const tensors = writeGgufModel(file, model, options.type, options.progress);
-	if (!isClass) return { tensors, files: [file], warnings: [] };
+	const context = ggufContext(base.folder.config);
+	const warnings = config.sequence.length > context ? [contextWarning(config.sequence.length, context)] : [];
+	if (!isClass) return { tensors, files: [file], warnings };
 	const headFile = ggufHeadFile(file);
 	const matrices = [...head].map(([name, { shape, values }]) => {
 		const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 		return { name, dtype: 'F32', shape, data } as const;
 	});
 	writeSafetensors(headFile, matrices, { format: 'pt' });
-	return { tensors, files: [file, headFile], warnings: [headWarning(headFile, pooling, config.head)] };
+	return {
+		tensors,
+		files: [file, headFile],
+		warnings: [...warnings, headWarning(headFile, pooling, config.head)],
+	};
+}
+
+function contextWarning(length: number, context: number): string {
+	return `llama.cpp attends to all of a text, and this model within ${context} tokens: functions above that, of up to ${length} tokens in a sequence here, get other numbers there.`;
 }
 
 function headWarning(
 	file: string,
 	pooling: string | undefined,
-	{ pool, hidden }: Exported['config']['head'],
+	{ pool, hidden, bias }: Exported['config']['head'],
 ): string {
-	const reading =
-		hidden === null
-			? 'score.weight · state'
-			: 'score.weight · tanh(score.dense.weight · state + score.dense.bias)';
+	const seen = hidden === null ? 'state' : 'tanh(score.dense.weight · state + score.dense.bias)';
+	const reading = `score.weight · ${seen}${bias ? ' + score.bias' : ''}`;
 	const how =
 		pooling === undefined
 			? `llama.cpp has no pooling by ${pool}: take the states of all tokens (--pooling none) and pool them yourself`

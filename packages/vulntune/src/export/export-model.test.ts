@@ -96,8 +96,15 @@ describe('a GGUF file', () => {
 			'score.dense.weight',
 			'score.weight',
 		]);
+		const biased = makeRun({ 'head.bias': 'true' });
+		expect((await exportRun(biased.run)).warnings[0]).toContain('score.weight · state + score.bias of');
 		const nextToken = makeRun({ objective: 'nextToken' });
 		expect(await exportRun(nextToken.run)).toMatchObject({ warnings: [], files: [expect.any(String)] });
+	});
+
+	it('warns where sequences are longer than the window in which the model attends', async () => {
+		const { run } = makeRun({ objective: 'nextToken' }, tinyShapes.mistral);
+		expect((await exportRun(run)).warnings).toEqual([expect.stringMatching(/within 12 tokens.*up to 96/)]);
 	});
 
 	it('has the same bytes when it is written twice, in each type', async () => {

@@ -304,3 +304,28 @@ describe('the matrices of an adapter', () => {
 		await expect(exportModel({ ...from, ...options })).rejects.toMatchObject(refused);
 	});
 });
+
+it('refuses a weight beyond the numbers of the type that is written, in merge and export', async () => {
+	const { run, model } = makeRun();
+	const file = path.join(model, 'model.safetensors');
+	const source = openSafetensors(file);
+	const entries = [...source.tensors].map(([name, { dtype, shape }]) => {
+		const data = source.read(name);
+		if (name.endsWith('1.mlp.up_proj.weight')) new Float32Array(data.buffer, data.byteOffset)[3] = 1e6;
+		return { name, dtype, shape, data };
+	});
+	source.close();
+	writeSafetensors(file, entries, { format: 'pt' });
+	const options = { allowOtherBase: true, compare: 0 };
+	const refused = { code: 'EXPORT_RANGE', place: 'model.layers.1.mlp.up_proj.weight' };
+	await expect(merge(run, { ...options, type: 'f16' })).rejects.toMatchObject(refused);
+	expect((await merge(run, { ...options, type: 'bf16' })).adapted).toBe(14);
+	const gguf = {
+		to: 'gguf',
+		output: path.join(run, 'x.gguf'),
+		overwrite: true,
+		overrides: onReference,
+	} as const;
+	await expect(exportModel({ run, ...gguf, ...options, type: 'f16' })).rejects.toMatchObject(refused);
+	expect((await exportModel({ run, ...gguf, ...options, type: 'q8_0' })).tensors).toBe(20);
+});

@@ -2,9 +2,11 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import {
 	type Backend,
+	checkRange,
 	elements,
 	expectedTensors,
 	floatPrecision,
+	largestFloat16,
 	mergedWeights,
 	roundToBfloat16,
 	roundToFloat16,
@@ -62,7 +64,7 @@ export interface MergeReport {
  * the head, in the layout that transformers opens; `vulntune evaluate` takes the folder too, and so does `model:`. One tensor at a time
  * is in memory; the output appears whole or not at all.
  *
- * Throws what `openExported` throws, MODEL_OUTPUT_EXISTS, MODEL_OUTPUT_SAME, EXPORT_FAMILY, DISK_FULL, INTERRUPTED.
+ * Throws what `openExported` throws, MODEL_OUTPUT_EXISTS, MODEL_OUTPUT_SAME, EXPORT_FAMILY, EXPORT_RANGE, DISK_FULL, INTERRUPTED.
  */
 export async function mergeModel(options: MergeOptions): Promise<MergeReport> {
 	const { note = () => {} } = options;
@@ -149,6 +151,7 @@ function mergedEntries(
 		const data = () => {
 			stopIfInterrupted(signal, output);
 			const values = weightOf(tensor);
+			checkRange(tensor.name, values, { type, largest: largest[type] }, 'Write it with --type bf16 or fp32.');
 			progress?.(++done, tensors.length);
 			return encodeFloats(values, type);
 		};
@@ -165,6 +168,8 @@ function mergedEntries(
 	return [...ofBase, ...ofHead];
 }
 
+/** Between the largest bfloat16 and the largest float32 no weight lies that makes sense. */
+const largest = { fp32: Number.MAX_VALUE, bf16: 3.38e38, f16: largestFloat16 } as const;
 const fileTypes = { fp32: 'F32', bf16: 'BF16', f16: 'F16' } as const;
 
 function encodeFloats(values: Float32Array, type: MergedType): Uint8Array {

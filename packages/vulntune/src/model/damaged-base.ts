@@ -7,7 +7,7 @@ import {
 } from '@vulntune/engine';
 
 /** Errors that say that a number is none any more, wherever that was seen. */
-const symptoms = ['LOSS_NOT_FINITE', 'SCORE_NOT_FINITE', 'QUANTIZE_NOT_FINITE'];
+const symptoms = ['LOSS_NOT_FINITE', 'SCORE_NOT_FINITE', 'QUANTIZE_NOT_FINITE', 'EXPORT_RANGE'];
 
 /**
  * Runs what computes with a base. Where it ends in a number that is none, the base is looked through first: advice on the

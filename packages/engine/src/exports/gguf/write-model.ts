@@ -2,7 +2,7 @@ import { elements } from '../../backends/view.ts';
 import { inputError } from '../../errors.ts';
 import { architectureFor, type GgufArchitecture, ggufName } from '../../formats/gguf/architecture.ts';
 import { interleavedRow } from '../../formats/gguf/model-weights.ts';
-import { encodeGgml, type WrittenType, writtenTypes } from '../../formats/gguf/quantize.ts';
+import { encodeGgml, largestWritten, type WrittenType, writtenTypes } from '../../formats/gguf/quantize.ts';
 import { type GgufEntry, type GgufWritten, writeGguf } from '../../formats/gguf/writer.ts';
 import type { ExpectedTensor } from '../../formats/huggingface/expected-tensor.ts';
 import type { RopeConfig } from '../../formats/huggingface/rope-scaling.ts';
@@ -11,10 +11,13 @@ import { inverseFrequencies } from '../../layers/rope-table.ts';
 import { expectedTensors, familyOf } from '../../models/families.ts';
 import type { ModelConfig } from '../../models/family.ts';
 import { namedTensor, placement } from '../../models/placement.ts';
+import { checkRange } from '../check-range.ts';
 import { tokenizerMetadata } from './tokenizer-metadata.ts';
 
 /** The types in which the matrices of a model are written; its norms and biases stay in float32. */
 export type GgufModelType = Exclude<WrittenType, 'f32'>;
+
+const otherType = 'Write it with --type q8_0, whose range is larger, or with model merge.';
 
 /** How llama.cpp makes one embedding of a text's states. */
 const poolings = { mean: 1, last: 3 } as const;
@@ -39,7 +42,7 @@ export interface GgufModel {
  * Writes a decoder as a GGUF file that llama.cpp loads, tokenizer and all, one tensor at a time. In Q4_0 the embedding and the output
  * matrix are Q8_0; a matrix whose rows are no multiple of 32 is F16.
  *
- * Throws EXPORT_FAMILY for a model that llama.cpp computes otherwise or not at all, EXPORT_TOKENIZER.
+ * Throws EXPORT_FAMILY for a model that llama.cpp computes otherwise or not at all, EXPORT_TOKENIZER, EXPORT_RANGE.
  *
  * @returns the number of tensors
  */
@@ -66,6 +69,7 @@ export function writeGgufModel(
 			byteLength: (elements(tensor.shape) / blockElements) * blockBytes,
 			data() {
 				const values = inStoredOrder(architecture, config, name, tensor, model.weightOf(tensor));
+				checkRange(tensor.name, values, { type: written, largest: largestWritten[written] }, otherType);
 				progress?.(++done, tensors.length);
 				return encodeGgml(values, written);
 			},
@@ -133,6 +137,13 @@ function unsupported({ json }: GgufModel, message: string): Error {
 	});
 }
 
+/** Tokens of the longest text that llama.cpp computes alike: it attends to all of it, which is the same up to the length of a window. */
+export function ggufContext(config: ModelConfig): number {
+	const { blocks } = familyOf(config).weights(config, placement(namedTensor));
+	const windows = blocks.map(({ attention }) => attention.shape.window ?? Number.POSITIVE_INFINITY);
+	return Math.min(config.maxPositions, ...windows);
+}
+
 function metadataOf(
 	model: GgufModel,
 	architecture: GgufArchitecture,
@@ -141,12 +152,10 @@ function metadataOf(
 	const { config, pooling, tokenizer, tokenizerJson } = model;
 	const { name } = architecture;
 	const weights = familyOf(config).weights(config, placement(namedTensor));
-	const windows = weights.blocks.map(({ attention }) => attention.shape.window ?? Number.POSITIVE_INFINITY);
 	const { epsilon } = weights.finalNorm!;
 	const rope = 'ropeTheta' in config ? (config as ModelConfig & RopeConfig) : undefined;
 	const own: Record<string, GgufWritten> = {
-		// llama.cpp attends to all of a text: up to the length of a window, that is the same
-		context_length: Math.min(config.maxPositions, ...windows),
+		context_length: ggufContext(config),
 		embedding_length: config.hiddenSize,
 		feed_forward_length: config.intermediateSize,
 		block_count: config.layers,

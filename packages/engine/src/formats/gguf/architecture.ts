@@ -35,6 +35,10 @@ const sizes = {
 	rope_theta: 'rope.freq_base',
 	vocab_size: 'vocab_size',
 };
+/** Those that llama.cpp has a default for, which is also that of config.json or is given. */
+export const optionalKeys: readonly string[] = [
+	...['attention.head_count_kv', 'attention.key_length', 'rope.freq_base', 'vocab_size'],
+];
 const rms = { rms_norm_eps: 'attention.layer_norm_rms_epsilon' };
 
 const rotaryKeys = [

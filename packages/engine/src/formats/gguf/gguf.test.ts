@@ -158,6 +158,15 @@ describe('the config', () => {
 		expect(configFrom({ 'llama.rope.scale_linear': 4 })).toMatchObject({
 			rope_scaling: { rope_type: 'linear', factor: 4 },
 		});
+		expect(configFrom({ 'llama.rope.scaling.factor': 4 })).toMatchObject({
+			rope_scaling: { rope_type: 'linear', factor: 4 },
+		});
+		expect(
+			configFrom({ 'llama.rope.scaling.factor': 4, 'llama.rope.scaling.type': 'none' }),
+		).not.toHaveProperty('rope_scaling');
+		expect(configFrom({ 'llama.attention.head_count_kv': undefined })).toMatchObject({
+			num_key_value_heads: 2,
+		});
 		expect(configFrom({}, [counting('output.weight', [8, 3])])).toMatchObject({ tie_word_embeddings: false });
 	});
 
@@ -179,13 +188,26 @@ describe('the config', () => {
 		['llama.attention.value_length', { 'llama.attention.value_length': 8 }, 'the size of a head (4)'],
 		['llama.rope.scaling.type', { 'llama.rope.scaling.type': 'yarn' }, '"yarn"'],
 		['llama.feed_forward_length', { 'llama.feed_forward_length': Uint32Array.of(32) }, 'found a list'],
+		[
+			'llama.attention.layer_norm_rms_epsilon',
+			{ 'llama.attention.layer_norm_rms_epsilon': undefined },
+			'found nothing',
+		],
+		['llama.context_length', { 'llama.context_length': undefined }, 'found nothing'],
 	])('refuses a value of %s that would be computed otherwise', (key, other, message) => {
 		const error = thrownBy(() => configFrom(other));
 		expect(error).toMatchObject({ code: 'GGUF_UNSUPPORTED', place: `${target}: ${key}` });
 		expect(error.message).toContain(message);
 	});
 
-	test('refuses rotary factors that no known scaling gives', () => {
+	test('refuses rotary factors that no known scaling gives, and a scaling beside them', () => {
+		const both = thrownBy(() =>
+			configFrom({ 'llama.rope.scaling.factor': 4 }, [counting('rope_freqs.weight', [2])]),
+		);
+		expect(both).toMatchObject({
+			code: 'GGUF_UNSUPPORTED',
+			place: `${target}: llama.rope.scaling.factor`,
+		});
 		const error = thrownBy(() => configFrom({}, [counting('rope_freqs.weight', [2])]));
 		expect(error).toMatchObject({ code: 'GGUF_UNSUPPORTED', place: `${target}: tensor rope_freqs.weight` });
 	});

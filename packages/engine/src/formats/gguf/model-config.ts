@@ -1,7 +1,7 @@
 import { toFloat32 } from '../floats.ts';
 import { describeJson, quoteName } from '../json.ts';
 import { type KeyTable, keyTable, refuseUnknownKeys } from '../known-keys.ts';
-import { architectureNames, findArchitecture, type GgufArchitecture } from './architecture.ts';
+import { architectureNames, findArchitecture, type GgufArchitecture, optionalKeys } from './architecture.ts';
 import { unsupportedError } from './gguf-errors.ts';
 import type { GgufMetadata, GgufValue } from './metadata.ts';
 import type { GgufFile } from './reader.ts';
@@ -35,6 +35,10 @@ export function configOf(file: GgufFile): object {
 	const own = (key: string) => metadata.get(`${architecture.name}.${key}`);
 	const named = Object.entries(architecture.config).flatMap(([name, key]) => {
 		const value = own(key);
+		// what llama.cpp can't do without either; Hugging Face's defaults would stand for others
+		if (value === undefined && !optionalKeys.includes(key)) {
+			throw unsupportedError('a number is expected, found nothing', `${path}: ${architecture.name}.${key}`);
+		}
 		if (value === undefined) return [];
 		if (typeof value === 'number') return [[name, value] as const];
 		throw unsupportedError(
@@ -48,6 +52,10 @@ export function configOf(file: GgufFile): object {
 		model_type: architecture.modelType,
 		vocab_size: tensors.get('token_embd.weight')?.shape[0],
 		...architecture.constants,
+		// each head has keys and values of its own where the file doesn't say otherwise
+		...(own('attention.head_count_kv') === undefined
+			? { num_key_value_heads: own('attention.head_count') }
+			: {}),
 		...Object.fromEntries(named),
 		tie_word_embeddings: !tensors.has('output.weight'),
 		bos_token_id: token('bos') ?? null,
@@ -125,14 +133,20 @@ function headSize({ head_dim, hidden_size, num_attention_heads }: NamedConfig): 
 function ropeScaling({ name }: GgufArchitecture, file: GgufFile, config: NamedConfig): object {
 	const { metadata, tensors, path } = file;
 	const own = (key: string) => metadata.get(`${name}.${key}`);
-	if (tensors.has('rope_freqs.weight'))
-		return { rope_scaling: llama3Scaling(file, headSize(config), config.rope_theta) };
-	const linear = own('rope.scale_linear');
-	const type = own('rope.scaling.type') ?? (linear === undefined || linear === 1 ? 'none' : 'linear');
-	if (type === 'none') return {};
-	if (type === 'linear') {
-		return { rope_scaling: { rope_type: 'linear', factor: own('rope.scaling.factor') ?? linear } };
+	// as llama.cpp: a factor of 0 is none, and one without a type is linear
+	const factor = (own('rope.scaling.factor') ?? own('rope.scale_linear')) || 1;
+	const type = own('rope.scaling.type') ?? (factor === 1 ? 'none' : 'linear');
+	if (tensors.has('rope_freqs.weight')) {
+		if (type === 'none' || factor === 1) {
+			return { rope_scaling: llama3Scaling(file, headSize(config), config.rope_theta) };
+		}
+		throw unsupportedError(
+			"no factor is expected beside the tensor rope_freqs.weight, which has Llama 3's",
+			`${path}: ${name}.rope.scaling.factor`,
+		);
 	}
+	if (type === 'none') return {};
+	if (type === 'linear') return { rope_scaling: { rope_type: 'linear', factor } };
 	throw unsupportedError(
 		`none or linear is expected, found ${describeValue(type)}`,
 		`${path}: ${name}.rope.scaling.type`,

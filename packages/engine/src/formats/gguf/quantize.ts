@@ -1,3 +1,5 @@
+import { largestFloat16 } from '../floats.ts';
+
 /** The types in which matrices are written, and ggml's numbers and sizes of them. */
 export const writtenTypes = {
 	f32: { number: 0, blockElements: 1, blockBytes: 4 },
@@ -6,6 +8,14 @@ export const writtenTypes = {
 	q8_0: { number: 8, blockElements: 32, blockBytes: 34 },
 } as const;
 export type WrittenType = keyof typeof writtenTypes;
+
+/** The largest magnitudes that they hold: blocks have scales in F16 of which codes are up to 127 times, or 8. */
+export const largestWritten: Readonly<Record<WrittenType, number>> = {
+	f32: Number.MAX_VALUE,
+	f16: largestFloat16,
+	q4_0: 8 * largestFloat16,
+	q8_0: 127 * largestFloat16,
+};
 
 /**
  * float32 values as ggml lays them out in a type, in blocks of 32 for Q8_0 and Q4_0 (`quantize_row_q8_0_ref`, `quantize_row_q4_0_ref`):
