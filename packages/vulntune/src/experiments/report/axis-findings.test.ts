@@ -3,7 +3,12 @@ import { axisFindings } from './axis-findings.ts';
 import type { ReportCell } from './report-cells.ts';
 
 /** A cell whose scores tell the classes apart the better, the larger `strength`; what is drawn beside is the same for all. */
-function cellOf(settings: Readonly<Record<string, unknown>>, strength: number, data = 'd'): ReportCell {
+function cellOf(
+	settings: Readonly<Record<string, unknown>>,
+	strength: number,
+	data = 'd',
+	grid = 'g',
+): ReportCell {
 	const predictions = Array.from({ length: 200 }, (_, id) => {
 		const label = (id % 2) as 0 | 1;
 		const noise = ((id * 37) % 101) / 101;
@@ -20,6 +25,7 @@ function cellOf(settings: Readonly<Record<string, unknown>>, strength: number, d
 		rocAuc: { value, low: null, high: null, reason: '' },
 		predictions,
 		data,
+		grids: [grid],
 	} as unknown as ReportCell;
 }
 
@@ -86,6 +92,31 @@ describe('what is said of an axis', () => {
 			cellOf({ 'method.rank': 8, 'training.seed': 1 }, 1, 'e'),
 		];
 		expect(said(others)).toMatch(/^No two finished cells/);
+	});
+
+	it('is nothing where cells are of grids that start from other configs, or their folders hold other functions', () => {
+		const cell = cellOf({ 'method.rank': 4, 'training.seed': 1 }, 0.1);
+		const better = cellOf({ 'method.rank': 8, 'training.seed': 1 }, 1);
+		expect(said([cell, better])).toMatch(/^8 is better than 4/);
+		expect(said([cell, { ...better, grids: ['other'] }])).toMatch(/^No two finished cells/);
+		expect(said([cell, { ...better, grids: ['other', 'g'] }])).toMatch(/^8 is better than 4/);
+		const fewer = better.predictions.slice(0, 150);
+		const relabelled = better.predictions.map((one) => ({ ...one, label: (1 - one.label) as 0 | 1 }));
+		for (const predictions of [fewer, relabelled, []]) {
+			expect(said([cell, { ...better, predictions }])).toMatch(/^No two finished cells/);
+		}
+	});
+
+	it('has means over cells with a partner at every other value alone', () => {
+		const cells = [
+			cellOf({ 'method.rank': 4, 'training.seed': 1 }, 0.1),
+			cellOf({ 'method.rank': 8, 'training.seed': 1 }, 0.1),
+			// a seed that only one of them has
+			cellOf({ 'method.rank': 8, 'training.seed': 2 }, 1),
+		];
+		const { means } = findings(cells).find(({ axis }) => axis === 'method.rank')!;
+		expect(means.map(({ cells: count }) => count)).toEqual([1, 1]);
+		expect(means[0]!.rocAuc).toBe(means[1]!.rocAuc);
 	});
 
 	it('is the size of chance for seeds', () => {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { aucDifference } from '../../evaluation/compare-with-baselines.ts';
+import type { Prediction } from '../../evaluation/predictions.ts';
 import { holm } from '../../metrics/holm.ts';
 import { shownValue } from '../grid/load-grid.ts';
 import type { ReportCell } from './report-cells.ts';
@@ -30,8 +31,13 @@ export function axisFindings(columns: readonly string[], cells: readonly ReportC
 	return columns.flatMap((axis) => {
 		const values = distinct(cells.map(({ cell }) => cell.settings[axis]));
 		if (values.length < 2) return [];
-		const matched = matchedPairs(axis, columns, cells);
-		const means = values.map((value) => meanOf(axis, value, cells));
+		const pairs = pairsOf(axis, columns, cells);
+		const matched = pairs.flatMap(({ first, second, a, b }): Matched[] => {
+			const compared = compare(first, second);
+			return compared === undefined ? [] : [{ a, b, ...compared }];
+		});
+		const balanced = cells.filter((cell) => distinct(partnersOf(cell, pairs)).length === values.length - 1);
+		const means = values.map((value) => meanOf(axis, value, balanced));
 		const sentences = axis === 'training.seed' ? seedSentences(matched) : comparisonSentences(axis, matched);
 		return [{ axis, means, sentences }];
 	});
@@ -49,28 +55,43 @@ function meanOf(axis: string, value: unknown, cells: readonly ReportCell[]): Axi
 	return { value: shownValue(axis, value), rocAuc, cells: areas.length };
 }
 
-/** Every two cells that have all options but one in common, and the same test functions. */
-function matchedPairs(axis: string, columns: readonly string[], cells: readonly ReportCell[]): Matched[] {
+/** Two cells that have all options but one in common, and the same test functions. */
+interface Pair {
+	readonly first: ReportCell;
+	readonly second: ReportCell;
+	/** The values of the option. */
+	readonly a: unknown;
+	readonly b: unknown;
+}
+
+function pairsOf(axis: string, columns: readonly string[], cells: readonly ReportCell[]): Pair[] {
 	const others = columns.filter((column) => column !== axis);
 	const rest = ({ cell }: ReportCell) => others.map((column) => cell.settings[column] ?? null);
 	return cells.flatMap((first, i) =>
-		cells.slice(i + 1).flatMap((second): Matched[] => {
+		cells.slice(i + 1).flatMap((second): Pair[] => {
 			if (!isDeepStrictEqual(rest(first), rest(second)) || first.data !== second.data) return [];
+			// grids start from configs of their own, which may differ in what is no column
+			if (!first.grids.some((grid) => second.grids.includes(grid))) return [];
 			const [a, b] = [first.cell.settings[axis], second.cell.settings[axis]];
-			if (isDeepStrictEqual(a, b)) return [];
-			const compared = compare(first, second);
-			return compared === undefined ? [] : [{ a, b, ...compared }];
+			return isDeepStrictEqual(a, b) ? [] : [{ first, second, a, b }];
 		}),
 	);
 }
 
+/** At which other values a cell has a partner. */
+function partnersOf(cell: ReportCell, pairs: readonly Pair[]): unknown[] {
+	return pairs.flatMap(({ first, second, a, b }) => (first === cell ? [b] : second === cell ? [a] : []));
+}
+
 function compare(first: ReportCell, second: ReportCell): Pick<Matched, 'difference' | 'p'> | undefined {
-	const byId = new Map(second.predictions.map(({ id, probability }) => [String(id), probability]));
+	const byId = new Map(second.predictions.map((prediction) => [String(prediction.id), prediction]));
+	const isSame = ({ id, label }: Prediction) => byId.get(String(id))?.label === label;
+	if (first.predictions.length !== second.predictions.length || !first.predictions.every(isSame)) {
+		return undefined;
+	}
 	const both = first.predictions.flatMap(({ id, label, probability }) => {
-		const other = byId.get(String(id));
-		return probability === null || other === null || other === undefined
-			? []
-			: [{ label, probability, other }];
+		const other = byId.get(String(id))!.probability;
+		return probability === null || other === null ? [] : [{ label, probability, other }];
 	});
 	if (both.length === 0) return undefined;
 	const difference = aucDifference(

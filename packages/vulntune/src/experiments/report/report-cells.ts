@@ -28,6 +28,8 @@ export interface BaselineArea {
 /** A finished cell with all that the report shows of it. */
 export interface ReportCell {
 	readonly cell: StudyCell;
+	/** Grids that have this run. */
+	readonly grids: readonly string[];
 	readonly rocAuc: StoredMetric;
 	readonly f1: StoredMetric;
 	/** The F1 at the best threshold for the test labels themselves, as the paper has it. */
@@ -64,11 +66,13 @@ export async function readReport(ledger: Ledger): Promise<StudyReport> {
 	const cells: ReportCell[] = [];
 	const shown = new Set<string>();
 	let isSynthetic = false;
-	for (const [i, own] of readCells(ledger).entries()) {
+	const all = readCells(ledger);
+	for (const [i, own] of all.entries()) {
 		// a run that several grids have is shown once
 		if (own.status !== 'finished' || shown.has(own.runId)) continue;
 		shown.add(own.runId);
-		cells.push(await reportCell(ledger, own, study.cells[i]!));
+		const grids = all.filter(({ runId }) => runId === own.runId).map(({ grid }) => grid);
+		cells.push({ ...(await reportCell(ledger, own, study.cells[i]!)), grids });
 		isSynthetic ||= own.environment !== null && JSON.parse(own.environment).synthetic === true;
 	}
 	const corrected = holm(cells.map(({ difference }) => (difference?.value == null ? null : difference.p)));
@@ -83,7 +87,11 @@ async function predictionsOf(ledger: Ledger, cell: LedgerCell): Promise<readonly
 
 const absent: StoredMetric = { value: null, low: null, high: null, reason: 'not in the ledger' };
 
-async function reportCell(ledger: Ledger, own: LedgerCell, cell: StudyCell): Promise<ReportCell> {
+async function reportCell(
+	ledger: Ledger,
+	own: LedgerCell,
+	cell: StudyCell,
+): Promise<Omit<ReportCell, 'grids'>> {
 	const metrics = readMetrics(ledger, own.runId);
 	const of = (detector: string, metric: string) => metrics.get(detector)?.get(metric) ?? absent;
 	const differences = readDifferences(ledger, own.runId, 'rocAuc');
@@ -100,7 +108,11 @@ async function reportCell(ledger: Ledger, own: LedgerCell, cell: StudyCell): Pro
 	];
 	const { type: method } = config.method;
 	const { length, largeFunctions } = config.sequence;
-	const environment = JSON.parse(own.environment ?? '{}') as { cpu?: string; backend?: string };
+	const environment = JSON.parse(own.environment ?? '{}') as {
+		cpu?: string;
+		backend?: string;
+		datasetHash?: string;
+	};
 	return {
 		cell,
 		rocAuc: of('model', 'rocAuc'),
@@ -112,7 +124,7 @@ async function reportCell(ledger: Ledger, own: LedgerCell, cell: StudyCell): Pro
 		epochs: readEpochs(ledger, own.runId),
 		predictions: await predictionsOf(ledger, own),
 		hardware: [environment.cpu, environment.backend].filter((part) => part !== undefined).join(', '),
-		data: `${config.data.path} ${functions} ${positives}`,
+		data: `${environment.datasetHash} ${functions} ${positives}`,
 		dataName: config.data.path,
 		paperRow: paperRowOf({ method, length, largeFunctions, functions, positives }),
 	};

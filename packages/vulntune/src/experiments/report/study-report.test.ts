@@ -101,6 +101,26 @@ describe('the report of a study', () => {
 		}
 	});
 
+	it('tells data that were changed from data that only lie elsewhere', async () => {
+		const ledger = openLedger(inside('study'));
+		const dataOf = async () => (await readReport(ledger)).cells.map(({ data }) => data);
+		ledger.database.exec('BEGIN');
+		const [first] = await readReport(ledger).then(({ cells }) => cells);
+		const { run } = first!.cell;
+		const set = (column: string, value: string) =>
+			ledger.database.prepare(`UPDATE runs SET ${column} = ? WHERE id = ?`).run(value, run);
+		const before = await dataOf();
+		const { config } = ledger.database.prepare('SELECT config FROM runs WHERE id = ?').get(run) as {
+			config: string;
+		};
+		set('config', JSON.stringify({ ...parse(config), data: { path: 'elsewhere' } }));
+		expect(await dataOf()).toEqual(before);
+		set('environment', '{"datasetHash":"another"}');
+		expect((await dataOf())[0]).not.toBe(before[0]);
+		ledger.database.exec('ROLLBACK');
+		ledger.close();
+	});
+
 	it('draws what has no intervals, and no curve of what is undefined in every epoch', async () => {
 		const ledger = openLedger(inside('study'));
 		const { cells } = await readReport(ledger);
