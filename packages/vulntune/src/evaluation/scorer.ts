@@ -205,6 +205,6 @@ function refuseNgram({ method: { type } }: Config, place: string): void {
 	if (type !== 'ngram') return;
 	throw inputError('SCORER_NGRAM', 'this is a run of n-grams, which have no model to open', {
 		place,
-		remedy: 'Give a run of qlora, lora, full or head; vulntune evaluate measures n-grams.',
+		remedy: 'Give a run of qlora, lora, prefix, full or head; vulntune evaluate measures n-grams.',
 	});
 }

@@ -2,8 +2,10 @@ import { expect, it } from 'vitest';
 import { formatBytes, formatDuration, formatNumber } from './format.ts';
 
 it('says durations in two units at most', () => {
-	const texts = [0, 59.4, 59.6, 95, 3600, 7384, 90_000].map(formatDuration);
-	expect(texts).toEqual(['0 s', '59 s', '1 min 0 s', '1 min 35 s', '1 h 0 min', '2 h 3 min', '1 d 1 h']);
+	const texts = [0, 0.4, 59.4, 59.6, 95, 3600, 7384, 90_000].map(formatDuration);
+	expect(texts).toEqual([
+		...['0 s', '<1 s', '59 s', '1 min 0 s', '1 min 35 s', '1 h 0 min', '2 h 3 min', '1 d 1 h'],
+	]);
 });
 
 it('says bytes in binary units', () => {

@@ -7,7 +7,7 @@ export function formatDuration(seconds: number): string {
 	if (days > 0) return `${days} d ${hours} h`;
 	if (hours > 0) return `${hours} h ${minutes} min`;
 	if (minutes > 0) return `${minutes} min ${whole % 60} s`;
-	return `${whole} s`;
+	return whole === 0 && seconds > 0 ? '<1 s' : `${whole} s`;
 }
 
 /** 1536 → `1.5 KiB` */
