@@ -20,6 +20,7 @@ export function checkWeights(config: ModelConfig, source: WeightSource): void {
 	const differences = [
 		...wrongTensors(config, expected, source),
 		...unexpectedTensors(config, expected, source),
+		...repeatedTensors(source),
 	];
 	if (differences.length === 0) return;
 	const shown = differences.slice(0, maxDifferences).join('; ');
@@ -93,6 +94,16 @@ function wrongState(tensor: ExpectedTensor, layout: StoredLayout, source: Weight
 
 function isSameShape(a: readonly number[], b: readonly number[]): boolean {
 	return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}
+
+/** What comes from two tensors of the files, as a matrix that is there in packed integers and plain: which is meant, nothing says. */
+function repeatedTensors({ names }: WeightSource): readonly string[] {
+	const seen = new Set<string>();
+	return names.flatMap((name) => {
+		if (seen.has(name)) return [`${name} is there twice`];
+		seen.add(name);
+		return [];
+	});
 }
 
 function unexpectedTensors(

@@ -163,6 +163,10 @@ describe('a part of each head', () => {
 	test.each([
 		[{}, { turned: 2, ropeTheta: 10_000 }],
 		[
+			{ rope_theta: 10_000, partial_rotary_factor: 0.25 },
+			{ turned: 2, ropeTheta: 10_000 },
+		],
+		[
 			{ rotary_pct: 0.5, rotary_emb_base: 500 },
 			{ turned: 4, ropeTheta: 500 },
 		],
@@ -179,6 +183,8 @@ describe('a part of each head', () => {
 		[{ rotary_pct: 2 }, 'rotary_pct'],
 		[{ rotary_pct: 0.5, partial_rotary_factor: 0.25 }, 'rotary_pct'],
 		[{ rotary_emb_base: 1000, rope_theta: 2000 }, 'rotary_emb_base'],
+		[{ rope_theta: 2000 }, 'rope_theta'],
+		[{ partial_rotary_factor: 0.5 }, 'partial_rotary_factor'],
 		[
 			{ rotary_pct: 0.5, rope_parameters: { partial_rotary_factor: 0.25 } },
 			'rope_parameters: partial_rotary_factor',

@@ -188,6 +188,10 @@ test('a model folder of such matrices opens as one of plain numbers, without bia
 	model.close();
 	write(config, 1);
 	expect(thrownBy(() => openModelFolder(folder)).message).toContain('up_proj.bias');
+	others.unshift(floats(layer('up_proj.weight'), 32, 64));
+	write(config);
+	expect(thrownBy(() => openModelFolder(folder)).message).toContain('up_proj.weight is there twice');
+	others.shift();
 	for (const [key, value] of [
 		['bits', 3],
 		['quant_method', 'hqq'],

@@ -92,6 +92,11 @@ describe('tensors', () => {
 		weights.close();
 	});
 
+	test('under both names of one are refused', () => {
+		const error = thrownBy(() => ggufWeights(open(smallGguf({}, [counting('model.norm.weight', [8])]))));
+		expect(error).toMatchObject({ code: 'GGUF_FORMAT', message: expect.stringContaining('output_norm') });
+	});
+
 	test('are read in parts that are those of the whole', () => {
 		const weights = ggufWeights(open(smallGguf({}, [counting('blk.0.attn_q.bias', [8])])));
 		const names = [

@@ -3,6 +3,7 @@ import { quoteName } from '../json.ts';
 import { bytesPerElement } from '../safetensors/dtypes.ts';
 import type { WeightInfo, WeightSource } from '../weight-source.ts';
 import { type GgufArchitecture, huggingFaceName } from './architecture.ts';
+import { formatError } from './gguf-errors.ts';
 import { architectureOf } from './model-config.ts';
 import { type GgufFile, rowsOf } from './reader.ts';
 
@@ -15,7 +16,11 @@ export function ggufWeights(file: GgufFile): WeightSource {
 	const storedNames = new Map<string, string>();
 	for (const name of file.tensors.keys()) {
 		if (name === 'rope_freqs.weight') continue; // read into the config
-		storedNames.set(huggingFaceName(architecture, name) ?? name, name);
+		const own = huggingFaceName(architecture, name) ?? name;
+		const other = storedNames.get(own);
+		if (other !== undefined)
+			throw formatError(`${quoteName(name)} is the tensor ${quoteName(other)} again`, file.path);
+		storedNames.set(own, name);
 	}
 	const tensorOf = (name: string): StoredTensor => {
 		const stored = storedNames.get(name);

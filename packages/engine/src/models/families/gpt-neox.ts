@@ -52,8 +52,8 @@ const keys = keyTable({
 function parse(fields: Fields): GptNeoxConfig {
 	const dimensions = parseDimensions(fields, sizes);
 	const rope = parseRope(fields, 2048, {
-		theta: oneOf(fields, 'rotary_emb_base', 'rope_theta'),
-		share: { name: oneOf(fields, 'rotary_pct', 'partial_rotary_factor'), otherwise: 0.25 },
+		theta: oneOf(fields, 'rotary_emb_base', 'rope_theta', 10_000),
+		share: { name: oneOf(fields, 'rotary_pct', 'partial_rotary_factor', 0.25), otherwise: 0.25 },
 	});
 	const turned = Math.floor(dimensions.headDim * rope.turnedShare);
 	if (turned < 2 || turned % 2 !== 0) {
@@ -80,9 +80,18 @@ function parse(fields: Fields): GptNeoxConfig {
 	};
 }
 
-/** The older name of a setting where a file has it; it must agree with the newer one. */
-function oneOf(fields: Fields, older: string, newer: string): string {
-	if (!fields.has(older)) return newer;
+/**
+ * The older name of a setting where a file has it; it must agree with the newer one. That alone is read by transformers 4 and left
+ * out by 5, which goes by `otherwise` then.
+ */
+function oneOf(fields: Fields, older: string, newer: string, otherwise: number): string {
+	if (!fields.has(older)) {
+		if ((fields.raw(newer) ?? otherwise) === otherwise) return newer;
+		throw fields.error(
+			newer,
+			`${older} is expected beside it: without, versions of transformers read two models`,
+		);
+	}
 	if (fields.has(newer) && fields.raw(newer) !== fields.raw(older)) {
 		throw fields.error(older, `${newer} says ${JSON.stringify(fields.raw(newer))}`);
 	}
