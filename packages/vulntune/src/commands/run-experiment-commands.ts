@@ -4,7 +4,7 @@ import { compareCells, renderCellComparison } from '../experiments/compare-cells
 import { isExport } from '../experiments/export/table.ts';
 import { toCsv, toLatex, toMarkdown } from '../experiments/export/text-formats.ts';
 import { startJobs } from '../experiments/jobs.ts';
-import { type Ledger, openLedger } from '../experiments/ledger/open-ledger.ts';
+import { type Ledger, ledgerError, ledgerFile, openLedger } from '../experiments/ledger/open-ledger.ts';
 import { planStudy, renderStudyPlan } from '../experiments/plan-study.ts';
 import { readStudy } from '../experiments/read-study.ts';
 import type { StudyEvent, StudyOutcome, StudyRequest } from '../experiments/run-study.ts';
@@ -61,6 +61,8 @@ async function withLedger(
 	const ledger = openLedger(folder);
 	try {
 		return await read(ledger);
+	} catch (error) {
+		throw ledgerError(error, ledgerFile(folder));
 	} finally {
 		ledger.close();
 	}

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
 import { describe, expect, it } from 'vitest';
 import { writeTinyModel } from '../../../../tests/tiny.ts';
+import { experimentCommands } from '../commands/run-experiment-commands.ts';
 import { readCells } from './ledger/cells.ts';
 import { openLedger } from './ledger/open-ledger.ts';
 import { type ComputeRun, runStudy, type StudyEvent, type StudyRequest } from './run-study.ts';
@@ -107,6 +108,23 @@ describe('a study', () => {
 		]);
 		expect(await runStudy(requestOf(seeds, folder, { overrides }), silent, standIn([]))).toMatchObject({
 			failed: 0,
+		});
+	});
+
+	it('says that its ledger is damaged where that shows while it runs', async () => {
+		const folder = output();
+		const compute: ComputeRun = (config, mode, own) => {
+			const { database, close } = openLedger(folder);
+			database.exec('DROP TABLE cells');
+			close();
+			return standIn([])(config, mode, own);
+		};
+		await expect(runStudy(requestOf(seeds, folder), silent, compute)).rejects.toMatchObject({
+			code: 'LEDGER_DAMAGED',
+			place: path.join(folder, 'ledger.sqlite'),
+		});
+		await expect(experimentCommands().status(folder, {} as never)).rejects.toMatchObject({
+			code: 'LEDGER_DAMAGED',
 		});
 	});
 

@@ -20,7 +20,7 @@ import {
 	registerGrid,
 } from './ledger/cells.ts';
 import { claimRun, failRun, now, releaseRun } from './ledger/claims.ts';
-import { type Ledger, ledgerFile, openLedger } from './ledger/open-ledger.ts';
+import { type Ledger, ledgerError, ledgerFile, openLedger } from './ledger/open-ledger.ts';
 import { readEpochs, recordResult } from './ledger/results.ts';
 import type { LogFormat } from './logs/log-formats.ts';
 import { writeLog } from './logs/write-log.ts';
@@ -97,6 +97,8 @@ export async function runStudy(
 		const count = (which: CellStatus) => cells.filter((cell) => cell.status === which).length;
 		const left = status === 'budgetSpent' ? count('pending') : 0;
 		return { status, grid: grid.name, failed: count('failed'), left };
+	} catch (error) {
+		throw ledgerError(error, ledgerFile(ledger.folder));
 	} finally {
 		ledger.close();
 	}
@@ -188,7 +190,8 @@ async function runCell(study: Study, cell: LedgerCell, cells: number): Promise<'
 			return 'interrupted';
 		}
 		recordResult(ledger, runId, output);
-	} catch (error) {
+	} catch (thrown) {
+		const error = ledgerError(thrown, ledgerFile(ledger.folder));
 		const { code, message } =
 			error instanceof VulntuneError ? error : { code: 'UNEXPECTED', message: String(error) };
 		failRun(ledger, runId, { code, message });

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
+import { VulntuneError } from '@vulntune/engine/errors.ts';
 import { startRun } from '../run/run-thread.ts';
 import { beat } from './ledger/claims.ts';
-import { ledgerFile, openLedger } from './ledger/open-ledger.ts';
+import { ledgerError, ledgerFile, openLedger } from './ledger/open-ledger.ts';
 import type { StudyEvent, StudyOutcome, StudyRequest } from './run-study.ts';
 
 const beatMilliseconds = 15_000;
@@ -29,12 +30,17 @@ export async function startStudy(
 	}
 }
 
-function beatOf(folder: string): void {
+/** Says that this process is alive. A beat that fails is missed: the cell that runs says itself what is the matter. */
+export function beatOf(folder: string): void {
 	if (!existsSync(ledgerFile(folder))) return;
-	const ledger = openLedger(folder);
 	try {
-		beat(ledger);
-	} finally {
-		ledger.close();
+		const ledger = openLedger(folder);
+		try {
+			beat(ledger);
+		} finally {
+			ledger.close();
+		}
+	} catch (error) {
+		if (!(ledgerError(error, folder) instanceof VulntuneError)) throw error;
 	}
 }

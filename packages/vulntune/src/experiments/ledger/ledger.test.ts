@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { writeSampleRun } from '../../report/testing/sample-run.ts';
 import { ownHolder } from '../../run/run-lock.ts';
 import { readStudy } from '../read-study.ts';
+import { beatOf } from '../start-study.ts';
 import { studyFolder } from '../testing/study-folder.ts';
 import {
 	appendCells,
@@ -19,7 +20,7 @@ import {
 } from './cells.ts';
 import { beat, claimRun, failRun, now, releaseRun, staleSeconds } from './claims.ts';
 import { flattenEvaluation } from './flat-metrics.ts';
-import { type Ledger, ledgerFile, openLedger } from './open-ledger.ts';
+import { type Ledger, ledgerError, ledgerFile, openLedger } from './open-ledger.ts';
 import { readDifferences, readEpochs, readMetrics, recordResult } from './results.ts';
 import { ledgerVersion } from './schema.ts';
 
@@ -111,6 +112,24 @@ describe('a ledger', () => {
 		openLedger(folder, { patience: 20 }).close();
 	});
 
+	it('that no more fits on the disk is said to be that', () => {
+		const { database, folder } = ledgerOf(1);
+		database.exec('PRAGMA max_page_count = 1');
+		const grow = () => {
+			for (let i = 0; i < 1000; i++) database.exec(`CREATE TABLE t${i} (x)`);
+		};
+		expect(grow).toThrow(expect.objectContaining({ code: 'ERR_SQLITE_ERROR' }));
+		let thrown: unknown;
+		try {
+			grow();
+		} catch (error) {
+			thrown = ledgerError(error, ledgerFile(folder));
+		}
+		expect(thrown).toMatchObject({ code: 'DISK_FULL', kind: 'resources', place: ledgerFile(folder) });
+		const other = new Error('of somebody else');
+		expect(ledgerError(other, 'f')).toBe(other);
+	});
+
 	it('is written ahead, so that readers never wait', () => {
 		const { database } = ledgerOf(1);
 		expect(database.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
@@ -192,6 +211,12 @@ describe('a claim', () => {
 		heldBy(ledger, holder, now() - staleSeconds - 1);
 		expect(claimRun(ledger, { runs: runs.slice(0, 1), retryBefore: 0 }).status).toBe('claimed');
 		expect(() => readFileSync(lock)).toThrow('ENOENT');
+	});
+
+	it('outlives a beat of its process that fails', () => {
+		const { folder } = ledgerOf(1);
+		writeFileSync(ledgerFile(folder), 'x'.repeat(5000));
+		expect(() => beatOf(folder)).not.toThrow();
 	});
 
 	it('is kept alive by its process', () => {

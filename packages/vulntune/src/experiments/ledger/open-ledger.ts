@@ -19,6 +19,8 @@ export const ledgerFile = (folder: string) => path.join(folder, 'ledger.sqlite')
 const busyMilliseconds = 60_000;
 /** SQLITE_BUSY */
 const busyCode = 5;
+/** SQLITE_FULL */
+const fullCode = 13;
 
 /**
  * Opens the ledger of a folder, in the version of this program: one of an older version is taken along.
@@ -62,25 +64,32 @@ function reading(file: string, read: () => void): void {
 	try {
 		read();
 	} catch (cause) {
-		// of SQLite: corrupt, no database at all, or tables of somebody else's
-		const { code, errcode } = cause as NodeJS.ErrnoException & { readonly errcode?: number };
-		if (code !== 'ERR_SQLITE_ERROR') throw cause;
-		if (errcode === busyCode) {
-			throw new VulntuneError({
-				code: 'LEDGER_BUSY',
-				kind: 'runtime',
-				message: 'another process holds the ledger and does not let go of it',
-				place: file,
-				remedy: 'End whatever has ledger.sqlite open for writing, and call the command again.',
-				cause,
-			});
-		}
-		throw inputError('LEDGER_DAMAGED', `this is no ledger of vulntune: ${(cause as Error).message}`, {
+		throw ledgerError(cause, file);
+	}
+}
+
+/** What SQLite says as an error of ours: held by another process, no room, or damaged; anything else as it is. */
+export function ledgerError(cause: unknown, file: string): unknown {
+	const { code, errcode } = cause as NodeJS.ErrnoException & { readonly errcode?: number };
+	if (code !== 'ERR_SQLITE_ERROR') return cause;
+	if (errcode === busyCode) {
+		return new VulntuneError({
+			code: 'LEDGER_BUSY',
+			kind: 'runtime',
+			message: 'another process holds the ledger and does not let go of it',
 			place: file,
-			remedy: 'Move it away: vulntune experiment run makes a new one from the run folders beside it.',
+			remedy: 'End whatever has ledger.sqlite open for writing, and call the command again.',
 			cause,
 		});
 	}
+	if (errcode === fullCode)
+		return fileError(Object.assign(new Error(), { code: 'ENOSPC', cause }), file, 'written');
+	// corrupt, no database at all, or tables of somebody else's
+	return inputError('LEDGER_DAMAGED', `this is no ledger of vulntune: ${(cause as Error).message}`, {
+		place: file,
+		remedy: 'Move it away: vulntune experiment run makes a new one from the run folders beside it.',
+		cause,
+	});
 }
 
 function migrate(database: DatabaseSync, place: string): void {
