@@ -33,6 +33,11 @@ const infoFlags = z.strictObject({
 		.boolean()
 		.default(false)
 		.describe('of an adapter: exit with 0 though the base is another than it was made on'),
+	length: z
+		.int()
+		.min(1)
+		.optional()
+		.describe('of a model: tokens of the sequences for which fine-tuning is estimated; by default 512'),
 	download: downloadFlag,
 });
 
@@ -41,6 +46,7 @@ export interface InfoRequest {
 	readonly location: string;
 	readonly model?: string | undefined;
 	readonly allowOtherBase: boolean;
+	readonly length?: number | undefined;
 	readonly download: boolean;
 }
 
@@ -129,7 +135,7 @@ function defineInfo(parent: Command, run: CommandRunner, info: ModelCommands['in
 		.argument('<model>', 'folder of a model, an adapter or a run; a GGUF file; the name of a model on a hub')
 		.addHelpText(
 			'after',
-			'\nExamples:\n  vulntune model info models/smollm2-135m\n  vulntune model info models/smollm2-135m --json\n  vulntune model info runs/three --model models/smollm2-135m\n  vulntune model info HuggingFaceTB/SmolLM2-135M --download',
+			'\nExamples:\n  vulntune model info models/smollm2-135m\n  vulntune model info models/smollm2-135m --length 2048 --json\n  vulntune model info runs/three --model models/smollm2-135m\n  vulntune model info HuggingFaceTB/SmolLM2-135M --download',
 		);
 	addFlags(command, infoFlags);
 	command.action(async (location: string) => {

@@ -14,11 +14,13 @@ import { configFileName } from '../model/model-files.ts';
 import { readModelInfo } from '../model/model-info.ts';
 import { quantizeModel } from '../model/quantize-model.ts';
 import { describeQuantization } from '../model/quantize-text.ts';
+import { availableMemory } from '../sizing/memory.ts';
 import type { CommandResult } from '../terminal/context.ts';
 import { exitCodes } from '../terminal/exit-code.ts';
 import { formatBytes } from '../terminal/format.ts';
-import { adapterBytes } from '../training/what-fits.ts';
+import { fitSetting, modelMemory } from '../training/what-fits.ts';
 import { fetchModel } from './fetch-model.ts';
+import { describeMemory } from './memory-text.ts';
 import type { InfoRequest, ModelCommands } from './model.ts';
 
 /** What does the work of `vulntune model info|quantize|merge|export`. */
@@ -68,10 +70,18 @@ export const modelCommands: ModelCommands = {
 };
 
 /** A model, an adapter, or a run with one of them; exit code 2 where parts of a model, or an adapter and its base, do not fit together. */
-function modelInfo({ location, model, allowOtherBase }: Omit<InfoRequest, 'download'>): CommandResult {
+function modelInfo({
+	location,
+	model,
+	allowOtherBase,
+	length,
+}: Omit<InfoRequest, 'download'>): CommandResult {
 	checkBaseModel(location);
 	const folder = adapterFolder(location);
 	if (!isGgufFile(folder) && !existsSync(path.join(folder, configFileName))) {
+		if (length !== undefined) {
+			throw inputError('USAGE', '--length asks what a model takes; this is an adapter', { place: folder });
+		}
 		const info = readAdapterInfo(folder, model);
 		const isWrong = info.base.state === 'other' && !allowOtherBase;
 		return { data: info, text: describeAdapter(info), exitCode: isWrong ? exitCodes.input : 0 };
@@ -84,7 +94,11 @@ function modelInfo({ location, model, allowOtherBase }: Omit<InfoRequest, 'downl
 	const info = readModelInfo(folder);
 	const exitCode = info.problems.length === 0 ? 0 : exitCodes.input;
 	const config = readModelConfig(folder);
-	const bytesOf = (method: 'qlora' | 'lora') => adapterBytes(config, method, 'host', false);
-	const trainingBytes = { qlora: bytesOf('qlora'), lora: bytesOf('lora') };
-	return { data: { ...info, trainingBytes }, text: describeModel(info, trainingBytes), exitCode };
+	if (length !== undefined && length > config.maxPositions) {
+		const given = `--length ${length} is beyond the ${config.maxPositions} tokens that the model reads`;
+		throw inputError('USAGE', given, { place: folder, remedy: 'give a shorter length' });
+	}
+	const tokens = length ?? Math.min(fitSetting.tokens, config.maxPositions);
+	const memory = modelMemory(config, tokens, availableMemory());
+	return { data: { ...info, memory }, text: `${describeModel(info)}\n\n${describeMemory(memory)}`, exitCode };
 }

@@ -56,7 +56,7 @@ it('opens a GGUF file as the folder that it was made from, and writes it as one'
 		// as the file has them, not as they are read
 		dtypes: { F32: { tensors: 10, bytes: 3008 }, Q8_0: { tensors: 1, bytes: 272 } },
 	});
-	expect(describeModel(before, { qlora: 1, lora: 1 })).toContain('Q8_0 of GGUF, read as');
+	expect(describeModel(before)).toContain('Q8_0 of GGUF, read as');
 	expect(before).toMatchObject({
 		architecture: 'LlamaForCausalLM',
 		fingerprint: base.fingerprint,

@@ -3,14 +3,8 @@ import { formatBytes, formatNumber } from '../terminal/format.ts';
 import type { AdapterInfo } from './adapter-info.ts';
 import type { ModelInfo } from './model-info.ts';
 
-/** Estimates for fine-tuning adapters of rank 8 at 512 tokens, without checkpointing. */
-export interface TrainingBytes {
-	readonly qlora: number;
-	readonly lora: number;
-}
-
-/** A model as lines for people. */
-export function describeModel(info: ModelInfo, trainingBytes: TrainingBytes): string {
+/** A model as lines for people; what it takes in memory is told apart (`memory-text.ts`). */
+export function describeModel(info: ModelInfo): string {
 	const { sizes, parameters: counts, weights } = info;
 	const share = (count: number) => `${((100 * count) / counts.total).toFixed(1)} %`;
 	const part = (name: string, count: number): Line => [
@@ -42,10 +36,6 @@ export function describeModel(info: ModelInfo, trainingBytes: TrainingBytes): st
 		}
 	}
 	lines.push(['quantisation', describeStorage(info)], ...describeTokenizer(info.tokenizer));
-	lines.push([
-		'fine-tuning',
-		`about ${formatBytes(trainingBytes.qlora)} of memory with qlora (nf4), ${formatBytes(trainingBytes.lora)} with lora (bf16)`,
-	]);
 	if (info.fingerprint !== null) {
 		const parts = Object.entries(info.fingerprint).map(([part, sum]) => `${part} ${sum.slice(0, 12)}`);
 		lines.push(['fingerprint', parts.join(', ')]);

@@ -1,12 +1,13 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fingerprintDifferences, loadTokenizer, writePeftAdapter } from '@vulntune/engine';
+import { fingerprintDifferences, loadTokenizer, readModelConfig, writePeftAdapter } from '@vulntune/engine';
 import { afterAll, describe, expect, test } from 'vitest';
 import { tinyShapes, writeTinyModel } from '../../../../tests/tiny.ts';
 import { modelCommand } from '../commands/model.ts';
 import { runCommandLine } from '../commands/program.ts';
 import { modelCommands } from '../commands/run-model-commands.ts';
+import { modelMemory } from '../training/what-fits.ts';
 import { readAdapterInfo } from './adapter-info.ts';
 import { readModelInfo } from './model-info.ts';
 
@@ -32,6 +33,52 @@ async function run(...argv: string[]) {
 	const exitCode = await runCommandLine(argv, [modelCommand(modelCommands)], terminal, '0.0.0');
 	return { exitCode, stdout, stderr };
 }
+
+describe('the memory of a model', () => {
+	const infoOf = async (...argv: string[]) =>
+		JSON.parse((await run('model', 'info', tiny, '--json', ...argv)).stdout);
+
+	test('is that of its weights by type, and of fine-tuning here and on cards', async () => {
+		const { memory, parameters } = await infoOf('--length', '64');
+		const { weights, fits, tokens } = memory;
+		expect(tokens).toBe(64);
+		expect(weights.fp32 / (4 * parameters.total)).toBeCloseTo(1, 1);
+		expect(weights.bf16).toBeLessThan(weights.fp32);
+		expect(weights.int8).toBeLessThan(weights.bf16);
+		expect(weights.nf4).toBeLessThan(weights.int8);
+		const cards = fits.filter(({ place }: { place: string }) => place === 'card');
+		expect(cards).toHaveLength(10);
+		for (const fit of fits) expect(fit).toMatchObject({ fits: true, checkpointing: false });
+	});
+
+	test('grows with the length of the sequences', async () => {
+		const bytes = async (length: string) => (await infoOf('--length', length)).memory.fits[0].bytes;
+		expect(await bytes('512')).toBeGreaterThan(await bytes('64'));
+	});
+
+	test('is shown as a table', async () => {
+		const { stdout } = await run('model', 'info', tiny);
+		expect(stdout).toMatch(/In memory the weights take fp32 \d/);
+		expect(stdout).toMatch(/^qlora \(nf4\)( +[\d.]+ [KMG]iB){6}$/m);
+	});
+
+	test('is refused for sequences that the model cannot read', async () => {
+		const { exitCode, stderr } = await run('model', 'info', tiny, '--length', '65537');
+		expect(exitCode).toBe(2);
+		expect(stderr).toContain('--length 65537 is beyond the 65536 tokens');
+	});
+});
+
+test('a card that is too small by one byte is turned to checkpointing, then given up', () => {
+	const model = readModelConfig(tiny);
+	const { fits } = modelMemory(model, 4096, 1e12);
+	const ample = fits[0]!;
+	const at = (bytes: number) => modelMemory(model, 4096, bytes).fits[0]!;
+	expect(at(ample.bytes)).toMatchObject({ checkpointing: false, fits: true });
+	const short = at(ample.bytes - 1);
+	expect(short).toMatchObject({ checkpointing: true, fits: true });
+	expect(at(short.bytes - 1)).toMatchObject({ checkpointing: true, fits: false });
+});
 
 describe('a model', () => {
 	test('is counted part by part', () => {

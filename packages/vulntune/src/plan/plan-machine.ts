@@ -11,6 +11,7 @@ import {
 	neededBy,
 	type RunMemory,
 } from '../training/run-memory.ts';
+import { cardGigabytes } from '../training/what-fits.ts';
 
 /** How a run would fit on a card of a size that is sold. */
 export interface PlannedCard {
@@ -34,14 +35,11 @@ export interface PlannedMachine {
 	readonly flopsPerSecond: number | null;
 }
 
-/** Cards that people have: RTX 4060, T4 and 4080, 4090 and A10, A6000, A100 and H100. */
-const sizes = [8, 16, 24, 48, 80];
-
 /** Looks at what would compute a run here, and at what cards could. */
 export function planMachine(config: Config, run: RehearsedRun, note: (line: string) => void): PlannedMachine {
 	const onCard = memoryOf(run, cardMemory);
 	const { checkpointing: setting } = config.training;
-	const cards = sizes.map((gigabytes): PlannedCard => {
+	const cards = cardGigabytes.map((gigabytes): PlannedCard => {
 		const { memory, checkpointing, fits } = fitInto(gigabytes * 1e9, setting, onCard);
 		return { gigabytes, fits, checkpointing, bytes: memory.total };
 	});

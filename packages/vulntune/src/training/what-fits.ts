@@ -1,4 +1,4 @@
-import type { ModelConfig } from '@vulntune/engine';
+import type { BaseType, ModelConfig } from '@vulntune/engine';
 import { classObjective } from '../objectives/class-objective.ts';
 import { knownModel } from '../sizing/model-shape.ts';
 import type { RehearsedRun } from './rehearse.ts';
@@ -52,6 +52,72 @@ export function whatFits(memoryBytes: number, place: Place = 'host'): Fit[] {
 	});
 }
 
+/** Memory that cards are sold with: RTX 4060, T4 and 4080, 4090 and A10, A6000, A100 and H100; in 10⁹ bytes. */
+export const cardGigabytes = [8, 16, 24, 48, 80] as const;
+
+/** How fine-tuning with adapters fits somewhere, by estimate. */
+export interface PlaceFit {
+	readonly method: Fit['method'];
+	/** `machine` is this one's own memory; a card otherwise. */
+	readonly place: 'machine' | 'card';
+	/** 10⁹ bytes that the place has. */
+	readonly gigabytes: number;
+	readonly bytes: number;
+	readonly checkpointing: boolean;
+	readonly fits: boolean;
+}
+
+/** What a model takes in memory: as a base, and while it is fine-tuned on sequences of so many tokens. */
+export interface ModelMemory {
+	readonly tokens: number;
+	/** Bytes of the base in a computer's memory, by what its matrices are stored in. */
+	readonly weights: Readonly<Record<'fp32' | 'bf16' | 'int8' | 'nf4', number>>;
+	readonly fits: readonly PlaceFit[];
+}
+
+/**
+ * What a model takes, of `fitSetting` but for the length.
+ *
+ * @param tokens at most the model's own longest sequence
+ * @param machineBytes this machine's memory
+ */
+export function modelMemory(model: ModelConfig, tokens: number, machineBytes: number): ModelMemory {
+	const places = [
+		{ place: 'machine', gigabytes: machineBytes / 1e9 } as const,
+		...cardGigabytes.map((gigabytes) => ({ place: 'card', gigabytes }) as const),
+	];
+	const fits = (['qlora', 'lora'] as const).flatMap((method) => {
+		const needed = {
+			machine: memoryOnce((checkpointing) => adapterBytes(model, method, 'host', checkpointing, tokens)),
+			card: memoryOnce((checkpointing) => adapterBytes(model, method, 'card', checkpointing, tokens)),
+		};
+		return places.map(({ place, gigabytes }): PlaceFit => {
+			const plain = needed[place](false);
+			const checkpointing = plain > gigabytes * 1e9;
+			const bytes = checkpointing ? needed[place](true) : plain;
+			return { method, place, gigabytes, bytes, checkpointing, fits: bytes <= gigabytes * 1e9 };
+		});
+	});
+	// a base in fp32 keeps what a checkpoint holds in 16 bits as it is, so this is one of a checkpoint in fp32
+	const dtypeOf = () => 'F32' as const;
+	const baseIn = (base: BaseType) =>
+		ofAllLayers(model, (few) => {
+			const run = adapterRun(few, base, 1, false);
+			return hostMemory(base === 'fp32' ? { ...run, dtypeOf } : run).base;
+		});
+	const weights = { fp32: baseIn('fp32'), bf16: baseIn('bf16'), int8: baseIn('int8'), nf4: baseIn('nf4') };
+	return { tokens, weights, fits };
+}
+
+function memoryOnce(bytes: (checkpointing: boolean) => number): (checkpointing: boolean) => number {
+	const known = new Map<boolean, number>();
+	return (checkpointing) => {
+		const found = known.get(checkpointing) ?? bytes(checkpointing);
+		known.set(checkpointing, found);
+		return found;
+	};
+}
+
 /** Layers of the two rehearsals from which those of a whole model follow: each adds as much as the one before it. */
 const [few, more] = [2, 4];
 
@@ -64,30 +130,46 @@ export function adapterBytes(
 	method: Fit['method'],
 	place: Place,
 	checkpointing: boolean,
+	tokens: number = fitSetting.tokens,
 ): number {
-	const { rank, tokens } = fitSetting;
-	const lora = { rank, alpha: 4 * rank, dropout: 0.05, targets: 'all-linear', rsLora: false } as const;
-	const ofLayers = (layers: number) => {
-		const run: RehearsedRun = {
-			model: { ...model, layers },
-			detector: {
-				method: { type: method, lora },
-				base: method === 'qlora' ? 'nf4' : 'bf16',
-				doubleQuantization: true,
-				head: { pool: 'last', hidden: null },
-				maxPositions: tokens,
-			},
-			pass: {
-				objective: classObjective,
-				precision: 'bf16',
-				focal: { gamma: 1, gradient: 'full' },
-				checkpointing,
-			},
-			packs: fullPacks(tokens),
-		};
+	const base = method === 'qlora' ? 'nf4' : 'bf16';
+	return ofAllLayers(model, (few) => {
+		const run = adapterRun(few, base, tokens, checkpointing);
 		return (place === 'host' ? hostMemory(run) : cardMemory(run)).total;
+	});
+}
+
+/** A number of bytes that grows by the same with each layer. */
+function ofAllLayers(model: ModelConfig, ofLayers: (model: ModelConfig) => number): number {
+	const bytes = (layers: number) => ofLayers({ ...model, layers });
+	if (model.layers <= more) return bytes(model.layers);
+	const start = bytes(few);
+	return Math.round(start + ((bytes(more) - start) / (more - few)) * (model.layers - few));
+}
+
+function adapterRun(
+	model: ModelConfig,
+	base: BaseType,
+	tokens: number,
+	checkpointing: boolean,
+): RehearsedRun {
+	const { rank } = fitSetting;
+	const lora = { rank, alpha: 4 * rank, dropout: 0.05, targets: 'all-linear', rsLora: false } as const;
+	return {
+		model,
+		detector: {
+			method: { type: base === 'fp32' || base === 'bf16' ? 'lora' : 'qlora', lora },
+			base,
+			doubleQuantization: true,
+			head: { pool: 'last', hidden: null },
+			maxPositions: tokens,
+		},
+		pass: {
+			objective: classObjective,
+			precision: 'bf16',
+			focal: { gamma: 1, gradient: 'full' },
+			checkpointing,
+		},
+		packs: fullPacks(tokens),
 	};
-	if (model.layers <= more) return ofLayers(model.layers);
-	const start = ofLayers(few);
-	return Math.round(start + ((ofLayers(more) - start) / (more - few)) * (model.layers - few));
 }
