@@ -60,10 +60,19 @@ describe('the isotonic map', () => {
 			[0.15, 0.25],
 			[0.25, 0.5],
 			[0.45, 0.75],
+			[0.375, 0.625],
+			[0.525, 0.875],
 			[1, 1],
 		] as const) {
 			expect(map(at)).toBeCloseTo(value, 12);
 		}
+	});
+
+	it('is constant beyond its ends, whatever stands there', () => {
+		const calibration = fitCalibration([0, 1, 0, 0, 1, 1, 0], [0.2, 0.2, 0.2, 0.4, 0.8, 0.8, 0.8])!;
+		const map = (probability: number) => calibrated(calibration, 'isotonic', probability);
+		expect(map(0)).toBeCloseTo(0.25, 12);
+		expect(map(1)).toBeCloseTo(2 / 3, 12);
 	});
 
 	it('never falls, and has the mean of the labels', () => {

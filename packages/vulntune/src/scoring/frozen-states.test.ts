@@ -88,3 +88,49 @@ it('are used for windows, and not where a function sees its neighbours or the ba
 		await expect(resultsOf('mean', cache, overrides, true)).rejects.toThrow('the base was run');
 	}
 });
+
+it('are known by all that their bytes depend on', () => {
+	const folder = path.join(root, 'states-of-parts');
+	const tokens = Int32Array.of(1, 2, 3);
+	const standard = {
+		...{ weights: 'w', config: 'c', method: 'fp32', precision: 'bf16' },
+		...{ backend: 'cpu', isa: 'avx2' as string | undefined, description: 'd', pool: 'last' },
+		...{ leading: [] as number[], separator: 0, suffix: [] as number[] },
+	};
+	const open = (change: Partial<typeof standard>) => {
+		const {
+			weights,
+			config,
+			method,
+			precision,
+			backend: name,
+			isa,
+			description,
+			pool,
+			...around
+		} = {
+			...standard,
+			...change,
+		};
+		const detector = { head: { pool }, backend: { name, hardware: { isa }, description }, free() {} };
+		const settings = tinyConfig(
+			{ model, data, output: root },
+			{ 'method.type': 'head', 'method.base': method, 'training.precision': precision },
+		);
+		const base = { fingerprint: { weights, config, tokenizer: 't' }, folder: { config: { hiddenSize: 2 } } };
+		return withKeptStates(detector as never, settings, base as never, around as never, folder);
+	};
+	const first = open({});
+	first.keptStates!.put(tokens, Float32Array.of(1, 2));
+	first.free();
+	expect(open({}).keptStates!.get(tokens)).toEqual(Float32Array.of(1, 2));
+	// where an instruction set says what computes, nothing else does
+	expect(open({ description: 'more threads' }).keptStates!.get(tokens)).toBeDefined();
+	for (const change of [
+		...[{ weights: 'x' }, { config: 'x' }, { method: 'bf16' }, { precision: 'fp32' }, { backend: 'wasm' }],
+		...[{ isa: 'avx512' }, { isa: undefined }, { pool: 'mean' }],
+		...[{ leading: [5] }, { separator: 1 }, { suffix: [5] }],
+	]) {
+		expect(open(change).keptStates!.get(tokens), JSON.stringify(change)).toBeUndefined();
+	}
+});
