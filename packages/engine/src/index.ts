@@ -26,7 +26,7 @@ export {
 	onnxOpset,
 	writeOnnxClassifier,
 } from './exports/onnx/write-classifier.ts';
-export { fileError, makeFolder, readSmallFile, writeFileAtomically } from './formats/files.ts';
+export { fileError, makeFolder, placeOf, readSmallFile, writeFileAtomically } from './formats/files.ts';
 export {
 	largestFloat16,
 	roundToBfloat16,

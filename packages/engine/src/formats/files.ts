@@ -9,6 +9,7 @@ import {
 	openSync,
 	readFileSync,
 	readSync,
+	realpathSync,
 	renameSync,
 	rmSync,
 	statSync,
@@ -292,4 +293,12 @@ function flushFolder(folder: string): void {
 	} finally {
 		closeSync(descriptor);
 	}
+}
+
+/** Where a path leads, links followed; of what isn't there yet, where it will lie. */
+export function placeOf(location: string): string {
+	const absolute = path.resolve(location);
+	const parent = path.dirname(absolute);
+	if (existsSync(absolute) || parent === absolute) return realpathSync(absolute);
+	return path.join(placeOf(parent), path.basename(absolute));
 }

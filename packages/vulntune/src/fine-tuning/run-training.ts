@@ -12,6 +12,7 @@ import { openSameBackend, ownBackend } from '../communication/own-backend.ts';
 import type { Followed } from '../communication/together.ts';
 import type { Config } from '../config/schema.ts';
 import { leftOutLines, summarizeData } from '../data/summary.ts';
+import { adapterFolder } from '../methods/adapter-folder.ts';
 import type { DetectorDescription } from '../methods/description.ts';
 import type { Detector } from '../methods/detector.ts';
 import { restoreDetector, saveDetector } from '../methods/saved-detector.ts';
@@ -22,7 +23,13 @@ import { writeDataRecord } from '../run/data-record.ts';
 import { basePartNames, identityHash, type RunIdentity, trainingIdentity } from '../run/identity.ts';
 import type { TrainingRecord } from '../run/records.ts';
 import { openRunBackend, recordedChoice } from '../run/run-backend.ts';
-import { claimRunFolder, type RunFolder, refuseExistingRun, runFolder } from '../run/run-folder.ts';
+import {
+	claimRunFolder,
+	type RunFolder,
+	refuseExistingRun,
+	refuseOwnSources,
+	runFolder,
+} from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
 import type { Signals } from '../run/run-thread.ts';
 import { createDetectorOf, methodOf } from '../scoring/configured-detector.ts';
@@ -169,6 +176,9 @@ export async function runTraining(
 /** What the run came to before; null where there is something to do. Throws what `refuseExistingRun` and `isFinishedRun` throw. */
 async function endedBefore(folder: RunFolder, config: Config, mode: RunMode): Promise<RunOutcome | null> {
 	refuseExistingRun(folder, mode);
+	const { from } = config.method;
+	const starts = from === null ? [] : [adapterFolder(from)];
+	refuseOwnSources(folder, mode, [config.model, config.data.path, ...starts]);
 	if (!mode.resume || !(await isFinished(folder, config))) return null;
 	return claimRunFolder(folder, mode, async () => {
 		// a run that was killed between its last line and its report gets it now

@@ -1,6 +1,6 @@
-import { copyFileSync, existsSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { copyModelFile, fileError, inputError, isGgufFile, makeFolder } from '@vulntune/engine';
+import { copyModelFile, fileError, inputError, isGgufFile, makeFolder, placeOf } from '@vulntune/engine';
 
 export const configFileName = 'config.json';
 
@@ -64,14 +64,6 @@ export function checkReplaced(sources: readonly string[], file: string): void {
 		place: file,
 		remedy: 'Choose another name: the original stays as it is.',
 	});
-}
-
-/** Where a path leads, links followed; of what isn't there yet, where it will lie. */
-function placeOf(location: string): string {
-	const absolute = path.resolve(location);
-	const parent = path.dirname(absolute);
-	if (existsSync(absolute) || parent === absolute) return realpathSync(absolute);
-	return path.join(placeOf(parent), path.basename(absolute));
 }
 
 function listOutput(output: string): readonly string[] {

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimRunFolder, refuseExistingRun, runFolder } from './run-folder.ts';
+import { claimRunFolder, refuseExistingRun, refuseOwnSources, runFolder } from './run-folder.ts';
 
 let root: string;
 beforeEach(() => {
@@ -70,6 +70,23 @@ describe('a run folder', () => {
 			await expect(claim).rejects.toMatchObject({ code: 'OUTPUT_TAKEN', message });
 		}
 		expect(filesIn(root)).toEqual(before);
+	});
+
+	it('is not replaced by a run that is made of what it holds, by whatever link', () => {
+		write('environment.json', 'adapter/model.safetensors', 'train.jsonl');
+		const folder = runFolder(root);
+		const link = path.join(root, 'link');
+		symlinkSync(path.join(root, 'adapter'), link);
+		for (const source of [
+			link,
+			path.join(root, 'adapter'),
+			path.join(root, 'adapter', 'model.safetensors'),
+		]) {
+			const taken = () => refuseOwnSources(folder, overwrite, ['elsewhere', source]);
+			expect(taken).toThrow(/which the new one is made of/);
+			refuseOwnSources(folder, resume, [source]);
+		}
+		refuseOwnSources(folder, overwrite, [root, path.join(root, 'train.jsonl'), `${root}/adapter-2`]);
 	});
 
 	it('is held until its work has ended, well or not', async () => {

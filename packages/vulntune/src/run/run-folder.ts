@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { fileError, inputError, makeFolder } from '@vulntune/engine';
+import { fileError, inputError, makeFolder, placeOf } from '@vulntune/engine';
 import { holdRun, refuseHeldRun } from './run-lock.ts';
 
 /** Where everything of a run lies. */
@@ -111,6 +111,30 @@ function refuseOccupied(folder: RunFolder, mode: ClaimMode): void {
 			remedy: 'Choose another --output.',
 		});
 	}
+}
+
+/**
+ * Throws OUTPUT_TAKEN where a run that replaces an older one is made of what that holds: its base or the adapter that it starts from would
+ * be gone before the new run could be scored.
+ *
+ * @param sources files and folders that the new run reads
+ */
+export function refuseOwnSources(
+	folder: RunFolder,
+	{ overwrite }: ClaimMode,
+	sources: readonly string[],
+): void {
+	if (!overwrite) return;
+	const removed = filesOf(folder).map(placeOf);
+	const own = sources.find((source) => {
+		const place = placeOf(source);
+		return removed.some((file) => place === file || place.startsWith(file + path.sep));
+	});
+	if (own === undefined) return;
+	throw inputError('OUTPUT_TAKEN', `the run that is replaced holds ${own}, which the new one is made of`, {
+		place: folder.root,
+		remedy: 'Choose another --output.',
+	});
 }
 
 /**
