@@ -9,8 +9,8 @@ import { clustersOf, planFolds } from './plan-folds.ts';
 const drawn = fc.array(
 	fc.record({
 		text: fc.integer({ min: 0, max: 400 }),
-		repo: fc.option(fc.integer({ min: 0, max: 60 }), { nil: undefined, freq: 1 }),
-		commit: fc.option(fc.integer({ min: 0, max: 200 }), { nil: undefined, freq: 1 }),
+		repo: fc.option(fc.integer({ min: 0, max: 60 }), { nil: undefined, freq: 2 }),
+		commit: fc.option(fc.integer({ min: 0, max: 200 }), { nil: undefined, freq: 2 }),
 	}),
 	{ minLength: 60, maxLength: 80 },
 );
@@ -18,6 +18,7 @@ const drawn = fc.array(
 describe('folds', () => {
 	it('never share a project, a commit or near-duplicates with what they learn from and choose by', () => {
 		let planned = 0;
+		let [ofOneProject, ofOneCommit] = [0, 0];
 		fc.assert(
 			fc.property(drawn, fc.integer({ min: 2, max: 4 }), fc.nat(50), (fields, folds, seed) => {
 				const rows = fields.map(({ text, repo, commit }, id) =>
@@ -38,6 +39,10 @@ describe('folds', () => {
 					return;
 				}
 				planned++;
+				const repeats = (names: readonly (string | undefined)[]) =>
+					names.filter((name, i) => name !== undefined && names.indexOf(name) < i).length;
+				ofOneProject += repeats(rows.map(({ repo }) => repo));
+				ofOneCommit += repeats(rows.map(({ commit }) => commit));
 				const { textOf, pairs } = findDuplicates(rows.map(({ code }) => code));
 				const near = new Set(
 					pairs.filter(({ similarity }) => similarity >= 0.9).map(({ a, b }) => `${a} ${b}`),
@@ -58,6 +63,8 @@ describe('folds', () => {
 			{ numRuns: 25 },
 		);
 		expect(planned).toBeGreaterThan(10);
+		// there was something to keep together
+		expect(Math.min(ofOneProject, ofOneCommit)).toBeGreaterThan(planned);
 	});
 
 	it('hold out and set aside about their share of both classes', () => {
