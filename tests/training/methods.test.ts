@@ -144,6 +144,10 @@ describe('method.from', () => {
 			expect((await runTraining(same, fresh, silent)).status).toBe('finished');
 			expect(await probabilities(same.output)).toEqual(await probabilities(first.output));
 
+			const onItself = configOf(name, overrides);
+			const replacing = runTraining(onItself, { resume: false, overwrite: true }, silent);
+			await expect(replacing).rejects.toMatchObject({ code: 'OUTPUT_TAKEN' });
+
 			const further = configOf(`${name} further`, overrides);
 			expect((await runTraining(further, fresh, silent)).status).toBe('finished');
 			expect(await probabilities(further.output)).not.toEqual(await probabilities(first.output));
