@@ -177,7 +177,7 @@ async function evaluateOpened(
 	};
 	const { lineScores, ...scored } = await scoreIn(precision, options.lines);
 	const comparison = compareWithBaselines(evaluatedRows(rows, scored.probabilities, isCollapsed), {
-		name: config.method.type,
+		name: readDescription(adapter)?.trained?.method ?? config.method.type,
 		threshold: scored.threshold,
 		baselines:
 			fitting && fitBaselines(textRows(fitting.train, isCollapsed), textRows(fitting.valid, isCollapsed)),

@@ -11,7 +11,10 @@ import {
 } from '@vulntune/engine';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder, tinyShapes, writeTinyModel } from '../../../../tests/tiny.ts';
+import { evaluateRun } from '../evaluation/evaluate-run.ts';
 import { openScorer } from '../evaluation/scorer.ts';
+import { describeModel } from '../model/info-text.ts';
+import { readModelInfo } from '../model/model-info.ts';
 import { quantizeModel } from '../model/quantize-model.ts';
 import { exportModel } from './export-model.ts';
 import { type MergeOptions, mergeModel } from './merge-model.ts';
@@ -83,6 +86,25 @@ describe('a merged model', () => {
 		expect(difference!.largest).toBeLessThan(1e-5);
 		const merged = await scoresOf(output);
 		for (const [i, score] of (await scoresOf(run)).entries()) expect(merged[i]).toBeCloseTo(score, 5);
+	});
+
+	it('says how the detector was trained that it was made of', async () => {
+		const { run } = makeRun({ 'method.type': 'qlora', 'method.base': 'nf4' });
+		const { output } = await merge(run, { compare: 0 });
+		const again = await merge(output, { compare: 0 });
+		for (const folder of [output, again.output]) {
+			const text = describeModel(readModelInfo(folder));
+			expect(text).toMatch(/trained by +qlora on nf4, epoch \d+, seed \d+, merged\n/);
+		}
+		const data = path.join(path.dirname(run), 'data');
+		const request = { data, split: 'test', precision: undefined, overrides: onReference } as const;
+		const { comparison } = await evaluateRun(
+			output,
+			request,
+			() => {},
+			() => {},
+		);
+		expect(comparison.rows[0]!.name).toBe('qlora');
 	});
 
 	it('is W + scale · B · A to the last bits', async () => {

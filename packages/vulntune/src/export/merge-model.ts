@@ -188,6 +188,7 @@ function writeDescription(folder: string, { description }: Exported): void {
 		method: 'full',
 		base: 'fp32',
 		doubleQuantization: false,
+		trained: description.trained ?? { method: description.method, base: description.base },
 		precision: floatPrecision(description.precision),
 	};
 	const text = new TextEncoder().encode(`${JSON.stringify(merged, null, '\t')}\n`);

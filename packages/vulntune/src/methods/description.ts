@@ -23,6 +23,8 @@ export interface DetectorDescription {
 	readonly method: MethodOptions['type'];
 	readonly base: string;
 	readonly doubleQuantization: boolean;
+	/** Of a merged model: how the detector was trained that became it. */
+	readonly trained?: { readonly method: string; readonly base: string };
 	readonly objective: 'class' | 'nextToken';
 	readonly nextToken: { readonly prompt: string; readonly positive: string; readonly negative: string };
 	/** What nextToken asks in tokens; undefined for the class objective. The first versions don't have it. */
@@ -71,6 +73,10 @@ const keys: Readonly<
 	method: [isText, 'a method'],
 	base: [isText, 'a type'],
 	doubleQuantization: [isFlag, 'true or false'],
+	trained: [
+		(value) => isObject(value) && isText(value.method) && isText(value.base),
+		'an object with method and base',
+	],
 	objective: [isText, 'an objective'],
 	nextToken: [isObject, 'an object'],
 	answers: [isObject, 'an object'],

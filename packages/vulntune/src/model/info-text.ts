@@ -127,9 +127,11 @@ function describeTokenizer(tokenizer: ModelInfo['tokenizer']): readonly Line[] {
 }
 
 function describeDetector(detector: DetectorDescription): readonly Line[] {
-	const { threshold, sequence } = detector;
+	const { threshold, sequence, epoch, seed } = detector;
+	const { method, base } = detector.trained ?? detector;
+	const merged = detector.trained === undefined ? '' : ', merged';
 	return [
-		['trained by', `${detector.method} on ${detector.base}, epoch ${detector.epoch}, seed ${detector.seed}`],
+		['trained by', `${method} on ${base}, epoch ${epoch}, seed ${seed}${merged}`],
 		['precision', detector.precision],
 		['objective', detector.objective],
 		[
