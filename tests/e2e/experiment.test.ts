@@ -80,7 +80,14 @@ describe('vulntune experiment', () => {
 		expect(fresh.seconds).toBeGreaterThan(0);
 		expect(existsSync(inside('nothing'))).toBe(false);
 		const text = (await here('run', 'grid.yaml', '--output', 'nothing', ...flags)).stdout;
-		expect(text).toMatch(/^0 {2}seed=1, rank=2 +\d.* left$/m);
+		expect(text).toMatch(/^0 {2}seed=1, rank=2 +<?\d.* left$/m);
+	});
+
+	it('plans cells that would fail as a part that is missing', async () => {
+		const flags = ['--data.sample', '{ P3: 0.5 }', '--dry-run'];
+		const { code, stdout } = await here('run', 'grid.yaml', '--output', 'nothing', ...flags);
+		expect(stdout).toMatch(/^Cell 0: .*P3/m);
+		expect(code).toBe(3);
 	});
 
 	it('shows, compares and exports', async () => {

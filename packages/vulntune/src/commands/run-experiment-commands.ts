@@ -88,7 +88,8 @@ async function runExperiment(
 			note: progress.note,
 			progress: (done, total) => progress.update({ task: 'planning', done, total, unit: 'cells' }),
 		});
-		return { data: plan, text: renderStudyPlan(plan) };
+		const exitCode = plan.cells.some(({ error }) => error !== null) ? exitCodes.partial : 0;
+		return { data: plan, text: renderStudyPlan(plan), exitCode };
 	}
 	const outcome = await start(
 		request,
