@@ -4,6 +4,7 @@ import type { Communicator, VectorCommunicator } from '../communicator.ts';
 import type { Launch } from '../launch.ts';
 import { loadNccl, type NcclLibrary } from '../nccl/library.ts';
 import { createNcclVectors } from '../nccl/vectors.ts';
+import { createReceived } from '../received.ts';
 import { stretchesOf, stretchStart } from '../stretches.ts';
 import type { Channel } from '../together.ts';
 import { loadMpi, type MpiLibrary, type Parts } from './library.ts';
@@ -59,15 +60,8 @@ function ncclIfThere(): NcclLibrary | undefined {
 /** Vectors go through the memory of the host, which on a CPU is where they are. */
 function createMpiVectors(mpi: MpiLibrary, backend: Backend, communicator: Communicator): VectorCommunicator {
 	const { rank, size } = communicator;
-	let received: View | undefined; // [size · stretch]
 	const own = stretchesOf(rank, size);
-	const receivedFor = (length: number): View => {
-		if (received?.shape[0] !== length) {
-			if (received !== undefined) backend.free(received.buffer);
-			received = viewOf(backend.allocate('f32', length), [length]);
-		}
-		return received;
-	};
+	const received = createReceived(backend); // [size · stretch]
 	return {
 		...communicator,
 		description: mpi.version,
@@ -83,7 +77,7 @@ function createMpiVectors(mpi: MpiLibrary, backend: Backend, communicator: Commu
 				partsOf(new Int32Array(size).fill(4 * length)),
 			);
 			if (length === 0) return [];
-			const views = receivedFor(size * length);
+			const views = received.of(size * length);
 			backend.upload(views, all);
 			return Array.from({ length: size }, (_, from) => viewOf(views.buffer, [length], from * length));
 		},
@@ -100,8 +94,7 @@ function createMpiVectors(mpi: MpiLibrary, backend: Backend, communicator: Commu
 			backend.upload(vector, values);
 		},
 		close() {
-			if (received !== undefined) backend.free(received.buffer);
-			received = undefined;
+			received.free();
 		},
 	};
 }

@@ -1,7 +1,8 @@
-import { type Backend, elements, type View, viewOf } from '@vulntune/engine';
+import { type Backend, elements, viewOf } from '@vulntune/engine';
 import type { CudaBuffer } from '@vulntune/engine/backends/cuda/device.ts';
 import type { Communicator, VectorCommunicator } from '../communicator.ts';
 import { fromFirst } from '../from-first.ts';
+import { createReceived } from '../received.ts';
 import { stretchesOf } from '../stretches.ts';
 import { loadNccl, type NcclLibrary } from './library.ts';
 
@@ -23,15 +24,7 @@ export async function createNcclVectors(
 	backend.free(probe);
 	const cards = nccl.join(Uint8Array.from(id), rank, size, device.stream);
 	const own = stretchesOf(rank, size);
-	let received: View | undefined; // [size · stretch]
-
-	function receivedFor(length: number): View {
-		if (received?.shape[0] !== length) {
-			if (received !== undefined) backend.free(received.buffer);
-			received = viewOf(backend.allocate('f32', length), [length]);
-		}
-		return received;
-	}
+	const received = createReceived(backend); // [size · stretch]
 
 	return {
 		...communicator,
@@ -39,7 +32,7 @@ export async function createNcclVectors(
 		stretch: own.of,
 		async collect(vector) {
 			const { length } = own.bounds(vector);
-			const views = receivedFor(size * length);
+			const views = received.of(size * length);
 			const parts = Array.from({ length: size }, (_, from) => viewOf(views.buffer, [length], from * length));
 			cards.group(() => {
 				for (const [peer, part] of parts.entries()) {
@@ -64,8 +57,7 @@ export async function createNcclVectors(
 			cards.broadcast(device.floats(vector), elements(vector.shape), 0);
 		},
 		close() {
-			if (received !== undefined) backend.free(received.buffer);
-			received = undefined;
+			received.free();
 			cards.destroy();
 		},
 	};
