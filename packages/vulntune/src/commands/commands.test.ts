@@ -210,6 +210,7 @@ describe('evaluate', () => {
 		[['evaluate'], 'a run folder or --predictions is missing'],
 		[['evaluate', 'runs/a', '--predictions', 'p'], 'choose one'],
 		[['evaluate', '--predictions', 'p', '--split', 'valid'], 'go with a run'],
+		[['evaluate', '--predictions', 'p', '--against', 'q', '--threshold', '0.5'], 'each file needs its own'],
 		[['evaluate', '--predictions', 'p', '--output', 'q'], 'go with a run'],
 		[['evaluate', '--predictions', 'p', '--model', 'm'], 'go with a run'],
 		[['evaluate', '--predictions', 'p', '--backend.isa', 'avx2'], 'go with a run'],

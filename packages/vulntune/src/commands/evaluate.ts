@@ -8,6 +8,7 @@ import { type SplitName, splitNames } from '../data/dataset.ts';
 import type { CalibrationMethod } from '../metrics/calibrate.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
 import { backendOptions, backendOverrides } from './backend-flags.ts';
+import { movedBaseFlag, otherBaseFlag } from './base-flags.ts';
 import { downloadFlag } from './fetch-model.ts';
 import type { CommandDefinition } from './program.ts';
 import { addConfigFlags, addFlags, configOverrides, readFlags } from './schema-flags.ts';
@@ -15,15 +16,10 @@ import { addConfigFlags, addFlags, configOverrides, readFlags } from './schema-f
 const flags = z.strictObject({
 	data: z.string().min(1).optional().describe("folder or .tar.gz to score; by default the run's own"),
 	split: z.enum(splitNames).optional().describe('rows to score; default test'),
-	model: z
-		.string()
-		.min(1)
-		.optional()
-		.describe('folder of the base model, where it lies elsewhere than when the adapter was made'),
-	allowOtherBase: z
-		.boolean()
-		.default(false)
-		.describe('score though the base is another than the adapter was made on; the result says so'),
+	model: movedBaseFlag,
+	allowOtherBase: otherBaseFlag(
+		'score though the base is another than the adapter was made on; the result says so',
+	),
 	download: downloadFlag,
 	precision: z
 		.enum(['bf16', 'fp32', 'int8'])
@@ -197,6 +193,15 @@ function toRequest(
 			throw inputError(
 				'USAGE',
 				'--data, --split, --precision, --calibration, --output, --model, --allow-other-base, --lines and --backend go with a run, not with --predictions',
+			);
+		}
+		if (threshold !== undefined && against !== undefined) {
+			throw inputError(
+				'USAGE',
+				'--threshold goes with one file of predictions; with --against each file needs its own',
+				{
+					remedy: 'write a `threshold` into the lines of each file',
+				},
 			);
 		}
 		return { predictions, threshold, against };

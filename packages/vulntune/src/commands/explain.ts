@@ -6,6 +6,7 @@ import { splitNames } from '../data/dataset.ts';
 import type { ExplainOptions } from '../evaluation/explain-function.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
 import { backendOptions, backendOverrides } from './backend-flags.ts';
+import { movedBaseFlag, otherBaseFlag } from './base-flags.ts';
 import type { CommandDefinition } from './program.ts';
 import { addConfigFlags, addFlags, readFlags } from './schema-flags.ts';
 
@@ -24,15 +25,8 @@ const flags = z.strictObject({
 		.describe(
 			'attention: what tokens are attended to in the first block (encoders; their default); gradient: gradient × input, positive where a line speaks for vulnerable',
 		),
-	model: z
-		.string()
-		.min(1)
-		.optional()
-		.describe('folder of the base model, where it lies elsewhere than when the adapter was made'),
-	allowOtherBase: z
-		.boolean()
-		.default(false)
-		.describe('explain though the base is another than the adapter was made on'),
+	model: movedBaseFlag,
+	allowOtherBase: otherBaseFlag('explain though the base is another than the adapter was made on'),
 });
 
 /** `vulntune explain`; `explain` is what does the work. */

@@ -5,6 +5,7 @@ import { quantizedBases } from '../config/schema.ts';
 import { trainingConfig } from '../config/training-config.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
 import { backendOptions, backendOverrides } from './backend-flags.ts';
+import { movedBaseFlag, otherBaseFlag } from './base-flags.ts';
 import { downloadFlag } from './fetch-model.ts';
 import type { CommandDefinition, CommandRunner } from './program.ts';
 import { addConfigFlags, addFlags, readFlags } from './schema-flags.ts';
@@ -29,10 +30,7 @@ const infoFlags = z.strictObject({
 		.describe(
 			'of an adapter: folder of its base model, where it lies elsewhere than when the adapter was made',
 		),
-	allowOtherBase: z
-		.boolean()
-		.default(false)
-		.describe('of an adapter: exit with 0 though the base is another than it was made on'),
+	allowOtherBase: otherBaseFlag('of an adapter: exit with 0 though the base is another than it was made on'),
 	length: z
 		.int()
 		.min(1)
@@ -53,15 +51,8 @@ export interface InfoRequest {
 export type QuantizeRequest = { readonly model: string } & Readonly<z.output<typeof quantizeFlags>>;
 
 const sourceFlags = {
-	model: z
-		.string()
-		.min(1)
-		.optional()
-		.describe('folder of the base model, where it lies elsewhere than when the adapter was made'),
-	allowOtherBase: z
-		.boolean()
-		.default(false)
-		.describe('take the base though it is another than the adapter was made on'),
+	model: movedBaseFlag,
+	allowOtherBase: otherBaseFlag('take the base though it is another than the adapter was made on'),
 	compare: z
 		.int()
 		.min(0)
