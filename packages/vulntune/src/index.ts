@@ -39,13 +39,8 @@ export { openScorer, type Scorer, type ScorerOptions } from './evaluation/scorer
 export { drawFigure } from './figures/draw-figure.ts';
 export { colour, light, withColours } from './figures/palette.ts';
 export { type FineTuning, type FineTuningOptions, finetune } from './fine-tuning/finetune.ts';
-export {
-	type RunMode,
-	type RunOutcome,
-	type RunSignals,
-	runTraining,
-	type TrainingEvent,
-} from './fine-tuning/run-training.ts';
+export type { RunMode, RunOutcome, RunSignals, TrainingEvent } from './fine-tuning/run-events.ts';
+export { runTraining } from './fine-tuning/run-training.ts';
 export { type Answers, type AnswerTexts, answerBranches, encodeAnswers } from './methods/answers.ts';
 export {
 	createDetector,

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
 import { renderComparison, truncationNote } from '../evaluation/render-comparison.ts';
-import type { RunOutcome, TrainingEvent } from '../fine-tuning/run-training.ts';
+import type { RunOutcome, TrainingEvent } from '../fine-tuning/run-events.ts';
 import { startTraining } from '../fine-tuning/start-training.ts';
 import { dropPreparedThread } from '../run/prepared-thread.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';

@@ -9,7 +9,7 @@ import type { FunctionRow } from '../data/row.ts';
 import { leftOutLines } from '../data/summary.ts';
 import { evaluatedRows } from '../evaluation/evaluated-rows.ts';
 import { formatPredictions } from '../evaluation/predictions.ts';
-import type { TrainingEvent } from '../fine-tuning/run-training.ts';
+import type { TrainingEvent } from '../fine-tuning/run-events.ts';
 import { startTraining } from '../fine-tuning/start-training.ts';
 import { requireBothClasses } from '../fine-tuning/training-rows.ts';
 import { identityHash, trainingIdentity } from '../run/identity.ts';

@@ -15,8 +15,10 @@ import {
 import { createOptimizer } from '../training/optimizer.ts';
 import { initialState } from '../training/state.ts';
 import { train } from '../training/trainer.ts';
+import { settingsOf } from './describe-run.ts';
 import { countSteps, type FineTuningSettings, fineTuningTask } from './fine-tuning-task.ts';
-import { runTraining, settingsOf, type TrainingEvent } from './run-training.ts';
+import type { TrainingEvent } from './run-events.ts';
+import { runTraining } from './run-training.ts';
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'vulntune-loop-'));
 afterAll(() => rmSync(root, { recursive: true }));

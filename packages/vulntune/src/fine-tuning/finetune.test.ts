@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { temporaryFolder, testBackend, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import { finetune } from './finetune.ts';
-import type { TrainingEvent } from './run-training.ts';
+import type { TrainingEvent } from './run-events.ts';
 
 const root = temporaryFolder();
 const inside = (name: string) => path.join(root, name);

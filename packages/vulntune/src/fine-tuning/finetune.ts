@@ -1,6 +1,6 @@
 import { loadConfig, resolveConfig } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
-import type { RunOutcome, TrainingEvent } from './run-training.ts';
+import type { RunOutcome, TrainingEvent } from './run-events.ts';
 import { startTraining } from './start-training.ts';
 
 /** A run that goes on in a thread of its own: `for await` tells how far it is, `result` what it came to. */

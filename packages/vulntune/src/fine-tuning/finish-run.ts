@@ -10,7 +10,7 @@ import type { EndRecord, TrainingFunctions } from '../run/records.ts';
 import type { RunFolder } from '../run/run-folder.ts';
 import type { BestEpoch } from '../training/state.ts';
 import { savePredictions } from './predictions.ts';
-import type { RunSignals } from './run-training.ts';
+import type { RunSignals } from './run-events.ts';
 
 export interface RunSummary {
 	readonly output: string;

@@ -1,7 +1,8 @@
 import { alone, type Processes } from '../communication/communicator.ts';
 import { requireOneProcess } from '../communication/launch.ts';
 import type { Config } from '../config/schema.ts';
-import { type RunMode, type RunOutcome, type RunSignals, runTraining } from './run-training.ts';
+import type { RunMode, RunOutcome, RunSignals } from './run-events.ts';
+import { runTraining } from './run-training.ts';
 
 /**
  * A whole run, whatever its method trains.

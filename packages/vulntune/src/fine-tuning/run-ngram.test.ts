@@ -4,8 +4,8 @@ import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { writeTinyDataset } from '../../../../tests/tiny.ts';
 import { resolveConfig } from '../config/load.ts';
+import type { TrainingEvent } from './run-events.ts';
 import { runNgram } from './run-ngram.ts';
-import type { TrainingEvent } from './run-training.ts';
 
 it('does not resume over a run of another method', async () => {
 	const output = mkdtempSync(path.join(os.tmpdir(), 'vulntune-ngram-'));

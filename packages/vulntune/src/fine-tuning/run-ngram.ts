@@ -20,7 +20,7 @@ import { createStopwatch } from '../training/stopwatch.ts';
 import { splitMetrics } from './fine-tuning-task.ts';
 import { summarizeRun } from './finish-run.ts';
 import { savePredictions } from './predictions.ts';
-import type { RunMode, RunOutcome, RunSignals } from './run-training.ts';
+import type { RunMode, RunOutcome, RunSignals } from './run-events.ts';
 import { oneClassValidationNote, requireBothClasses } from './training-rows.ts';
 
 /**

@@ -9,14 +9,11 @@ import {
 import { alone, type Processes, type VectorCommunicator } from '../communication/communicator.ts';
 import { fromFirst } from '../communication/from-first.ts';
 import { openSameBackend, ownBackend } from '../communication/own-backend.ts';
-import type { Followed } from '../communication/together.ts';
 import type { Config } from '../config/schema.ts';
 import { leftOutLines, summarizeData } from '../data/summary.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
-import type { DetectorDescription } from '../methods/description.ts';
 import type { Detector } from '../methods/detector.ts';
 import { restoreDetector, saveDetector } from '../methods/saved-detector.ts';
-import { fitCalibration } from '../metrics/calibrate.ts';
 import { blamingBase } from '../model/damaged-base.ts';
 import type { Base } from '../model/open-base.ts';
 import { writeDataRecord } from '../run/data-record.ts';
@@ -31,12 +28,10 @@ import {
 	runFolder,
 } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
-import type { Signals } from '../run/run-thread.ts';
 import { createDetectorOf, methodOf } from '../scoring/configured-detector.ts';
 import { withKeptStates } from '../scoring/frozen-states.ts';
 import { type PreparedData, prepareData } from '../scoring/prepare-data.ts';
 import { scoreSplit } from '../scoring/score-split.ts';
-import { answersOf } from '../scoring/scoring-options.ts';
 import { chooseCardFor } from '../training/choose-card.ts';
 import { chooseCheckpointing } from '../training/choose-checkpointing.ts';
 import { createOptimizer } from '../training/optimizer.ts';
@@ -57,58 +52,13 @@ import { type BestEpoch, initialState, type TrainingState } from '../training/st
 import { createStopwatch, memoryFacts } from '../training/stopwatch.ts';
 import type { PackProgress } from '../training/task.ts';
 import { train } from '../training/trainer.ts';
+import { describeDetector, settingsOf } from './describe-run.ts';
 import { describeExtension, extendRun, extensionRecord } from './extend-run.ts';
-import { countSteps, type FineTuningSettings, fineTuningTask } from './fine-tuning-task.ts';
-import type { RunSummary } from './finish-run.ts';
+import { countSteps, fineTuningTask } from './fine-tuning-task.ts';
 import { savePredictions } from './predictions.ts';
+import type { RunMode, RunOutcome, RunSignals } from './run-events.ts';
 import { openTrainingBase, type StartAdapter } from './start-adapter.ts';
 import { describeTrainingRows, oneClassValidationNote, trainingFunctions } from './training-rows.ts';
-
-/** What a run tells the process that shows it. Plain data: it crosses threads. */
-export type TrainingEvent =
-	| { readonly type: 'note'; readonly line: string }
-	| {
-			readonly type: 'training';
-			readonly epoch: number;
-			readonly epochs: number;
-			readonly pack: number;
-			readonly packs: number;
-			readonly step: number;
-			readonly steps: number;
-			/** While training; validation is not in it. */
-			readonly tokensPerSecond: number;
-			/** Of the whole run, validations included; NaN as long as nothing was measured. */
-			readonly secondsLeft: number;
-			readonly residentBytes: number;
-			/** The most that has been held of the card; absent where none computes. */
-			readonly deviceBytes?: number;
-			readonly loss: number | null;
-	  }
-	| { readonly type: 'scoring'; readonly split: string; readonly done: number; readonly total: number }
-	| { readonly type: 'record'; readonly record: TrainingRecord };
-
-export interface RunMode {
-	readonly resume: boolean;
-	readonly overwrite: boolean;
-	/** Go on, or start from an adapter, with another base than it was made on; default false. */
-	readonly allowOtherBase?: boolean;
-	/** When it began by this thread's clock, in milliseconds; default when the thread did. */
-	readonly began?: number;
-}
-
-export type RunOutcome =
-	| { readonly status: 'finished'; readonly summary: RunSummary }
-	| { readonly status: 'alreadyFinished'; readonly output: string }
-	| {
-			readonly status: 'interrupted';
-			readonly output: string;
-			/** Where nothing could be kept of what was done. */
-			readonly startsAnew?: true;
-	  }
-	/** The first of several processes has the outcome. */
-	| Followed;
-
-export type RunSignals = Signals<TrainingEvent>;
 
 /**
  * A whole run: from a config to a run folder with adapter, metrics, predictions and report; or on from its newest
@@ -413,50 +363,4 @@ function scoreTest(
 		stop: signals.interrupted,
 	};
 	return scoreSplit(detector, data.splits.test, options, communicator);
-}
-
-export function settingsOf(config: Config): FineTuningSettings {
-	const { epochs, accumulation, schedule, learningRate, warmupSteps, weightDecay, clipNorm } =
-		config.training;
-	const { seed, earlyStopping, checkpointEverySteps } = config.training;
-	return {
-		epochs,
-		accumulation,
-		schedule: { schedule, learningRate, warmupSteps },
-		optimizer: { weightDecay, clipNorm },
-		reduction: config.loss.reduction,
-		seed,
-		earlyStopping,
-		checkpointEverySteps,
-	};
-}
-
-function describeDetector(
-	{ config, data, base }: LoadedRun,
-	{ earlierBases }: TrainingState,
-	best: { readonly epoch: number; readonly threshold: number | null },
-	validation: Float64Array,
-): DetectorDescription {
-	const labels = data.splits.valid.rows.map((row) => row.label);
-	const calibration = fitCalibration(labels, validation);
-	return {
-		format: 1,
-		model: config.model,
-		baseFingerprint: base.fingerprint,
-		...(earlierBases === undefined ? {} : { earlierBases }),
-		method: methodOf(config).type,
-		base: config.method.base,
-		doubleQuantization: config.method.doubleQuantization,
-		objective: config.objective,
-		nextToken: config.nextToken,
-		answers: answersOf(config, data.tokenizer),
-		head: config.head,
-		collapseWhitespace: config.data.collapseWhitespace,
-		sequence: { ...data.scoring.packing, windowCombination: config.sequence.windowCombination },
-		precision: data.scoring.pass.precision,
-		threshold: best.threshold,
-		...(calibration === undefined ? {} : { calibration }),
-		epoch: best.epoch,
-		seed: config.training.seed,
-	};
 }

@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import { startRun } from '../run/run-thread.ts';
-import type { RunMode, RunOutcome, TrainingEvent } from './run-training.ts';
+import type { RunMode, RunOutcome, TrainingEvent } from './run-events.ts';
 import type { TrainingInput } from './worker.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { runInProcesses } from '../communication/open-channel.ts';
 import type { Config } from '../config/schema.ts';
 import { serveRun } from '../run/run-thread.ts';
+import type { RunMode, RunOutcome, TrainingEvent } from './run-events.ts';
 import { runMethod } from './run-method.ts';
-import type { RunMode, RunOutcome, TrainingEvent } from './run-training.ts';
 
 /** What the training thread is started with. */
 export interface TrainingInput {

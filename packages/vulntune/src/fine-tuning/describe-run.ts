@@ -1,0 +1,57 @@
+import type { Config } from '../config/schema.ts';
+import type { DetectorDescription } from '../methods/description.ts';
+import { fitCalibration } from '../metrics/calibrate.ts';
+import type { Base } from '../model/open-base.ts';
+import { methodOf } from '../scoring/configured-detector.ts';
+import type { PreparedData } from '../scoring/prepare-data.ts';
+import { answersOf } from '../scoring/scoring-options.ts';
+import type { TrainingState } from '../training/state.ts';
+import type { FineTuningSettings } from './fine-tuning-task.ts';
+
+/** What the training loop needs of a config. */
+export function settingsOf(config: Config): FineTuningSettings {
+	const { epochs, accumulation, schedule, learningRate, warmupSteps, weightDecay, clipNorm } =
+		config.training;
+	const { seed, earlyStopping, checkpointEverySteps } = config.training;
+	return {
+		epochs,
+		accumulation,
+		schedule: { schedule, learningRate, warmupSteps },
+		optimizer: { weightDecay, clipNorm },
+		reduction: config.loss.reduction,
+		seed,
+		earlyStopping,
+		checkpointEverySteps,
+	};
+}
+
+/** What is written beside an adapter: all that scoring with it needs, and what it was trained by. */
+export function describeDetector(
+	{ config, data, base }: { readonly config: Config; readonly data: PreparedData; readonly base: Base },
+	{ earlierBases }: TrainingState,
+	best: { readonly epoch: number; readonly threshold: number | null },
+	validation: Float64Array,
+): DetectorDescription {
+	const labels = data.splits.valid.rows.map((row) => row.label);
+	const calibration = fitCalibration(labels, validation);
+	return {
+		format: 1,
+		model: config.model,
+		baseFingerprint: base.fingerprint,
+		...(earlierBases === undefined ? {} : { earlierBases }),
+		method: methodOf(config).type,
+		base: config.method.base,
+		doubleQuantization: config.method.doubleQuantization,
+		objective: config.objective,
+		nextToken: config.nextToken,
+		answers: answersOf(config, data.tokenizer),
+		head: config.head,
+		collapseWhitespace: config.data.collapseWhitespace,
+		sequence: { ...data.scoring.packing, windowCombination: config.sequence.windowCombination },
+		precision: data.scoring.pass.precision,
+		threshold: best.threshold,
+		...(calibration === undefined ? {} : { calibration }),
+		epoch: best.epoch,
+		seed: config.training.seed,
+	};
+}
