@@ -8,10 +8,11 @@ function cellOf(
 	strength: number,
 	data = 'd',
 	grid = 'g',
+	stride = 37,
 ): ReportCell {
 	const predictions = Array.from({ length: 200 }, (_, id) => {
 		const label = (id % 2) as 0 | 1;
-		const noise = ((id * 37) % 101) / 101;
+		const noise = ((id * stride) % 101) / 101;
 		return { id, label, probability: (noise + strength * label) / (1 + strength) };
 	});
 	const positives = predictions.filter(({ label }) => label === 1);
@@ -55,6 +56,20 @@ describe('what is said of an axis', () => {
 			['8', 2],
 		]);
 		expect(finding!.means[1]!.rocAuc).toBeGreaterThan(finding!.means[0]!.rocAuc);
+	});
+
+	it('has the sign of the mean, which comparisons that do not hold by themselves can turn', () => {
+		const cells = [
+			...[
+				cellOf({ 'method.rank': 4, 'training.seed': 1 }, 0.3),
+				cellOf({ 'method.rank': 8, 'training.seed': 1 }, 0.36),
+			],
+			...[
+				cellOf({ 'method.rank': 4, 'training.seed': 2 }, 0.3),
+				cellOf({ 'method.rank': 8, 'training.seed': 2 }, 0.18, 'd', 'g', 53),
+			],
+		];
+		expect(said(cells)).toMatch(/^8 is better than 4 in 1 of 2 matched comparisons, by -0\.\d+ on average/);
 	});
 
 	it('is that nothing can be told, and that this is no proof, where they do not', () => {

@@ -137,9 +137,9 @@ function comparisonSentences(axis: string, matched: readonly Matched[]): string[
 				`Between ${shown(a)} and ${shown(b)} the comparisons contradict each other: which is better depends on the other options or the seed.`,
 			];
 		}
-		const [better, worse] = up > 0 ? [a, b] : [b, a];
+		const [better, worse, gain] = up > 0 ? [a, b, mean] : [b, a, -mean];
 		return [
-			`${shown(better)} is better than ${shown(worse)} in ${of}, by ${Math.abs(mean).toFixed(3)} on average over all of them.`,
+			`${shown(better)} is better than ${shown(worse)} in ${of}, by ${gain.toFixed(3)} on average over all of them.`,
 		];
 	});
 	const smallest = Math.min(...corrected.map((p) => p ?? 1));
