@@ -1,7 +1,8 @@
 import { type AttentionShape, type Backend, type Segments, type View, windowOf } from '../contract.ts';
+import { programError } from '../owned-buffers.ts';
 import { elements, rowStrideOf } from '../view.ts';
 import type { After } from './argument-lists.ts';
-import { type CpuDevice, outOfMemoryGuard, programError } from './device.ts';
+import { type CpuDevice, outOfMemoryGuard } from './device.ts';
 import type { Kernels } from './kernel-table.ts';
 import type { Address, EngineHandle } from './native.ts';
 

@@ -53,17 +53,18 @@ describe.each(kernelBackends)('memory of the $name backend', ({ create }) => {
 		expect(() => backend.free(buffer)).toThrow(/freed twice/);
 		const live = backend.allocate('f32', 4);
 		backend.close();
-		expect(() => backend.fill(viewOf(live, [4]), 0)).toThrow(/closed/);
+		expect(() => backend.fill(viewOf(live, [4]), 0)).toThrow(/after close/);
 		other.close();
 	});
 
 	it('refuses views that reach beyond their buffer or have another type', () => {
 		const backend = create({ threads: 1 });
 		const buffer = backend.allocate('f32', 4);
-		expect(() => backend.fill(viewOf(buffer, [5]), 0)).toThrow(expect.objectContaining({ code: 'CPU_VIEW' }));
-		expect(() => backend.fill(viewOf(buffer, [4], 1), 0)).toThrow(/doesn't fit/);
-		expect(() => backend.download(viewOf(buffer, [1], -1))).toThrow(/doesn't fit/);
-		expect(() => backend.fill({ ...viewOf(buffer, [4]), dtype: 'i32' }, 0)).toThrow(/doesn't fit/);
+		expect(() => backend.fill(viewOf(buffer, [5]), 0)).toThrow(
+			expect.objectContaining({ code: 'BUFFER_RANGE' }),
+		);
+		expect(() => backend.download(viewOf(buffer, [1], -1))).toThrow(/reaches beyond/);
+		expect(() => backend.fill({ ...viewOf(buffer, [4]), dtype: 'i32' }, 0)).toThrow(/lies on a buffer of/);
 		backend.fill(viewOf(buffer, [2], 2), 0);
 		backend.close();
 	});

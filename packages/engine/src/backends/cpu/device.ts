@@ -1,16 +1,9 @@
 import { VulntuneError } from '../../errors.ts';
-import { BYTES_PER_ELEMENT, type DataType, type DeviceBuffer, type View } from '../contract.ts';
-import { describe, extent, isStrided, stridedError } from '../view.ts';
+import type { DataType, View } from '../contract.ts';
+import { createOwnedBuffers, type OwnedBuffers, programError } from '../owned-buffers.ts';
+import { isStrided, stridedError } from '../view.ts';
 import type { Kernels } from './kernel-table.ts';
 import { type Address, type EngineHandle, type NativeAddon, NO_ADDRESS } from './native.ts';
-
-/** A buffer of native memory. */
-export interface CpuBuffer extends DeviceBuffer {
-	/** NO_ADDRESS once the buffer is freed. */
-	address: Address;
-	/** The device that owns the memory. */
-	readonly device: CpuDevice;
-}
 
 /** What all groups of the backend's kernels share: the addon, the engine and its memory. */
 export interface CpuDevice {
@@ -18,10 +11,8 @@ export interface CpuDevice {
 	/** The engine's handle, the first argument of every kernel; throws once the backend is closed. */
 	readonly engine: EngineHandle;
 	readonly kernels: Kernels;
-	/**
-	 * Address of a view's first element; throws if its buffer was freed, belongs to another backend, has another type or ends
-	 * before the view does: kernels would read and write other memory.
-	 */
+	readonly buffers: OwnedBuffers;
+	/** Address of a view's first element; throws for what `OwnedBuffers` refuses, and for columns of a wider matrix. */
 	address(view: View): Address;
 	/** The same for a matrix that may be columns of a wider one: a kernel that takes it is given its row stride too. */
 	columnsAddress(view: View): Address;
@@ -39,35 +30,18 @@ export function createDevice(
 	const device: CpuDevice & { close(): void } = {
 		addon,
 		kernels: addon.kernels,
+		get buffers() {
+			return buffers;
+		},
 		get engine() {
-			if (engine === undefined) throw programError('CPU_CLOSED', 'the backend was used after it was closed');
+			if (engine === undefined) throw programError('BACKEND_CLOSED', 'the backend is used after close');
 			return engine;
 		},
 		address(view) {
 			if (isStrided(view)) throw stridedError(view);
 			return device.columnsAddress(view);
 		},
-		columnsAddress(view) {
-			const buffer = view.buffer as CpuBuffer;
-			if (buffer.device !== device) {
-				throw programError('CPU_FOREIGN_BUFFER', 'a buffer of another backend was given to the CPU backend');
-			}
-			if (buffer.address === NO_ADDRESS || engine === undefined) {
-				throw programError(
-					'CPU_FREED',
-					`a buffer of ${buffer.length} ${buffer.dtype} was used after it was freed`,
-				);
-			}
-			const end = view.offset + extent(view);
-			// Written so that NaN fails too.
-			if (!(view.dtype === buffer.dtype && view.offset >= 0 && end <= buffer.length)) {
-				throw programError(
-					'CPU_VIEW',
-					`a view ${describe(view)} at ${view.offset} doesn't fit its buffer of ${buffer.length} ${buffer.dtype}`,
-				);
-			}
-			return (buffer.address + view.offset * BYTES_PER_ELEMENT[view.dtype]) as Address;
-		},
+		columnsAddress: (view) => device.buffers.address(view) as Address,
 		optionalAddress(view) {
 			return view === undefined ? NO_ADDRESS : device.address(view);
 		},
@@ -76,6 +50,15 @@ export function createDevice(
 			engine = undefined;
 		},
 	};
+	const buffers: OwnedBuffers = createOwnedBuffers(device, {
+		isOpen: () => engine !== undefined,
+		take: (bytes, what) =>
+			outOfMemoryGuard(
+				() => `${what()} (${mebibytes(bytes)} MiB, ${mebibytes(buffers.counts().liveBytes)} MiB in use)`,
+				() => addon.allocate(device.engine, bytes),
+			),
+		give: (address) => addon.release(device.engine, address as Address),
+	});
 	return device;
 }
 
@@ -100,15 +83,7 @@ function startEngine(addon: NativeAddon, isa: string, threads: number): EngineHa
 	}
 }
 
-/** An error that only a mistake in our own code can cause. */
-export function programError(code: string, message: string): VulntuneError {
-	return new VulntuneError({
-		code,
-		kind: 'runtime',
-		message,
-		remedy: 'This is a mistake in vulntune; please report it.',
-	});
-}
+const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
 
 /** Runs a native call; memory that is exhausted becomes an error of kind `resources`. */
 export function outOfMemoryGuard<T>(what: () => string, call: () => T): T {

@@ -1,7 +1,8 @@
 import type { Backend, DataType } from '../contract.ts';
 import { BYTES_PER_ELEMENT } from '../contract.ts';
+import { programError } from '../owned-buffers.ts';
 import { describe, elements } from '../view.ts';
-import { type CpuDevice, programError } from './device.ts';
+import type { CpuDevice } from './device.ts';
 import type { Kernels } from './kernel-table.ts';
 
 export type ElementwiseGroup = Pick<

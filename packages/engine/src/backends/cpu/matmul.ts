@@ -8,9 +8,10 @@ import {
 	type View,
 	type Weight,
 } from '../contract.ts';
+import { programError } from '../owned-buffers.ts';
 import { describe } from '../view.ts';
 import type { Before } from './argument-lists.ts';
-import { type CpuDevice, expectType, outOfMemoryGuard, programError } from './device.ts';
+import { type CpuDevice, expectType, outOfMemoryGuard } from './device.ts';
 import type { Kernels } from './kernel-table.ts';
 import { type Address, NO_ADDRESS } from './native.ts';
 

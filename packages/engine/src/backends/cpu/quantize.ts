@@ -1,6 +1,7 @@
 import type { Backend } from '../contract.ts';
+import { programError } from '../owned-buffers.ts';
 import { describe, elements } from '../view.ts';
-import { type CpuDevice, programError } from './device.ts';
+import type { CpuDevice } from './device.ts';
 
 /** Quantisation of frozen matrices while they are loaded. */
 export function quantizeGroup(device: CpuDevice): Pick<Backend, 'quantizeTable4'> {

@@ -1,6 +1,7 @@
 import { type AttentionShape, type Backend, type Segments, type View, windowOf } from '../contract.ts';
+import { programError } from '../owned-buffers.ts';
 import { elements, rowStrideOf } from '../view.ts';
-import { type CudaDevice, programError } from './device.ts';
+import type { CudaDevice } from './device.ts';
 
 export type AttentionGroup = Pick<Backend, 'rope' | 'attention' | 'attentionBackward'>;
 

@@ -1,6 +1,12 @@
 import { VulntuneError } from '../../errors.ts';
-import { BYTES_PER_ELEMENT, type DataType, type DeviceBuffer, type View } from '../contract.ts';
-import { describe, extent, isStrided, stridedError } from '../view.ts';
+import type { View } from '../contract.ts';
+import {
+	type AddressedBuffer,
+	createOwnedBuffers,
+	type OwnedBuffers,
+	programError,
+} from '../owned-buffers.ts';
+import { describe, isStrided, stridedError } from '../view.ts';
 import { type Card, chooseCard } from './card.ts';
 import { CardMemoryExhausted, type Driver, DriverFailure, loadDriver, unusableError } from './driver.ts';
 import { loadKernels } from './kernels.ts';
@@ -8,11 +14,7 @@ import { createLauncher, type Size3 } from './launch.ts';
 import { createPool, type MemoryPool } from './pool.ts';
 
 /** A buffer in the card's memory. */
-export interface CudaBuffer extends DeviceBuffer {
-	/** 0 once the buffer is freed. */
-	address: number;
-	readonly device: CudaDevice;
-}
+export type CudaBuffer = AddressedBuffer<CudaDevice>;
 
 /** Memory for the time of one call; addresses are multiples of 256. */
 export type TakeScratch = (bytes: number) => number;
@@ -27,10 +29,8 @@ export interface CudaDevice {
 	readonly pool: MemoryPool;
 	readonly driver: Driver;
 	readonly stream: unknown;
-	/**
-	 * Address of a view's first element; throws if its buffer was freed, belongs to another backend, has another type or ends
-	 * before the view does: kernels would read and write other memory.
-	 */
+	readonly buffers: OwnedBuffers;
+	/** Address of a view's first element; throws for what `OwnedBuffers` refuses, and for columns of a wider matrix. */
 	address(view: View): number;
 	/** The same of an f32 view. */
 	floats(view: View): number;
@@ -82,28 +82,6 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 		}
 	}
 
-	function addressOf(view: View): number {
-		const buffer = view.buffer as CudaBuffer;
-		if (buffer.device !== device) {
-			throw programError('CUDA_FOREIGN_BUFFER', 'a buffer of another backend was given to the CUDA backend');
-		}
-		if (buffer.address === 0 || !open) {
-			throw programError(
-				'CUDA_FREED',
-				`a buffer of ${buffer.length} ${buffer.dtype} was used after it was freed`,
-			);
-		}
-		const end = view.offset + extent(view);
-		// Written so that NaN fails too.
-		if (!(view.dtype === buffer.dtype && view.offset >= 0 && end <= buffer.length)) {
-			throw programError(
-				'CUDA_VIEW',
-				`a view ${describe(view)} at ${view.offset} doesn't fit its buffer of ${buffer.length} ${buffer.dtype}`,
-			);
-		}
-		return buffer.address + view.offset * BYTES_PER_ELEMENT[view.dtype];
-	}
-
 	const device: CudaDevice = {
 		card,
 		hasBfloat16: module.compiledFor >= 80,
@@ -111,9 +89,12 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 		pool,
 		driver,
 		stream,
+		get buffers() {
+			return buffers;
+		},
 		address(view) {
 			if (isStrided(view)) throw stridedError(view);
-			return addressOf(view);
+			return buffers.address(view);
 		},
 		floats(view) {
 			if (isStrided(view)) throw stridedError(view);
@@ -123,11 +104,11 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 			if (view.dtype !== 'f32') {
 				throw programError('CUDA_TYPE', `a kernel takes f32, but got ${describe(view)}`);
 			}
-			return addressOf(view);
+			return buffers.address(view);
 		},
 		optionalAddress: (view) => (view === undefined ? 0 : device.address(view)),
 		launch(name, grid, threads, args, sharedBytes = 0) {
-			if (!open) throw programError('CUDA_CLOSED', 'the backend was used after it was closed');
+			if (!open) throw programError('BACKEND_CLOSED', 'the backend is used after close');
 			lastKernel = name;
 			try {
 				enqueue(module.kernel(name, sharedBytes), grid, threads, sharedBytes, args);
@@ -164,6 +145,11 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 			driver.cuDevicePrimaryCtxRelease_v2(card.handle);
 		},
 	};
+	const buffers: OwnedBuffers = createOwnedBuffers(device, {
+		isOpen: () => open,
+		take: (bytes, what) => memoryGuard(device, what, () => pool.take(bytes)),
+		give: pool.give,
+	});
 	return device;
 }
 
@@ -182,16 +168,6 @@ function compiledKernels(driver: Driver, card: Card) {
 	}
 }
 
-/** An error that only a mistake in our own code can cause. */
-export function programError(code: string, message: string): VulntuneError {
-	return new VulntuneError({
-		code,
-		kind: 'runtime',
-		message,
-		remedy: 'This is a mistake in vulntune; please report it.',
-	});
-}
-
 function failed(message: string, cause: unknown): VulntuneError {
 	const reason = cause instanceof Error ? cause.message : String(cause);
 	return new VulntuneError({
@@ -205,7 +181,7 @@ function failed(message: string, cause: unknown): VulntuneError {
 }
 
 /** Runs a call; memory of the card that is exhausted becomes an error of kind `resources`. */
-export function memoryGuard<Result>(device: CudaDevice, what: () => string, call: () => Result): Result {
+function memoryGuard<Result>(device: CudaDevice, what: () => string, call: () => Result): Result {
 	try {
 		return call();
 	} catch (cause) {
@@ -220,9 +196,4 @@ export function memoryGuard<Result>(device: CudaDevice, what: () => string, call
 			cause,
 		});
 	}
-}
-
-/** Bytes of so many elements. */
-export function bytesOf(dtype: DataType, length: number): number {
-	return length * BYTES_PER_ELEMENT[dtype];
 }

@@ -1,7 +1,8 @@
 import { seedWords } from '../../random/streams.ts';
 import type { Backend, DataType, Dropout, View } from '../contract.ts';
+import { bytesOf, programError } from '../owned-buffers.ts';
 import { describe, elements } from '../view.ts';
-import { bytesOf, type CudaDevice, programError, threadsPerBlock } from './device.ts';
+import { type CudaDevice, threadsPerBlock } from './device.ts';
 import { floatBits } from './launch.ts';
 import { storages } from './weights.ts';
 

@@ -1,6 +1,7 @@
 import type { Backend, MatmulOptions, View, Weight } from '../contract.ts';
+import { programError } from '../owned-buffers.ts';
 import { describe } from '../view.ts';
-import { type CudaDevice, programError } from './device.ts';
+import type { CudaDevice } from './device.ts';
 import { int8Product } from './int8.ts';
 import { floatOperand, floatProduct, halfOperand, type ProductSize, tensorProduct } from './products.ts';
 import { weightArguments } from './weights.ts';

@@ -1,6 +1,7 @@
 import { type Backend, HOST_ARRAYS, type View } from '../contract.ts';
+import { uploadedBytes } from '../owned-buffers.ts';
 import { elements } from '../view.ts';
-import { bytesOf, type CudaBuffer, type CudaDevice, memoryGuard, programError } from './device.ts';
+import type { CudaDevice } from './device.ts';
 
 export type MemoryGroup = Pick<
 	Backend,
@@ -9,40 +10,12 @@ export type MemoryGroup = Pick<
 
 /** Buffers on the card, and the copies between it and the host. */
 export function memoryGroup(device: CudaDevice): MemoryGroup {
-	const { driver, stream, pool } = device;
-	let liveBuffers = 0;
-	let liveBytes = 0;
-	let peakBytes = 0;
+	const { driver, stream, pool, buffers } = device;
 	return {
-		allocate(dtype, length) {
-			if (!Number.isSafeInteger(length) || length < 0) {
-				throw programError('CUDA_LENGTH', `a buffer can't have ${length} elements`);
-			}
-			const bytes = bytesOf(dtype, length);
-			const address = memoryGuard(
-				device,
-				() => `a buffer of ${length} ${dtype}`,
-				() => pool.take(bytes),
-			);
-			liveBuffers++;
-			liveBytes += bytes;
-			peakBytes = Math.max(peakBytes, liveBytes);
-			const buffer: CudaBuffer = { dtype, length, address, device };
-			return buffer;
-		},
-		free(buffer) {
-			const { address, dtype, length } = buffer as CudaBuffer;
-			if (address === 0) throw programError('CUDA_FREED', `a buffer of ${length} ${dtype} was freed twice`);
-			pool.give(address, bytesOf(dtype, length));
-			(buffer as CudaBuffer).address = 0;
-			liveBuffers--;
-			liveBytes -= bytesOf(dtype, length);
-		},
+		allocate: buffers.allocate,
+		free: buffers.free,
 		upload(target: View, source) {
-			const bytes = bytesOf(target.dtype, elements(target.shape));
-			if (source.byteLength !== bytes) {
-				throw programError('CUDA_UPLOAD', `upload expected ${bytes} bytes, got ${source.byteLength}`);
-			}
+			const bytes = uploadedBytes(target, source);
 			if (bytes === 0) return;
 			driver.cuMemcpyHtoDAsync_v2(device.address(target), source, bytes, stream);
 		},
@@ -58,7 +31,7 @@ export function memoryGroup(device: CudaDevice): MemoryGroup {
 			driver.cuMemGetInfo_v2(free, total);
 			const totalBytes = Number(total[0]);
 			return {
-				...{ liveBuffers, liveBytes, peakBytes },
+				...buffers.counts(),
 				pool: { heldBytes: pool.reservedBytes, peakHeldBytes: pool.peakReservedBytes },
 				card: { usedBytes: totalBytes - Number(free[0]), totalBytes },
 			};

@@ -1,6 +1,7 @@
 import type { Backend } from '../contract.ts';
+import { programError } from '../owned-buffers.ts';
 import { describe, elements } from '../view.ts';
-import { type CudaDevice, programError } from './device.ts';
+import type { CudaDevice } from './device.ts';
 import { storages } from './weights.ts';
 
 const [scaleBlock, codes16, threadsOfBlock] = [64, 16, 32] as const;

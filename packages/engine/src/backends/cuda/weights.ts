@@ -6,8 +6,9 @@ import {
 	type QuantizedLayout,
 	type Weight,
 } from '../contract.ts';
+import { programError } from '../owned-buffers.ts';
 import { describe, elements } from '../view.ts';
-import { type CudaDevice, programError, type TakeScratch } from './device.ts';
+import type { CudaDevice, TakeScratch } from './device.ts';
 
 /** The order of `Storage` in weights.cuh. */
 export const storages: readonly (DataType | QuantizedLayout)[] = [

@@ -1,5 +1,5 @@
-import { programError } from '../cpu/device.ts';
 import { kernelSignatures } from '../cpu/kernel-table.ts';
+import { programError } from '../owned-buffers.ts';
 import { instantiate, type WasmExports } from './instance.ts';
 import { giveMemoryBack, takeMemory } from './memories.ts';
 import type { StartWorker } from './serve.ts';
