@@ -39,7 +39,7 @@ describe('vulntune experiment', () => {
 		expect(code, stderr).toBe(0);
 		expect(stdout).toMatch(/4 cells: 4 finished\./);
 		for (const name of ['seed=1, rank=2', 'seed=1, rank=4', 'seed=2, rank=2', 'grams']) {
-			expect(stderr.match(new RegExp(`of 4: ${name}$`, 'gm'))).toHaveLength(1);
+			expect(stderr.match(new RegExp(`of 4 finished\\): ${name}$`, 'gm'))).toHaveLength(1);
 		}
 	});
 
@@ -48,7 +48,7 @@ describe('vulntune experiment', () => {
 		const argv = ['run', 'grid.yaml', '--output', 'study', '--training.epochs', '1'];
 		const { code, stderr } = await here(...argv);
 		expect(code).toBe(0);
-		expect(stderr).not.toContain('of 4:');
+		expect(stderr).not.toContain('of 4 finished');
 		expect(runs('study').map((run) => resultsOf(inside(`study/runs/${run}`)))).toEqual(before);
 		const train = [
 			'train',

@@ -124,8 +124,9 @@ function listOf(text: string | undefined): string[] {
 
 function showStudyEvent(event: StudyEvent, context: CommandContext): void {
 	const { note } = context.progress;
-	if (event.type === 'cell') note(`cell ${event.position}, of ${event.cells}: ${event.name}`);
-	else if (event.type === 'failed') note(`failed: ${event.name}: ${event.message}`);
+	if (event.type === 'cell') {
+		note(`cell ${event.position} (${event.finished} of ${event.cells} finished): ${event.name}`);
+	} else if (event.type === 'failed') note(`failed: ${event.name}: ${event.message}`);
 	else showEvent(event, context);
 }
 

@@ -58,6 +58,21 @@ describe('two cells', () => {
 		await expect(compareCells(ledger, '0', '2')).rejects.toThrow(/were not measured on the same functions/);
 		await expect(compareCells(ledger, '0', '3')).rejects.toThrow(/the cell seed=4 is pending/);
 	});
+
+	it('of other data are refused, though their functions have the same ids and labels', async () => {
+		const { runId } = readCells(ledger)[1]!;
+		const setHash = (hash: string) =>
+			ledger.database.prepare('UPDATE runs SET dataset_hash = ? WHERE id = ?').run(hash, runId);
+		const { datasetHash } = readCells(ledger)[1]!;
+		setHash('another');
+		await expect(compareCells(ledger, '0', '1')).rejects.toMatchObject({
+			code: 'CELLS_DIFFER',
+			summary: expect.stringMatching(
+				`seed=1 on \\S+ \\(${datasetHash!.slice(0, 12)}\\), seed=2 on \\S+ \\(another\\)$`,
+			),
+		});
+		setHash(datasetHash!);
+	});
 });
 
 it('a difference is told with its interval and p', () => {

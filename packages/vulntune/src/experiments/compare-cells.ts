@@ -1,5 +1,7 @@
 import path from 'node:path';
 import { inputError } from '@vulntune/engine/errors.ts';
+import { parse } from 'yaml';
+import type { Config } from '../config/schema.ts';
 import { aucDifference, f1Difference } from '../evaluation/compare-with-baselines.ts';
 import { groupsOf } from '../evaluation/groups.ts';
 import { type Prediction, readPredictions } from '../evaluation/predictions.ts';
@@ -25,13 +27,16 @@ export interface CellComparison {
 /**
  * Paired tests between two cells of a ledger.
  *
- * @throws VulntuneError CELL_UNKNOWN, CELL_UNFINISHED, CELLS_DIFFER where they were not measured on the same functions
+ * @throws VulntuneError CELL_UNKNOWN, CELL_UNFINISHED, CELLS_DIFFER where they were not measured on the same functions: other data may
+ * have other code under the same id and label
  */
 export async function compareCells(ledger: Ledger, a: string, b: string): Promise<CellComparison> {
 	const [cells, grids] = [readCells(ledger), readGrids(ledger)];
 	const [first, second] = [a, b].map((word) => findCell(cells, grids, word)) as [LedgerCell, LedgerCell];
 	const own = await testPredictions(ledger, first);
-	const other = alignedWith(own, await testPredictions(ledger, second), [a, b]);
+	const others = await testPredictions(ledger, second);
+	requireSameData(first, second);
+	const other = alignedWith(own, others, [first.name, second.name]);
 	const both = own.flatMap((prediction, i) =>
 		prediction.probability === null || other[i]!.probability === null ? [] : [i],
 	);
@@ -63,6 +68,20 @@ export async function testPredictions(ledger: Ledger, cell: LedgerCell): Promise
 	return readPredictions(runFolder(path.resolve(ledger.folder, cell.folder)).predictions('test'));
 }
 
+function requireSameData(first: LedgerCell, second: LedgerCell): void {
+	if (first.datasetHash === second.datasetHash) return;
+	const dataOf = ({ name, config, datasetHash }: LedgerCell) =>
+		`${name} on ${(parse(config) as Config).data.path} (${datasetHash?.slice(0, 12)})`;
+	throw inputError(
+		'CELLS_DIFFER',
+		`the cells were not measured on the same data: ${dataOf(first)}, ${dataOf(second)}`,
+		{
+			remedy:
+				'Compare cells of one dataset. Where only the training rows differ, compare their files: vulntune evaluate --predictions A/predictions.test.jsonl --against B/predictions.test.jsonl.',
+		},
+	);
+}
+
 function alignedWith(
 	own: readonly Prediction[],
 	other: readonly Prediction[],
@@ -75,9 +94,7 @@ function alignedWith(
 	throw inputError(
 		'CELLS_DIFFER',
 		`the cells ${names.join(' and ')} were not measured on the same functions`,
-		{
-			remedy: 'Compare cells of one dataset.',
-		},
+		{ remedy: 'Compare cells whose run folders have the predictions.test.jsonl that their runs wrote.' },
 	);
 }
 

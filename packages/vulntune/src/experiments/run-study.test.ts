@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
 import { describe, expect, it } from 'vitest';
 import { writeTinyModel } from '../../../../tests/tiny.ts';
-import { experimentCommands } from '../commands/run-experiment-commands.ts';
+import { experimentCommands, type StartStudy } from '../commands/run-experiment-commands.ts';
+import type { RunMode } from '../fine-tuning/run-events.ts';
 import { readCells } from './ledger/cells.ts';
 import { openLedger } from './ledger/open-ledger.ts';
 import { type ComputeRun, runStudy, type StudyEvent, type StudyRequest } from './run-study.ts';
@@ -126,6 +127,45 @@ describe('a study', () => {
 		await expect(experimentCommands().status(folder, {} as never)).rejects.toMatchObject({
 			code: 'LEDGER_DAMAGED',
 		});
+	});
+
+	it('makes a ledger anew from the finished runs beside it, and computes none of them again', async () => {
+		const folder = output();
+		await runStudy(requestOf(seeds, folder), silent, standIn([]));
+		const file = path.join(folder, 'ledger.sqlite');
+		writeFileSync(file, 'x'.repeat(5000));
+		await expect(runStudy(requestOf(seeds, folder), silent, standIn([]))).rejects.toMatchObject({
+			code: 'LEDGER_DAMAGED',
+			remedy: expect.stringMatching(/keep it under another name.* call vulntune experiment run/),
+		});
+		renameSync(file, path.join(folder, 'damaged.sqlite'));
+		const modes: RunMode[] = [];
+		const found: ComputeRun = async ({ output: run }, mode) => {
+			modes.push(mode);
+			return { status: 'alreadyFinished', output: run };
+		};
+		expect(await runStudy(requestOf(seeds, folder), silent, found)).toMatchObject({ failed: 0 });
+		expect(modes.map(({ resume }) => resume)).toEqual([true, true, true]);
+		expect(statuses(folder)).toEqual(['finished', 'finished', 'finished']);
+	});
+
+	it('that holds no cells yet says what puts some into it', async () => {
+		const folder = output();
+		openLedger(folder, { create: true }).close();
+		const { text } = await experimentCommands().status(folder, {} as never);
+		expect(text).toMatch(/^The ledger holds no cells yet: vulntune experiment run/);
+	});
+
+	it('tells of each cell that it begins its number and how many are finished', async () => {
+		const folder = output();
+		const notes: string[] = [];
+		const progress = { note: (line: string) => void notes.push(line), update: () => {}, finish: () => {} };
+		const start: StartStudy = (request, _jobs, emit) => runStudy(request, { ...silent, emit }, standIn([]));
+		await experimentCommands(start).run(
+			{ grid: seeds, output: folder, overrides: {}, jobs: 1, only: '1,2', dryRun: false } as never,
+			{ progress, interruption: () => new AbortController().signal },
+		);
+		expect(notes).toEqual(['cell 1 (0 of 2 finished): seed=2', 'cell 2 (1 of 2 finished): seed=3']);
 	});
 
 	it('goes on where a cell fails, says which, and tries it again the next time', async () => {

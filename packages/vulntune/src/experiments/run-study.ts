@@ -45,7 +45,16 @@ export interface StudyRequest extends CellChoice {
 /** What a study tells the process that shows it. */
 export type StudyEvent =
 	| TrainingEvent
-	| { readonly type: 'cell'; readonly name: string; readonly position: number; readonly cells: number }
+	| {
+			/** A cell is begun. */
+			readonly type: 'cell';
+			readonly name: string;
+			/** Its number. */
+			readonly position: number;
+			/** Of the chosen cells, so many are finished. */
+			readonly finished: number;
+			readonly cells: number;
+	  }
 	| { readonly type: 'failed'; readonly name: string; readonly message: string };
 
 export interface StudyOutcome {
@@ -153,7 +162,7 @@ async function runCells(study: Study): Promise<StudyOutcome['status']> {
 			continue;
 		}
 		const cell = left.find(({ runId }) => runId === claim.run)!;
-		const outcome = await runCell(study, cell, cells.length);
+		const outcome = await runCell(study, cell, { finished: cells.length - left.length, cells: cells.length });
 		if (outcome === 'interrupted') return 'interrupted';
 	}
 }
@@ -173,10 +182,14 @@ function isChosen({ chosen, grid }: Study, { position, rung }: LedgerCell): bool
 }
 
 /** Runs a claimed cell to its end, and writes down what came of it. */
-async function runCell(study: Study, cell: LedgerCell, cells: number): Promise<'ended' | 'interrupted'> {
+async function runCell(
+	study: Study,
+	cell: LedgerCell,
+	counts: { readonly finished: number; readonly cells: number },
+): Promise<'ended' | 'interrupted'> {
 	const { ledger, request, configs, signals, compute } = study;
 	const { runId, name, position } = cell;
-	signals.emit({ type: 'cell', name, position, cells });
+	signals.emit({ type: 'cell', name, position, ...counts });
 	const output = path.resolve(ledger.folder, cell.folder);
 	const config = configs.get(runId)!;
 	const { threads } = config.backend;

@@ -5,6 +5,9 @@ import type { Study, StudyCell } from './read-study.ts';
 
 /** The cells of a study for people. */
 export function renderStudy({ cells, counts }: Study): string {
+	if (cells.length === 0) {
+		return 'The ledger holds no cells yet: vulntune experiment run GRID.yaml --output DIR puts those of a grid into it.';
+	}
 	const rows = cells.map(({ cell, name, status, rocAuc, f1, seconds, peakBytes }) => [
 		`${cell}  ${name}`,
 		status,
@@ -17,7 +20,8 @@ export function renderStudy({ cells, counts }: Study): string {
 	const failed = cells.flatMap((cell) => failureLine(cell));
 	const counted = Object.entries(counts).filter(([, count]) => count > 0);
 	const summary = counted.map(([status, count]) => `${count} ${status}`).join(', ');
-	return [table, '', `${cells.length} cells: ${summary}.`, ...failed].join('\n');
+	const many = cells.length === 1 ? '1 cell' : `${cells.length} cells`;
+	return [table, '', `${many}: ${summary}.`, ...failed].join('\n');
 }
 
 function failureLine({ cell, name, error, status }: StudyCell): string[] {

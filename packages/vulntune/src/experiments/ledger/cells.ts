@@ -48,6 +48,8 @@ export interface LedgerCell {
 	readonly errorCode: string | null;
 	readonly errorMessage: string | null;
 	readonly environment: string | null;
+	/** Over the bytes of the data that it is measured on; null where they could not be read. */
+	readonly datasetHash: string | null;
 	readonly bestEpoch: number | null;
 	readonly verdict: string | null;
 	readonly seconds: number | null;
@@ -144,6 +146,7 @@ export function readCells({ database }: Ledger, grid?: string): LedgerCell[] {
 		errorCode: row.error_code as string | null,
 		errorMessage: row.error_message as string | null,
 		environment: row.environment as string | null,
+		datasetHash: row.dataset_hash as string | null,
 		bestEpoch: row.best_epoch as number | null,
 		verdict: row.verdict as string | null,
 		seconds: row.seconds as number | null,

@@ -100,7 +100,7 @@ describe('a ledger', () => {
 		const folder = inside('foreign');
 		makeFolder(folder);
 		writeFileSync(ledgerFile(folder), 'x'.repeat(5000));
-		expect(() => openLedger(folder)).toThrow(/this is no ledger of vulntune: file is not a database/);
+		expect(() => openLedger(folder)).toThrow(/no ledger of vulntune: file is not a database/);
 		expect(() => openLedger(inside('absent'))).toThrow(/the folder holds no ledger/);
 	});
 
@@ -128,6 +128,23 @@ describe('a ledger', () => {
 		expect(thrown).toMatchObject({ code: 'DISK_FULL', kind: 'resources', place: ledgerFile(folder) });
 		const other = new Error('of somebody else');
 		expect(ledgerError(other, 'f')).toBe(other);
+	});
+
+	it.each([
+		['may not be written', 8, 'FILE_FORBIDDEN'],
+		['cannot be opened', 14, 'FILE_FORBIDDEN'],
+		['lies on a disk that fails', 10 | (3 << 8), 'DISK_FAILURE'],
+		['is held where it was read before', 5 | (2 << 8), 'LEDGER_BUSY'],
+		['is corrupt', 11, 'LEDGER_DAMAGED'],
+	])('that %s is said to be that', (_what, errcode, code) => {
+		const error = Object.assign(new Error('of SQLite'), { code: 'ERR_SQLITE_ERROR', errcode });
+		expect(ledgerError(error, 'f')).toMatchObject({ code, place: 'f' });
+	});
+
+	it('that is no file is refused as that', () => {
+		const folder = inside('no-file');
+		makeFolder(ledgerFile(folder));
+		expect(() => openLedger(folder)).toThrow(/there is a folder at this path/);
 	});
 
 	it('is written ahead, so that readers never wait', () => {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { inputError, VulntuneError } from '@vulntune/engine/errors.ts';
@@ -19,13 +19,19 @@ export const ledgerFile = (folder: string) => path.join(folder, 'ledger.sqlite')
 const busyMilliseconds = 60_000;
 /** SQLITE_BUSY */
 const busyCode = 5;
-/** SQLITE_FULL */
-const fullCode = 13;
+/** What SQLite's other codes say of a file, as the system does: SQLITE_PERM, READONLY, IOERR, FULL, CANTOPEN. */
+const fileCodes: Readonly<Record<number, string>> = {
+	3: 'EACCES',
+	8: 'EACCES',
+	10: 'EIO',
+	13: 'ENOSPC',
+	14: 'EACCES',
+};
 
 /**
  * Opens the ledger of a folder, in the version of this program: one of an older version is taken along.
  *
- * @throws VulntuneError LEDGER_NOT_FOUND unless `create`, LEDGER_NEWER, LEDGER_DAMAGED, LEDGER_BUSY
+ * @throws VulntuneError LEDGER_NOT_FOUND unless `create`, LEDGER_NEWER, LEDGER_DAMAGED, LEDGER_BUSY, FILE_FORBIDDEN, DISK_FULL
  * @param options.patience milliseconds to wait for another process
  */
 export function openLedger(folder: string, { create = false, patience = busyMilliseconds } = {}): Ledger {
@@ -56,7 +62,13 @@ function open(file: string, timeout: number): DatabaseSync {
 	try {
 		return new DatabaseSync(file, { timeout });
 	} catch (error) {
-		throw fileError(error, file, 'written');
+		// SQLite says that it can't, the system says why
+		try {
+			closeSync(openSync(file, 'a'));
+		} catch (why) {
+			throw fileError(why, file, 'written');
+		}
+		throw ledgerError(error, file);
 	}
 }
 
@@ -68,11 +80,13 @@ function reading(file: string, read: () => void): void {
 	}
 }
 
-/** What SQLite says as an error of ours: held by another process, no room, or damaged; anything else as it is. */
+/** What SQLite says as an error of ours: held by another process, not to be written, no room, or damaged; anything else as it is. */
 export function ledgerError(cause: unknown, file: string): unknown {
 	const { code, errcode } = cause as NodeJS.ErrnoException & { readonly errcode?: number };
 	if (code !== 'ERR_SQLITE_ERROR') return cause;
-	if (errcode === busyCode) {
+	// the lower byte is the kind, what is above it says where
+	const kind = errcode === undefined ? undefined : errcode & 0xff;
+	if (kind === busyCode) {
 		return new VulntuneError({
 			code: 'LEDGER_BUSY',
 			kind: 'runtime',
@@ -82,14 +96,21 @@ export function ledgerError(cause: unknown, file: string): unknown {
 			cause,
 		});
 	}
-	if (errcode === fullCode)
-		return fileError(Object.assign(new Error(), { code: 'ENOSPC', cause }), file, 'written');
+	const fileCode = kind === undefined ? undefined : fileCodes[kind];
+	if (fileCode !== undefined) {
+		return fileError(Object.assign(new Error(), { code: fileCode, cause }), file, 'written');
+	}
 	// corrupt, no database at all, or tables of somebody else's
-	return inputError('LEDGER_DAMAGED', `this is no ledger of vulntune: ${(cause as Error).message}`, {
-		place: file,
-		remedy: 'Move it away: vulntune experiment run makes a new one from the run folders beside it.',
-		cause,
-	});
+	return inputError(
+		'LEDGER_DAMAGED',
+		`the ledger is damaged, or no ledger of vulntune: ${(cause as Error).message}`,
+		{
+			place: file,
+			remedy:
+				'Put a copy of it back; or keep it under another name, with the ledger.sqlite-wal and -shm beside it, and call vulntune experiment run GRID.yaml --output with this folder again: it makes a new ledger and takes the finished runs of runs/ as they are, which can be read without it (report.html, metrics.jsonl, predictions).',
+			cause,
+		},
+	);
 }
 
 function migrate(database: DatabaseSync, place: string): void {

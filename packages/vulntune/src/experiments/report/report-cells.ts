@@ -108,11 +108,7 @@ async function reportCell(
 	];
 	const { type: method } = config.method;
 	const { length, largeFunctions } = config.sequence;
-	const environment = JSON.parse(own.environment ?? '{}') as {
-		cpu?: string;
-		backend?: string;
-		datasetHash?: string;
-	};
+	const environment = JSON.parse(own.environment ?? '{}') as { cpu?: string; backend?: string };
 	return {
 		cell,
 		rocAuc: of('model', 'rocAuc'),
@@ -124,7 +120,7 @@ async function reportCell(
 		epochs: readEpochs(ledger, own.runId),
 		predictions: await predictionsOf(ledger, own),
 		hardware: [environment.cpu, environment.backend].filter((part) => part !== undefined).join(', '),
-		data: `${environment.datasetHash} ${functions} ${positives}`,
+		data: `${own.datasetHash} ${functions} ${positives}`,
 		dataName: config.data.path,
 		paperRow: paperRowOf({ method, length, largeFunctions, functions, positives }),
 	};

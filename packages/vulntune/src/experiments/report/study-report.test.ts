@@ -115,7 +115,7 @@ describe('the report of a study', () => {
 		};
 		set('config', JSON.stringify({ ...parse(config), data: { path: 'elsewhere' } }));
 		expect(await dataOf()).toEqual(before);
-		set('environment', '{"datasetHash":"another"}');
+		set('dataset_hash', 'another');
 		expect((await dataOf())[0]).not.toBe(before[0]);
 		ledger.database.exec('ROLLBACK');
 		ledger.close();
