@@ -1,5 +1,5 @@
 import { inputError } from '@vulntune/engine/errors.ts';
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
 
 /** A YAML file's value and where in the file its parts stand. */
 export interface ConfigDocument {
@@ -69,6 +69,7 @@ export function readConfigDocument(text: string, place: string): ConfigDocument 
 				node = pair.value;
 			} else if (isSeq(node)) {
 				node = node.items[Number(part)];
+				if (isNode(node) && node.range) line = lines.linePos(node.range[0]).line;
 			} else break;
 		}
 		return line;

@@ -4,7 +4,8 @@ import { section } from '../../config/schema.ts';
 
 const settings = z.record(z.string(), z.unknown());
 
-const range = z.strictObject({
+/** Values between two, for a search. */
+export const rangeSchema = z.strictObject({
 	from: z.number(),
 	to: z.number(),
 	scale: z.enum(['linear', 'log']).default('linear'),
@@ -53,7 +54,7 @@ export const gridSchema = z.strictObject({
 		.optional()
 		.describe('of the grid in its ledger; by default the name of its file'),
 	axes: z
-		.record(z.string(), z.union([z.array(z.unknown()).min(1), range]))
+		.record(z.string(), z.unknown())
 		.default({})
 		.describe('options with their values; a search also takes ranges'),
 	cells: z.array(settings).default([]).describe('cells added, each with the options in which it differs'),
@@ -74,6 +75,6 @@ export const gridSchema = z.strictObject({
 });
 
 export type ParsedGrid = z.output<typeof gridSchema>;
-export type AxisRange = z.output<typeof range>;
+export type AxisRange = z.output<typeof rangeSchema>;
 
 export const gridDefinition = defineConfig(gridSchema, [], { config: '.' });

@@ -38,6 +38,10 @@ cells: [{ method.rank: 16 }, { name: plain, loss: { gamma: 0 } }]`;
 		expect(cells[4]!.config.loss.gamma).toBe(0);
 	});
 
+	it('takes axes by section too', () => {
+		expect(names('config: lora.yaml\naxes: { training: { seed: [1, 2] } }')).toEqual(['seed=1', 'seed=2']);
+	});
+
 	it('sets options in the cells that an override fits', () => {
 		const { cells } = load(`config: lora.yaml
 axes: { sequence.length: [256, 512] }
@@ -119,8 +123,34 @@ describe('a faulty grid', () => {
 		['axes: { training.checkpointEverySteps: [1, 2] }', /changes no result/],
 		['axes: { training.checkpointing: [true, false] }', /changes no result/],
 		['axes: { data.projects: [null, a.json] }', /changes no result/],
-		['axes: { training.seed: 1 }', /axes: expected/],
-		['axes: { training.seed: [1, 1] }', /training\.seed: 1 stands there twice/],
+		[
+			'axes:\n  training.seed: 1',
+			/grid\.yaml:3: training\.seed: expected a list of values, found 1: write \[1, …\], or set it in the config/,
+		],
+		['axes:\n  training.seed:', /grid\.yaml:3: training\.seed: expected a list of values, found nothing/],
+		[
+			'axes:\n  training: { seed: word }',
+			/grid\.yaml:3: training\.seed: expected a list of values, found "word"/,
+		],
+		[
+			'axes:\n  training.seed: []',
+			/grid\.yaml:3: training\.seed: the list holds no value: give it some, or leave the axis out/,
+		],
+		['axes: { training.seed: [1, 1] }', /training\.seed: 1 stands there twice: leave one out/],
+		[
+			'axes:\n  training.seed:\n    - 1\n    - 2\n    - "1"',
+			/grid\.yaml:6: training\.seed: "1" stands there twice/,
+		],
+		['axes: { method.targets: [[q, v], [q, v]] }', /method\.targets: \["q","v"\] stands there twice/],
+		[
+			'axes:\n  training.seed: [1]\n  training: { seed: [2] }',
+			/grid\.yaml:4: training\.seed: stands there twice: leave one out/,
+		],
+		['axes: { training: 5 }', /training: a section of the config: write its options, as in training\.epochs/],
+		[
+			'search: { type: random }\naxes: { training.seed: { from: 1 } }',
+			/training\.seed: expected a list of values, or a range \{ from: 1, to: 9 \}/,
+		],
 		[
 			'axes: { training.seed: { from: 1, to: 3 } }',
 			/a range has values for search\.type random or halving only/,

@@ -7,9 +7,10 @@ import type { ConfigOverrides } from '../../config/overrides.ts';
 import type { Config } from '../../config/schema.ts';
 import type { ConfigFault } from '../../config/validate.ts';
 import { resultSettings } from '../../run/identity.ts';
-import { type Axis, drawPoints, fits, isList, type Point, product } from './expand.ts';
+import { type Axis, drawPoints, fits, type Point, product } from './expand.ts';
 import { gridDefinition, type ParsedGrid } from './grid-schema.ts';
-import { asOverrides, axisFault, type CellSettings, readSettings } from './settings.ts';
+import { readAxis } from './read-axis.ts';
+import { asOverrides, type CellSettings, readSettings } from './settings.ts';
 
 /** One run of a study: a config and what tells it from the others of its grid. */
 export interface GridCell {
@@ -188,28 +189,11 @@ function readAxes(grid: ParsedGrid, faults: ConfigFault[]): ReadonlyMap<string, 
 	const settings = readSettings(grid.axes, ['axes'], faults);
 	const axes = new Map<string, Axis>();
 	for (const [name, { value, path: place }] of settings) {
-		const axis = value as Axis;
-		const fault = axisFault(name) ?? valuesFault(axis, name, grid.search.type);
+		const { axis, fault } = readAxis(name, value, grid.search.type);
 		if (fault === undefined) axes.set(name, axis);
-		else faults.push({ path: place, message: `${name}: ${fault}` });
+		else faults.push({ path: [...place, ...fault.path], message: `${name}: ${fault.message}` });
 	}
 	return axes;
-}
-
-function valuesFault(axis: Axis, name: string, search: ParsedGrid['search']['type']): string | undefined {
-	if (search === 'halving' && name === 'training.epochs') {
-		return 'the rungs of search.type halving have their own numbers of epochs';
-	}
-	if (!isList(axis)) {
-		if (search === 'grid')
-			return 'a range has values for search.type random or halving only, expected a list';
-		if (axis.from >= axis.to) return `expected from below to, found ${axis.from} and ${axis.to}`;
-		if (axis.scale === 'log' && axis.from <= 0)
-			return `expected from above 0 on a log scale, found ${axis.from}`;
-		return undefined;
-	}
-	const twin = axis.find((value, i) => axis.slice(0, i).some((other) => isDeepStrictEqual(other, value)));
-	return twin === undefined ? undefined : `${JSON.stringify(twin)} stands there twice`;
 }
 
 function pointsOf({ search }: ParsedGrid, axes: ReadonlyMap<string, Axis>): Point[] {

@@ -29,7 +29,7 @@ export function readSettings(
 	});
 	const settings = new Map<string, { value: unknown; path: Path }>();
 	for (const [name, entry, place] of entries) {
-		const fault = nameFault(name);
+		const fault = nameFault(name) ?? (settings.has(name) ? 'stands there twice: leave one out' : undefined);
 		if (fault === undefined) settings.set(name, { value: entry, path: place });
 		else faults.push({ path: place, message: `${name}: ${fault}` });
 	}
@@ -44,6 +44,10 @@ function isSectionName(key: string): boolean {
 function nameFault(name: string): string | undefined {
 	if (name === 'output') return 'each cell has a run folder of its own in --output: leave it out';
 	const names = configOptions.map((option) => option.name);
+	if (isSectionName(name)) {
+		const first = names.find((option) => option.startsWith(`${name}.`));
+		return `a section of the config: write its options, as in ${first} or ${name}: { … }`;
+	}
 	if (names.includes(name)) return undefined;
 	const sameLast = configOptions.find((option) => option.path.at(-1) === name)?.name;
 	const meant = sameLast ?? nearestName(name, names);
@@ -59,7 +63,10 @@ export function axisFault(name: string): string | undefined {
 
 /** Settings as the text of flags, which are laid over a config. */
 export function asOverrides(settings: ReadonlyMap<string, unknown>): ConfigOverrides {
-	return Object.fromEntries(
-		[...settings].map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
-	);
+	return Object.fromEntries([...settings].map(([name, value]) => [name, asFlag(value)]));
+}
+
+/** A value as the text of a flag: what has the same text is the same setting. */
+export function asFlag(value: unknown): string {
+	return typeof value === 'string' ? value : JSON.stringify(value);
 }
