@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { accepts, expectation } from '../config/expectation.ts';
 import { configOptions } from '../config/options.ts';
+import { readFlagValue } from '../config/overrides.ts';
 import { crossValidateCommand } from './cross-validate.ts';
 import { datasetCommand } from './dataset.ts';
 import { demoCommand } from './demo.ts';
@@ -90,6 +92,43 @@ it('names the nearest option of a command within a command, and its help', async
 	expect(near.stderr).toContain('Did you mean --training.epochs?');
 	const none = await run('model', 'info', 'base', '--surely-not');
 	expect(none.stderr).toContain('See vulntune model info --help.');
+});
+
+describe('a flag of train with a value that it does not take', () => {
+	// a text of an option that takes any is right, whatever it is
+	const picky = configOptions.filter((option) => !accepts(option.schema, readFlagValue(option, 'maybe')));
+
+	it.each(picky.map(({ name, schema }) => [name, expectation(schema)]))(
+		'is answered with those that it takes: --%s',
+		async (name, expected) => {
+			for (const [argv, found] of [
+				[[`--${name}`, 'maybe'], '"maybe"'],
+				[[`--${name}=maybe`], '"maybe"'],
+				[[`--${name}=`], '""'],
+				...(expected === 'true or false' ? [] : [[[`--${name}`], 'nothing'] as const]),
+			] as const) {
+				const { exitCode, stderr, request } = await run('train', config, ...argv);
+				expect({ exitCode, request }).toEqual({ exitCode: 2, request: undefined });
+				expect(stderr).toContain(`--${name}: expected ${expected}, found ${found}`);
+			}
+		},
+	);
+
+	it('is answered wherever it stands, and a switch that takes none by that', async () => {
+		const shared = await run('train', '--drop-near-duplicates', 'maybe', config);
+		expect(shared.stderr).toContain('--drop-near-duplicates: expected true or false, found "maybe"');
+		const dry = await run('train', config, '--dry-run', 'yes');
+		expect(dry.stderr).toContain('--dry-run takes no value, found "yes"');
+		const file = await run('train', '--dry-run', config, 'yes');
+		expect(file.stderr).toContain('too many arguments');
+		const jobs = await run('experiment', 'run', 'grid.yaml', '--output', 'out', '--jobs');
+		expect(jobs.stderr).toContain('--jobs: expected a whole number of at least 1, found nothing');
+	});
+
+	it('is not one that only another command takes true or false for', async () => {
+		const { request } = await run('train', config, '--training.checkpointing', 'auto');
+		expect(request).toMatchObject({ config: { training: { checkpointing: 'auto' } } });
+	});
 });
 
 describe('train', () => {

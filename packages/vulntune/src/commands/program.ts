@@ -7,7 +7,7 @@ import { createProgressRenderer } from '../terminal/progress.ts';
 import { spellCommands } from '../terminal/spelled-command.ts';
 import { printable, type Terminal } from '../terminal/terminal.ts';
 import { describeCommand, fullName, helpLayout } from './help.ts';
-import { nearestFlags, spellOutBooleans } from './schema-flags.ts';
+import { missingValue, nearestFlags, spellOutBooleans, surplusValue } from './schema-flags.ts';
 
 /** Registers one command: its options, and what runs when it is called. */
 export type CommandDefinition = (program: Command, run: CommandRunner) => void;
@@ -74,7 +74,8 @@ export async function runCommandLine(
 		for (const define of definitions) define(program, runCommand);
 		const write = (text: string) => void (help += text);
 		configureAll(program, { columns: terminal.columns, isJson, write, spell });
-		await program.parseAsync(spellOutBooleans(refusable(argv, program), program), { from: 'user' });
+		const words = spellOutBooleans(refusable(argv, program), calledCommand(program, argv));
+		await program.parseAsync(words, { from: 'user' });
 		return exitCode;
 	} catch (thrown) {
 		// Help was asked for, by name or by giving no command.
@@ -150,7 +151,17 @@ function usageError(error: CommanderError, program: Command, argv: readonly stri
 	const hint =
 		meant.length > 0 ? `Did you mean ${meant.join(' or ')}?` : hints.join(' ').replace(/^\(|\)$/g, '');
 	const remedy = hint === '' ? `See ${fullName(called)} --help.` : hint;
-	return inputError('USAGE', message, { remedy, cause: error });
+	return inputError('USAGE', valueFault(error, called, argv) ?? message, { remedy, cause: error });
+}
+
+/** What is wrong with the value of a flag, where that is what commander stumbles over. */
+function valueFault(
+	{ code, message }: CommanderError,
+	called: Command,
+	argv: readonly string[],
+): string | undefined {
+	if (code === 'commander.optionMissingArgument') return missingValue(called, /'(.+)'/.exec(message)?.[1]);
+	return code === 'commander.excessArguments' ? surplusValue(called, argv) : undefined;
 }
 
 /** The command that a command line calls, however deep it lies. */

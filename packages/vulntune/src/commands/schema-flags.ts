@@ -33,15 +33,49 @@ export function addConfigFlags(
 		const own = Object.fromEntries(Object.entries(option.needs).filter(([name]) => !shared.includes(name)));
 		const where = describeNeeds(own, options);
 		const description = `${describe(option)}${where === '' ? '' : `, ${where}`}`;
-		const added = new Option(`--${option.name} <${value}>`, description);
+		const added = flagTaking(option, `--${option.name} <${value}>`, description);
 		command.addOption(added.helpGroup(headingOf(section, options)));
 	}
 	for (const { flag, option, value } of shorthands) {
-		if (!options.some(({ name }) => name === option)) continue;
+		const meant = options.find(({ name }) => name === option);
+		if (meant === undefined) continue;
 		const section = sections.find(({ name }) => name === option.split('.')[0]);
-		const added = new Option(`--${flag} <${value}>`, `same as --${option}`);
+		const added = flagTaking(meant, `--${flag} <${value}>`, `same as --${option}`);
 		command.addOption(added.helpGroup(headingOf(section, options)));
 	}
+}
+
+/** What the flags of options take, as an error says it. */
+const expected = new WeakMap<Option, string>();
+
+function flagTaking({ schema }: SchemaOption, flags: string, description: string): Option {
+	const flag = new Option(flags, description);
+	expected.set(flag, expectation(schema));
+	return flag;
+}
+
+/** What is wrong with a command line whose flag stands without its value. */
+export function missingValue({ options }: Command, flags: string | undefined): string | undefined {
+	const flag = options.find((option) => option.flags === flags);
+	const wanted = flag === undefined ? undefined : expected.get(flag);
+	return wanted === undefined ? undefined : `${flag!.long}: expected ${wanted}, found nothing`;
+}
+
+/**
+ * What is wrong with a command line that has a word too many, where that was meant as the value of a flag: one that takes true or
+ * false alone, or none at all.
+ */
+export function surplusValue(command: Command, argv: readonly string[]): string | undefined {
+	const surplus = command.args.slice(command.registeredArguments.length);
+	const meant = argv.flatMap((argument, i) => {
+		const word = argv[i + 1];
+		const flag = command.options.find(({ long }) => long === argument);
+		if (flag === undefined || word === undefined || !command.args.includes(word)) return [];
+		if (isBoolean(flag)) return [{ word, message: `${argument}: expected true or false, found "${word}"` }];
+		if (flag.required || !surplus.includes(word)) return [];
+		return [{ word, message: `${argument} takes no value, found "${word}"` }];
+	});
+	return (meant.find(({ word }) => surplus.includes(word)) ?? meant[0])?.message;
 }
 
 function headingOf(section: ConfigSection | undefined, options: readonly SchemaOption[]): string {
@@ -67,19 +101,16 @@ export function configOverrides(
 }
 
 /** `--method.rsLora` alone means `--method.rsLora true`; a word that follows is its value only if it is true or false. */
-export function spellOutBooleans(argv: readonly string[], program: Command): string[] {
-	const booleans = commandsIn(program)
-		.flatMap(({ options }) => options)
-		.filter(({ flags }) => flags.endsWith(' <boolean>'));
-	const names = new Set(booleans.map(({ long }) => long));
+export function spellOutBooleans(argv: readonly string[], { options }: Command): string[] {
+	const names = new Set(options.filter(isBoolean).map(({ long }) => long));
 	return argv.map((argument, index) => {
 		const next = argv[index + 1];
 		return names.has(argument) && next !== 'true' && next !== 'false' ? `${argument}=true` : argument;
 	});
 }
 
-function commandsIn(parent: Command): Command[] {
-	return parent.commands.flatMap((child) => [child, ...commandsIn(child)]);
+function isBoolean({ flags }: Option): boolean {
+	return flags.endsWith(' <boolean>');
 }
 
 /** The flags of a command whose last part is what an unknown flag says: `--epochs` is `--training.epochs`. */
@@ -96,7 +127,9 @@ export function addFlags(command: Command, schema: z.ZodObject): void {
 		const isSwitch = option.schema.type === 'boolean';
 		const flag = flagOf(option);
 		command.addOption(
-			new Option(isSwitch ? flag : `${flag} <value>`, isSwitch ? option.description : describe(option)),
+			isSwitch
+				? new Option(flag, option.description)
+				: flagTaking(option, `${flag} <value>`, describe(option)),
 		);
 	}
 }

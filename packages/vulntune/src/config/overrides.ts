@@ -36,7 +36,8 @@ function sectionOf(value: unknown): object {
 
 /** The value that the text of a flag stands for. */
 export function readFlagValue({ schema }: SchemaOption, text: string): unknown {
-	if (schema.type === 'string') return text;
+	// nothing is no null: a variable of a shell that is not set asks for none
+	if (schema.type === 'string' || text.trim() === '') return text;
 	const asYaml = readYaml(text);
 	const candidates = [asYaml, text, text.split(',').map((item) => readYaml(item.trim()))];
 	return candidates.find((candidate) => accepts(schema, candidate)) ?? asYaml;
