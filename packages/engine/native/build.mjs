@@ -42,6 +42,12 @@ const avx512 = [
 ];
 
 const levels = [
+	{
+		name: 'amx',
+		flags: [...avx512, '-mavx512vnni', '-mavx512bf16', '-mamx-tile', '-mamx-bf16'],
+		processor: 'x64',
+	},
+	{ name: 'amx_emulated', flags: avx512, processor: 'x64' },
 	{ name: 'avx512bf16', flags: [...avx512, '-mavx512vnni', '-mavx512bf16'], processor: 'x64' },
 	{ name: 'avx512bf16_emulated', flags: avx512, processor: 'x64' },
 	{ name: 'avx512', flags: avx512, processor: 'x64' },

@@ -1,5 +1,13 @@
 #include "cpu.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 // The build defines WITH_… for each instruction set that it compiles.
 
 namespace vulntune {
@@ -14,19 +22,47 @@ DECLARE_TABLE(avx512)
 DECLARE_TABLE(avx2)
 DECLARE_TABLE(generic)
 
-#if defined(WITH_avx512) && defined(WITH_avx512vnni)
 namespace avx512vnni {
 extern const Int8Kernels int8Table;
 }
+namespace amx {
+extern const MatrixUnitKernels matrixUnitTable;
+}
+namespace amx_emulated {
+extern const MatrixUnitKernels matrixUnitTable;
+}
 
-// The kernels of avx512 but for those in 8 bits.
-static Kernels tableWithVnni() {
-	Kernels table = avx512::table;
-#define KERNEL(result, name, parameters) table.name = avx512vnni::int8Table.name;
+[[maybe_unused]] static Kernels replaced(Kernels table, const Int8Kernels& others) {
+#define KERNEL(result, name, parameters) table.name = others.name;
 	VULNTUNE_INT8_KERNELS(KERNEL)
 #undef KERNEL
 	return table;
 }
+
+[[maybe_unused]] static Kernels replaced(Kernels table, const MatrixUnitKernels& others) {
+#define KERNEL(result, name, parameters) table.name = others.name;
+	VULNTUNE_PRODUCT_KERNELS(KERNEL)
+	VULNTUNE_PEAK_KERNELS(KERNEL)
+#undef KERNEL
+	return table;
+}
+
+#if defined(WITH_amx)
+
+// Whether the processor multiplies tiles of bfloat16 and the system lets this process: Linux saves the tiles of a
+// thread only for those who ask.
+static bool mayUseMatrixUnit() {
+#if defined(__linux__)
+	unsigned a, b, c, d;
+	constexpr unsigned bf16Tiles = 1u << 22, tiles = 1u << 24;
+	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & bf16Tiles) == 0 || (d & tiles) == 0) return false;
+	constexpr long requestPermission = 0x1023, tileData = 18;
+	return syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
+#else
+	return false;
+#endif
+}
+
 #endif
 
 const InstructionSet* instructionSets() {
@@ -41,9 +77,19 @@ const InstructionSet* instructionSets() {
 	static const bool hasBf16 = hasVnni && __builtin_cpu_supports("avx512bf16");
 #endif
 #if defined(WITH_avx512) && defined(WITH_avx512vnni)
-	static const Kernels withVnni = tableWithVnni();
+	static const Kernels withVnni = replaced(avx512::table, avx512vnni::int8Table);
+#endif
+#if defined(WITH_avx512) && defined(WITH_avx512vnni) && defined(WITH_amx)
+	static const Kernels withAmx = replaced(withVnni, amx::matrixUnitTable);
+	static const bool hasAmx = hasBf16 && mayUseMatrixUnit();
+#endif
+#if defined(WITH_avx512) && defined(WITH_amx_emulated)
+	static const Kernels withEmulatedAmx = replaced(avx512::table, amx_emulated::matrixUnitTable);
 #endif
 	static const InstructionSet sets[] = {
+#if defined(WITH_avx512) && defined(WITH_avx512vnni) && defined(WITH_amx)
+		{"amx", &withAmx, hasAmx, true},
+#endif
 #if defined(WITH_avx512bf16)
 		{"avx512bf16", &avx512bf16::table, hasBf16, true},
 #endif
@@ -61,6 +107,9 @@ const InstructionSet* instructionSets() {
 #endif
 #if defined(WITH_avx512bf16_emulated)
 		{"avx512bf16-emulated", &avx512bf16_emulated::table, hasAvx512, false},
+#endif
+#if defined(WITH_avx512) && defined(WITH_amx_emulated)
+		{"amx-emulated", &withEmulatedAmx, hasAvx512, false},
 #endif
 		{nullptr, nullptr, false, false},
 	};

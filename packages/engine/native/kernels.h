@@ -122,16 +122,26 @@
 		int64_t length, double beta1, double beta2, double epsilon, double keep, double stepSize, double \
 		rootOfCorrection, double gradientScale))
 
+// These alone are compiled once more for processors that multiply tiles of bfloat16.
+#define VULNTUNE_PRODUCT_KERNELS(KERNEL)                                                                           \
+	KERNEL(void, matmulNT,                                                                                         \
+		(Pool & pool, int64_t M, int64_t N, int64_t K, const float* x, Storage storage, const void* data,          \
+			const float* scales, const float* codebook, float* y, bool bf16, float scale, bool accumulate))        \
+	KERNEL(void, matmulNN,                                                                                         \
+		(Pool & pool, int64_t M, int64_t N, int64_t K, const float* dy, Storage storage, const void* data,         \
+			const float* scales, const float* codebook, float* dx, bool bf16, float scale, bool accumulate))       \
+	KERNEL(void, matmulTN,                                                                                         \
+		(Pool & pool, int64_t M, int64_t N, int64_t K, const float* dy, const float* x, float* dWeight, bool bf16, \
+			float scale, bool accumulate))                                                                         \
+	KERNEL(void, linearForward,                                                                                    \
+		(Pool & pool, int64_t M, int64_t K, const float* x, int64_t count, const double* descriptions, bool bf16)) \
+	KERNEL(void, linearBackward,                                                                                   \
+		(Pool & pool, int64_t M, int64_t N, int64_t K, int64_t rank, float* dx, bool accumulateDx, float* dA,      \
+			bool accumulateDA, float* dB, bool accumulateDB, const float* x, const float* h, const float* a,       \
+			const float* b, const float* dy, Storage storage, const void* data, const float* scales,               \
+			const float* codebook, float scale, bool bf16, double seed, double stream, double probability))
+
 #define VULNTUNE_MATMUL_KERNELS(KERNEL)                                                                              \
-	KERNEL(void, matmulNT,                                                                                           \
-		(Pool & pool, int64_t M, int64_t N, int64_t K, const float* x, Storage storage, const void* data,            \
-			const float* scales, const float* codebook, float* y, bool bf16, float scale, bool accumulate))          \
-	KERNEL(void, matmulNN,                                                                                           \
-		(Pool & pool, int64_t M, int64_t N, int64_t K, const float* dy, Storage storage, const void* data,           \
-			const float* scales, const float* codebook, float* dx, bool bf16, float scale, bool accumulate))         \
-	KERNEL(void, matmulTN,                                                                                           \
-		(Pool & pool, int64_t M, int64_t N, int64_t K, const float* dy, const float* x, float* dWeight, bool bf16,   \
-			float scale, bool accumulate))                                                                           \
 	KERNEL(void, loraForward,                                                                                        \
 		(Pool & pool, int64_t M, int64_t N, int64_t K, int64_t rank, float* y, float* h, const float* x,             \
 			const float* a, const float* b, float scale, bool bf16, double seed, double stream, double probability)) \
@@ -140,13 +150,6 @@
 			bool accumulateDA, float* dB, bool accumulateDB, const float* x, const float* h, const float* a,         \
 			const float* b, const float* dy, float scale, bool bf16, double seed, double stream,                     \
 			double probability))                                                                                     \
-	KERNEL(void, linearForward,                                                                                      \
-		(Pool & pool, int64_t M, int64_t K, const float* x, int64_t count, const double* descriptions, bool bf16))   \
-	KERNEL(void, linearBackward,                                                                                     \
-		(Pool & pool, int64_t M, int64_t N, int64_t K, int64_t rank, float* dx, bool accumulateDx, float* dA,        \
-			bool accumulateDA, float* dB, bool accumulateDB, const float* x, const float* h, const float* a,         \
-			const float* b, const float* dy, Storage storage, const void* data, const float* scales,                 \
-			const float* codebook, float scale, bool bf16, double seed, double stream, double probability))          \
 	KERNEL(void, dequantize,                                                                                         \
 		(Pool & pool, int64_t N, int64_t K, Storage storage, const void* data, const float* scales,                  \
 			const float* codebook, float* target))
@@ -187,6 +190,7 @@
 	VULNTUNE_ROW_KERNELS(KERNEL) \
 	VULNTUNE_LOSS_KERNELS(KERNEL) \
 	VULNTUNE_OPTIMIZER_KERNELS(KERNEL) \
+	VULNTUNE_PRODUCT_KERNELS(KERNEL) \
 	VULNTUNE_MATMUL_KERNELS(KERNEL) \
 	VULNTUNE_QUANTIZE_KERNELS(KERNEL) \
 	VULNTUNE_INT8_KERNELS(KERNEL) \
@@ -200,6 +204,13 @@ enum class Storage : int32_t { f32, bf16, f16, table4, table8, int8 };
 struct Kernels {
 #define KERNEL(result, name, parameters) result(*name) parameters;
 	VULNTUNE_KERNELS(KERNEL)
+#undef KERNEL
+};
+
+struct MatrixUnitKernels {
+#define KERNEL(result, name, parameters) result(*name) parameters;
+	VULNTUNE_PRODUCT_KERNELS(KERNEL)
+	VULNTUNE_PEAK_KERNELS(KERNEL)
 #undef KERNEL
 };
 

@@ -70,25 +70,27 @@ struct Products {
 		Pool& pool, int64_t M, int64_t K, const Left& left, const RightPart<Right>* parts, int count,
 		const NarrowProduct<Right>& narrow, float scale, bool accumulate)
 		: pool(pool), M(M), K(K), left(left), parts(parts), count(count), narrow(narrow), scale(scale),
-		  accumulate(accumulate), steps(divideUp(K, elementsPerStep<arithmetic>)),
-		  depthBlocks(divideUp(steps, depthBlock)), blockSteps(divideUp(divideUp(steps, depthBlocks), W) * W) {
+		  accumulate(accumulate), steps(stepsFor<arithmetic>(K)), depthBlocks(divideUp(steps, mostSteps)),
+		  blockSteps(divideUp(divideUp(steps, depthBlocks), W) * W) {
 		firstPanel[0] = firstRank[0] = 0;
 		for (int i = 0; i < count; i++) {
 			firstPanel[i + 1] = firstPanel[i] + divideUp(parts[i].columns, tileColumns);
 			firstRank[i + 1] = firstRank[i] + parts[i].rank;
-			mostTailSteps = maximum(mostTailSteps, stepsOfRank(parts[i].rank));
+			mostTailSteps = maximum(mostTailSteps, stepsFor<arithmetic>(parts[i].rank));
 		}
 		if (!narrow.given) innerPanels = divideUp(ranks(), tileColumns);
 	}
 
 	void run() {
-		const int64_t atOnce = rowsAtOnce(depthBlocks);
+		const int64_t atOnce = rowsAtOnce(depthBlocks * mostSteps, mostRows);
 		for (int64_t row = 0; row < M; row += atOnce) runRows(row, minimum(atOnce, M - row));
 	}
 
 private:
+	static constexpr int mostRows = rowsOfTile<arithmetic>;
+	static constexpr int mostSteps = depthOfBlock<arithmetic>;
+
 	int64_t ranks() const { return firstRank[count]; }
-	static int64_t stepsOfRank(int64_t rank) { return divideUp(rank, elementsPerStep<arithmetic>); }
 	int64_t panelStride() const { return blockSteps * tileColumns; }
 	int64_t tailStride() const { return divideUp(mostTailSteps, W) * W * tileColumns; }
 
@@ -111,19 +113,19 @@ private:
 	};
 
 	void runRows(int64_t firstRow, int64_t rows) const {
-		const int64_t rowPanels = divideUp(rows, tileRows);
+		const int64_t rowPanels = divideUp(rows, mostRows);
 		const Tiling tiling = chooseTiling(
-			rowPanels, firstPanel[count], mostColumnPanels(depthBlock * tileColumns * sizeof(float)), pool.threads(),
-			packInstructions);
+			rowPanels, firstPanel[count], mostColumnPanels(mostSteps * tileColumns * sizeof(float)), pool.threads(),
+			packInstructions, tileCost<arithmetic>);
 		Layout at;
 		at.rowPanels = rowPanels;
 		at.widest = divideUp(firstPanel[count], tiling.columnTiles);
-		at.panelSize = tileRows * blockSteps;
-		at.tailSize = tileRows * count * mostTailSteps;
+		at.panelSize = mostRows * blockSteps;
+		at.tailSize = mostRows * count * mostTailSteps;
 		const int64_t aSize = depthBlocks * rowPanels * at.panelSize;
 		const int64_t innerSize = depthBlocks * innerPanels * panelStride();
 		const int64_t stageSize = maximum<int64_t>(W * depthBlock, 2 * at.widest * tileColumns);
-		const int64_t narrowSize = tileRows * maximum(ranks(), innerPanels * tileColumns);
+		const int64_t narrowSize = mostRows * maximum(ranks(), innerPanels * tileColumns);
 		pool.reserve(
 			(aSize + rowPanels * at.tailSize + innerSize) * sizeof(float),
 			(at.widest * (panelStride() + tailStride()) + maximum(stageSize, narrowSize)) * sizeof(float));
@@ -187,6 +189,7 @@ private:
 
 	// A panel of the left operand in all blocks of the depth, and of the narrow matrices made from it.
 	void packLeft(const Layout& at, int64_t panel, int64_t row, int rows, int thread) const {
+		TileMultiplier<arithmetic> tiles;
 		auto* narrowRows = static_cast<float*>(pool.local(thread));
 		const int64_t width = innerPanels > 0 ? innerPanels * tileColumns : ranks();
 		for (int64_t block = 0; block < depthBlocks; block++) {
@@ -203,10 +206,7 @@ private:
 				tile.columns = tileColumns;
 				tile.scale = narrow.scale;
 				tile.accumulate = block > 0;
-				const bool isNarrow = ranks() - inner * tileColumns <= W;
-				const TileFunction multiplyInner =
-					isNarrow ? narrowTileFunctions<arithmetic>.forRows[rows] : tileFunctions<arithmetic>.forRows[rows];
-				multiplyInner(tile);
+				tiles.multiply(tile, rows, ranks() - inner * tileColumns <= W);
 			}
 		}
 		for (int i = 0; i < count; i++) {
@@ -221,12 +221,12 @@ private:
 				}
 			}
 			RowsOperand{narrowRows + firstRank[i], width}.pack<arithmetic>(
-				0, rows, {0, part.rank, stepsOfRank(part.rank)}, tailOf(at, panel, i));
+				0, rows, {0, part.rank, stepsFor<arithmetic>(part.rank)}, tailOf(at, panel, i));
 		}
 	}
 
 	float* tailOf(const Layout& at, int64_t panel, int part) const {
-		return at.tails + panel * at.tailSize + part * tileRows * mostTailSteps;
+		return at.tails + panel * at.tailSize + part * mostRows * mostTailSteps;
 	}
 
 	// Panels of rows times panels of columns. The right operand comes from far memory, so the part of it that is packed
@@ -235,6 +235,7 @@ private:
 	void multiply(
 		const Layout& at, const PanelRow& panelRow, const PanelRange& rows, const PanelRange& columns,
 		const PanelRange& columnsAfter, int thread) const {
+		TileMultiplier<arithmetic> tiles;
 		auto* packedB = static_cast<float*>(pool.local(thread));
 		float* packedOuter = packedB + at.widest * panelStride();
 		float* stage = packedOuter + at.widest * tailStride();
@@ -254,7 +255,7 @@ private:
 			tile.scale = scale;
 			tile.accumulate = accumulate || block > 0;
 			if (block + 1 == depthBlocks && part.rank > 0) {
-				tile.tailDepth = stepsOfRank(part.rank);
+				tile.tailDepth = stepsFor<arithmetic>(part.rank);
 				part.outer.template pack<arithmetic>(
 					piece.column, piece.columns, {0, part.rank, tile.tailDepth}, packedOuter, tailStride(), stage);
 			}
@@ -262,7 +263,7 @@ private:
 			int64_t share = 0;
 			for (int64_t panel = rows.from; panel < rows.to; panel++) {
 				const int64_t row = panelRow(panel);
-				const TileFunction multiplyPanel = tileFunctions<arithmetic>.forRows[panelRow(panel + 1) - row];
+				const int rowsOfPanel = static_cast<int>(panelRow(panel + 1) - row);
 				tile.a = at.packedA + (block * at.rowPanels + panel) * at.panelSize;
 				tile.tailA = tailOf(at, panel, i);
 				tile.b = packedB;
@@ -273,7 +274,7 @@ private:
 					}
 					tile.c = part.c + row * part.columns + piece.column + done;
 					tile.columns = static_cast<int>(minimum<int64_t>(tileColumns, piece.columns - done));
-					multiplyPanel(tile);
+					tiles.multiply(tile, rowsOfPanel);
 					tile.b += panelStride();
 					tile.tailB += tailStride();
 				}
@@ -287,7 +288,7 @@ void multiplyParts(
 	Pool& pool, int64_t M, int64_t K, const Left& left, const RightPart<Right>* parts, int count,
 	const NarrowProduct<Right>& narrow, const GemmOptions& options) {
 	if (options.bf16) {
-		Products<bf16Arithmetic, Left, Right>(pool, M, K, left, parts, count, narrow, options.scale, options.accumulate)
+		Products<bf16Products, Left, Right>(pool, M, K, left, parts, count, narrow, options.scale, options.accumulate)
 			.run();
 	} else {
 		Products<Arithmetic::fp32, Left, Right>(

@@ -23,7 +23,7 @@ inline int64_t int8DepthBlocks(int64_t K) { return divideUp(divideUp(K, int8Bloc
 inline int64_t slicesOfRows(int64_t rows) { return divideUp(divideUp(rows, tileRows), panelsPerSlice); }
 
 inline int64_t sliceCount(int64_t M, int64_t K) {
-	const int64_t atOnce = rowsAtOnce(int8DepthBlocks(K));
+	const int64_t atOnce = rowsAtOnce(int8DepthBlocks(K) * depthBlock);
 	return M / atOnce * slicesOfRows(atOnce) + slicesOfRows(M % atOnce);
 }
 
@@ -77,7 +77,7 @@ public:
 	}
 
 	void run() const {
-		const int64_t atOnce = rowsAtOnce(depthBlocks);
+		const int64_t atOnce = rowsAtOnce(depthBlocks * depthBlock);
 		for (int64_t row = 0; row < M; row += atOnce) {
 			runRows(row, minimum(atOnce, M - row), row / atOnce * slicesOfRows(atOnce));
 		}

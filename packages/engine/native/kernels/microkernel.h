@@ -5,12 +5,15 @@
 #pragma once
 #include "../bf16.h"
 #include "../simd.h"
+#if defined(SIMD_AMX)
+#include "matrixTiles.h"
+#endif
 
 namespace vulntune::ISA {
 
-// What a step of the depth is: one float32, or two bfloat16 in the same four bytes. Both operands are packed into
-// arrays of such steps.
-enum class Arithmetic { fp32, bf16 };
+// What a step of the depth is: one float32, or two bfloat16 in the same four bytes, multiplied in vectors or (matrixUnit)
+// a tile at a time. Both operands are packed into arrays of such steps.
+enum class Arithmetic { fp32, bf16, matrixUnit };
 
 #if defined(SIMD_BF16)
 constexpr bool hasBf16 = true;
@@ -18,11 +21,28 @@ constexpr bool hasBf16 = true;
 constexpr bool hasBf16 = false;
 #endif
 
-// What `precision: bf16` means on this instruction set.
-constexpr Arithmetic bf16Arithmetic = hasBf16 ? Arithmetic::bf16 : Arithmetic::fp32;
+// What `precision: bf16` means on this instruction set: for large products, and for those of a few columns. A processor
+// with a matrix unit adds up no more in vectors of bfloat16 than in float32.
+#if defined(SIMD_AMX)
+constexpr Arithmetic bf16Products = Arithmetic::matrixUnit;
+constexpr Arithmetic bf16Arithmetic = Arithmetic::fp32;
+#else
+constexpr Arithmetic bf16Products = hasBf16 ? Arithmetic::bf16 : Arithmetic::fp32;
+constexpr Arithmetic bf16Arithmetic = bf16Products;
+#endif
 
 template <Arithmetic arithmetic>
-constexpr int elementsPerStep = arithmetic == Arithmetic::bf16 ? 2 : 1;
+constexpr int elementsPerStep = arithmetic == Arithmetic::fp32 ? 1 : 2;
+
+// The depth of a packed operand is a multiple of these steps, zeros at its end.
+template <Arithmetic arithmetic>
+constexpr int stepsTogether = arithmetic == Arithmetic::matrixUnit ? W : 1;
+
+// Steps that a depth of so many elements takes.
+template <Arithmetic arithmetic>
+constexpr int64_t stepsFor(int64_t elements) {
+	return divideUp(divideUp(elements, elementsPerStep<arithmetic>), stepsTogether<arithmetic>) * stepsTogether<arithmetic>;
+}
 
 // The largest tile whose sums, one row of B and one element of A fit the registers.
 constexpr int tileVectors = 2;
@@ -35,8 +55,16 @@ constexpr int tileRows = 6;
 #endif
 constexpr int tileColumns = tileVectors * W;
 
+// The same where tiles of the matrix unit hold the sums.
+template <Arithmetic arithmetic>
+constexpr int rowsOfTile = arithmetic == Arithmetic::matrixUnit ? 32 : tileRows;
+
 // Most steps of the depth that are multiplied before the sums go to memory.
 constexpr int depthBlock = 640;
+
+// The same, so that a panel of the left operand stays in the first-level cache where the matrix unit takes it.
+template <Arithmetic arithmetic>
+constexpr int depthOfBlock = arithmetic == Arithmetic::matrixUnit ? 320 : depthBlock;
 
 // Both operands stream from the second-level cache in the order in which they are read, and are asked for this many
 // steps ahead.
@@ -44,7 +72,7 @@ constexpr int prefetchSteps = 16;
 constexpr int cacheLine = 16;  // floats
 
 struct Tile {
-	const float* a;   // [depth, rows] steps
+	const float* a;   // [depth, rows] steps; [depth / W, rows, W] for the matrix unit
 	const float* b;   // [depth, tileColumns] steps
 	int64_t bStride = tileColumns;
 	int64_t depth;    // steps
@@ -65,6 +93,19 @@ inline vf multiplyAdd(vf a, vf b, vf sum) {
 	if constexpr (arithmetic == Arithmetic::bf16) return dotBf16(sum, a, b);
 #endif
 	return fma(a, b, sum);
+}
+
+// Vector v of row r of the tile, as far as its columns exist.
+inline __attribute__((always_inline)) void storeSums(const Tile& tile, int r, int v, vf result) {
+	float* c = tile.c + r * tile.cStride + v * W;
+	const int columns = minimum(tile.columns - v * W, W);
+	if (columns == W) {
+		if (tile.accumulate) result = result + load(c);
+		store(c, result);
+	} else if (columns > 0) {
+		if (tile.accumulate) result = result + loadPartial(c, columns);
+		storePartial(c, result, columns);
+	}
 }
 
 // `vectors`: those of a row of B that hold columns, the rest of it being passed over.
@@ -105,20 +146,56 @@ __attribute__((noinline)) void multiplyTile(const Tile& tile) {
 	}
 	const vf scale = splat(tile.scale);
 	UNROLL for (int r = 0; r < rows; r++) {
-		UNROLL for (int v = 0; v < vectors; v++) {
-			float* c = tile.c + r * tile.cStride + v * W;
-			const int columns = minimum(tile.columns - v * W, W);
-			vf result = sums[r][v] * scale;
-			if (columns == W) {
-				if (tile.accumulate) result = result + load(c);
-				store(c, result);
-			} else if (columns > 0) {
-				if (tile.accumulate) result = result + loadPartial(c, columns);
-				storePartial(c, result, columns);
-			}
+		UNROLL for (int v = 0; v < vectors; v++) storeSums(tile, r, v, sums[r][v] * scale);
+	}
+}
+
+#if defined(SIMD_AMX)
+
+// The same for 1 … 32 rows, by the matrix unit, whose tiles have been shaped for them.
+template <bool tall, bool wide>
+__attribute__((noinline)) void multiplyTileByUnit(const Tile& tile, int rows) {
+	for (int r = 0; r < rows; r++) {
+		UNROLL for (int v = 0; v < (wide ? 2 : 1); v++) __builtin_prefetch(tile.c + r * tile.cStride + v * W, 1);
+	}
+	zeroTile<upperLeft>();
+	if constexpr (wide) zeroTile<upperRight>();
+	if constexpr (tall) zeroTile<lowerLeft>();
+	if constexpr (tall && wide) zeroTile<lowerRight>();
+	const float* a = tile.a;
+	const float* b = tile.b;
+	int64_t depth = tile.depth;
+	for (int product = 0; product < 2; product++) {
+		for (; depth > 0; depth -= matrixTileSteps) {
+			loadTile<upperRows>(a, matrixTileSteps);
+			loadTile<leftColumns>(b, tileColumns);
+			multiplyTiles<upperLeft, upperRows, leftColumns>();
+			if constexpr (wide) loadTile<rightColumns>(b + W, tileColumns);
+			if constexpr (wide) multiplyTiles<upperRight, upperRows, rightColumns>();
+			if constexpr (tall) loadTile<lowerRows>(a + matrixTileRows * matrixTileSteps, matrixTileSteps);
+			if constexpr (tall) multiplyTiles<lowerLeft, lowerRows, leftColumns>();
+			if constexpr (tall && wide) multiplyTiles<lowerRight, lowerRows, rightColumns>();
+			a += rows * matrixTileSteps;
+			b += matrixTileSteps * tileColumns;
+		}
+		a = tile.tailA;
+		b = tile.tailB;
+		depth = tile.tailDepth;
+	}
+	alignas(64) float sums[2 * matrixTileRows * tileColumns];
+	storeTile<upperLeft>(sums, tileColumns);
+	if constexpr (wide) storeTile<upperRight>(sums + W, tileColumns);
+	if constexpr (tall) storeTile<lowerLeft>(sums + matrixTileRows * tileColumns, tileColumns);
+	if constexpr (tall && wide) storeTile<lowerRight>(sums + matrixTileRows * tileColumns + W, tileColumns);
+	const vf scale = splat(tile.scale);
+	for (int r = 0; r < rows; r++) {
+		UNROLL for (int v = 0; v < (wide ? 2 : 1); v++) {
+			storeSums(tile, r, v, load(sums + r * tileColumns + v * W) * scale);
 		}
 	}
 }
+
+#endif
 
 using TileFunction = void (*)(const Tile&);
 
@@ -142,5 +219,41 @@ inline constexpr TileFunctions<arithmetic, tileVectors> tileFunctions = {};
 // For tiles of which one vector of columns exists.
 template <Arithmetic arithmetic>
 inline constexpr TileFunctions<arithmetic, 1> narrowTileFunctions = {};
+
+// What multiplies tiles in one task of a thread.
+template <Arithmetic arithmetic>
+struct TileMultiplier {
+	// A tile of 1 … rowsOfTile rows, of which one vector of columns exists or all do.
+	void multiply(const Tile& tile, int rows, bool narrow = false) const {
+		(narrow ? narrowTileFunctions<arithmetic>.forRows : tileFunctions<arithmetic>.forRows)[rows](tile);
+	}
+};
+
+#if defined(SIMD_AMX)
+
+// Shaping the unit's tiles takes as long as a third of a product, so it is done only where the rows change.
+template <>
+struct TileMultiplier<Arithmetic::matrixUnit> {
+	int shapedRows = 0;
+
+	TileMultiplier() = default;
+	TileMultiplier(const TileMultiplier&) = delete;
+	~TileMultiplier() {
+		if (shapedRows != 0) releaseTiles();
+	}
+
+	void multiply(const Tile& tile, int rows, bool narrow = false) {
+		if (rows != shapedRows) shapeTiles(MatrixTileShapes(rows));
+		shapedRows = rows;
+		const bool tall = rows > matrixTileRows;
+		if (narrow) {
+			(tall ? multiplyTileByUnit<true, false> : multiplyTileByUnit<false, false>)(tile, rows);
+		} else {
+			(tall ? multiplyTileByUnit<true, true> : multiplyTileByUnit<false, true>)(tile, rows);
+		}
+	}
+};
+
+#endif
 
 }  // namespace vulntune::ISA

@@ -41,7 +41,7 @@ inline void packRow(const float* row, const DepthRange& range, float* packed) {
 	}
 }
 
-// ── the left operand: panels [steps, rows] ─────────────────────────────────────────────────────────────────────
+// ── the left operand: panels [steps, rows]; [steps / W, rows, W] for the matrix unit ──────────────────────────────
 
 // Rows of a row-major matrix, the depth along its columns.
 struct RowsOperand {
@@ -51,6 +51,14 @@ struct RowsOperand {
 	template <Arithmetic arithmetic>
 	void pack(int64_t row, int rows, const DepthRange& range, float* panel) const {
 		const float* first = data + row * stride + range.from;
+		if constexpr (arithmetic == Arithmetic::matrixUnit) {
+			for (int r = 0; r < rows; r++) {
+				for (int64_t k = 0; k < range.steps; k += W) {
+					store(panel + k * rows + r * W, stepsOf<arithmetic>(first + r * stride, k, range));
+				}
+			}
+			return;
+		}
 		for (int64_t k = 0; k < range.steps; k += W) {
 			const int steps = static_cast<int>(minimum<int64_t>(W, range.steps - k));
 			for (int r = 0; r < rows; r += W) {
@@ -85,12 +93,18 @@ struct ColumnsOperand {
 				} else {
 #if defined(SIMD_BF16)
 					const int64_t second = 2 * step + 1;
-					const vf even = loadPartial(from + 2 * step * stride + c, some);
+					const vf even = 2 * step < range.length ? loadPartial(from + 2 * step * stride + c, some) : zero();
 					const vf odd = second < range.length ? loadPartial(from + second * stride + c, some) : zero();
 					value = roundLanesToBf16(even, odd);
 #endif
 				}
-				storePartial(panel + step * columns + c, value, some);
+				if constexpr (arithmetic == Arithmetic::matrixUnit) {
+					alignas(64) float steps[W];
+					store(steps, value);
+					for (int i = 0; i < some; i++) panel[step / W * W * columns + (c + i) * W + step % W] = steps[i];
+				} else {
+					storePartial(panel + step * columns + c, value, some);
+				}
 			}
 		}
 	}
@@ -99,10 +113,10 @@ struct ColumnsOperand {
 // ── the right operand: panels [steps, tileColumns] ─────────────────────────────────────────────────────────────
 
 template <Arithmetic arithmetic>
-constexpr Storage packedStorage = arithmetic == Arithmetic::bf16 ? Storage::bf16 : Storage::f32;
+constexpr Storage packedStorage = arithmetic == Arithmetic::fp32 ? Storage::f32 : Storage::bf16;
 
 template <Arithmetic arithmetic>
-using PackedElement = typename Choose<arithmetic == Arithmetic::bf16, uint16_t, float>::Type;
+using PackedElement = typename Choose<arithmetic == Arithmetic::fp32, float, uint16_t>::Type;
 
 // Wᵀ: the columns of the operand are rows of the matrix.
 struct TransposedMatrix {
@@ -135,7 +149,8 @@ struct TransposedMatrix {
 					rows[i] = reinterpret_cast<const float*>(static_cast<const Element*>(matrix.data) + flat);
 				} else {
 					decodeRow(matrix, column + c + i, range.from, range.length, staged);
-					if (range.length % elementsPerStep<arithmetic> != 0) staged[range.length] = 0;
+					const int64_t elements = range.steps * elementsPerStep<arithmetic>;
+					for (int64_t e = range.length; e < elements; e++) staged[e] = 0;
 				}
 			}
 			float* panel = panels + c / tileColumns * panelStride + c % tileColumns;

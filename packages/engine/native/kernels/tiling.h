@@ -10,6 +10,11 @@ struct Tiling {
 	int64_t columnTiles;
 };
 
+// Multiply-add instructions that a step of the depth of a whole tile takes, or as long as so many: the matrix unit
+// multiplies 32 × 32 sums with 16 steps in 64 cycles.
+template <Arithmetic arithmetic>
+constexpr double tileCost = arithmetic == Arithmetic::matrixUnit ? 8 : tileRows * tileVectors;
+
 // Packed columns of a tile stay in the second-level cache: as many panels of this size.
 inline int64_t mostColumnPanels(int64_t panelBytes) { return maximum<int64_t>(1, (384 << 10) / panelBytes); }
 
@@ -17,8 +22,8 @@ inline int64_t mostColumnPanels(int64_t panelBytes) { return maximum<int64_t>(1,
 // tilings of at most `widest` panels of columns and takes the best. Packing costs `packInstructions` per vector of B, and
 // rows of A come from a far cache.
 inline Tiling chooseTiling(
-	int64_t rowPanels, int64_t columnPanels, int64_t widest, int threads, double packInstructions) {
-	constexpr double tileCost = tileRows * tileVectors;
+	int64_t rowPanels, int64_t columnPanels, int64_t widest, int threads, double packInstructions,
+	double tileCost = tileRows * tileVectors) {
 	constexpr double fetchCost = 0.35 * tileRows;
 	const double packCost = packInstructions * tileVectors;
 	Tiling best = {1, columnPanels};
@@ -44,9 +49,9 @@ inline Tiling chooseTiling(
 }
 
 // Rows of A that are packed at once: bounds the memory for them, and changes no sum.
-inline int64_t rowsAtOnce(int64_t depthBlocks) {
+inline int64_t rowsAtOnce(int64_t steps, int rowsOfPanel = tileRows) {
 	constexpr int64_t budget = int64_t{32} << 20;
-	return maximum<int64_t>(1, budget / (depthBlocks * depthBlock * 4) / tileRows) * tileRows;
+	return maximum<int64_t>(1, budget / (steps * 4) / rowsOfPanel) * rowsOfPanel;
 }
 
 }  // namespace vulntune::ISA

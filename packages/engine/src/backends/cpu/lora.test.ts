@@ -3,7 +3,7 @@ import type { Backend, LoraOptions } from '../contract.ts';
 import { createReferenceBackend } from '../reference/reference-backend.ts';
 import { relativeDistance } from '../testing/tensors.ts';
 import { createCpuBackend } from './cpu.ts';
-import { describeSets, randomValues, roundsToBf16, sameBytes, tensor } from './testing.ts';
+import { describeSets, randomValues, roundsAdaptersToBf16, sameBytes, tensor } from './testing.ts';
 
 /** [tokens, outputs, inputs, rank]: skinny tiles of 3 × 8, row panels of 14, odd sizes, ranks of several parts. */
 const shapes = [
@@ -69,8 +69,8 @@ describeSets('low-rank adapters on %s', (isa) => {
 	])('%s', (_, drop) => {
 		it.each(['fp32', 'bf16'] as const)('agree with the reference in %s', (precision) => {
 			// Rounding h and dh, sums of another order, can fall to another side.
-			const tolerance = precision === 'bf16' && roundsToBf16(isa) ? 1e-3 : 1e-5;
-			const expectedPrecision = roundsToBf16(isa) ? precision : 'fp32';
+			const tolerance = precision === 'bf16' && roundsAdaptersToBf16(isa) ? 1e-3 : 1e-5;
+			const expectedPrecision = roundsAdaptersToBf16(isa) ? precision : 'fp32';
 			for (const shape of shapes) {
 				const found = run(backend, shape, { scale: 0.7, precision, dropout: drop });
 				const expected = run(reference, shape, { scale: 0.7, precision: expectedPrecision, dropout: drop });

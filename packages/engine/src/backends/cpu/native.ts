@@ -16,7 +16,7 @@ export const NO_ADDRESS = 0 as Address;
 export type EngineHandle = number & { readonly [kind]: 'engine' };
 
 export interface InstructionSet {
-	/** `avx512bf16`, `avx512vnni`, `avx512`, `avx2`, `generic`, …; best first. */
+	/** `amx`, `avx512bf16`, `avx512vnni`, `avx512`, `avx2`, `generic`, …; best first. */
 	readonly name: string;
 	/** Whether this machine can run it. */
 	readonly supported: boolean;

@@ -27,8 +27,13 @@ export const kernelBackends: readonly {
 	{ name: 'wasm', create: createWasmBackend },
 ];
 
-/** Whether `precision: 'bf16'` rounds operands on this instruction set. */
+/** Whether `precision: 'bf16'` rounds the operands of large products on this instruction set. */
 export function roundsToBf16(isa: string): boolean {
+	return /^(avx512bf16|amx)/.test(isa);
+}
+
+/** The same of products with few columns, those of an adapter by itself: the matrix unit doesn't take them. */
+export function roundsAdaptersToBf16(isa: string): boolean {
 	return isa.startsWith('avx512bf16');
 }
 

@@ -1,0 +1,16 @@
+// The kernels that a matrix unit changes; the others are those of the instruction set that it comes on top of.
+#pragma once
+#include "../kernels/linear.h"
+#include "../kernels/peak.h"
+
+namespace vulntune::ISA {
+
+extern const MatrixUnitKernels matrixUnitTable;
+const MatrixUnitKernels matrixUnitTable = {
+#define KERNEL(result, name, parameters) name,
+	VULNTUNE_PRODUCT_KERNELS(KERNEL)
+	VULNTUNE_PEAK_KERNELS(KERNEL)
+#undef KERNEL
+};
+
+}  // namespace vulntune::ISA
