@@ -149,6 +149,12 @@ const cases: readonly Case[] = [
 		clients: ['transformers', 'bitsandbytes', ...inOnnxruntime],
 	},
 	{
+		name: 'llama, LoRA, mean and maximum',
+		shape: llama,
+		options: { ...lora, 'head.pool': 'meanMax' },
+		clients: inOnnxruntime,
+	},
+	{
 		name: 'bert, LoRA, mean',
 		shape: tinyShapes.bert,
 		options: { ...lora, 'head.pool': 'mean' },

@@ -1,21 +1,13 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import {
-	Arena,
-	type Backend,
-	linearCrossEntropy,
-	type Parameters,
-	readPeftAdapter,
-	Tape,
-	upload,
-	uploadTargets,
-} from '@vulntune/engine';
+import { Arena, linearCrossEntropy, readPeftAdapter, Tape, upload, uploadTargets } from '@vulntune/engine';
 import { describe, expect, it } from 'vitest';
 import { createOptimizer, learningRateAt, trainOnPack } from 'vulntune';
 import { backendsUnderTest } from '../backends.ts';
 import { goldensOf } from '../shared.ts';
 import { adaptedDetector, focalPass, type LabelledBatch, packOf } from './detectors.ts';
-import { readGolden, readJson, relativeDifference } from './golden.ts';
+import { readGolden, readJson } from './golden.ts';
+import { expectGradients } from './gradients.ts';
 import { type EncoderBatch, flatten, packTensors, segmented } from './packs.ts';
 
 /** Each with a base of a family that is read. */
@@ -33,25 +25,6 @@ function unweighted(pack: { functionIndex: Int32Array }, labels: readonly number
 function weighted(pack: { functionIndex: Int32Array }, labels: readonly number[], alpha: number[] | null) {
 	const weights = Float32Array.from(labels, (label) => alpha?.[label] ?? 1);
 	return { ...unweighted(pack, labels), weights };
-}
-
-function expectGradients(
-	backend: Backend,
-	parameters: Parameters,
-	golden: ReturnType<typeof readGolden>,
-	prefix: string,
-): void {
-	for (const { name } of parameters.specs) {
-		const key = name === 'score.weight' ? 'head.weight' : `base_model.model.${name}`;
-		// a base that was saved by itself has no prefix before its names
-		const bare = key.replace(/^(base_model\.model\.)\w+\./, '$1');
-		const expected = golden.get(`${prefix}${key}`) ?? golden.get(`${prefix}${bare}`);
-		if (expected === undefined) continue;
-		const actual = backend.download(parameters.get(name).gradient!);
-		expect(relativeDifference(actual, expected.values), `${prefix}${key}`).toBeLessThan(5e-5);
-	}
-	const present = [...golden.keys()].some((key) => key.startsWith(prefix));
-	expect(present).toBe(true);
 }
 
 describe.each(cases)('training $family on $name as the $set goldens say', ({ folder, create }) => {

@@ -34,6 +34,8 @@ async function train(
 	const options = {
 		'method.type': 'qlora',
 		'method.base': 'nf4',
+		// all states of the last block are computed in one of the two
+		'head.pool': precision === 'bf16' ? 'meanMax' : 'last',
 		'training.accumulation': '1',
 		'training.epochs': '1',
 		'training.precision': precision,

@@ -70,6 +70,7 @@ const variants: Record<string, Overrides> = {
 	'full fine-tuning': { 'method.type': 'full', 'training.learningRate': '0.003' },
 	'head, last token': { 'method.type': 'head' },
 	'head, maximum': { 'method.type': 'head', 'head.pool': 'max' },
+	'head, mean and maximum': { 'method.type': 'head', 'head.pool': 'meanMax' },
 	'head with a hidden layer, mean': { 'method.type': 'head', 'head.pool': 'mean', 'head.hidden': '8' },
 	'lora under a head with a hidden layer': { 'head.hidden': '8' },
 	'next token, qlora': { ...nextToken, ...qlora('nf4') },
@@ -77,6 +78,11 @@ const variants: Record<string, Overrides> = {
 	'leaky packs as they arrive': { 'sequence.packing': 'leaky', 'sequence.order': 'arrival' },
 	'one function a sequence': { 'sequence.packing': 'none' },
 	'shared prefixes': { 'sequence.sharePrefixes': 'true', 'head.pool': 'mean' },
+	'shared prefixes, mean and maximum, a hidden layer': {
+		'sequence.sharePrefixes': 'true',
+		'head.pool': 'meanMax',
+		'head.hidden': '8',
+	},
 	'shared prefixes as they arrive, next token, lora': {
 		...nextToken,
 		// one token each: an answer of several stands behind its function alone
@@ -89,7 +95,11 @@ const variants: Record<string, Overrides> = {
 		'loss.pairWeight': '2',
 		'sequence.sharePrefixes': 'true',
 	},
-	'pairs parted, mean': { 'data.path': named, 'loss.pair': 'contrastive', 'head.pool': 'mean' },
+	'pairs parted, mean and maximum': {
+		'data.path': named,
+		'loss.pair': 'contrastive',
+		'head.pool': 'meanMax',
+	},
 	windows: { 'sequence.length': '32', 'sequence.largeFunctions': 'window' },
 	'bf16 and checkpointing': { 'training.precision': 'bf16', 'training.checkpointing': 'true' },
 	'int8 on a base in 4 bits, checkpointing': {

@@ -19,6 +19,7 @@ import {
 	focalOfNegLogP,
 	fusedAttention,
 	gatherRows,
+	joinColumns,
 	layerNorm,
 	linear,
 	linearCrossEntropy,
@@ -266,6 +267,22 @@ function casesOf({ T, H, D, G, V }: Sizes): Case[] {
 			run: (c: Context, [x]: readonly Tensor[]) =>
 				poolRows(c, kind, x!, ranges(c, [0, 2, 2, 3, 0, 2, 4, 4, 0, 0, 3, 5], [3, 4])),
 		})),
+		{
+			name: 'joinColumns',
+			inputs: [
+				[T, H],
+				[T, H],
+			],
+			run: (c, [a, b]) => add(c, joinColumns(c, [a!, b!]), joinColumns(c, [add(c, b!, a!), a!])),
+		},
+		{
+			name: 'mean and maximum of the same rows, one behind the other',
+			inputs: [[T, H]],
+			run: (c, [x]) => {
+				const rows = ranges(c, [0, 2, 2, 3, 0, 2, 4, 4, 0, 0, 3, 5], [3, 4]);
+				return joinColumns(c, [poolRows(c, 'mean', x!, rows), poolRows(c, 'max', x!, rows)]);
+			},
+		},
 		...(['full'] as const).flatMap((gradient) =>
 			[0, 1, 2.5].map((gamma) => ({
 				name: `focalLoss γ ${gamma}`,

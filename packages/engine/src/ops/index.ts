@@ -5,6 +5,7 @@ export { concatRows } from './concat-rows.ts';
 export { dropout } from './dropout.ts';
 export { focalLoss, focalOfNegLogP } from './focal-loss.ts';
 export { gatherRows } from './gather-rows.ts';
+export { joinColumns } from './join-columns.ts';
 export { layerNorm } from './layer-norm.ts';
 export { type LinearInputs, type LoraPair, linear } from './linear.ts';
 export { linearCrossEntropy } from './linear-cross-entropy.ts';

@@ -1,13 +1,7 @@
-import type { View } from '../backends/contract.ts';
 import { uploadIndices } from '../tensor/indices.ts';
 import { allocate, type Context, release, type Tensor } from '../tensor/tensor.ts';
+import { asRows } from './as-rows.ts';
 import { expectShape, matrixSizes, record } from './record.ts';
-
-/** The same memory as rows of `width`. */
-function asRows(view: View, width: number): View {
-	const [rows, columns] = view.shape as readonly [number, number];
-	return { ...view, shape: [(rows * columns) / width, width] };
-}
 
 /**
  * x [T, groups × parts × W] → `parts` times [T, groups × W]: the first W columns of every group, the second, and so on, as where

@@ -165,9 +165,11 @@ const nextToken = section({
 
 const head = section({
 	pool: z
-		.enum(['last', 'first', 'mean', 'max'])
+		.enum(['last', 'first', 'mean', 'max', 'meanMax'])
 		.default('last')
-		.describe("which of a function's hidden states the head sees"),
+		.describe(
+			"which of a function's hidden states the head sees: one, the mean or maximum of all, or both one behind the other",
+		),
 	hidden: wholeNumber(1)
 		.nullable()
 		.default(null)

@@ -84,6 +84,7 @@ describe('gradient × input', () => {
 	it.each([
 		['an encoder', 'bert', {}],
 		['a decoder', 'llama', {}],
+		['a decoder, mean and maximum', 'llama', { 'head.pool': 'meanMax' }],
 		['a decoder asked for the next token', 'llama', { objective: 'nextToken', 'nextToken.prompt': ' ok?' }],
 		['all weights trained', 'bert', { 'method.type': 'full', 'method.dropout': '0' }],
 		['blocks computed twice', 'bert', { 'training.checkpointing': 'true' }],

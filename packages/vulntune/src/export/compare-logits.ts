@@ -62,7 +62,7 @@ function packLogits(detector: Detector, pack: Pack): Float32Array {
 	const { backend, head, model, parameters } = detector;
 	return inArena(backend, 'fp32', { tape: undefined, dropoutSeed: undefined }, (context) => {
 		if (head !== undefined) {
-			const states = functionStates(context, detector, head.pool, pack, false); // [1, H]
+			const states = functionStates(context, detector, head.pool, pack, false); // [1, K]
 			return Float32Array.from(backend.download(classLogits(context, parameters, head, states))); // [1, 2]
 		}
 		const states = hiddenStates(context, detector, pack, false, pack.poolPositions); // [1, H]

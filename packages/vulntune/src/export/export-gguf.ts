@@ -78,9 +78,10 @@ function headWarning(
 ): string {
 	const seen = hidden === null ? 'state' : 'tanh(score.dense.weight · state + score.dense.bias)';
 	const reading = `score.weight · ${seen}${bias ? ' + score.bias' : ''}`;
+	const both = pool === 'meanMax' ? ' (their mean, and behind it their maximum)' : '';
 	const how =
 		pooling === undefined
-			? `llama.cpp has no pooling by ${pool}: take the states of all tokens (--pooling none) and pool them yourself`
+			? `llama.cpp has no pooling by ${pool}: take the states of all tokens (--pooling none) and pool them yourself${both}`
 			: `llama.cpp gives that as the embedding (pooling ${pooling}, not normalised: --embd-normalize -1)`;
 	return `llama.cpp runs no classification head on this architecture: it lies in ${file}. Logits are ${reading} of the function's pooled state; ${how}.`;
 }

@@ -96,6 +96,8 @@ describe('a GGUF file', () => {
 			'score.dense.weight',
 			'score.weight',
 		]);
+		const both = await exportRun(makeRun({ 'head.pool': 'meanMax' }).run);
+		expect(both.warnings[0]).toMatch(/no pooling by meanMax.*\(their mean, and behind it their maximum\)/);
 		const biased = makeRun({ 'head.bias': 'true' });
 		expect((await exportRun(biased.run)).warnings[0]).toContain('score.weight · state + score.bias of');
 		const nextToken = makeRun({ objective: 'nextToken' });

@@ -79,6 +79,7 @@ describe('a merged model', () => {
 		['lora on bf16', { 'method.base': 'bf16' }],
 		['the head alone', { 'method.type': 'head' }],
 		['all weights', { 'method.type': 'full' }],
+		['a head on mean and maximum', { 'head.pool': 'meanMax' }],
 		['a pooled head with a hidden layer', { 'head.pool': 'mean', 'head.hidden': '5' }],
 	])('has the values of the base that the detector was trained on: %s', async (_, options) => {
 		const { run } = makeRun(options);

@@ -12,8 +12,13 @@ import {
 } from '@vulntune/engine';
 import type { Pack } from '../packing/pack.ts';
 
-/** How a function's states become one: the state of its last or first token, or the mean or maximum of all. */
-export type Pool = 'last' | 'first' | 'mean' | 'max';
+/** How a function's states become one: the state of its last or first token, the mean or maximum of all, or both, one behind the other. */
+export type Pool = 'last' | 'first' | 'mean' | 'max' | 'meanMax';
+
+/** How wide the state of a function is that a head reads: K. */
+export function pooledSize(pool: Pool, hiddenSize: number): number {
+	return pool === 'meanMax' ? 2 * hiddenSize : hiddenSize;
+}
 
 export interface HeadOptions {
 	readonly pool: Pool;
@@ -37,15 +42,16 @@ export const SCORE_BIAS = 'score.bias';
 /** Standard deviation of fresh head weights: the initialiser of Hugging Face's classification heads. */
 const INITIAL_DEVIATION = 0.02;
 
-/** What is trained of the head: `score.weight` [2, H], a hidden layer's weight and bias, a bias of the classes. */
-export function headSpecs(hiddenSize: number, { hidden, bias = false }: HeadOptions): ParameterSpec[] {
+/** What is trained of the head: `score.weight` [2, K], a hidden layer's weight and bias, a bias of the classes. */
+export function headSpecs(hiddenSize: number, { pool, hidden, bias = false }: HeadOptions): ParameterSpec[] {
+	const size = pooledSize(pool, hiddenSize);
 	const dense = [
-		{ name: DENSE_WEIGHT, shape: [hidden ?? 0, hiddenSize] },
+		{ name: DENSE_WEIGHT, shape: [hidden ?? 0, size] },
 		{ name: DENSE_BIAS, shape: [hidden ?? 0] },
 	];
 	return [
 		...(hidden === null ? [] : dense),
-		{ name: SCORE, shape: [CLASSES, hidden ?? hiddenSize] },
+		{ name: SCORE, shape: [CLASSES, hidden ?? size] },
 		...(bias ? [{ name: SCORE_BIAS, shape: [CLASSES] }] : []),
 	];
 }
@@ -62,7 +68,7 @@ export function initializeHead(backend: Backend, parameters: Parameters, seed: n
 		if (parameters.has(name)) backend.fill(parameters.get(name), 0);
 }
 
-/** Class logits [F, 2] from the states [F, H] of functions. Doesn't release these. */
+/** Class logits [F, 2] from the states [F, K] of functions. Doesn't release these. */
 export function classLogits(
 	context: Context,
 	parameters: Parameters,

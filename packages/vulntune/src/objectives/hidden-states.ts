@@ -1,5 +1,6 @@
 import {
 	type Context,
+	joinColumns,
 	poolRows,
 	release,
 	type Tensor,
@@ -50,7 +51,7 @@ function prefixed(context: Context, { inputIds, segmentStarts, segmentParents }:
 	};
 }
 
-/** One state [F, H] per function of a pack: kept ones, where the base was run on all of its functions before. */
+/** One state [F, K] per function of a pack: kept ones, where the base was run on all of its functions before. */
 export function functionStates(
 	context: Context,
 	detector: Pick<Detector, 'model' | 'keptStates'>,
@@ -64,12 +65,12 @@ export function functionStates(
 	const kept = pieces.flatMap((tokens) => keptStates.get(tokens) ?? []);
 	if (kept.length === pieces.length) {
 		const size = kept[0]!.length;
-		const values = new Float32Array(pieces.length * size); // [F, H]
+		const values = new Float32Array(pieces.length * size); // [F, K]
 		for (const [f, state] of kept.entries()) values.set(state, f * size);
-		return upload(context, values, [pieces.length, size]); // [F, H]
+		return upload(context, values, [pieces.length, size]); // [F, K]
 	}
-	const states = computedStates(context, detector, pool, pack, checkpointing); // [F, H]
-	const values = context.backend.download(states) as Float32Array; // [F, H]
+	const states = computedStates(context, detector, pool, pack, checkpointing); // [F, K]
+	const values = context.backend.download(states) as Float32Array; // [F, K]
 	const size = states.shape[1]!;
 	for (const [f, tokens] of pieces.entries())
 		keptStates.put(tokens, values.subarray(f * size, (f + 1) * size));
@@ -98,7 +99,22 @@ function computedStates(
 		return hiddenStates(context, detector, pack, checkpointing, pooledRows(pool, pack));
 	}
 	const hidden = hiddenStates(context, detector, pack, checkpointing); // [T, H]
-	const pooled = poolRows(context, pool, hidden, uploadRanges(context, ...poolRanges(pack)));
+	const pooled = pooledStates(context, pool, hidden, uploadRanges(context, ...poolRanges(pack)));
 	release(context, hidden);
 	return pooled;
+}
+
+/** Of the states [T, H] in each function's ranges [F, 4]: [F, K]. */
+function pooledStates(
+	context: Context,
+	pool: Exclude<Pool, 'last' | 'first'>,
+	hidden: Tensor,
+	ranges: ReturnType<typeof uploadRanges>,
+): Tensor {
+	if (pool !== 'meanMax') return poolRows(context, pool, hidden, ranges); // [F, H]
+	const mean = poolRows(context, 'mean', hidden, ranges); // [F, H]
+	const maximum = poolRows(context, 'max', hidden, ranges); // [F, H]
+	const joined = joinColumns(context, [mean, maximum]); // [F, 2H]
+	release(context, mean, maximum);
+	return joined;
 }

@@ -92,6 +92,7 @@ const pooled = {
 	first: 'the first state',
 	mean: 'the mean of the states',
 	max: 'the maximum of the states',
+	meanMax: 'the mean and the maximum of the states',
 } as const;
 
 function sequenceText({ settings: { sequence } }: ReportData): string {

@@ -61,7 +61,7 @@ async function resultsOf(
 	}
 }
 
-it.each(['last', 'mean', 'max'])(
+it.each(['last', 'mean', 'max', 'meanMax'])(
 	'are the same to the byte, and the base is run once: pool %s',
 	async (pool) => {
 		const cache = path.join(root, `states-${pool}`);

@@ -1,6 +1,7 @@
 import { canonicalJson } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import type { Detector } from '../methods/detector.ts';
+import { pooledSize } from '../methods/head.ts';
 import type { Base } from '../model/open-base.ts';
 import type { PackTokens } from './split-data.ts';
 import { defaultStateCacheFolder, openStateCache } from './state-cache.ts';
@@ -29,7 +30,8 @@ export function withKeptStates(
 		backend: [name, hardware.isa ?? description],
 		...{ pool: head.pool, leading, separator, suffix },
 	});
-	const keptStates = openStateCache(folder, key, base.folder.config.hiddenSize);
+	const size = pooledSize(head.pool, base.folder.config.hiddenSize);
+	const keptStates = openStateCache(folder, key, size);
 	return {
 		...detector,
 		keptStates,

@@ -33,7 +33,7 @@ const digestBytes = 32;
  *
  * Layout of a file: SHA-256 of the rest, then a record for each state, SHA-256 of the tokens and its float32 in little-endian order.
  *
- * @param size H
+ * @param size values of a state
  */
 export function openStateCache(
 	root: string,

@@ -41,7 +41,7 @@ const kinds: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 	'QLoRA in a quantile codebook': { 'method.type': 'qlora', 'method.base': 'quantile3' },
 	'LoRA in bf16, arithmetic too': { 'method.base': 'bf16', 'training.precision': 'bf16' },
 	'full, the next token': { 'method.type': 'full', 'method.dropout': '0', objective: 'nextToken' },
-	'the head, mean, hidden': { 'method.type': 'head', 'head.pool': 'mean', 'head.hidden': '7' },
+	'the head, mean and maximum, hidden': { 'method.type': 'head', 'head.pool': 'meanMax', 'head.hidden': '7' },
 };
 
 function runOf(config: Config, folder: ReturnType<typeof openModelFolder>): RehearsedRun {

@@ -9,13 +9,13 @@ export const onnxOpset = 17;
 export const onnxIrVersion = 8;
 
 export interface OnnxClassifier extends GraphModel {
-	readonly pool: 'last' | 'first' | 'mean' | 'max';
+	readonly pool: 'last' | 'first' | 'mean' | 'max' | 'meanMax';
 	readonly head: {
 		/** [classes, K] */
 		readonly score: HostMatrix;
 		/** [classes] */
 		readonly scoreBias: HostMatrix | undefined;
-		/** A hidden layer with tanh: [K, H] and [K]. */
+		/** A hidden layer with tanh: [K, H] and [K], [K, 2H] behind `meanMax`. */
 		readonly dense: { readonly weight: HostMatrix; readonly bias: HostMatrix } | undefined;
 	};
 	/** Tokens that stand before and behind a text's own in what the graph is given; mean and max leave them out. */
@@ -57,7 +57,7 @@ export function writeOnnxClassifier(
 	);
 }
 
-/** states [B, S, H] → [B, H] */
+/** states [B, S, H] → [B, H], of `meanMax` [B, 2H] */
 function addPool(
 	graph: GraphBuilder,
 	{ pool, around }: OnnxClassifier,
@@ -82,14 +82,19 @@ function addPool(
 		graph.node('GreaterOrEqual', [places, from]),
 		graph.node('LessOrEqual', [places, to]),
 	]); // [B, S]
-	if (pool === 'max') {
+	const maximum = () => {
 		const column = graph.node('Unsqueeze', [own, graph.integers(2)]); // [B, S, 1]
 		const others = graph.node('Where', [column, states, graph.number(-3e38)]); // [B, S, H]
-		return graph.node('ReduceMax', [others], { axes: [1], keepdims: 0 });
-	}
-	const shares = graph.node('Cast', [own], { to: 1 }); // [B, S]
-	const count = graph.node('ReduceSum', [shares, graph.integers(1)], { keepdims: 1 }); // [B, 1]
-	return weighed(graph, graph.node('Div', [shares, count]), states);
+		return graph.node('ReduceMax', [others], { axes: [1], keepdims: 0 }); // [B, H]
+	};
+	const mean = () => {
+		const shares = graph.node('Cast', [own], { to: 1 }); // [B, S]
+		const count = graph.node('ReduceSum', [shares, graph.integers(1)], { keepdims: 1 }); // [B, 1]
+		return weighed(graph, graph.node('Div', [shares, count]), states); // [B, H]
+	};
+	if (pool === 'max') return maximum();
+	if (pool === 'mean') return mean();
+	return graph.node('Concat', [mean(), maximum()], { axis: 1 }); // [B, 2H]
 }
 
 /** Σ weights [B, S] × states [B, S, H] → [B, H] */
@@ -98,7 +103,7 @@ function weighed(graph: GraphBuilder, weights: string, states: string): string {
 	return graph.node('Squeeze', [product, graph.integers(1)]);
 }
 
-/** states [B, H] → logits [B, classes] */
+/** states [B, H or 2H] → logits [B, classes] */
 function addHead(
 	graph: GraphBuilder,
 	{ dense, score, scoreBias }: OnnxClassifier['head'],
