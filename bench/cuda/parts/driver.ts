@@ -8,7 +8,7 @@ export function driverPart() {
 	const open = () => {
 		const start = performance.now();
 		const device = createDevice(0);
-		device.finish();
+		device.staging.finish();
 		const free: [number] = [0];
 		device.driver.cuMemGetInfo_v2(free, [0]);
 		const seconds = (performance.now() - start) / 1000;

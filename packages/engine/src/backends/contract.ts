@@ -2,7 +2,7 @@
  * The contract between everything that computes with tensors and the machine that does it.
  *
  * A backend owns buffers and runs kernels over views of them. Nothing above this folder reads or writes a
- * tensor's bytes except through `upload` and `download`, so a backend may keep its buffers on another device
+ * tensor's bytes except through `upload`, `download` and `startDownload`, so a backend may keep its buffers on another device
  * and run asynchronously, as long as kernels run in the order of their calls and `download` and `sumOfSquares`
  * wait for them. No kernel needs to: what it finds memory by (rows, ranges, segments) was checked on the host where it was
  * made (`indices.ts`).

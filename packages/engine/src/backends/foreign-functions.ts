@@ -19,6 +19,8 @@ export interface ForeignFunctions {
 	array(type: string, length: number): unknown;
 	/** The address of memory, or of a variable. */
 	address(place: unknown): bigint;
+	/** The bytes at an address, not copied. */
+	view(address: bigint, bytes: number): ArrayBuffer;
 }
 
 /** Loads koffi, an optional dependency. Throws what Node throws where it isn't installed. */

@@ -11,6 +11,7 @@ const methodGroups = {
 	free: 'memory',
 	upload: 'memory',
 	download: 'memory',
+	startDownload: 'memory',
 	memory: 'memory',
 	close: 'memory',
 	activationType: 'memory',

@@ -5,7 +5,7 @@ import { evaluateScores } from '../metrics/evaluate-scores.ts';
 import { packEpoch } from '../packing/epoch.ts';
 import type { Piece } from '../packing/options.ts';
 import type { EpochMetrics, TrainingRecord } from '../run/records.ts';
-import { trainOnPack } from '../scoring/micro-batch.ts';
+import { startPack } from '../scoring/micro-batch.ts';
 import { type ScoringOptions, scoreSplit } from '../scoring/score-split.ts';
 import { assemblePack, type SplitData } from '../scoring/split-data.ts';
 import { requireFinite } from '../training/divergence.ts';
@@ -74,11 +74,14 @@ export function fineTuningTask(
 			const factor = (settings.reduction === 'mean' ? 1 / functions : 1) / group.size;
 			const packsBefore = sum(counts.slice(0, state.epoch - 1));
 			const dropoutSeed = dropoutSeedOf(settings.seed, packsBefore + index);
-			const losses = trainOnPack(detector, pack, targets, factor, dropoutSeed, scoring.pass);
-			const loss = losses.reduce((total, value) => total + value, 0) * factor;
+			const losses = startPack(detector, pack, targets, factor, dropoutSeed, scoring.pass);
 			const { epoch, step } = state;
-			const what = `the loss of functions ${idsOf(data.train, pack.functionIndex)} is`;
-			requireFinite(loss, what, { epoch, step: step + 1 });
+			const loss = () => {
+				const sum = losses().reduce((total, value) => total + value, 0) * factor;
+				const what = `the loss of functions ${idsOf(data.train, pack.functionIndex)} is`;
+				requireFinite(sum, what, { epoch, step: step + 1 });
+				return sum;
+			};
 			return { loss, tokens: pack.inputIds.length };
 		},
 		async betweenPacks(state) {

@@ -20,6 +20,9 @@ export const classObjective: Objective = (context, detector, pack, options) => {
 			release(context, losses, ofPairs);
 			return sum;
 		},
-		probabilities: () => softmax(context, logits).filter((_, i) => i % 2 === 1),
+		probabilities() {
+			const ofClasses = softmax(context, logits); // [F, 2]
+			return () => ofClasses().filter((_, i) => i % 2 === 1); // [F]
+		},
 	};
 };

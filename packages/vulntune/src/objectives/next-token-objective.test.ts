@@ -99,7 +99,7 @@ const plainly: Objective = (context, detector, pack) => {
 		},
 		probabilities() {
 			const p = [no, yes].map((each) => Math.exp(-context.backend.download(each)[0]!));
-			return Float32Array.of(p[1]! / (p[0]! + p[1]!));
+			return () => Float32Array.of(p[1]! / (p[0]! + p[1]!));
 		},
 	};
 };

@@ -9,6 +9,7 @@ import {
 	linear,
 	linearCrossEntropy,
 	outputMatrixOf,
+	type Pending,
 	release,
 	softmax,
 	type Tensor,
@@ -104,14 +105,17 @@ function answerProbabilities(
 	states: Tensor,
 	answers: Answers,
 	functions: number,
-): Float32Array {
+): Pending<Float32Array> {
 	const plain: Context = { ...context, tape: undefined, precision: 'fp32' };
 	const negLogPOf = (label: 0 | 1) => {
 		const labels = new Int32Array(functions).fill(label);
-		return context.backend.download(answerNegLogP(plain, detector, constant(states), answers, labels)); // [F]
+		return context.backend.startDownload(answerNegLogP(plain, detector, constant(states), answers, labels)); // [F]
 	};
-	const [no, yes] = [negLogPOf(0), negLogPOf(1)];
-	return Float32Array.from({ length: functions }, (_, f) => 1 / (1 + Math.exp(yes[f]! - no[f]!)));
+	const started = [negLogPOf(0), negLogPOf(1)] as const;
+	return () => {
+		const [no, yes] = [started[0](), started[1]()];
+		return Float32Array.from({ length: functions }, (_, f) => 1 / (1 + Math.exp(yes[f]! - no[f]!)));
+	};
 }
 
 /** The same for answers of one token each, whose two logits are all that is needed of the vocabulary. */
@@ -120,12 +124,13 @@ function oneTokenProbabilities(
 	{ model }: Detector,
 	states: Tensor,
 	{ no, yes }: Answers,
-): Float32Array {
+): Pending<Float32Array> {
 	const languageHead = outputMatrixOf(model); // [V, H]
 	if (isQuantized(languageHead)) throw new TypeError('output matrices are never quantised');
 	const plain: Context = { ...context, tape: undefined, precision: 'fp32' };
 	const rows = uploadIndices(plain, Int32Array.of(no[0]!, yes[0]!));
 	const pair = gatherRows(plain, constant(languageHead), rows); // [2, H]
 	const logits = linear(plain, constant(states), { weight: pair }); // [F, 2]
-	return softmax(plain, logits).filter((_, i) => i % 2 === 1);
+	const ofAnswers = softmax(plain, logits); // [F, 2]
+	return () => ofAnswers().filter((_, i) => i % 2 === 1); // [F]
 }

@@ -1,4 +1,4 @@
-import type { Context, FocalOptions, Tensor } from '@vulntune/engine';
+import type { Context, FocalOptions, Pending, Tensor } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
 import type { Pack } from '../packing/pack.ts';
 import type { PackPairs } from './pair-loss.ts';
@@ -17,8 +17,8 @@ export interface PackLabels {
 export interface Judgement {
 	/** [F] weighted, before any reduction. */
 	losses(targets: PackLabels, focal: FocalOptions): Tensor;
-	/** [F] of being vulnerable, on the host. */
-	probabilities(): Float32Array;
+	/** [F] of being vulnerable, on their way to the host. */
+	probabilities(): Pending<Float32Array>;
 }
 
 /** How functions are asked about, and what the answer is taken for. */

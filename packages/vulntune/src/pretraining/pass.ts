@@ -4,6 +4,7 @@ import {
 	linearCrossEntropy,
 	type Model,
 	outputMatrixOf,
+	type Pending,
 	type Precision,
 	release,
 	Tape,
@@ -23,8 +24,8 @@ export interface PassSettings {
 	readonly checkpointing: boolean;
 }
 
-/** Adds factor × ∂(Σ losses) of a sequence to the gradients; gives Σ losses. */
-export function trainOnSequence(sequence: Sequence, factor: number, settings: PassSettings): number {
+/** Adds factor × ∂(Σ losses) of a sequence to the gradients; gives Σ losses, on its way to the host. */
+export function trainOnSequence(sequence: Sequence, factor: number, settings: PassSettings): Pending<number> {
 	const tape = new Tape();
 	const mode = { tape, dropoutSeed: undefined };
 	return inArena(settings.backend, settings.precision, mode, (context) => {
@@ -40,7 +41,7 @@ export function trainOnSequence(sequence: Sequence, factor: number, settings: Pa
 export function measureSequence(sequence: Sequence, settings: PassSettings): number {
 	const mode = { tape: undefined, dropoutSeed: undefined };
 	return inArena(settings.backend, settings.precision, mode, (context) =>
-		sumOf(context, tokenLosses(context, sequence, settings)),
+		sumOf(context, tokenLosses(context, sequence, settings))(),
 	);
 }
 
@@ -52,8 +53,11 @@ function tokenLosses(context: Context, { pack, targets }: Sequence, settings: Pa
 	return losses;
 }
 
-function sumOf(context: Context, losses: Tensor): number {
-	let sum = 0;
-	for (const loss of context.backend.download(losses)) sum += loss;
-	return sum;
+function sumOf(context: Context, losses: Tensor): Pending<number> {
+	const values = context.backend.startDownload(losses);
+	return () => {
+		let sum = 0;
+		for (const loss of values()) sum += loss;
+		return sum;
+	};
 }

@@ -97,8 +97,13 @@ export function pretrainingTask(
 				.slice(start, start + size)
 				.reduce((total, pieces) => total + countTargets(pieces), 0);
 			const sequence = buildSequence(sequences[index]!, data.train, data.separator);
-			const loss = trainOnSequence(sequence, 1 / targets, pass) / targets;
-			requireFinite(loss, 'the loss is', { epoch: state.epoch, step: state.step + 1 });
+			const sum = trainOnSequence(sequence, 1 / targets, pass);
+			const { epoch, step } = state;
+			const loss = () => {
+				const mean = sum() / targets;
+				requireFinite(mean, 'the loss is', { epoch, step: step + 1 });
+				return mean;
+			};
 			return { loss, tokens: sequence.pack.inputIds.length };
 		},
 		async betweenPacks(state) {

@@ -3,6 +3,7 @@ import {
 	type Backend,
 	type Context,
 	type FocalOptions,
+	type Pending,
 	type Precision,
 	Tape,
 	upload,
@@ -20,27 +21,33 @@ export interface PassOptions {
 }
 
 /**
- * Forward and backward pass of one pack: adds factor × ∂(Σ losses) to the gradients.
+ * Forward and backward pass of one pack: adds factor × ∂(Σ losses) to the gradients. Nothing waits for the device: a step's packs may
+ * follow each other on it.
  *
  * @param dropoutSeed tells this micro-batch's dropout masks apart from all others'
- * @returns [F] the weighted loss of each function
+ * @returns [F] the weighted loss of each function, on their way to the host
  */
-export function trainOnPack(
+export function startPack(
 	detector: Detector,
 	pack: Pack,
 	targets: PackLabels,
 	factor: number,
 	dropoutSeed: number,
 	options: PassOptions,
-): Float32Array {
+): Pending<Float32Array> {
 	const tape = new Tape();
 	return inArena(detector.backend, options.precision, { tape, dropoutSeed }, (context) => {
 		const losses = options.objective(context, detector, pack, options).losses(targets, options.focal); // [F]
-		const values = Float32Array.from(context.backend.download(losses));
-		const dLosses = upload(context, new Float32Array(values.length).fill(factor)); // [F]
+		const values = context.backend.startDownload(losses);
+		const dLosses = upload(context, new Float32Array(losses.shape[0]!).fill(factor)); // [F]
 		tape.backward(context, losses, dLosses);
-		return values;
+		return () => Float32Array.from(values());
 	});
+}
+
+/** The same, and waits for the losses. */
+export function trainOnPack(...values: Parameters<typeof startPack>): Float32Array {
+	return startPack(...values)();
 }
 
 export interface PackScores {
@@ -50,7 +57,7 @@ export interface PackScores {
 	readonly losses: Float32Array | undefined;
 }
 
-/** Forward pass of one pack without gradients or dropout. */
+/** Forward pass of one pack without gradients or dropout, after which the host waits for the device once. */
 export function scorePack(
 	detector: Detector,
 	pack: Pack,
@@ -63,8 +70,9 @@ export function scorePack(
 		const losses =
 			targets === undefined
 				? undefined
-				: Float32Array.from(context.backend.download(judgement.losses(targets, options.focal)));
-		return { probabilities: judgement.probabilities(), losses };
+				: context.backend.startDownload(judgement.losses(targets, options.focal));
+		const probabilities = judgement.probabilities();
+		return { probabilities: probabilities(), losses: losses && Float32Array.from(losses()) };
 	});
 }
 

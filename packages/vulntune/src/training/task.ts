@@ -1,3 +1,4 @@
+import type { Pending } from '@vulntune/engine';
 import type { StepRecord } from '../run/records.ts';
 import type { RunState } from './state.ts';
 
@@ -8,12 +9,18 @@ export interface StepGroup {
 	readonly size: number;
 }
 
+export interface TrainedPack {
+	/** What it adds to the step's loss, on its way to the host. */
+	readonly loss: Pending<number>;
+	readonly tokens: number;
+}
+
 /** What is trained: the trainer knows packs by their number only. */
 export interface Task<State extends RunState> {
 	/** Packs of the state's epoch. */
 	packs(state: State): number;
-	/** Adds the gradients of a pack to those that there are; what it adds to the step's loss, and its tokens. */
-	train(pack: number, group: StepGroup, state: State): { readonly loss: number; readonly tokens: number };
+	/** Adds the gradients of a pack to those that there are, or enqueues that. */
+	train(pack: number, group: StepGroup, state: State): TrainedPack;
 	/**
 	 * Called before every pack and after the last step: validates where that is due and moves the state to the next epoch where
 	 * this one is done. False where the listener interrupted it, with the state unchanged.
@@ -24,7 +31,7 @@ export interface Task<State extends RunState> {
 
 /** What the trainer tells whoever keeps, shows or stores it. */
 export interface TrainerListener {
-	/** After every pack; with several processes after every round of them. */
+	/** After every pack, or once a card has been given it; with several processes after every round of them. */
 	progress(done: PackProgress): void;
 	record(record: StepRecord): void;
 	/** Time to make the state durable. */

@@ -1,3 +1,4 @@
+import type { Pending } from '@vulntune/engine';
 import { alone, type VectorCommunicator } from '../communication/communicator.ts';
 import { requireFinite } from './divergence.ts';
 import { createGradientSum } from './gradient-sum.ts';
@@ -42,24 +43,37 @@ export async function train<State extends RunState>(
 ): Promise<'finished' | 'interrupted'> {
 	const { rank, size } = communicator;
 	const sum = createGradientSum(optimizer, communicator);
-	const interrupt = () => {
+	/** Of this process's packs, those that it hasn't waited for. */
+	let unread: Pending<number>[] = [];
+	/** Adds the losses of all packs since the last time in the order of the packs. */
+	const readLosses = async () => {
+		const own = unread.map((loss) => loss());
+		unread = [];
+		const ofProcesses = await communicator.gather(own);
+		// a round has a pack of each process; the first has one in each round
+		for (const round of ofProcesses[0]!.keys()) {
+			for (const losses of ofProcesses) state.groupLoss += losses[round] ?? 0;
+		}
+	};
+	const interrupt = async () => {
+		await readLosses();
 		sum.give();
 		listener.checkpoint();
 		return 'interrupted' as const;
 	};
 	try {
 		while (true) {
-			if (!(await task.betweenPacks(state))) return interrupt();
+			if (!(await task.betweenPacks(state))) return await interrupt();
 			if (task.isFinished(state)) return 'finished';
-			if ((await communicator.gather(listener.interrupted())).includes(true)) return interrupt();
+			if ((await communicator.gather(listener.interrupted())).includes(true)) return await interrupt();
 			const packs = task.packs(state);
 			const { accumulation, checkpointEverySteps } = settings;
 			const start = state.packs - (state.packs % accumulation);
 			const group = { start, size: Math.min(accumulation, packs - start) };
 			const round = Math.min(size, start + group.size - state.packs);
 			const own = rank < round ? [task.train(state.packs + rank, group, state)] : [];
-			for (const { loss, tokens } of (await communicator.gather(own)).flat()) {
-				state.groupLoss += loss;
+			unread.push(...own.map(({ loss }) => loss));
+			for (const tokens of (await communicator.gather(own.map((pack) => pack.tokens))).flat()) {
 				state.groupTokens += tokens;
 			}
 			await sum.add();
@@ -68,6 +82,8 @@ export async function train<State extends RunState>(
 			const { epoch, packs: pack, groupTokens: tokens } = state;
 			listener.progress({ epoch, pack, packs, tokens, stepShare: done / group.size });
 			if (done < group.size) continue;
+			// what a step waits for: here, and for the norm of its gradients
+			await readLosses();
 			sum.give();
 			takeStep(optimizer, settings, state, listener);
 			if (checkpointEverySteps !== null && state.step % checkpointEverySteps === 0) listener.checkpoint();

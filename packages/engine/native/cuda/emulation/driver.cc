@@ -1,6 +1,6 @@
 // A stand-in for libcuda on machines without a card: the part of the driver API that the backend uses, over the emulated kernels. It
 // is stricter than a driver: it checks handles, the size of what a launch is given, the bounds and the life of every copy, and
-// no host code can read device memory, which is only mapped while a kernel or a copy runs.
+// no host code can read device memory, which is only mapped while a kernel or a copy runs. It counts how often the host waits.
 //
 // The environment sets what it pretends to be: VULNTUNE_STAND_IN_DEVICES, _DRIVER (12000 = CUDA 12.0), _CAPABILITY (80 = 8.0),
 // _MULTIPROCESSORS, _MEMORY (bytes, of which a GiB can be had) and _DAMAGED (refuses every module). Without a kernel of the name that is asked for it answers as a driver does.
@@ -10,10 +10,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "../module.cuh"
 #include "fibers.h"
@@ -81,8 +84,62 @@ Kernel kernels[] = {
 struct Object {
 	const char* what;
 };
-Object context{"context"}, module{"module"}, stream{"stream"};
-bool initialized = false, contextCurrent = false, moduleLoaded = false, streamMade = false;
+Object context{"context"}, module{"module"};
+bool initialized = false, contextCurrent = false, moduleLoaded = false;
+
+/**
+ * A stream runs what it is given when it is given it; copies to the host's own memory arrive as late as they may, when the host waits
+ * or their stream has to be waited for.
+ */
+struct Stream {
+	std::vector<std::function<void()>> later;
+};
+std::vector<std::unique_ptr<Stream>> streams;
+
+Stream* streamOf(void* wanted) {
+	for (const auto& stream : streams) {
+		if (stream.get() == wanted) return stream.get();
+	}
+	return nullptr;
+}
+
+void arrive(Stream& stream) {
+	for (const auto& copy : stream.later) copy();
+	stream.later.clear();
+}
+
+/** How often the host waited for the card, or asked for what may make it wait. */
+int waits = 0;
+
+/** Memory of the host that the card reaches by itself, by its beginning. */
+std::map<std::uintptr_t, std::size_t> locked;
+bool isLocked(const void* memory, std::size_t bytes) {
+	const auto at = reinterpret_cast<std::uintptr_t>(memory);
+	auto after = locked.upper_bound(at);
+	if (after == locked.begin()) return false;
+	--after;
+	return at + bytes <= after->first + after->second;
+}
+
+/** What is still to be copied to the card: the host may not change it. */
+struct Upload {
+	const void* from;
+	std::vector<unsigned char> bytes;
+	Stream* stream;
+};
+std::vector<Upload> uploads;
+
+/** Ends what a stream's copies were waiting for; says whether the host left their sources alone. */
+bool settle(Stream& stream) {
+	arrive(stream);
+	bool intact = true;
+	std::erase_if(uploads, [&](const Upload& upload) {
+		if (upload.stream != &stream) return false;
+		intact = intact && std::memcmp(upload.from, upload.bytes.data(), upload.bytes.size()) == 0;
+		return true;
+	});
+	return intact;
+}
 
 constexpr std::size_t granularity = 4096;
 unsigned char* arena = nullptr;
@@ -145,6 +202,8 @@ Result copyCheck(std::uint64_t device, const void* host, std::size_t bytes) {
 #pragma GCC visibility push(default)
 extern "C" {
 const char* standInFault() { return fault.c_str(); }
+/** How often the host waited for the card so far, or asked for what may make it wait: an allocation, a copy from or to memory of its own. */
+int standInWaits() { return waits; }
 /** Allocations that nobody freed. */
 int standInAllocations() { return static_cast<int>(allocations.size()); }
 
@@ -200,13 +259,22 @@ Result cuCtxSetCurrent(void* wanted) {
 Result cuStreamCreate(void** made, unsigned flags) {
 	if (const Result result = ready(); result != success) return result;
 	if (flags > 1) return refuse(invalidValue, "unknown flags of a stream");
-	streamMade = true;
-	*made = &stream;
+	streams.push_back(std::make_unique<Stream>());
+	*made = streams.back().get();
 	return success;
 }
-Result cuStreamDestroy_v2(void* wanted) { return wanted == &stream && streamMade ? success : refuse(invalidHandle, "no stream"); }
+Result cuStreamDestroy_v2(void* wanted) {
+	Stream* const stream = streamOf(wanted);
+	if (stream == nullptr) return refuse(invalidHandle, "no such stream");
+	settle(*stream);
+	std::erase_if(streams, [stream](const auto& one) { return one.get() == stream; });
+	return success;
+}
 Result cuStreamSynchronize(void* wanted) {
-	if (wanted != &stream || !streamMade) return refuse(invalidHandle, "a stream that was not made");
+	Stream* const stream = streamOf(wanted);
+	if (stream == nullptr) return refuse(invalidHandle, "a stream that was not made");
+	waits++;
+	if (!settle(*stream)) return refuse(illegalAddress, "the host changed what was still to be copied to the card");
 	return ready();
 }
 Result cuModuleLoadData(void** made, const void* image) {
@@ -245,6 +313,7 @@ Result cuMemAlloc_v2(std::uint64_t* address, std::size_t bytes) {
 		at = start + (length + granularity - 1) / granularity * granularity + granularity;
 	}
 	if (at + wanted > arenaBytes || usedBytes() + bytes > memoryBytes()) return refuse(outOfMemory, "the arena is full");
+	waits++;
 	allocations[at] = bytes;
 	openArena();
 	std::memset(arena + at, 0xff, bytes);
@@ -256,6 +325,7 @@ Result cuMemFree_v2(std::uint64_t address) {
 	if (const Result result = ready(); result != success) return result;
 	const auto found = allocations.find(address - reinterpret_cast<std::uint64_t>(arena));
 	if (found == allocations.end()) return refuse(invalidValue, "freed twice, or never allocated");
+	waits++;
 	allocations.erase(found);
 	return success;
 }
@@ -264,24 +334,58 @@ Result cuMemGetInfo_v2(std::size_t* free, std::size_t* total) {
 	*free = *total - usedBytes();
 	return ready();
 }
+Result cuMemAllocHost_v2(std::uint64_t* address, std::size_t bytes) {
+	if (const Result result = ready(); result != success) return result;
+	void* const memory = std::aligned_alloc(granularity, (bytes + granularity - 1) / granularity * granularity);
+	if (memory == nullptr || bytes == 0) return refuse(outOfMemory, "no memory to lock");
+	waits++;
+	std::memset(memory, 0xff, bytes);
+	*address = reinterpret_cast<std::uintptr_t>(memory);
+	locked[*address] = bytes;
+	return success;
+}
+Result cuMemFreeHost(std::uint64_t address) {
+	if (locked.erase(address) == 0) return refuse(invalidValue, "host memory that was not allocated here");
+	for (const auto& stream : streams) {
+		if (!stream->later.empty()) return refuse(invalidValue, "host memory that a copy may still fill");
+	}
+	waits++;
+	std::free(reinterpret_cast<void*>(address));
+	return success;
+}
 Result cuMemcpyHtoDAsync_v2(std::uint64_t device, const void* host, std::size_t bytes, void* wanted) {
-	if (wanted != &stream) return refuse(invalidHandle, "no such stream");
+	Stream* const stream = streamOf(wanted);
+	if (stream == nullptr) return refuse(invalidHandle, "no such stream");
 	if (const Result result = copyCheck(device, host, bytes); result != success) return result;
 	openArena();
 	std::memcpy(reinterpret_cast<void*>(device), host, bytes);
 	closeArena();
+	if (isLocked(host, bytes)) {
+		const auto* const start = static_cast<const unsigned char*>(host);
+		uploads.push_back({host, {start, start + bytes}, stream});
+	} else {
+		waits++;
+	}
 	return success;
 }
 Result cuMemcpyDtoHAsync_v2(void* host, std::uint64_t device, std::size_t bytes, void* wanted) {
-	if (wanted != &stream) return refuse(invalidHandle, "no such stream");
+	Stream* const stream = streamOf(wanted);
+	if (stream == nullptr) return refuse(invalidHandle, "no such stream");
 	if (const Result result = copyCheck(device, host, bytes); result != success) return result;
 	openArena();
-	std::memcpy(host, reinterpret_cast<const void*>(device), bytes);
+	const auto* const start = reinterpret_cast<const unsigned char*>(device);
+	std::vector<unsigned char> values(start, start + bytes);
 	closeArena();
+	if (isLocked(host, bytes)) {
+		stream->later.emplace_back([host, values = std::move(values)] { std::memcpy(host, values.data(), values.size()); });
+	} else {
+		waits++;
+		std::memcpy(host, values.data(), bytes);
+	}
 	return success;
 }
 Result cuMemcpyDtoDAsync_v2(std::uint64_t to, std::uint64_t from, std::size_t bytes, void* wanted) {
-	if (wanted != &stream) return refuse(invalidHandle, "no such stream");
+	if (streamOf(wanted) == nullptr) return refuse(invalidHandle, "no such stream");
 	if (const Result result = ready(); result != success) return result;
 	if (!isLive(to, bytes) || !isLive(from, bytes)) return refuse(invalidValue, "a copy leaves its allocation");
 	openArena();
@@ -290,7 +394,7 @@ Result cuMemcpyDtoDAsync_v2(std::uint64_t to, std::uint64_t from, std::size_t by
 	return success;
 }
 Result cuMemsetD32Async(std::uint64_t to, unsigned value, std::size_t count, void* wanted) {
-	if (wanted != &stream) return refuse(invalidHandle, "no such stream");
+	if (streamOf(wanted) == nullptr) return refuse(invalidHandle, "no such stream");
 	if (const Result result = ready(); result != success) return result;
 	if (!isLive(to, 4 * count)) return refuse(invalidValue, "a fill leaves its allocation");
 	openArena();
@@ -303,7 +407,7 @@ Result cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned g
 	if (const Result result = ready(); result != success) return result;
 	Kernel* kernel = kernelOf(function);
 	if (kernel == nullptr) return refuse(invalidHandle, "a function that was not found in a module");
-	if (wanted != &stream) return refuse(invalidHandle, "no such stream");
+	if (streamOf(wanted) == nullptr) return refuse(invalidHandle, "no such stream");
 	if (gridX < 1 || gridY < 1 || gridZ < 1 || gridY > 65535 || gridZ > 65535 || blockX * blockY * blockZ < 1 ||
 		blockX * blockY * blockZ > 1024 || blockX * blockY * blockZ % 32 != 0 || blockZ != 1)
 		return refuse(invalidValue, std::string(kernel->name) + ": a grid or block that can't be");
@@ -340,7 +444,10 @@ Result cuEventDestroy_v2(void* event) {
 	return success;
 }
 Result cuEventRecord(void*, void*) { return ready(); }
-Result cuEventSynchronize(void*) { return ready(); }
+Result cuEventSynchronize(void*) {
+	waits++;
+	return ready();
+}
 Result cuEventElapsedTime(float* milliseconds, void*, void*) {
 	*milliseconds = 1.0f;
 	return success;

@@ -1,9 +1,17 @@
-import type { Backend, DataType, Indices, Precision, Ranges, Segments, Targets, View } from '../contract.ts';
+import type {
+	Backend,
+	DataType,
+	HostArray,
+	Indices,
+	Precision,
+	Ranges,
+	Segments,
+	Targets,
+	View,
+} from '../contract.ts';
 import { indicesOf, rangesOf, segmentsOf, targetsOf } from '../indices.ts';
 import { type Draw, drawFromPool } from '../testing/tensors.ts';
 import { elements, viewOf } from '../view.ts';
-
-type HostArray = ReturnType<Backend['download']>;
 
 /** Unwritten memory and a margin around every tensor hold this: NaN in float types, so that a stray read shows. */
 const poison = { f32: Number.NaN, bf16: 0x7fff, f16: 0x7fff, i32: -7_777_777, u8: 0xaa, i8: -86 } as const;

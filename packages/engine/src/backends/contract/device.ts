@@ -11,6 +11,12 @@ export interface MemoryUse {
 	readonly card?: { readonly usedBytes: number; readonly totalBytes: number };
 }
 
+/** In what elements come to the host; f64 where a backend stores them so. */
+export type HostArray = Float32Array | Float64Array | Uint16Array | Int32Array | Uint8Array | Int8Array;
+
+/** Something of the device's that is on its way; calling it waits where it isn't there yet, and gives the same each time. */
+export type Pending<Value> = () => Value;
+
 /** Memory, and copies to it and from it: all that the host does besides calling kernels. */
 export interface Device {
 	/** Whether kernels take `DoubleScales`: where memory is short, and restoring them costs little beside reading the codes. */
@@ -22,7 +28,12 @@ export interface Device {
 	/** Copies host bytes into a view: the typed array has the view's element type (bf16, f16: Uint16Array). */
 	upload(target: View, source: ArrayBufferView): void;
 	/** Waits for the kernels before it and copies a view to the host (f32: Float32Array, bf16: Uint16Array, …). */
-	download(source: View): Float32Array | Float64Array | Uint16Array | Int32Array | Uint8Array | Int8Array;
+	download(source: View): HostArray;
+	/**
+	 * The same without waiting: what it gives, when it is called, waits for the copy unless the host has waited for something later
+	 * already. The view may be freed at once.
+	 */
+	startDownload(source: View): Pending<HostArray>;
 	memory(): MemoryUse;
 	/** Frees whatever the backend holds; the backend can't be used afterwards. */
 	close(): void;

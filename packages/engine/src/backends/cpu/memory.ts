@@ -1,4 +1,5 @@
 import { type Device, HOST_ARRAYS, type View } from '../contract.ts';
+import { downloadsAtOnce } from '../downloads.ts';
 import { uploadedBytes } from '../owned-buffers.ts';
 import { elements } from '../view.ts';
 import type { CpuDevice } from './device.ts';
@@ -15,11 +16,11 @@ export function memoryGroup(device: CpuDevice): MemoryGroup {
 			uploadedBytes(target, source);
 			addon.upload(device.engine, device.address(target), bytesIn(source));
 		},
-		download(source: View) {
+		...downloadsAtOnce((source) => {
 			const target = new HOST_ARRAYS[source.dtype](elements(source.shape));
 			addon.download(device.engine, bytesIn(target), device.address(source));
 			return target;
-		},
+		}),
 		activationType: () => 'f32',
 		keepsDoubleScales: false,
 		memory: buffers.counts,

@@ -29,7 +29,8 @@ export interface CudaBackendOptions {
 /**
  * The backend of NVIDIA cards: kernels that the driver compiles from PTX, called through it alone. No CUDA toolkit is needed.
  *
- * Kernels run in the order of their calls, asynchronously: only `download`, `sumOfSquares` and `quantizeTable4` wait.
+ * Kernels run in the order of their calls, asynchronously: only `download`, `sumOfSquares`, `quantizeTable4` and uploads of many MiB wait, and
+ * what `startDownload` gives.
  *
  * Errors: `CUDA_FFI_MISSING`, `CUDA_DRIVER_MISSING`, `CUDA_DRIVER_OLD`, `CUDA_NO_DEVICE`, `CUDA_CARD_OLD`,
  * `CUDA_KERNELS` (runtime) and

@@ -11,7 +11,8 @@ import { type Card, chooseCard } from './card.ts';
 import { CardMemoryExhausted, type Driver, DriverFailure, loadDriver, unusableError } from './driver.ts';
 import { loadKernels } from './kernels.ts';
 import { createLauncher, type Size3 } from './launch.ts';
-import { createPool, type MemoryPool } from './pool.ts';
+import { cardMemory, createPool, type MemoryPool } from './pool.ts';
+import { createStaging, type Staging } from './staging.ts';
 
 /** A buffer in the card's memory. */
 export type CudaBuffer = AddressedBuffer<CudaDevice>;
@@ -27,6 +28,8 @@ export interface CudaDevice {
 	/** Whether Hopper's products are used. */
 	readonly hasWarpGroups: boolean;
 	readonly pool: MemoryPool;
+	/** Copies to and from the host. What went wrong on the card is thrown where the host waits for one. */
+	readonly staging: Staging;
 	readonly driver: Driver;
 	readonly stream: unknown;
 	readonly buffers: OwnedBuffers;
@@ -44,8 +47,6 @@ export interface CudaDevice {
 	launchOver(name: string, items: number, args: readonly number[]): void;
 	/** Runs `work` with memory that is given back afterwards. */
 	withScratch<Result>(what: () => string, work: (take: TakeScratch) => Result): Result;
-	/** Waits for all kernels; what went wrong on the card is thrown here. */
-	finish(): void;
 	close(): void;
 }
 
@@ -70,11 +71,12 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 	const stream = made[0];
 	const module = compiledKernels(driver, card);
 	const enqueue = createLauncher(driver, stream);
-	const pool = createPool(driver, finish);
+	const staging = createStaging(driver, stream, synchronize);
+	const pool = createPool(cardMemory(driver), staging.finish);
 	let open = true;
 	let lastKernel = 'no kernel';
 
-	function finish(): void {
+	function synchronize(): void {
 		try {
 			driver.cuStreamSynchronize(stream);
 		} catch (cause) {
@@ -135,13 +137,15 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 				for (const [address, bytes] of taken) pool.give(address, bytes);
 			}
 		},
-		finish,
+		staging,
 		close() {
 			if (!open) return;
 			open = false;
+			letCopiesArrive(driver, stream);
+			driver.cuStreamDestroy_v2(stream);
+			staging.close();
 			pool.close();
 			module.unload();
-			driver.cuStreamDestroy_v2(stream);
 			driver.cuDevicePrimaryCtxRelease_v2(card.handle);
 		},
 	};
@@ -151,6 +155,15 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 		give: pool.give,
 	});
 	return device;
+}
+
+/** Before the host's memory is freed. What went wrong on the card was told where its results were waited for. */
+function letCopiesArrive(driver: Driver, stream: unknown): void {
+	try {
+		driver.cuStreamSynchronize(stream);
+	} catch (error) {
+		if (!(error instanceof DriverFailure)) throw error;
+	}
 }
 
 /** The kernels of a card; throws CUDA_KERNELS (runtime) where its driver can't compile them. */

@@ -32,6 +32,8 @@ interface DriverFunctions {
 	cuFuncSetAttribute(kernel: Pointer, attribute: number, value: number): number;
 	cuMemAlloc_v2(address: [Size], bytes: Size): number;
 	cuMemFree_v2(address: Size): number;
+	cuMemAllocHost_v2(address: [Size], bytes: Size): number;
+	cuMemFreeHost(address: Size): number;
 	cuMemGetInfo_v2(free: [Size], total: [Size]): number;
 	cuMemcpyHtoDAsync_v2(to: Size, from: ArrayBufferView, bytes: Size, stream: Pointer): number;
 	cuMemcpyDtoHAsync_v2(to: ArrayBufferView, from: Size, bytes: Size, stream: Pointer): number;
@@ -90,6 +92,8 @@ const prototypes: Readonly<Record<keyof DriverFunctions, string>> = {
 	cuFuncSetAttribute: 'void*, int, int',
 	cuMemAlloc_v2: '_Out_ uint64*, size_t',
 	cuMemFree_v2: 'uint64',
+	cuMemAllocHost_v2: '_Out_ uint64*, size_t',
+	cuMemFreeHost: 'uint64',
 	cuMemGetInfo_v2: '_Out_ size_t*, _Out_ size_t*',
 	cuMemcpyHtoDAsync_v2: 'uint64, void*, size_t, void*',
 	cuMemcpyDtoHAsync_v2: 'void*, uint64, size_t, void*',
@@ -115,6 +119,8 @@ export type Driver = {
 } & {
 	/** The address of host memory, for arguments that hold one. */
 	readonly addressOf: (bytes: Uint8Array) => bigint;
+	/** So many bytes of what cuMemAllocHost gave, to be read and written until it is freed. */
+	readonly hostMemory: (address: number, bytes: number) => Uint8Array;
 };
 
 /**
@@ -199,7 +205,11 @@ function checked(functions: DriverFunctions, foreign: ForeignFunctions): Driver 
 				: new DriverFailure(`${name}: ${describeCode(functions, code)}`);
 		},
 	]);
-	return { ...Object.fromEntries(guarded), addressOf: (bytes: Uint8Array) => foreign.address(bytes) };
+	return {
+		...Object.fromEntries(guarded),
+		addressOf: (bytes: Uint8Array) => foreign.address(bytes),
+		hostMemory: (address: number, bytes: number) => new Uint8Array(foreign.view(BigInt(address), bytes)),
+	};
 }
 
 function describeCode(functions: DriverFunctions, code: number): string {

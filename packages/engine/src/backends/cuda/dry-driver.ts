@@ -29,6 +29,11 @@ export function dryDriver(memoryBytes: number): Driver {
 			free[0] = memoryBytes - used;
 			total[0] = memoryBytes;
 		},
+		cuMemAllocHost_v2(address, bytes) {
+			address[0] = next;
+			next += bytes;
+		},
 		addressOf: () => 0n,
+		hostMemory: (_address, bytes) => new Uint8Array(bytes),
 	};
 }

@@ -106,9 +106,9 @@ export function elementwiseGroup(device: CudaDevice): ElementwiseGroup {
 					const partials = new Float64Array(blocks);
 					const onCard = take(partials.byteLength);
 					device.launch('sumOfSquares', [blocks], threadsPerBlock, [onCard, floats(x), count]);
-					device.driver.cuMemcpyDtoHAsync_v2(partials, onCard, partials.byteLength, device.stream);
-					device.finish();
-					return partials.reduce((sum, partial) => sum + partial, 0);
+					return device.staging
+						.download(partials, onCard)()
+						.reduce((sum, partial) => sum + partial, 0);
 				},
 			);
 		},

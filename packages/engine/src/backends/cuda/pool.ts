@@ -6,37 +6,44 @@ export function roundedSize(bytes: number): number {
 	return Math.max(step, Math.ceil(bytes / step) * step);
 }
 
+/** Where a pool has its memory from. */
+export interface RawMemory {
+	/** The address of so many bytes; throws CardMemoryExhausted. */
+	allocate(bytes: number): number;
+	release(address: number): void;
+}
+
 /**
- * Memory of the card that is asked for once and then used again: no allocation in a step after the first. All kernels run on one
+ * Memory that is asked for once and then used again: no allocation in a step after the first. All kernels run on one
  * stream, so memory may be given to the next owner while kernels of the last are still at work.
  */
 export interface MemoryPool {
 	/** The address of at least so many bytes; throws CardMemoryExhausted. */
 	take(bytes: number): number;
 	give(address: number, bytes: number): void;
-	/** Bytes that the card has given, in use or not. */
+	/** Bytes that were asked for, in use or not. */
 	readonly reservedBytes: number;
 	readonly peakReservedBytes: number;
 	close(): void;
 }
 
-export function createPool(driver: Driver, finish: () => void): MemoryPool {
+/** @param finish waits for what may still use memory that was given back */
+export function createPool(memory: RawMemory, finish: () => void): MemoryPool {
 	const unused = new Map<number, number[]>();
 	const owned = new Map<number, number>();
 	let reservedBytes = 0;
 	let peakReservedBytes = 0;
 
 	function allocate(size: number): number {
-		const address: [number] = [0];
-		driver.cuMemAlloc_v2(address, size);
-		owned.set(Number(address[0]), size);
+		const address = memory.allocate(size);
+		owned.set(address, size);
 		reservedBytes += size;
 		peakReservedBytes = Math.max(peakReservedBytes, reservedBytes);
-		return Number(address[0]);
+		return address;
 	}
 
 	function release(address: number): void {
-		driver.cuMemFree_v2(address);
+		memory.release(address);
 		reservedBytes -= owned.get(address)!;
 		owned.delete(address);
 	}
@@ -76,5 +83,17 @@ export function createPool(driver: Driver, finish: () => void): MemoryPool {
 			for (const address of [...owned.keys()]) release(address);
 			unused.clear();
 		},
+	};
+}
+
+/** The card's own memory. */
+export function cardMemory(driver: Driver): RawMemory {
+	return {
+		allocate(bytes) {
+			const address: [number] = [0];
+			driver.cuMemAlloc_v2(address, bytes);
+			return Number(address[0]);
+		},
+		release: (address) => driver.cuMemFree_v2(address),
 	};
 }

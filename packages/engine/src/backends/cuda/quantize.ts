@@ -20,7 +20,7 @@ function nearestTable(codebook: ArrayLike<number>) {
 
 /** Quantisation of frozen matrices while they are loaded. */
 export function quantizeGroup(device: CudaDevice): Pick<Backend, 'quantizeTable4'> {
-	const { driver, stream } = device;
+	const { staging } = device;
 	return {
 		quantizeTable4(codes, absmax, codebook, x) {
 			if (!['f32', 'bf16', 'f16'].includes(x.dtype)) {
@@ -30,22 +30,18 @@ export function quantizeGroup(device: CudaDevice): Pick<Backend, 'quantizeTable4
 			return device.withScratch(
 				() => `quantising ${describe(x)}`,
 				(take) => {
-					const values = new Float32Array(codes16);
-					driver.cuMemcpyDtoHAsync_v2(values, device.floats(codebook), values.byteLength, stream);
-					device.finish();
+					const values = staging.download(new Float32Array(codes16), device.floats(codebook))();
 					const { order, midpoints } = nearestTable(values);
 					const [onCard, middle, found] = [take(order.byteLength), take(midpoints.byteLength), take(4)];
-					const first = Int32Array.of(none);
-					driver.cuMemcpyHtoDAsync_v2(onCard, order, order.byteLength, stream);
-					driver.cuMemcpyHtoDAsync_v2(middle, midpoints, midpoints.byteLength, stream);
-					driver.cuMemcpyHtoDAsync_v2(found, first, 4, stream);
+					staging.upload(onCard, order);
+					staging.upload(middle, midpoints);
+					staging.upload(found, Int32Array.of(none));
 					device.launchOver('quantizeTable4', threadsOfBlock * Math.ceil(count / scaleBlock), [
 						...[device.address(codes), device.floats(absmax), onCard, middle],
 						...[device.address(x), storages.indexOf(x.dtype), count, found],
 					]);
-					driver.cuMemcpyDtoHAsync_v2(first, found, 4, stream);
-					device.finish();
-					return first[0] === none ? -1 : first[0]!;
+					const [first] = staging.download(new Int32Array(1), found)();
+					return first === none ? -1 : first!;
 				},
 			);
 		},

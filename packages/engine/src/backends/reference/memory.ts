@@ -1,9 +1,9 @@
 import { VulntuneError } from '../../errors.ts';
-import type { DataType, Device, DeviceBuffer, View } from '../contract.ts';
+import type { DataType, Device, DeviceBuffer, HostArray, View } from '../contract.ts';
+import { downloadsAtOnce } from '../downloads.ts';
 import { describe, extent, isStrided, rowStrideOf, stridedError } from '../view.ts';
 
 export type FloatArray = Float32Array | Float64Array;
-export type HostArray = FloatArray | Uint16Array | Int32Array | Uint8Array | Int8Array;
 
 /** `f64` makes every `f32` buffer a Float64Array, so that finite differences of whole models are exact enough. */
 export type Storage = 'f32' | 'f64';
@@ -172,9 +172,7 @@ export function createMemory(storage: Storage): Device {
 			const data = dataOf(target);
 			data.set(checkSource(target, data, source));
 		},
-		download(source) {
-			return dataOf(source).slice();
-		},
+		...downloadsAtOnce((source) => dataOf(source).slice()),
 		activationType: () => 'f32',
 		keepsDoubleScales: false,
 		memory() {

@@ -43,9 +43,10 @@ export function scriptedDetector(script: Script = () => 0.5) {
 			},
 			probabilities() {
 				const pass = passes++;
-				return Float32Array.from(pack.functionIndex, (functionIndex, piece) =>
-					script({ functionIndex, windowIndex: pack.windowIndex[piece]!, pass }),
-				);
+				return () =>
+					Float32Array.from(pack.functionIndex, (functionIndex, piece) =>
+						script({ functionIndex, windowIndex: pack.windowIndex[piece]!, pass }),
+					);
 			},
 		};
 	};

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { afterAll } from 'vitest';
+import { loadForeignFunctions } from '../../foreign-functions.ts';
 import { type CudaBackendOptions, createCudaBackend } from '../cuda.ts';
 
 /** What the stand-in for libcuda pretends to be; by default one card of compute capability 8.0. */
@@ -61,4 +62,9 @@ export function withStandIn<Result>(kind: StandIn, work: () => Result): Result {
 
 export function createStandInBackend(kind: StandIn = {}, options: CudaBackendOptions = {}) {
 	return withStandIn(kind, () => createCudaBackend(options));
+}
+
+/** How often the host has waited for the stand-in's card so far, or done what may make it wait: see driver.cc. */
+export function hostWaits(): number {
+	return loadForeignFunctions().load(process.env.VULNTUNE_LIBCUDA!).func('int standInWaits()')();
 }
