@@ -147,7 +147,7 @@ export {
 	uniformArray,
 } from './random/streams.ts';
 export { Arena } from './tensor/arena.ts';
-export { checkpoint, scoped } from './tensor/checkpoint.ts';
+export { type Checkpointing, checkpoint, scoped } from './tensor/checkpoint.ts';
 export { uploadIndices, uploadRanges, uploadSegments, uploadTargets } from './tensor/indices.ts';
 export { createParameters, type ParameterSpec, type Parameters } from './tensor/parameters.ts';
 export { Tape } from './tensor/tape.ts';

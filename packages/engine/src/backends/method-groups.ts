@@ -12,6 +12,7 @@ const methodGroups = {
 	upload: 'memory',
 	download: 'memory',
 	startDownload: 'memory',
+	keepOnHost: 'memory',
 	memory: 'memory',
 	close: 'memory',
 	activationType: 'memory',

@@ -25,6 +25,8 @@ export interface OwnedBuffers extends Pick<Device, 'allocate' | 'free'> {
 	 * before the view does: kernels would read and write other memory.
 	 */
 	address(view: View): number;
+	/** A buffer of memory that was taken already, so many bytes as its elements have. */
+	adopt(dtype: DataType, length: number, address: number): DeviceBuffer;
 	counts(): { readonly liveBuffers: number; readonly liveBytes: number; readonly peakBytes: number };
 }
 
@@ -33,18 +35,23 @@ export function createOwnedBuffers<Owner>(owner: Owner, memory: AddressedMemory)
 	let liveBuffers = 0;
 	let liveBytes = 0;
 	let peakBytes = 0;
+	function adopt(dtype: DataType, length: number, address: number): DeviceBuffer {
+		liveBuffers++;
+		liveBytes += bytesOf(dtype, length);
+		peakBytes = Math.max(peakBytes, liveBytes);
+		const buffer: AddressedBuffer<Owner> = { dtype, length, address, device: owner };
+		return buffer;
+	}
+
 	return {
+		adopt,
 		allocate(dtype, length) {
 			if (!Number.isSafeInteger(length) || length < 0) {
 				throw programError('BUFFER_LENGTH', `a buffer can't have ${length} elements`);
 			}
 			const bytes = bytesOf(dtype, length);
 			const address = memory.take(bytes, () => `a buffer of ${length} ${dtype}`);
-			liveBuffers++;
-			liveBytes += bytes;
-			peakBytes = Math.max(peakBytes, liveBytes);
-			const buffer: AddressedBuffer<Owner> = { dtype, length, address, device: owner };
-			return buffer;
+			return adopt(dtype, length, address);
 		},
 		free(buffer) {
 			const { address, dtype, length } = buffer as AddressedBuffer<Owner>;

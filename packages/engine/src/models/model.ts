@@ -2,6 +2,7 @@ import type { Indices, Weight } from '../backends/contract.ts';
 import { inputError } from '../errors.ts';
 import type { Attention, Sight } from '../layers/attention.ts';
 import type { LinearLayer } from '../layers/linear-layer.ts';
+import type { Checkpointing } from '../tensor/checkpoint.ts';
 import type { Context, Tensor } from '../tensor/tensor.ts';
 import type { ModelConfig } from './family.ts';
 
@@ -39,8 +40,8 @@ export interface PackTensors extends Sight {
 }
 
 export interface ForwardOptions {
-	/** Keep one block's intermediates at a time and compute blocks again in the backward pass. */
-	readonly checkpointing?: boolean;
+	/** Whether one block's intermediates are kept at a time and blocks are computed again in the backward pass; by default not. */
+	readonly checkpointing?: Checkpointing;
 	/** i32 [R]: the only rows that are wanted of the result; the last block and norm then leave out what the others need. */
 	readonly rows?: Indices | undefined;
 	/** Gives what enters the first block instead of x [T, H], which it may hold on to. */

@@ -6,7 +6,7 @@ import { type Norm, normalize } from '../layers/norm.ts';
 import { anglesAt, type RopeTable } from '../layers/rope-table.ts';
 import { add } from '../ops/add.ts';
 import { gatherRows } from '../ops/gather-rows.ts';
-import { checkpoint, scoped } from '../tensor/checkpoint.ts';
+import { type Checkpointing, checkpoint, scoped } from '../tensor/checkpoint.ts';
 import { uploadIndices } from '../tensor/indices.ts';
 import { type Context, release, type Tensor } from '../tensor/tensor.ts';
 import type { ModelConfig } from './family.ts';
@@ -88,7 +88,7 @@ function hidden(
 		const run = (inner: Context, input: Tensor) =>
 			transformerBlock(inner, block, input, angles[block.attention.turnedBy ?? 0], pack, rows);
 		const uses = rows === undefined ? read : [...read, rows];
-		const next = runBlock(context, x, uses, run, options.checkpointing === true); // [T, H], at last [T or R, H]
+		const next = runBlock(context, x, uses, run, options.checkpointing ?? false); // [T, H], at last [T or R, H]
 		release(context, x);
 		x = next;
 		options.observe?.(index + 1, x);
@@ -153,10 +153,11 @@ function runBlock(
 	x: Tensor,
 	uses: readonly View[],
 	run: (context: Context, x: Tensor) => Tensor,
-	checkpointing: boolean,
+	checkpointing: Checkpointing,
 ): Tensor {
 	if (context.tape === undefined) return scoped(context, (inner) => run(inner, x));
-	return checkpointing ? checkpoint(context, x, uses, run) : run(context, x);
+	if (checkpointing === false) return run(context, x);
+	return checkpoint(context, x, uses, run, checkpointing === 'host');
 }
 
 function linearsOf(blocks: readonly Block[]): LinearLayer[] {

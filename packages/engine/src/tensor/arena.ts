@@ -1,4 +1,4 @@
-import type { Backend, DataType, DeviceBuffer, View } from '../backends/contract.ts';
+import type { Backend, DataType, DeviceBuffer, HostCopy, View } from '../backends/contract.ts';
 import { elements, viewOf } from '../backends/view.ts';
 
 /**
@@ -9,6 +9,7 @@ import { elements, viewOf } from '../backends/view.ts';
 export class Arena {
 	readonly #backend: Backend;
 	readonly #counts = new Map<DeviceBuffer, number>();
+	readonly #hostCopies = new Set<HostCopy>();
 
 	constructor(backend: Backend) {
 		this.#backend = backend;
@@ -16,6 +17,21 @@ export class Arena {
 
 	allocate(dtype: DataType, shape: readonly number[]): View {
 		const buffer = this.#backend.allocate(dtype, elements(shape));
+		this.#counts.set(buffer, 1);
+		return viewOf(buffer, shape);
+	}
+
+	/** Keeps a view in the host's memory until it is restored; undefined where the backend's memory is the host's own. */
+	keepOnHost(view: View): HostCopy | undefined {
+		const copy = this.#backend.keepOnHost?.(view);
+		if (copy !== undefined) this.#hostCopies.add(copy);
+		return copy;
+	}
+
+	/** Brings back in this arena what `from` has kept. */
+	restore(from: Arena, copy: HostCopy, shape: readonly number[]): View {
+		from.#hostCopies.delete(copy);
+		const buffer = copy.restore();
 		this.#counts.set(buffer, 1);
 		return viewOf(buffer, shape);
 	}
@@ -57,5 +73,7 @@ export class Arena {
 	close(): void {
 		for (const buffer of this.#counts.keys()) this.#backend.free(buffer);
 		this.#counts.clear();
+		for (const copy of this.#hostCopies) copy.free();
+		this.#hostCopies.clear();
 	}
 }

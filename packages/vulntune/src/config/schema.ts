@@ -297,10 +297,10 @@ const training = section({
 			'arithmetic of the matrix products; int8: 8 bits for those with the frozen base, however it is stored, bf16 for all others',
 		),
 	checkpointing: z
-		.union([z.literal('auto'), z.boolean()])
+		.union([z.literal('auto'), z.literal('host'), z.boolean()])
 		.default('auto')
 		.describe(
-			'keep the activations of one block at a time: less memory, a third more computation, the same bytes; auto where memory asks for it',
+			'keep the activations of one block at a time: less memory, a third more computation, the same bytes; host: of a card, with what enters the blocks in this machine’s memory; auto where memory asks for it',
 		),
 	seed: wholeNumber(0)
 		.default(1)

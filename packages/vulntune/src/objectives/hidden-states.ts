@@ -1,4 +1,5 @@
 import {
+	type Checkpointing,
 	type Context,
 	joinColumns,
 	poolRows,
@@ -18,7 +19,7 @@ export function hiddenStates(
 	context: Context,
 	{ model }: Pick<Detector, 'model'>,
 	pack: Pack,
-	checkpointing: boolean,
+	checkpointing: Checkpointing,
 	rows?: Int32Array,
 ): Tensor {
 	const { prefixLength } = model;
@@ -57,7 +58,7 @@ export function functionStates(
 	detector: Pick<Detector, 'model' | 'keptStates'>,
 	pool: Pool,
 	pack: Pack,
-	checkpointing: boolean,
+	checkpointing: Checkpointing,
 ): Tensor {
 	const { keptStates } = detector;
 	if (keptStates === undefined) return computedStates(context, detector, pool, pack, checkpointing);
@@ -93,7 +94,7 @@ function computedStates(
 	detector: Pick<Detector, 'model'>,
 	pool: Pool,
 	pack: Pack,
-	checkpointing: boolean,
+	checkpointing: Checkpointing,
 ): Tensor {
 	if (pool === 'last' || pool === 'first') {
 		return hiddenStates(context, detector, pack, checkpointing, pooledRows(pool, pack));

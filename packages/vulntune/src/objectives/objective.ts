@@ -1,4 +1,4 @@
-import type { Context, FocalOptions, Pending, Tensor } from '@vulntune/engine';
+import type { Checkpointing, Context, FocalOptions, Pending, Tensor } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
 import type { Pack } from '../packing/pack.ts';
 import type { PackPairs } from './pair-loss.ts';
@@ -26,5 +26,5 @@ export type Objective = (
 	context: Context,
 	detector: Detector,
 	pack: Pack,
-	options: { readonly checkpointing: boolean },
+	options: { readonly checkpointing: Checkpointing },
 ) => Judgement;

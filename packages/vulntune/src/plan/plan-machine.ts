@@ -1,5 +1,6 @@
-import { type BackendChoice, createBackend, VulntuneError } from '@vulntune/engine';
+import { type BackendChoice, type Checkpointing, createBackend, VulntuneError } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
+import { chosenCheckpointing } from '../scoring/scoring-options.ts';
 import { measureFlops } from '../sizing/measure-speed.ts';
 import { chooseCardFor } from '../training/choose-card.ts';
 import type { RehearsedRun } from '../training/rehearse.ts';
@@ -18,7 +19,7 @@ export interface PlannedCard {
 	/** 10⁹ bytes. */
 	readonly gigabytes: number;
 	readonly fits: boolean;
-	readonly checkpointing: boolean;
+	readonly checkpointing: Checkpointing;
 	/** What the run takes there. */
 	readonly bytes: number;
 }
@@ -27,7 +28,7 @@ export interface PlannedCard {
 export interface PlannedMachine {
 	readonly backend: string;
 	readonly memoryBytes: RunMemory;
-	readonly checkpointing: boolean;
+	readonly checkpointing: Checkpointing;
 	/** null where the card that the config asks for isn't here. */
 	readonly availableBytes: number | null;
 	readonly cards: readonly PlannedCard[];
@@ -62,7 +63,7 @@ export function planMachine(config: Config, run: RehearsedRun, note: (line: stri
 	} catch (error) {
 		// a plan for a card is made where there is none; whatever else isn't here is an error, as for a run
 		if (choice.type !== 'cuda' || !(error instanceof VulntuneError) || error.kind !== 'runtime') throw error;
-		const checkpointing = setting === true;
+		const checkpointing = chosenCheckpointing(setting);
 		return {
 			backend: `cuda, which is not here: ${error.summary}`,
 			...{ memoryBytes: onCard(checkpointing), checkpointing, availableBytes: null, cards },

@@ -1,5 +1,12 @@
 import { existsSync } from 'node:fs';
-import { elements, inputError, loraSpecs, type ModelConfig, type Precision } from '@vulntune/engine';
+import {
+	type Checkpointing,
+	elements,
+	inputError,
+	loraSpecs,
+	type ModelConfig,
+	type Precision,
+} from '@vulntune/engine';
 import { loadAuditedDataset } from '../audit/training-dataset.ts';
 import type { Config } from '../config/schema.ts';
 import type { FunctionRow } from '../data/row.ts';
@@ -47,7 +54,7 @@ export interface TrainingPlan {
 	readonly data: DataPlan | { readonly missing: string };
 	readonly memoryBytes: RunMemory;
 	/** Whether the activations of one block at a time are kept. */
-	readonly checkpointing: boolean;
+	readonly checkpointing: Checkpointing;
 	/** What computes; where it isn't here, why. */
 	readonly backend: string;
 	/** null where the data is missing, or what computes isn't here. */
@@ -294,12 +301,12 @@ function operationsPerEpoch(
 	config: Config,
 	shape: TransformerShape,
 	data: DataPlan,
-	checkpointing: boolean,
+	checkpointing: Checkpointing,
 ): number {
 	const { type } = config.method;
 	const flops = estimateFlops(shape, {
 		backward: type === 'head' ? 'none' : type === 'full' ? 'all' : 'inputs',
-		checkpointing,
+		checkpointing: checkpointing !== false,
 	});
 	return data.tokensPerEpoch * flops.training + data.validationTokens * flops.forward;
 }

@@ -12,8 +12,8 @@ const precisionText: Readonly<Record<TrainingPlan['precision'], string>> = {
 /** On which sizes of card the run would fit, in one line. */
 function describeCards({ cards }: TrainingPlan): string {
 	const said = cards.map(({ gigabytes, fits, checkpointing }) => {
-		const how = fits ? (checkpointing ? 'with checkpointing' : 'yes') : 'no';
-		return `${gigabytes} GB ${how}`;
+		const how = { false: 'yes', true: 'with checkpointing', host: 'with checkpointing on the host' } as const;
+		return `${gigabytes} GB ${fits ? how[`${checkpointing}`] : 'no'}`;
 	});
 	const [least] = cards.filter(({ fits }) => fits);
 	const bytes = (least ?? cards.at(-1)!).bytes;
@@ -64,6 +64,9 @@ export function renderPlan(plan: TrainingPlan, comment: readonly string[] = []):
 		],
 		...(plan.checkpointing
 			? [['', 'with the activations of one block at a time (training.checkpointing)'] as const]
+			: []),
+		...(memory.onHost > 0
+			? [['', `and ${formatBytes(memory.onHost)} of this machine's own, for what enters the blocks`] as const]
 			: []),
 		...(plan.availableBytes !== null && memory.total > plan.availableBytes
 			? [['', `more than this machine has (${formatBytes(plan.availableBytes)})`] as const]

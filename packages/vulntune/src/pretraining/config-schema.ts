@@ -96,9 +96,11 @@ const training = section({
 		.describe('largest gradient norm; null for no clipping'),
 	precision: z.enum(['bf16', 'fp32']).default('bf16').describe('arithmetic of the matrix products'),
 	checkpointing: z
-		.boolean()
+		.union([z.literal('host'), z.boolean()])
 		.default(false)
-		.describe('keep the activations of one block at a time: less memory, a third more computation'),
+		.describe(
+			'keep the activations of one block at a time: less memory, a third more computation; host: of a card, with what enters the blocks in this machine’s memory',
+		),
 	seed: wholeNumber(0).default(1).describe('of initial weights, order and held-out documents'),
 	validateEverySteps: wholeNumber(1)
 		.nullable()

@@ -1,5 +1,6 @@
 import {
 	type Backend,
+	type Checkpointing,
 	type Context,
 	linearCrossEntropy,
 	type Model,
@@ -21,7 +22,7 @@ export interface PassSettings {
 	readonly backend: Backend;
 	readonly model: Model;
 	readonly precision: Precision;
-	readonly checkpointing: boolean;
+	readonly checkpointing: Checkpointing;
 }
 
 /** Adds factor × ∂(Σ losses) of a sequence to the gradients; gives Σ losses, on its way to the host. */

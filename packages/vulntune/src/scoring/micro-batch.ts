@@ -1,6 +1,7 @@
 import {
 	Arena,
 	type Backend,
+	type Checkpointing,
 	type Context,
 	type FocalOptions,
 	type Pending,
@@ -17,7 +18,7 @@ export interface PassOptions {
 	readonly objective: Objective;
 	readonly precision: Precision;
 	readonly focal: FocalOptions;
-	readonly checkpointing: boolean;
+	readonly checkpointing: Checkpointing;
 }
 
 /**

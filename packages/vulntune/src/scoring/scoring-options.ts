@@ -1,4 +1,4 @@
-import { inputError, type ModelConfig, type Tokenizer } from '@vulntune/engine';
+import { type Checkpointing, inputError, type ModelConfig, type Tokenizer } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import { type Answers, answerBranches, encodeAnswers } from '../methods/answers.ts';
 import { classObjective } from '../objectives/class-objective.ts';
@@ -19,13 +19,17 @@ export function scoringOf(config: Config, tokenizer: Tokenizer, model: ModelConf
 				gamma: config.loss.type === 'focal' ? config.loss.gamma : 0,
 				gradient: config.loss.gradient,
 			},
-			// whether memory asks for it is known once there is a machine
-			checkpointing: config.training.checkpointing === true,
+			checkpointing: chosenCheckpointing(config.training.checkpointing),
 		},
 		packing: packingOf(config, tokens, model),
 		windowCombination: config.sequence.windowCombination,
 		tokens,
 	};
+}
+
+/** What a config says of checkpointing; whether memory asks for it is known once there is a machine. */
+export function chosenCheckpointing(setting: 'auto' | Checkpointing): Checkpointing {
+	return setting === 'auto' ? false : setting;
 }
 
 /** What the next-token objective of a config asks, in a tokenizer's tokens; undefined for the class objective. */

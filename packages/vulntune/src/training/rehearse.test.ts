@@ -16,6 +16,7 @@ import { classObjective } from '../objectives/class-objective.ts';
 import { nextTokenObjective } from '../objectives/next-token-objective.ts';
 import { createDetectorOf } from '../scoring/configured-detector.ts';
 import { scorePack, trainOnPack } from '../scoring/micro-batch.ts';
+import { chosenCheckpointing } from '../scoring/scoring-options.ts';
 import { knownModel } from '../sizing/model-shape.ts';
 import { createGradientSum } from './gradient-sum.ts';
 import { createOptimizer } from './optimizer.ts';
@@ -38,6 +39,7 @@ const kinds: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 	'QLoRA in int8, checkpointing': {
 		...{ 'method.type': 'qlora', 'method.base': 'int8', 'training.checkpointing': 'true' },
 	},
+	'LoRA, checkpointing on the host': { 'method.base': 'fp32', 'training.checkpointing': 'host' },
 	'QLoRA in a quantile codebook': { 'method.type': 'qlora', 'method.base': 'quantile3' },
 	'LoRA in bf16, arithmetic too': { 'method.base': 'bf16', 'training.precision': 'bf16' },
 	'full, the next token': { 'method.type': 'full', 'method.dropout': '0', objective: 'nextToken' },
@@ -48,7 +50,7 @@ function runOf(config: Config, folder: ReturnType<typeof openModelFolder>): Rehe
 	const { checkpointing, precision } = config.training;
 	const objective = config.objective === 'class' ? classObjective : nextTokenObjective(answers);
 	const focal = { gamma: 1, gradient: 'full' } as const;
-	const pass = { objective, precision, focal, checkpointing: checkpointing === true };
+	const pass = { objective, precision, focal, checkpointing: chosenCheckpointing(checkpointing) };
 	const packs = { trained: fullPacks(24).trained, scored: fullPacks(40).trained };
 	return rehearsedRun(config, folder, pass, packs);
 }
@@ -100,9 +102,10 @@ it
 	const { precision } = config.training;
 	const attention = precision === 'bf16' ? 'bf16' : 'fp32';
 	const found = rehearse(createDryCardBackend(card, attention), runOf(config, folder));
-	const { peakBytes, pool } = taken(createStandInBackend({}, { attention }), config, folder);
+	const { peakBytes, pool, host } = taken(createStandInBackend({}, { attention }), config, folder);
 	expect(found.base + found.trained + found.activations).toBe(peakBytes);
 	expect(found.total).toBe(pool!.peakHeldBytes);
+	expect(found.onHost).toBe(host!.heldBytes);
 	folder.close();
 });
 
@@ -138,13 +141,19 @@ describe('the memory of a run', () => {
 
 	it('turns to checkpointing only where it must and may', () => {
 		const onCard = memoryOf(run, cardMemory);
-		const [plain, least] = [onCard(false).total, onCard(true).total];
-		expect(least).toBeLessThan(plain);
+		const [plain, less, least] = [onCard(false).total, onCard(true).total, onCard('host').total];
+		expect(less).toBeLessThan(plain);
+		expect(least).toBeLessThan(less);
 		expect(fitInto(plain, 'auto', onCard)).toMatchObject({ checkpointing: false, fits: true });
 		expect(fitInto(plain - 1, 'auto', onCard)).toMatchObject({ checkpointing: true, fits: true });
 		expect(fitInto(plain - 1, false, onCard)).toMatchObject({ checkpointing: false, fits: false });
 		expect(fitInto(plain, true, onCard)).toMatchObject({ checkpointing: true, fits: true });
-		expect(fitInto(least - 1, 'auto', onCard)).toMatchObject({ checkpointing: true, fits: false });
+		expect(fitInto(less - 1, 'auto', onCard)).toMatchObject({ checkpointing: 'host', fits: true });
+		expect(fitInto(less - 1, true, onCard)).toMatchObject({ checkpointing: true, fits: false });
+		expect(fitInto(least - 1, 'auto', onCard)).toMatchObject({ checkpointing: 'host', fits: false });
+		// where memory is the host's own there is nothing to gain
+		const onComputer = memoryOf(run, hostMemory);
+		expect(fitInto(1, 'auto', onComputer)).toMatchObject({ checkpointing: true, fits: false });
 	});
 });
 

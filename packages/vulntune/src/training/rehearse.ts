@@ -30,6 +30,8 @@ export interface RehearsedMemory {
 	readonly kept: number;
 	/** All of these. */
 	readonly total: number;
+	/** What a card's run keeps in the memory of its machine besides. */
+	readonly onHost: number;
 }
 
 /** Steps after which nothing new is asked for. */
@@ -53,9 +55,10 @@ export function rehearse(backend: Backend, run: RehearsedRun): RehearsedMemory {
 		optimizer.step(step, 0);
 		scorePack(detector, run.packs.scored, run.pass, unlabelled(run.packs.scored));
 	}
-	const { peakBytes, pool } = backend.memory();
+	const { peakBytes, pool, host } = backend.memory();
 	const total = pool!.peakHeldBytes;
-	return { base, trained, activations: peakBytes - base - trained, kept: total - peakBytes, total };
+	const activations = peakBytes - base - trained;
+	return { base, trained, activations, kept: total - peakBytes, total, onHost: host?.heldBytes ?? 0 };
 }
 
 function unlabelled({ functionIndex: { length } }: Pack): PackLabels {

@@ -1,5 +1,6 @@
 import {
 	type Backend,
+	type Checkpointing,
 	createDryBackend,
 	createDryCardBackend,
 	type DryCard,
@@ -64,7 +65,7 @@ function withAround({ total, ...parts }: RehearsedMemory, around: number): RunMe
 }
 
 /** The same run with or without keeping the activations of one block at a time. */
-function withCheckpointing(run: RehearsedRun, checkpointing: boolean): RehearsedRun {
+function withCheckpointing(run: RehearsedRun, checkpointing: Checkpointing): RehearsedRun {
 	return { ...run, pass: { ...run.pass, checkpointing } };
 }
 
@@ -84,19 +85,28 @@ export function neededBy(backend: Backend, run: RehearsedRun): MemoryOf {
 /** What a run takes of a memory, and how. */
 export interface Fit {
 	readonly memory: RunMemory;
-	readonly checkpointing: boolean;
+	readonly checkpointing: Checkpointing;
 	readonly fits: boolean;
 }
 
 /** Memory of a run by whether it keeps the activations of one block at a time; computed when it is asked for. */
-export type MemoryOf = (checkpointing: boolean) => RunMemory;
+export type MemoryOf = (checkpointing: Checkpointing) => RunMemory;
 
-/** How a run fits into so many bytes: as its config says, or where that leaves it open, with checkpointing only if it doesn't without. */
-export function fitInto(availableBytes: number, setting: 'auto' | boolean, memoryOf: MemoryOf): Fit {
-	const first = fitOf(setting === true);
-	return first.fits || setting !== 'auto' ? first : fitOf(true);
+/**
+ * How a run fits into so many bytes: as its config says, or where that leaves it open, with checkpointing only if it doesn't without, and with
+ * blocks' inputs on the host only if that is too much.
+ */
+export function fitInto(availableBytes: number, setting: 'auto' | Checkpointing, memoryOf: MemoryOf): Fit {
+	if (setting !== 'auto') return fitOf(setting);
+	let least = fitOf(false);
+	for (const checkpointing of [true, 'host'] as const) {
+		if (least.fits) break;
+		const fit = fitOf(checkpointing);
+		if (fit.memory.total < least.memory.total) least = fit;
+	}
+	return least;
 
-	function fitOf(checkpointing: boolean): Fit {
+	function fitOf(checkpointing: Checkpointing): Fit {
 		const memory = memoryOf(checkpointing);
 		return { memory, checkpointing, fits: memory.total <= availableBytes };
 	}
@@ -104,7 +114,7 @@ export function fitInto(availableBytes: number, setting: 'auto' | boolean, memor
 
 /** Each answer once. */
 export function memoryOf(run: RehearsedRun, memory: (run: RehearsedRun) => RunMemory): MemoryOf {
-	const known = new Map<boolean, RunMemory>();
+	const known = new Map<Checkpointing, RunMemory>();
 	return (checkpointing) => {
 		const found = known.get(checkpointing) ?? memory(withCheckpointing(run, checkpointing));
 		known.set(checkpointing, found);

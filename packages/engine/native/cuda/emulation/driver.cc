@@ -88,13 +88,30 @@ Object context{"context"}, module{"module"};
 bool initialized = false, contextCurrent = false, moduleLoaded = false;
 
 /**
- * A stream runs what it is given when it is given it; copies to the host's own memory arrive as late as they may, when the host waits
- * or their stream has to be waited for.
+ * The first stream of a context runs kernels when it is given them; copies from and to locked memory of the host run as late as they
+ * may, when their stream is waited for or goes on, and what they bring to the host arrives when the host waits.
  */
+/** From or to this memory of the host. */
+struct Copy {
+	const void* host;
+	std::function<void()> go;
+};
 struct Stream {
-	std::vector<std::function<void()>> later;
+	/** Of copies alone: the stream of the kernels beside them. */
+	Stream* kernels = nullptr;
+	std::vector<Copy> copies, arrivals;
+	/** Copies that have run, and calls that may write the card's memory. */
+	std::size_t copied = 0, calls = 0;
+	/** Calls of `kernels` that it has waited for. */
+	std::size_t seen = 0;
+};
+struct Event {
+	Stream* stream = nullptr;
+	std::size_t copies = 0, calls = 0;
 };
 std::vector<std::unique_ptr<Stream>> streams;
+/** The first of a context's two streams, until the second is made. */
+Stream* kernelStream = nullptr;
 
 Stream* streamOf(void* wanted) {
 	for (const auto& stream : streams) {
@@ -103,9 +120,17 @@ Stream* streamOf(void* wanted) {
 	return nullptr;
 }
 
-void arrive(Stream& stream) {
-	for (const auto& copy : stream.later) copy();
-	stream.later.clear();
+/** Runs a stream's copies until so many have run since it was made. */
+void run(Stream& stream, std::size_t until) {
+	std::size_t count = 0;
+	for (; stream.copied < until && count < stream.copies.size(); stream.copied++) stream.copies[count++].go();
+	stream.copies.erase(stream.copies.begin(), stream.copies.begin() + static_cast<std::ptrdiff_t>(count));
+}
+void runAll(Stream& stream) { run(stream, stream.copied + stream.copies.size()); }
+/** Before a call that runs at once. */
+void proceed(Stream& stream) {
+	runAll(stream);
+	stream.calls++;
 }
 
 /** How often the host waited for the card, or asked for what may make it wait. */
@@ -131,7 +156,9 @@ std::vector<Upload> uploads;
 
 /** Ends what a stream's copies were waiting for; says whether the host left their sources alone. */
 bool settle(Stream& stream) {
-	arrive(stream);
+	runAll(stream);
+	for (const auto& arrival : stream.arrivals) arrival.go();
+	stream.arrivals.clear();
 	bool intact = true;
 	std::erase_if(uploads, [&](const Upload& upload) {
 		if (upload.stream != &stream) return false;
@@ -197,6 +224,11 @@ Result copyCheck(std::uint64_t device, const void* host, std::size_t bytes) {
 	if (host == nullptr && bytes > 0) return refuse(invalidValue, "a copy from or to nowhere");
 	return success;
 }
+/** A copy beside the kernels touches what those before it have made, or are done with. */
+Result orderCheck(const Stream& stream) {
+	if (stream.kernels == nullptr || stream.seen == stream.kernels->calls) return success;
+	return refuse(invalidValue, "a copy that does not wait for the kernels before it");
+}
 }  // namespace
 
 #pragma GCC visibility push(default)
@@ -259,14 +291,19 @@ Result cuCtxSetCurrent(void* wanted) {
 Result cuStreamCreate(void** made, unsigned flags) {
 	if (const Result result = ready(); result != success) return result;
 	if (flags > 1) return refuse(invalidValue, "unknown flags of a stream");
-	streams.push_back(std::make_unique<Stream>());
-	*made = streams.back().get();
+	auto stream = std::make_unique<Stream>();
+	stream->kernels = std::exchange(kernelStream, kernelStream == nullptr ? stream.get() : nullptr);
+	*made = stream.get();
+	streams.push_back(std::move(stream));
 	return success;
 }
 Result cuStreamDestroy_v2(void* wanted) {
 	Stream* const stream = streamOf(wanted);
 	if (stream == nullptr) return refuse(invalidHandle, "no such stream");
 	settle(*stream);
+	for (const auto& one : streams) {
+		if (one->kernels == stream) return refuse(invalidHandle, "a stream with one of copies beside it");
+	}
 	std::erase_if(streams, [stream](const auto& one) { return one.get() == stream; });
 	return success;
 }
@@ -345,10 +382,18 @@ Result cuMemAllocHost_v2(std::uint64_t* address, std::size_t bytes) {
 	return success;
 }
 Result cuMemFreeHost(std::uint64_t address) {
-	if (locked.erase(address) == 0) return refuse(invalidValue, "host memory that was not allocated here");
+	const auto found = locked.find(address);
+	if (found == locked.end()) return refuse(invalidValue, "host memory that was not allocated here");
 	for (const auto& stream : streams) {
-		if (!stream->later.empty()) return refuse(invalidValue, "host memory that a copy may still fill");
+		for (const auto* const waiting : {&stream->copies, &stream->arrivals}) {
+			for (const Copy& copy : *waiting) {
+				if (reinterpret_cast<std::uintptr_t>(copy.host) - address < found->second) {
+					return refuse(invalidValue, "host memory that a copy may still read or fill");
+				}
+			}
+		}
 	}
+	locked.erase(found);
 	waits++;
 	std::free(reinterpret_cast<void*>(address));
 	return success;
@@ -357,46 +402,67 @@ Result cuMemcpyHtoDAsync_v2(std::uint64_t device, const void* host, std::size_t 
 	Stream* const stream = streamOf(wanted);
 	if (stream == nullptr) return refuse(invalidHandle, "no such stream");
 	if (const Result result = copyCheck(device, host, bytes); result != success) return result;
-	openArena();
-	std::memcpy(reinterpret_cast<void*>(device), host, bytes);
-	closeArena();
-	if (isLocked(host, bytes)) {
-		const auto* const start = static_cast<const unsigned char*>(host);
-		uploads.push_back({host, {start, start + bytes}, stream});
-	} else {
+	if (const Result result = orderCheck(*stream); result != success) return result;
+	const auto copy = [device, host, bytes] {
+		openArena();
+		std::memcpy(reinterpret_cast<void*>(device), host, bytes);
+		closeArena();
+	};
+	if (!isLocked(host, bytes)) {
 		waits++;
+		proceed(*stream);
+		copy();
+		return success;
 	}
+	stream->calls++;
+	stream->copies.push_back({host, copy});
+	const auto* const start = static_cast<const unsigned char*>(host);
+	// the source of a copy between streams is one that the host never looks at
+	if (stream->kernels == nullptr) uploads.push_back({host, {start, start + bytes}, stream});
 	return success;
 }
 Result cuMemcpyDtoHAsync_v2(void* host, std::uint64_t device, std::size_t bytes, void* wanted) {
 	Stream* const stream = streamOf(wanted);
 	if (stream == nullptr) return refuse(invalidHandle, "no such stream");
 	if (const Result result = copyCheck(device, host, bytes); result != success) return result;
-	openArena();
-	const auto* const start = reinterpret_cast<const unsigned char*>(device);
-	std::vector<unsigned char> values(start, start + bytes);
-	closeArena();
-	if (isLocked(host, bytes)) {
-		stream->later.emplace_back([host, values = std::move(values)] { std::memcpy(host, values.data(), values.size()); });
-	} else {
+	if (const Result result = orderCheck(*stream); result != success) return result;
+	const auto read = [device, bytes] {
+		openArena();
+		const auto* const start = reinterpret_cast<const unsigned char*>(device);
+		std::vector<unsigned char> values(start, start + bytes);
+		closeArena();
+		return values;
+	};
+	if (!isLocked(host, bytes)) {
 		waits++;
-		std::memcpy(host, values.data(), bytes);
+		proceed(*stream);
+		std::memcpy(host, read().data(), bytes);
+	} else if (stream->kernels != nullptr) {
+		stream->copies.push_back({host, [host, read, bytes] { std::memcpy(host, read().data(), bytes); }});
+	} else {
+		stream->copies.push_back({host, [host, read, bytes, stream] {
+			stream->arrivals.push_back({host, [host, values = read(), bytes] { std::memcpy(host, values.data(), bytes); }});
+		}});
 	}
 	return success;
 }
 Result cuMemcpyDtoDAsync_v2(std::uint64_t to, std::uint64_t from, std::size_t bytes, void* wanted) {
-	if (streamOf(wanted) == nullptr) return refuse(invalidHandle, "no such stream");
+	Stream* const stream = streamOf(wanted);
+	if (stream == nullptr) return refuse(invalidHandle, "no such stream");
 	if (const Result result = ready(); result != success) return result;
 	if (!isLive(to, bytes) || !isLive(from, bytes)) return refuse(invalidValue, "a copy leaves its allocation");
+	proceed(*stream);
 	openArena();
 	std::memcpy(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
 	closeArena();
 	return success;
 }
 Result cuMemsetD32Async(std::uint64_t to, unsigned value, std::size_t count, void* wanted) {
-	if (streamOf(wanted) == nullptr) return refuse(invalidHandle, "no such stream");
+	Stream* const stream = streamOf(wanted);
+	if (stream == nullptr) return refuse(invalidHandle, "no such stream");
 	if (const Result result = ready(); result != success) return result;
 	if (!isLive(to, 4 * count)) return refuse(invalidValue, "a fill leaves its allocation");
+	proceed(*stream);
 	openArena();
 	for (std::size_t i = 0; i < count; i++) reinterpret_cast<unsigned*>(to)[i] = value;
 	closeArena();
@@ -407,7 +473,8 @@ Result cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned g
 	if (const Result result = ready(); result != success) return result;
 	Kernel* kernel = kernelOf(function);
 	if (kernel == nullptr) return refuse(invalidHandle, "a function that was not found in a module");
-	if (streamOf(wanted) == nullptr) return refuse(invalidHandle, "no such stream");
+	Stream* const stream = streamOf(wanted);
+	if (stream == nullptr || stream->kernels != nullptr) return refuse(invalidHandle, "no such stream, or one of copies alone");
 	if (gridX < 1 || gridY < 1 || gridZ < 1 || gridY > 65535 || gridZ > 65535 || blockX * blockY * blockZ < 1 ||
 		blockX * blockY * blockZ > 1024 || blockX * blockY * blockZ % 32 != 0 || blockZ != 1)
 		return refuse(invalidValue, std::string(kernel->name) + ": a grid or block that can't be");
@@ -419,6 +486,7 @@ Result cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned g
 		return refuse(invalidValue, std::string(kernel->name) + " takes " + std::to_string(kernel->argumentBytes) +
 										" bytes of arguments, got " + std::to_string(*static_cast<std::size_t*>(extra[3])));
 	}
+	proceed(*stream);
 	const auto bound = kernel->bind(static_cast<const unsigned char*>(extra[1]));
 	openArena();
 	const std::string failed = emulation::run({{gridX, gridY, gridZ}, {blockX, blockY, blockZ}, sharedBytes}, bound);
@@ -436,14 +504,27 @@ Result cuTensorMapEncodeTiled(void*, int, unsigned, void*, const void*, const vo
 	return refuse(notSupported, "the stand-in has no copy engine");
 }
 Result cuEventCreate(void** made, unsigned) {
-	*made = std::malloc(8);
+	*made = new Event();
 	return ready();
 }
 Result cuEventDestroy_v2(void* event) {
-	std::free(event);
+	delete static_cast<Event*>(event);
 	return success;
 }
-Result cuEventRecord(void*, void*) { return ready(); }
+Result cuEventRecord(void* event, void* wanted) {
+	Stream* const stream = streamOf(wanted);
+	if (stream == nullptr) return refuse(invalidHandle, "no such stream");
+	*static_cast<Event*>(event) = {stream, stream->copied + stream->copies.size(), stream->calls};
+	return ready();
+}
+Result cuStreamWaitEvent(void* wanted, void* awaited, unsigned) {
+	Stream* const stream = streamOf(wanted);
+	const Event& event = *static_cast<Event*>(awaited);
+	if (stream == nullptr || streamOf(event.stream) == nullptr) return refuse(invalidHandle, "no such stream, or an event of none");
+	run(*event.stream, event.copies);
+	if (stream->kernels == event.stream) stream->seen = event.calls;
+	return ready();
+}
 Result cuEventSynchronize(void*) {
 	waits++;
 	return ready();

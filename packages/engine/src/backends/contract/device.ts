@@ -7,6 +7,8 @@ export interface MemoryUse {
 	readonly peakBytes: number;
 	/** What the backend holds: buffers in use, and memory that it keeps for the next ones. */
 	readonly pool?: { readonly heldBytes: number; readonly peakHeldBytes: number };
+	/** Memory of the host in which views are kept (`keepOnHost`). */
+	readonly host?: { readonly heldBytes: number };
 	/** What all processes hold of a card, with what its driver keeps for itself. */
 	readonly card?: { readonly usedBytes: number; readonly totalBytes: number };
 }
@@ -16,6 +18,14 @@ export type HostArray = Float32Array | Float64Array | Uint16Array | Int32Array |
 
 /** Something of the device's that is on its way; calling it waits where it isn't there yet, and gives the same each time. */
 export type Pending<Value> = () => Value;
+
+/** A view that is kept in the host's memory. */
+export interface HostCopy {
+	/** The elements in a new buffer, which is the caller's; once. Those that were kept last come back with the least delay. */
+	restore(): DeviceBuffer;
+	/** Gives its memory back, of one that was not restored. */
+	free(): void;
+}
 
 /** Memory, and copies to it and from it: all that the host does besides calling kernels. */
 export interface Device {
@@ -34,6 +44,11 @@ export interface Device {
 	 * already. The view may be freed at once.
 	 */
 	startDownload(source: View): Pending<HostArray>;
+	/**
+	 * Keeps a view in the host's memory until it is wanted again, its buffer may be freed at once. Copies run beside the kernels. Where a
+	 * device's memory is the host's own there is nothing to gain, and the method isn't there.
+	 */
+	readonly keepOnHost?: (view: View) => HostCopy;
 	memory(): MemoryUse;
 	/** Frees whatever the backend holds; the backend can't be used afterwards. */
 	close(): void;

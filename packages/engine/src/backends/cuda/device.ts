@@ -9,6 +9,7 @@ import {
 import { describe, isStrided, stridedError } from '../view.ts';
 import { type Card, chooseCard } from './card.ts';
 import { CardMemoryExhausted, type Driver, DriverFailure, loadDriver, unusableError } from './driver.ts';
+import { createHostCopies, type HostCopies } from './host-copies.ts';
 import { loadKernels } from './kernels.ts';
 import { createLauncher, type Size3 } from './launch.ts';
 import { cardMemory, createPool, type MemoryPool } from './pool.ts';
@@ -30,7 +31,10 @@ export interface CudaDevice {
 	readonly pool: MemoryPool;
 	/** Copies to and from the host. What went wrong on the card is thrown where the host waits for one. */
 	readonly staging: Staging;
+	/** Views that are kept in the host's memory. */
+	readonly hostCopies: HostCopies;
 	readonly driver: Driver;
+	/** Of the kernels. */
 	readonly stream: unknown;
 	readonly buffers: OwnedBuffers;
 	/** Address of a view's first element; throws for what `OwnedBuffers` refuses, and for columns of a wider matrix. */
@@ -66,9 +70,7 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 	const context: [unknown] = [undefined];
 	driver.cuDevicePrimaryCtxRetain(context, card.handle);
 	driver.cuCtxSetCurrent(context[0]);
-	const made: [unknown] = [undefined];
-	driver.cuStreamCreate(made, 1); // CU_STREAM_NON_BLOCKING
-	const stream = made[0];
+	const [stream, copyStream] = [createStream(driver), createStream(driver)];
 	const module = compiledKernels(driver, card);
 	const enqueue = createLauncher(driver, stream);
 	const staging = createStaging(driver, stream, synchronize);
@@ -93,6 +95,9 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 		stream,
 		get buffers() {
 			return buffers;
+		},
+		get hostCopies() {
+			return hostCopies;
 		},
 		address(view) {
 			if (isStrided(view)) throw stridedError(view);
@@ -141,7 +146,8 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 		close() {
 			if (!open) return;
 			open = false;
-			letCopiesArrive(driver, stream);
+			for (const each of [stream, copyStream]) letCopiesArrive(driver, each);
+			hostCopies.close();
 			driver.cuStreamDestroy_v2(stream);
 			staging.close();
 			pool.close();
@@ -149,12 +155,20 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 			driver.cuDevicePrimaryCtxRelease_v2(card.handle);
 		},
 	};
+	const take = (bytes: number, what: () => string) => memoryGuard(device, what, () => pool.take(bytes));
+	const hostCopies: HostCopies = createHostCopies(device, copyStream, take);
 	const buffers: OwnedBuffers = createOwnedBuffers(device, {
 		isOpen: () => open,
-		take: (bytes, what) => memoryGuard(device, what, () => pool.take(bytes)),
-		give: pool.give,
+		take,
+		give: hostCopies.give,
 	});
 	return device;
+}
+
+function createStream(driver: Driver): unknown {
+	const made: [unknown] = [undefined];
+	driver.cuStreamCreate(made, 1); // CU_STREAM_NON_BLOCKING
+	return made[0];
 }
 
 /** Before the host's memory is freed. What went wrong on the card was told where its results were waited for. */

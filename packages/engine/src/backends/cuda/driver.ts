@@ -35,8 +35,9 @@ interface DriverFunctions {
 	cuMemAllocHost_v2(address: [Size], bytes: Size): number;
 	cuMemFreeHost(address: Size): number;
 	cuMemGetInfo_v2(free: [Size], total: [Size]): number;
-	cuMemcpyHtoDAsync_v2(to: Size, from: ArrayBufferView, bytes: Size, stream: Pointer): number;
-	cuMemcpyDtoHAsync_v2(to: ArrayBufferView, from: Size, bytes: Size, stream: Pointer): number;
+	/** Host memory is named by what holds it, or by its address. */
+	cuMemcpyHtoDAsync_v2(to: Size, from: ArrayBufferView | bigint, bytes: Size, stream: Pointer): number;
+	cuMemcpyDtoHAsync_v2(to: ArrayBufferView | bigint, from: Size, bytes: Size, stream: Pointer): number;
 	cuMemcpyDtoDAsync_v2(to: Size, from: Size, bytes: Size, stream: Pointer): number;
 	cuMemsetD32Async(to: Size, value: number, count: Size, stream: Pointer): number;
 	cuLaunchKernel(
@@ -67,6 +68,7 @@ interface DriverFunctions {
 	cuEventCreate(event: [Pointer], flags: number): number;
 	cuEventDestroy_v2(event: Pointer): number;
 	cuEventRecord(event: Pointer, stream: Pointer): number;
+	cuStreamWaitEvent(stream: Pointer, event: Pointer, flags: number): number;
 	cuEventSynchronize(event: Pointer): number;
 	cuEventElapsedTime(milliseconds: [number], start: Pointer, end: Pointer): number;
 	cuGetErrorString(code: number, text: [string]): number;
@@ -104,6 +106,7 @@ const prototypes: Readonly<Record<keyof DriverFunctions, string>> = {
 	cuEventCreate: '_Out_ void**, uint32',
 	cuEventDestroy_v2: 'void*',
 	cuEventRecord: 'void*, void*',
+	cuStreamWaitEvent: 'void*, void*, uint32',
 	cuEventSynchronize: 'void*',
 	cuEventElapsedTime: '_Out_ float*, void*, void*',
 	cuGetErrorString: 'int, _Out_ const char**',

@@ -23,6 +23,7 @@ export function memoryGroup(device: CudaDevice): MemoryGroup {
 		},
 		download: (source) => startDownload(source)(),
 		startDownload,
+		keepOnHost: device.hostCopies.keep,
 		memory() {
 			const [free, total]: [[number], [number]] = [[0], [0]];
 			driver.cuMemGetInfo_v2(free, total);
@@ -30,6 +31,7 @@ export function memoryGroup(device: CudaDevice): MemoryGroup {
 			return {
 				...buffers.counts(),
 				pool: { heldBytes: pool.reservedBytes, peakHeldBytes: pool.peakReservedBytes },
+				host: { heldBytes: device.hostCopies.heldBytes },
 				card: { usedBytes: totalBytes - Number(free[0]), totalBytes },
 			};
 		},
