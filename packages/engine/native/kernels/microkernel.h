@@ -152,21 +152,38 @@ __attribute__((noinline)) void multiplyTile(const Tile& tile) {
 
 #if defined(SIMD_AMX)
 
+// Rows of the result that are asked for with each step of the unit.
+constexpr int rowsAskedTogether = 2;
+
 // The same for 1 … 32 rows, by the matrix unit, whose tiles have been shaped for them.
 template <bool tall, bool wide>
 __attribute__((noinline)) void multiplyTileByUnit(const Tile& tile, int rows) {
-	for (int r = 0; r < rows; r++) {
-		UNROLL for (int v = 0; v < (wide ? 2 : 1); v++) __builtin_prefetch(tile.c + r * tile.cStride + v * W, 1);
+	int asked = 0;
+	// Sums that need no factor begin with what is there and go where they belong.
+	const bool direct = tile.scale == 1 && tile.columns == (wide ? 2 : 1) * W;
+	const auto forEachSum = [&](float* sums, int64_t stride, const auto& each) {
+		each.template operator()<upperLeft>(sums, stride);
+		if constexpr (wide) each.template operator()<upperRight>(sums + W, stride);
+		if constexpr (tall) each.template operator()<lowerLeft>(sums + matrixTileRows * stride, stride);
+		if constexpr (tall && wide) each.template operator()<lowerRight>(sums + matrixTileRows * stride + W, stride);
+	};
+	const auto zeroSum = []<MatrixTile sum>(float*, int64_t) { zeroTile<sum>(); };
+	const auto loadSum = []<MatrixTile sum>(float* from, int64_t stride) { loadTile<sum>(from, stride); };
+	const auto storeSum = []<MatrixTile sum>(float* to, int64_t stride) { storeTile<sum>(to, stride); };
+	if (direct && tile.accumulate) {
+		forEachSum(tile.c, tile.cStride, loadSum);
+	} else {
+		forEachSum(tile.c, tile.cStride, zeroSum);
 	}
-	zeroTile<upperLeft>();
-	if constexpr (wide) zeroTile<upperRight>();
-	if constexpr (tall) zeroTile<lowerLeft>();
-	if constexpr (tall && wide) zeroTile<lowerRight>();
 	const float* a = tile.a;
 	const float* b = tile.b;
 	int64_t depth = tile.depth;
 	for (int product = 0; product < 2; product++) {
 		for (; depth > 0; depth -= matrixTileSteps) {
+			// All at once they would keep the operands waiting.
+			for (int end = minimum(rows, asked + rowsAskedTogether); asked < end; asked++) {
+				UNROLL for (int v = 0; v < (wide ? 2 : 1); v++) __builtin_prefetch(tile.c + asked * tile.cStride + v * W, 1);
+			}
 			loadTile<upperRows>(a, matrixTileSteps);
 			loadTile<leftColumns>(b, tileColumns);
 			multiplyTiles<upperLeft, upperRows, leftColumns>();
@@ -182,11 +199,9 @@ __attribute__((noinline)) void multiplyTileByUnit(const Tile& tile, int rows) {
 		b = tile.tailB;
 		depth = tile.tailDepth;
 	}
+	if (direct) return forEachSum(tile.c, tile.cStride, storeSum);
 	alignas(64) float sums[2 * matrixTileRows * tileColumns];
-	storeTile<upperLeft>(sums, tileColumns);
-	if constexpr (wide) storeTile<upperRight>(sums + W, tileColumns);
-	if constexpr (tall) storeTile<lowerLeft>(sums + matrixTileRows * tileColumns, tileColumns);
-	if constexpr (tall && wide) storeTile<lowerRight>(sums + matrixTileRows * tileColumns + W, tileColumns);
+	forEachSum(sums, tileColumns, storeSum);
 	const vf scale = splat(tile.scale);
 	for (int r = 0; r < rows; r++) {
 		UNROLL for (int v = 0; v < (wide ? 2 : 1); v++) {
