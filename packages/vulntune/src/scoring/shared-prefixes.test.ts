@@ -81,7 +81,7 @@ function compute(detector: Detector, pass: PassOptions, share: boolean) {
 	return { scored, losses, gradients };
 }
 
-const pools: readonly Pool[] = ['last', 'first', 'mean', 'max'];
+const pools: readonly Pool[] = ['last', 'first', 'mean', 'max', 'meanMax'];
 const variants: readonly (readonly [string, Pool | undefined, Partial<PassOptions>])[] = [
 	...pools.map((pool) => [`a head on ${pool}`, pool, {}] as const),
 	['a head on mean, checkpointing', 'mean', { checkpointing: true }],
