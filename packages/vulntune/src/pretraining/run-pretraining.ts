@@ -249,31 +249,24 @@ function pretrainWithEvents(
 	const steps = countSteps(lengths, settings);
 	const stopwatch = createStopwatch();
 	let loss: number | null = null;
-	let share = 0;
-	const tell = () =>
-		signals.emit({
-			type: 'training',
-			step: state.step,
-			steps,
-			epoch: state.epoch,
-			tokensPerSecond: stopwatch.tokensPerSecond(),
-			secondsLeft: stopwatch.secondsLeft(share),
-			residentBytes: process.memoryUsage.rss(),
-			loss,
-		});
 	const listener = {
 		progress({ stepShare, tokens }: PackProgress) {
-			share = (state.step + stepShare) / steps;
 			stopwatch.count(tokens);
-			tell();
+			signals.emit({
+				type: 'training',
+				step: state.step,
+				steps,
+				epoch: state.epoch,
+				tokensPerSecond: stopwatch.tokensPerSecond(),
+				secondsLeft: stopwatch.secondsLeft((state.step + stepShare) / steps),
+				residentBytes: process.memoryUsage.rss(),
+				loss,
+			});
 		},
 		record(record: PretrainRecord) {
 			logs.metrics.append(record);
 			logs.timings.append(stopwatch.lap(record, memoryFacts(target.backend)));
-			if (record.type === 'step') {
-				loss = record.loss;
-				tell();
-			}
+			if (record.type === 'step') loss = record.loss;
 			signals.emit({ type: 'record', record });
 		},
 		validating: (done: number, total: number) => signals.emit({ type: 'validating', done, total }),

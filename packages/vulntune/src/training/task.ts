@@ -31,7 +31,7 @@ export interface Task<State extends RunState> {
 
 /** What the trainer tells whoever keeps, shows or stores it. */
 export interface TrainerListener {
-	/** After every pack, or once a card has been given it; with several processes after every round of them. */
+	/** After every pack, or once a card has been given it, and after the step that it completes; with several processes after every round of them. */
 	progress(done: PackProgress): void;
 	record(record: StepRecord): void;
 	/** Time to make the state durable. */
@@ -45,8 +45,8 @@ export interface PackProgress {
 	/** Packs of the epoch that are done, and all. */
 	readonly pack: number;
 	readonly packs: number;
-	/** Of the step so far. */
+	/** Of the step that is not taken yet; 0 after a step. */
 	readonly tokens: number;
-	/** Share of the step's packs that are done. */
+	/** Share of that step's packs that are done; 0 after a step. */
 	readonly stepShare: number;
 }

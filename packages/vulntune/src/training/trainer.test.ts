@@ -34,7 +34,8 @@ async function trainNumbers(
 	if (start.gradients !== undefined) backend.upload(parameters.gradients, Float32Array.from(start.gradients));
 	const trained: number[] = [];
 	const records: StepRecord[] = [];
-	const shares: number[] = [];
+	/** Share of the next step and its tokens, and the steps that were told of before. */
+	const told: (readonly [number, number, number])[] = [];
 	let checkpoints = 0;
 	const task: Task<RunState> = {
 		packs: () => packsPerEpoch,
@@ -65,7 +66,7 @@ async function trainNumbers(
 		},
 		state,
 		{
-			progress: ({ stepShare }) => void shares.push(stepShare),
+			progress: ({ stepShare, tokens }) => void told.push([stepShare, tokens, records.length]),
 			record: (record) => void records.push(record),
 			checkpoint: () => void (checkpoints += 1),
 			interrupted: () => trained.length >= interruptAfter,
@@ -76,7 +77,7 @@ async function trainNumbers(
 		outcome,
 		trained,
 		records,
-		shares,
+		told,
 		checkpoints,
 		state,
 		values: [...backend.download(parameters.values)],
@@ -85,7 +86,7 @@ async function trainNumbers(
 }
 
 it('takes a step after as many packs as are asked for, or at the end of an epoch', async () => {
-	const { outcome, trained, records, shares, checkpoints } = await trainNumbers({});
+	const { outcome, trained, records, told, checkpoints } = await trainNumbers({});
 	expect(outcome).toBe('finished');
 	expect(trained).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
 	expect(records.map(({ step, epoch, loss, tokens }) => [step, epoch, loss, tokens])).toEqual([
@@ -99,7 +100,23 @@ it('takes a step after as many packs as are asked for, or at the end of an epoch
 	expect(records.map(({ learningRate }) => learningRate)).toEqual(
 		[1, 5 / 6, 4 / 6, 0.5, 2 / 6, 1 / 6].map((rate) => expect.closeTo(rate, 12)),
 	);
-	expect(shares).toEqual([0.5, 1, 0.5, 1, 1, 0.5, 1, 0.5, 1, 1]);
+	// whoever shows the last pack has the loss of the step that it ends
+	expect(told).toEqual([
+		...[
+			[0.5, 10, 0],
+			[0, 0, 1],
+			[0.5, 10, 1],
+			[0, 0, 2],
+			[0, 0, 3],
+		],
+		...[
+			[0.5, 10, 3],
+			[0, 0, 4],
+			[0.5, 10, 4],
+			[0, 0, 5],
+			[0, 0, 6],
+		],
+	]);
 	expect(checkpoints).toBe(3);
 });
 

@@ -79,13 +79,16 @@ export async function train<State extends RunState>(
 			await sum.add();
 			state.packs += round;
 			const done = state.packs - start;
+			const isStep = done === group.size;
+			if (isStep) {
+				// what a step waits for: here, and for the norm of its gradients
+				await readLosses();
+				sum.give();
+				takeStep(optimizer, settings, state, listener);
+			}
 			const { epoch, packs: pack, groupTokens: tokens } = state;
-			listener.progress({ epoch, pack, packs, tokens, stepShare: done / group.size });
-			if (done < group.size) continue;
-			// what a step waits for: here, and for the norm of its gradients
-			await readLosses();
-			sum.give();
-			takeStep(optimizer, settings, state, listener);
+			listener.progress({ epoch, pack, packs, tokens, stepShare: isStep ? 0 : done / group.size });
+			if (!isStep) continue;
 			if (checkpointEverySteps !== null && state.step % checkpointEverySteps === 0) listener.checkpoint();
 		}
 	} finally {
