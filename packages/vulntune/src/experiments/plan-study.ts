@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
+import type { Config } from '../config/schema.ts';
 import { planNgram } from '../plan/plan-ngram.ts';
 import { planTraining } from '../plan/plan-training.ts';
 import { formatBytes, formatDuration } from '../terminal/format.ts';
@@ -8,8 +9,8 @@ import { textTable } from '../terminal/text-table.ts';
 import { loadGrid } from './grid/load-grid.ts';
 import { atRung } from './halving.ts';
 import { createIdentifier } from './identify.ts';
-import { readCells } from './ledger/cells.ts';
 import { ledgerFile, openLedger } from './ledger/open-ledger.ts';
+import { type FinishedRun, type MeasuredSpeed, measuredSpeed, readFinishedRuns } from './measured-speed.ts';
 import type { StudyRequest } from './run-study.ts';
 import { selectCells } from './select-cells.ts';
 
@@ -21,6 +22,8 @@ export interface CellPlan {
 	readonly finished: boolean;
 	/** null where the data isn't there, or where there is nothing to measure, as for n-grams. */
 	readonly seconds: number | null;
+	/** Whether the time is by the speed of a finished cell, and not by a short measurement of this machine. */
+	readonly isMeasured: boolean;
 	readonly memoryBytes: number | null;
 	/** Data that isn't there. */
 	readonly missing: string | null;
@@ -47,8 +50,10 @@ export async function planStudy(
 ): Promise<StudyPlan> {
 	const grid = loadGrid(request.grid, { overrides: request.overrides });
 	for (const line of grid.notes) note(line);
-	const finished = finishedRuns(request.output);
+	const runs = finishedRuns(request.output);
+	const finished = new Set(runs.map(({ cell }) => cell.runId));
 	const identifier = createIdentifier();
+	const speedOf = measuredSpeed(runs, identifier);
 	const isHalving = grid.search.type === 'halving';
 	const cells: CellPlan[] = [];
 	const chosen = selectCells(grid, request);
@@ -57,16 +62,16 @@ export async function planStudy(
 		const cell = isHalving ? atRung(grid, grid.cells[position]!, 0) : grid.cells[position]!;
 		const { config, name } = cell;
 		const common = { cell: position, name };
-		const nothing = { seconds: null, memoryBytes: null, missing: null, error: null };
+		const nothing = { seconds: null, isMeasured: false, memoryBytes: null, missing: null, error: null };
 		if (!existsSync(config.data.path)) {
-			const plan = await estimate(cell.config);
+			const plan = await estimate(cell.config, speedOf);
 			cells.push({ ...common, finished: false, ...nothing, ...plan, missing: config.data.path });
 			continue;
 		}
 		const entry = existsSync(config.model) ? await identifier.entryOf(cell, position) : undefined;
 		const isFinished = entry !== undefined && finished.has(entry.run.id);
 		if (isFinished) cells.push({ ...common, finished: true, ...nothing });
-		else cells.push({ ...common, finished: false, ...nothing, ...(await estimate(cell.config)) });
+		else cells.push({ ...common, finished: false, ...nothing, ...(await estimate(cell.config, speedOf)) });
 	}
 	progress(chosen.length, chosen.length);
 	return {
@@ -79,28 +84,30 @@ export async function planStudy(
 	};
 }
 
-function finishedRuns(output: string): ReadonlySet<string> {
-	if (!existsSync(ledgerFile(output))) return new Set();
+function finishedRuns(output: string): FinishedRun[] {
+	if (!existsSync(ledgerFile(output))) return [];
 	const ledger = openLedger(output);
 	try {
-		const finished = readCells(ledger).filter(({ status }) => status === 'finished');
-		return new Set(finished.map(({ runId }) => runId));
+		return readFinishedRuns(ledger);
 	} finally {
 		ledger.close();
 	}
 }
 
-type Estimate = Partial<Pick<CellPlan, 'seconds' | 'memoryBytes' | 'error'>>;
+type Estimate = Partial<Pick<CellPlan, 'seconds' | 'isMeasured' | 'memoryBytes' | 'error'>>;
 
 /** What a plan of the cell's own says; a cell that would fail says why. */
-async function estimate(config: Parameters<typeof planTraining>[0]): Promise<Estimate> {
+async function estimate(config: Config, speedOf: MeasuredSpeed): Promise<Estimate> {
 	try {
 		if (config.method.type === 'ngram') {
 			if (existsSync(config.data.path)) await planNgram(config, () => {});
 			return {};
 		}
 		const plan = await planTraining(config);
-		return { seconds: plan.seconds?.total ?? null, memoryBytes: plan.memoryBytes.total };
+		const memoryBytes = plan.memoryBytes.total;
+		const speed = plan.operations === null ? undefined : await speedOf(config, plan.backend);
+		if (speed === undefined) return { seconds: plan.seconds?.total ?? null, memoryBytes };
+		return { seconds: plan.operations! / speed, isMeasured: true, memoryBytes };
 	} catch (error) {
 		if (!(error instanceof VulntuneError)) throw error;
 		return { error: error.message };
@@ -120,10 +127,21 @@ export function renderStudyPlan({ cells, seconds, budgetHours, isFirstRung }: St
 	return [
 		textTable([['cell', 'time', 'memory', ''], ...rows]),
 		'',
-		`${cells.length} cells, about ${formatDuration(seconds)} one after another.`,
+		`${cells.length} cells, about ${formatDuration(seconds)} one after another${basisOf(cells)}.`,
 		...(isFirstRung ? ['These are of the first rung; which go on for more epochs shows as they end.'] : []),
 		...(budgetHours === null ? [] : [`No cell is begun after ${budgetHours} hours of computing.`]),
 		...[...missing].map((place) => `${place} is not there: no time for its cells.`),
 		...errors,
 	].join('\n');
+}
+
+/** What the times are by. */
+function basisOf(cells: readonly CellPlan[]): string {
+	const timed = cells.filter(({ seconds }) => seconds !== null);
+	const measured = timed.filter(({ isMeasured }) => isMeasured).length;
+	if (timed.length === 0) return '';
+	if (measured === 0) return ', by a short measurement of this machine as it is now';
+	return measured === timed.length
+		? ', by the speed of cells that are finished'
+		: `, ${measured} of them by the speed of cells that are finished, the others by a short measurement of this machine as it is now`;
 }
