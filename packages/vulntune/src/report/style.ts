@@ -28,7 +28,7 @@ sup { line-height: 0; }
 .errors thead th:first-child { padding-left: 0; }
 .errors th:not(:nth-child(2)), .errors td:nth-child(n+3) { text-align: left; }
 .errors th[scope="row"], .environment td { white-space: normal; overflow-wrap: anywhere; text-align: left; min-width: 6rem; }
-td small { display: block; color: var(--muted); font-size: .78rem; }
+td small, th small { display: block; color: var(--muted); font-size: .78rem; }
 th.model { color: var(--series-1); }
 .confusion th, .confusion td { vertical-align: middle; }
 .confusion td { font-size: 1.1rem; text-align: center; } .confusion thead th { white-space: normal; }

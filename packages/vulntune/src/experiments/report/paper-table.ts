@@ -52,7 +52,7 @@ export interface PaperSetting {
 	readonly positives: number;
 }
 
-/** The row of the paper that a run repeats; undefined for any other run, and for other data. */
+/** The row of the paper that a run may repeat, by what rows vary; undefined for any other run, and for other data. */
 export function paperRowOf(setting: PaperSetting): PaperRow | undefined {
 	const { method, length, largeFunctions, functions, positives } = setting;
 	if (positives !== positivesOfX1) return undefined;

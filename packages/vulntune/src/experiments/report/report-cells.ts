@@ -17,6 +17,7 @@ import {
 	type StoredMetric,
 } from '../ledger/results.ts';
 import { readStudy, type Study, type StudyCell } from '../read-study.ts';
+import { asksWhatPaperAsks, describeBesidePaper } from './paper-settings.ts';
 import { type PaperRow, paperRowOf } from './paper-table.ts';
 
 /** A detector's ROC AUC on the test split. */
@@ -52,6 +53,8 @@ export interface ReportCell {
 	readonly data: string;
 	readonly dataName: string;
 	readonly paperRow: PaperRow | undefined;
+	/** What tells it from a row of the paper: base, epochs, sample, other settings. */
+	readonly besidePaper: string;
 }
 
 export interface StudyReport {
@@ -72,7 +75,8 @@ export async function readReport(ledger: Ledger): Promise<StudyReport> {
 		if (own.status !== 'finished' || shown.has(own.runId)) continue;
 		shown.add(own.runId);
 		const grids = all.filter(({ runId }) => runId === own.runId).map(({ grid }) => grid);
-		cells.push({ ...(await reportCell(ledger, own, study.cells[i]!)), grids });
+		const { columns } = study.grids.find(({ name }) => name === own.grid)!;
+		cells.push({ ...(await reportCell(ledger, own, study.cells[i]!, columns)), grids });
 		isSynthetic ||= own.environment !== null && JSON.parse(own.environment).synthetic === true;
 	}
 	const corrected = holm(cells.map(({ difference }) => (difference?.value == null ? null : difference.p)));
@@ -91,6 +95,7 @@ async function reportCell(
 	ledger: Ledger,
 	own: LedgerCell,
 	cell: StudyCell,
+	columns: readonly string[],
 ): Promise<Omit<ReportCell, 'grids'>> {
 	const metrics = readMetrics(ledger, own.runId);
 	const of = (detector: string, metric: string) => metrics.get(detector)?.get(metric) ?? absent;
@@ -122,6 +127,9 @@ async function reportCell(
 		hardware: [environment.cpu, environment.backend].filter((part) => part !== undefined).join(', '),
 		data: `${own.datasetHash} ${functions} ${positives}`,
 		dataName: config.data.path,
-		paperRow: paperRowOf({ method, length, largeFunctions, functions, positives }),
+		paperRow: asksWhatPaperAsks(config, columns)
+			? paperRowOf({ method, length, largeFunctions, functions, positives })
+			: undefined,
+		besidePaper: describeBesidePaper(config),
 	};
 }

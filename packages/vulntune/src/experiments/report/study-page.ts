@@ -106,7 +106,7 @@ ${paperTable.map((row) =>
 	),
 )}
 </tbody></table></div>
-<p class="note">Bold: as published, with a base of 13 billion parameters; its F1 is at the best threshold for the labels that it scores, ours beside it at the threshold from validation. The data with P3 were mined anew from the same commits, so that those rows do not compare one to one. Hours are those of training and validation.</p>
+<p class="note">Bold: as published, with a base of 13 billion parameters and 15 epochs; under it the cells that vary nothing else than its rows do, each with its base, its epochs and what else is not as in the paper. The paper's F1 is at the best threshold for the labels that it scores, ours beside it at the threshold from validation. The data with P3 were mined anew from the same commits, so that those rows do not compare one to one. Hours are those of training and validation.</p>
 </section>`;
 }
 
@@ -121,8 +121,8 @@ function paperRows(row: PaperRow, cells: readonly ReportCell[], notes: Notes): M
 		row.hours === null ? '–' : row.hours.toFixed(1),
 		'–',
 	]);
-	const own = cells.map(({ cell, rocAuc, f1, f1Oracle, hardware }) =>
-		tableRow(cell.name, [
+	const own = cells.map(({ cell, rocAuc, f1, f1Oracle, hardware, besidePaper }) =>
+		tableRow(html`${cell.name}<small>${besidePaper}</small>`, [
 			metricCell(asMetric(rocAuc), notes),
 			metricCell(asMetric(f1), notes),
 			metricCell(asMetric(f1Oracle), notes),

@@ -29,6 +29,7 @@ beforeAll(async () => {
 		...parse(config),
 		method: { type: 'qlora' },
 		sequence: { length: 512, largeFunctions: 'truncate' },
+		training: { epochs: 3 },
 	};
 	ledger.database.prepare('UPDATE runs SET config = ? WHERE id = ?').run(JSON.stringify(asPaper), id);
 	ledger.database
@@ -63,7 +64,7 @@ describe('the report of a study', () => {
 	it('shows the paper’s rows, with the cell that repeats one under it', () => {
 		expect(page.match(/<strong>(?:Q?LoRA), with/g)).toHaveLength(8);
 		expect(page).toMatch(
-			/<strong>QLoRA, without P3, 512, include<\/strong>.*\n.*\n?<tr><th scope="row">seed=2<\/th>/,
+			/<strong>QLoRA, without P3, 512, include<\/strong>.*\n.*\n?<tr><th scope="row">seed=2<small>none, 3 epochs<\/small><\/th>/,
 		);
 		expect(page.match(/not run here/g)).toHaveLength(7);
 	});
