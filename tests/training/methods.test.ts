@@ -63,6 +63,7 @@ const variants: Record<string, Overrides> = {
 		...{ 'method.targets': '[q_proj, down_proj]', ...alphas },
 	},
 	'lora, rank-stabilised, weights per status': { 'method.rsLora': 'true', ...statusWeights },
+	'lora on the last block, the one below it run once': { 'method.layersToTransform': '[1]' },
 	'lora on a bf16 base, linear schedule without clipping': {
 		...{ 'method.base': 'bf16', 'training.schedule': 'linear', 'training.clipNorm': 'null' },
 	},
@@ -144,26 +145,27 @@ it('a prefix is described, and refused where it is changed in the files', async 
 });
 
 describe('method.from', () => {
-	it.each(['qlora nf4', 'lora under a head with a hidden layer'])(
-		'starts %s from what was trained',
-		async (name) => {
-			const first = configOf(name, variants[name]!);
-			const overrides = { ...variants[name]!, 'method.from': first.output };
-			// steps too small to change a float32: what is scored is what was loaded
-			const same = configOf(`${name} again`, { ...overrides, 'training.learningRate': '1e-30' });
-			expect((await runTraining(same, fresh, silent)).status).toBe('finished');
-			expect(await probabilities(same.output)).toEqual(await probabilities(first.output));
+	it.each([
+		'qlora nf4',
+		'lora under a head with a hidden layer',
+		'lora on the last block, the one below it run once',
+	])('starts %s from what was trained', async (name) => {
+		const first = configOf(name, variants[name]!);
+		const overrides = { ...variants[name]!, 'method.from': first.output };
+		// steps too small to change a float32: what is scored is what was loaded
+		const same = configOf(`${name} again`, { ...overrides, 'training.learningRate': '1e-30' });
+		expect((await runTraining(same, fresh, silent)).status).toBe('finished');
+		expect(await probabilities(same.output)).toEqual(await probabilities(first.output));
 
-			const onItself = configOf(name, overrides);
-			const replacing = runTraining(onItself, { resume: false, overwrite: true }, silent);
-			await expect(replacing).rejects.toMatchObject({ code: 'OUTPUT_TAKEN' });
+		const onItself = configOf(name, overrides);
+		const replacing = runTraining(onItself, { resume: false, overwrite: true }, silent);
+		await expect(replacing).rejects.toMatchObject({ code: 'OUTPUT_TAKEN' });
 
-			const further = configOf(`${name} further`, overrides);
-			expect((await runTraining(further, fresh, silent)).status).toBe('finished');
-			expect(await probabilities(further.output)).not.toEqual(await probabilities(first.output));
-			await expectSamePredictions(further.output);
-		},
-	);
+		const further = configOf(`${name} further`, overrides);
+		expect((await runTraining(further, fresh, silent)).status).toBe('finished');
+		expect(await probabilities(further.output)).not.toEqual(await probabilities(first.output));
+		await expectSamePredictions(further.output);
+	});
 
 	const stabilised = configOf('stabilised', { 'method.rsLora': 'true', 'training.epochs': '1' });
 	beforeAll(async () => {
@@ -196,6 +198,7 @@ describe('method.from', () => {
 		expect(await refusal({})).toBe('DATASET_NOT_FOUND');
 		expect(await refusal({ 'method.from': path.join(root, 'nothing') })).toBe('ADAPTER_MISSING');
 		expect(await refusal({ 'method.targets': 'none_such' })).toBe('NO_LORA_TARGET');
+		expect(await refusal({ 'method.layersToTransform': '[2]' })).toBe('NO_LORA_TARGET');
 		const config = configOf('refused', { ...absent, 'method.from': first, 'method.rsLora': 'true' });
 		const changed = { ...config, method: { ...config.method, alpha: 5 } };
 		await expect(runTraining(changed, fresh, silent)).rejects.toMatchObject({

@@ -54,6 +54,18 @@ describe('an adapter', () => {
 			{ name: `${query}.lora_A.weight`, shape: [16, 400] },
 			{ name: `${query}.lora_B.weight`, shape: [96, 16] },
 		]);
+		expect(
+			loraSpecs([...layers, { ...layers[0]!, name: 'model.layers.1.self_attn.q_proj' }], {
+				...config,
+				layersToTransform: [1],
+			}).map(({ name }) => name),
+		).toEqual(['A', 'B'].map((part) => `model.layers.1.self_attn.q_proj.lora_${part}.weight`));
+		expect(() => loraSpecs(layers, { ...config, layersToTransform: [11, 12] })).toThrow(
+			expect.objectContaining({
+				code: 'NO_LORA_TARGET',
+				message: expect.stringMatching(/method\.layersToTransform.*the model has no block 12/),
+			}),
+		);
 		expect(() => loraSpecs(layers, { ...config, targets: ['q_proj', 'v_*'] })).toThrow(
 			expect.objectContaining({
 				code: 'NO_LORA_TARGET',

@@ -12,6 +12,8 @@ export interface LoraConfig {
 	readonly rsLora: boolean;
 	/** `attention`, `all-linear`, or patterns of module names (see `targetMatcher`). */
 	readonly targets: 'attention' | 'all-linear' | readonly string[];
+	/** The only blocks, counted from 0, whose modules get an adapter; absent or null for all. PEFT's `layers_to_transform`. */
+	readonly layersToTransform?: readonly number[] | null;
 }
 
 /** How every family calls the part of a block whose matrices these are. */
@@ -43,8 +45,28 @@ interface NamedMatrix {
 	readonly weight: { readonly shape: readonly number[] };
 }
 
+/** The block that a module belongs to: the number in its name. */
+function blockOf(module: string): number {
+	return Number(/\.(\d+)\./.exec(module)?.[1]);
+}
+
+/** The modules of the blocks that are to get adapters. Throws NO_LORA_TARGET for a block that the model doesn't have. */
+function inLayers(layers: readonly NamedMatrix[], chosen: readonly number[]): readonly NamedMatrix[] {
+	const blocks = new Set(layers.map(({ name }) => blockOf(name)));
+	const missing = chosen.find((block) => !blocks.has(block));
+	if (missing !== undefined) {
+		throw inputError('NO_LORA_TARGET', `the model has no block ${missing}`, {
+			place: 'method.layersToTransform',
+			remedy: `Its blocks are numbered from 0 to ${Math.max(...blocks)}.`,
+		});
+	}
+	return layers.filter(({ name }) => chosen.includes(blockOf(name)));
+}
+
 /** The adapters' matrices in the order of the layers, A before B. Throws NO_LORA_TARGET where nothing matches. */
-export function loraSpecs(layers: readonly NamedMatrix[], config: LoraConfig): ParameterSpec[] {
+export function loraSpecs(all: readonly NamedMatrix[], config: LoraConfig): ParameterSpec[] {
+	const { layersToTransform: chosen = null } = config;
+	const layers = chosen === null ? all : inLayers(all, chosen);
 	const matches = targetMatcher(config.targets);
 	const specs = layers
 		.filter((layer) => matches(layer.name))

@@ -27,6 +27,8 @@ export interface Model {
 	withPrefix(prefixes: readonly NonNullable<Attention['prefix']>[]): Model;
 	/** P, 0 without a prefix. */
 	readonly prefixLength: number;
+	/** Blocks below the lowest one in which something is trained, all of them where nothing is; 0 where the embeddings are trained. */
+	readonly frozenBlocks: number;
 	/** [V, H], from states to logits; undefined where the checkpoint has none (encoders, classifiers). */
 	readonly outputMatrix: Weight | Tensor | undefined;
 }
@@ -46,6 +48,8 @@ export interface ForwardOptions {
 	readonly rows?: Indices | undefined;
 	/** Gives what enters the first block instead of x [T, H], which it may hold on to. */
 	readonly enter?: (x: Tensor) => Tensor;
+	/** Begins at a block, counted from 0, with what an earlier pass saw enter it, [T, H]; that is released. */
+	readonly start?: { readonly block: number; readonly states: Tensor } | undefined;
 	/** Called with what enters the first block (0) and what leaves block k (k = 1 … L). */
 	readonly observe?: (layer: number, hidden: Tensor) => void;
 }

@@ -27,6 +27,18 @@ describe('an adapter folder', () => {
 		expect(readPeftAdapter(folder)).toEqual(adapter);
 	});
 
+	test('of some blocks says which', () => {
+		const name = 'model.layers.1.q_proj';
+		const matrices = new Map(
+			[...adapter.matrices].map(([each, matrix]) => [each.replace('layer.q_proj', name), matrix]),
+		);
+		const config = { ...adapter.config, layersToTransform: [1] };
+		writePeftAdapter(folder, { ...adapter, config, matrices });
+		const written = JSON.parse(readFileSync(path.join(folder, 'adapter_config.json'), 'utf8'));
+		expect(written).toMatchObject({ target_modules: ['q_proj'], layers_to_transform: [1] });
+		expect(readPeftAdapter(folder).config.targets).toEqual([name]);
+	});
+
 	test('of several ranks and scales is one of a single rank and scale that computes the same', () => {
 		const patterns = { rank_pattern: { k_proj: 2 }, alpha_pattern: { k_proj: 5 } };
 		changeConfig({ target_modules: ['q_proj', 'k_proj'], ...patterns });

@@ -223,6 +223,7 @@ export function writePeftAdapter(folder: string, adapter: PeftAdapter, { isPeftH
 		fan_in_fan_out: false,
 		inference_mode: true,
 		init_lora_weights: true,
+		...(config.layersToTransform == null ? {} : { layers_to_transform: config.layersToTransform }),
 		lora_alpha: config.alpha,
 		lora_dropout: config.dropout,
 		modules_to_save: adapter.head.size > 0 && isPeftHead ? ['score'] : null,

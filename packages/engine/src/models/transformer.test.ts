@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { createReferenceBackend } from '../backends/reference/reference-backend.ts';
 import { smallConfig } from '../formats/testing/small-model.ts';
+import type { LinearLayer } from '../layers/linear-layer.ts';
 import { Arena } from '../tensor/arena.ts';
 import { uploadIndices, uploadSegments } from '../tensor/indices.ts';
-import type { Context } from '../tensor/tensor.ts';
+import { type Context, type Tensor, upload } from '../tensor/tensor.ts';
+import { dryModel } from './dry-model.ts';
 import { createTrainableModel } from './load-model.ts';
 import type { PackTensors } from './model.ts';
 import { parseModelConfig } from './model-config.ts';
@@ -33,7 +35,7 @@ function setUp(changes: object = {}) {
 		const size = config.hiddenSize;
 		return functions.flat().map((_, i) => values.slice(i * size, (i + 1) * size));
 	};
-	return { backend, arena, statesOf, ...loaded };
+	return { backend, arena, context, config, statesOf, ...loaded };
 }
 
 describe('a small Llama', () => {
@@ -77,6 +79,37 @@ describe('a small Llama', () => {
 		expect(seen.map(([layer]) => layer)).toEqual([0, 1, 2]);
 		const table = [...backend.download(parameters.get('model.embed_tokens.weight'))];
 		expect(seen[0]![1]).toEqual([...table.slice(48, 64), ...table.slice(0, 16)]);
+	});
+
+	test('goes on from what entered a block', () => {
+		const { backend, context, statesOf } = setUp();
+		const entered: Tensor[] = [];
+		const watch = (layer: number, x: Tensor) => {
+			if (layer === 1) entered.push(upload(context, Float32Array.from(backend.download(x)), x.shape));
+		};
+		const whole = statesOf([[3, 0, 5], [2]], { observe: watch });
+		const seen: number[] = [];
+		const start = { block: 1, states: entered[0]! };
+		const observe = (layer: number) => seen.push(layer);
+		expect(statesOf([[3, 0, 5], [2]], { start, observe })).toEqual(whole);
+		expect(seen).toEqual([2]);
+	});
+
+	test('has frozen blocks below the lowest that is trained', () => {
+		const { backend, model, config } = setUp();
+		expect(model.frozenBlocks).toBe(0);
+		const options = { base: 'fp32', doubleQuantization: false, maxPositions: 8 } as const;
+		const frozen = dryModel(backend, config, options).model;
+		expect(frozen.frozenBlocks).toBe(2);
+		const adapted = (part: string) =>
+			frozen.replaceLinears((layer) =>
+				layer.name.includes(part) ? { ...layer, lora: {} as LinearLayer['lora'] } : layer,
+			).frozenBlocks;
+		expect([adapted('layers.1.mlp.down'), adapted('layers.0.self_attn.q'), adapted('.v_proj')]).toEqual([
+			1, 0, 0,
+		]);
+		const prefix = { key: { shape: [3, 16] } };
+		expect(frozen.withPrefix([prefix, prefix] as never).frozenBlocks).toBe(0);
 	});
 
 	test('has seven matrices a block, which can be replaced by name', () => {

@@ -56,6 +56,7 @@ export function transformer(
 		replaceLinears: (replace) =>
 			transformer(config, { ...weights, blocks: mapLinears(weights.blocks, replace) }, ropeTables),
 		prefixLength: weights.blocks[0]?.attention.prefix?.key.shape[0] ?? 0,
+		frozenBlocks: frozenBlocks(weights),
 		withPrefix(prefixes) {
 			checkPrefix(config);
 			const blocks = weights.blocks.map((block, index) => ({
@@ -80,10 +81,10 @@ function hidden(
 	const { segments, own } = pack.prefixed ?? {};
 	const before = segments === undefined ? [] : [segments.starts, segments.parents!, own!];
 	const read = [...turning, ...before];
-	const embedded = embed(context, embeddings, pack); // [T, H]
-	let x = options.enter === undefined ? embedded : options.enter(embedded); // [T, H]
-	options.observe?.(0, x);
+	const { start } = options;
+	let x = start === undefined ? enteringFirst(context, embeddings, pack, options) : start.states; // [T, H]
 	for (const [index, block] of blocks.entries()) {
+		if (index < (start?.block ?? 0)) continue;
 		const rows = index === blocks.length - 1 ? options.rows : undefined;
 		const run = (inner: Context, input: Tensor) =>
 			transformerBlock(inner, block, input, angles[block.attention.turnedBy ?? 0], pack, rows);
@@ -98,6 +99,19 @@ function hidden(
 	const normed = normalize(context, x, finalNorm); // [T or R, H]
 	release(context, x);
 	return normed;
+}
+
+/** What enters the first block, [T, H], as a caller would have it. */
+function enteringFirst(
+	context: Context,
+	embeddings: TransformerWeights['embeddings'],
+	pack: PackTensors,
+	{ enter, observe }: ForwardOptions,
+): Tensor {
+	const embedded = embed(context, embeddings, pack); // [T, H]
+	const x = enter === undefined ? embedded : enter(embedded); // [T, H]
+	observe?.(0, x);
+	return x;
 }
 
 /** How much each token is attended to in the first block, [T]. */
@@ -124,7 +138,7 @@ function received(
 	return sums;
 }
 
-/** What enters the first block, [T, H]. */
+/** Tokens with what is added to them, [T, H]. */
 function embed(
 	context: Context,
 	{ tokens, positions, types, norm }: TransformerWeights['embeddings'],
@@ -158,6 +172,15 @@ function runBlock(
 	if (context.tape === undefined) return scoped(context, (inner) => run(inner, x));
 	if (checkpointing === false) return run(context, x);
 	return checkpoint(context, x, uses, run, checkpointing === 'host');
+}
+
+/** Where the embeddings are frozen, adapters and prefixes are all that may be trained. */
+function frozenBlocks({ embeddings, blocks }: TransformerWeights): number {
+	if (embeddings.tokens.tracked) return 0;
+	const isTrained = (block: Block) =>
+		block.attention.prefix !== undefined || linearsOf([block]).some(({ lora }) => lora !== undefined);
+	const lowest = blocks.findIndex(isTrained);
+	return lowest < 0 ? blocks.length : lowest;
 }
 
 function linearsOf(blocks: readonly Block[]): LinearLayer[] {

@@ -63,6 +63,7 @@ describe('defaults', () => {
 				alpha: 32,
 				dropout: 0.05,
 				targets: 'all-linear',
+				layersToTransform: null,
 				rsLora: false,
 				from: null,
 			},

@@ -134,6 +134,15 @@ const method = z.strictObject({
 		.default('all-linear')
 		.describe('linear layers that get an adapter: a preset or a list of name patterns')
 		.meta(facts({ needs: withAdapters })),
+	layersToTransform: z
+		.array(wholeNumber(0))
+		.min(1)
+		.nullable()
+		.default(null)
+		.describe(
+			'blocks that get adapters, counted from 0; null for all. What lies below the lowest is computed once, its states kept on disk',
+		)
+		.meta(facts({ needs: withAdapters })),
 	rsLora: z
 		.boolean()
 		.default(false)

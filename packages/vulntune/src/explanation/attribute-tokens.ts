@@ -94,7 +94,7 @@ function receivedAttention(
 
 function gradientTimesInput(detector: Detector, pack: Pack, options: PassOptions): Float64Array {
 	// states that were kept of a function have no input any more
-	const { keptStates: _kept, ...computing } = detector;
+	const { keptStates: _kept, lowerStates: _lower, ...computing } = detector;
 	const { backend, parameters } = detector;
 	const tape = new Tape();
 	return inArena(backend, options.precision, { tape, dropoutSeed: undefined }, (context) => {

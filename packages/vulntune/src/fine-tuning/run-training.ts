@@ -29,7 +29,7 @@ import {
 } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
 import { createDetectorOf, methodOf } from '../scoring/configured-detector.ts';
-import { withKeptStates } from '../scoring/frozen-states.ts';
+import { describeLowerStates, withKeptStates } from '../scoring/frozen-states.ts';
 import { type PreparedData, prepareData } from '../scoring/prepare-data.ts';
 import { scoreSplit } from '../scoring/score-split.ts';
 import { chooseCardFor } from '../training/choose-card.ts';
@@ -97,6 +97,7 @@ export async function runTraining(
 				createDetectorOf(config, backend, base.folder, start?.adapter),
 			);
 			const detector = withKeptStates(loaded, config, base, data.scoring.tokens);
+			if (detector.lowerStates !== undefined) note(describeLowerStates(detector.lowerStates.block));
 			try {
 				const inputs = { datasetHash: data.dataset.hash, base: base.fingerprint, start: start?.hash };
 				const identity = trainingIdentity(config, inputs);

@@ -109,10 +109,11 @@ function checkMethod(config: Config, model: ModelConfig, start: StartAdapter | u
 	}
 	const [adapted, chosen] = [[...matrices.keys()], [...specs.keys()]].map(modulesOf);
 	if (adapted!.join() !== chosen!.join()) {
-		const targets = JSON.stringify(config.method.targets);
+		const { targets, layersToTransform: layers } = config.method;
+		const inLayers = layers === null ? '' : ` in blocks ${layers.join(', ')}`;
 		throw mismatch(
 			start,
-			`adapts ${describeModules(adapted!)}, method.targets ${targets} ${describeModules(chosen!)}`,
+			`adapts ${describeModules(adapted!)}, method.targets ${JSON.stringify(targets)}${inLayers} ${describeModules(chosen!)}`,
 		);
 	}
 	for (const [name, { shape }] of matrices) {
@@ -137,6 +138,6 @@ function mismatch({ base }: StartAdapter, message: string): Error {
 	return inputError('ADAPTER_MISMATCH', `the adapter in ${base.adapter} ${message}`, {
 		place: 'method.from',
 		remedy:
-			'Leave out method.rank, alpha, rsLora and targets, which the adapter brings, and take its base model.',
+			'Leave out method.rank, alpha, rsLora, targets and layersToTransform, which the adapter brings, and take its base model.',
 	});
 }

@@ -23,7 +23,7 @@ import {
 	type TrainableModel,
 } from '@vulntune/engine';
 import { type HeadOptions, headSpecs, initializeHead, SCORE } from './head.ts';
-import type { KeptStates } from './kept-states.ts';
+import type { KeptStates, LowerStates } from './kept-states.ts';
 import { initializePrefix, prefixesOf, prefixSpecs } from './prefix.ts';
 
 /** What is trained: adapters on a frozen base, every weight, or the head alone. */
@@ -53,8 +53,10 @@ export interface Detector {
 	readonly model: Model;
 	readonly parameters: Parameters;
 	readonly head: HeadOptions | undefined;
-	/** What the head has read of a base that isn't trained; absent where states are computed each time. */
+	/** What the head has read of a base that isn't trained, [H] of each function; absent where states are computed each time. */
 	readonly keptStates?: KeptStates;
+	/** What the lowest block with an adapter has read of the blocks below it; likewise. */
+	readonly lowerStates?: LowerStates;
 	free(): void;
 }
 

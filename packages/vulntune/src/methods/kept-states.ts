@@ -1,6 +1,13 @@
-/** The pooled states of what a frozen base was run on before: they are the same whenever it is run on it again. */
+/** What a frozen base made of functions: it is the same whenever it is run on them again. States are the bytes of activations. */
 export interface KeptStates {
-	/** [H] of a function or window by its tokens, what stands before it included; undefined where the base was not run on it. */
-	get(tokens: Int32Array): Float32Array | undefined;
-	put(tokens: Int32Array, state: Float32Array): void;
+	/** Of a function or window by its tokens, what stands before it included; undefined where the base was not run on it. */
+	get(tokens: Int32Array): Uint8Array | undefined;
+	put(tokens: Int32Array, state: Uint8Array): void;
+}
+
+/** The states [T, H] of each function that enter a block below which nothing is trained. */
+export interface LowerStates {
+	/** Counted from 0. */
+	readonly block: number;
+	readonly states: KeptStates;
 }

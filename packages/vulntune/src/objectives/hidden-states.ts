@@ -5,19 +5,19 @@ import {
 	poolRows,
 	release,
 	type Tensor,
-	upload,
 	uploadIndices,
 	uploadRanges,
 	uploadSegments,
 } from '@vulntune/engine';
 import type { Detector } from '../methods/detector.ts';
-import { type Pool, pooledRows, poolRanges } from '../methods/head.ts';
+import { type Pool, pooledRows, pooledSize, poolRanges } from '../methods/head.ts';
 import type { Pack } from '../packing/pack.ts';
+import { aboveLowerStates, keepPooledStates, keptPooledStates } from './kept-states.ts';
 
 /** Hidden states [T, H] of a pack after the final norm, or [R, H] of `rows` [R] alone, which costs less. */
 export function hiddenStates(
 	context: Context,
-	{ model }: Pick<Detector, 'model'>,
+	{ model, lowerStates }: Pick<Detector, 'model' | 'lowerStates'>,
 	pack: Pack,
 	checkpointing: Checkpointing,
 	rows?: Int32Array,
@@ -33,7 +33,8 @@ export function hiddenStates(
 		prefixed: prefixLength === 0 ? undefined : prefixed(context, pack, prefixLength),
 	};
 	const wanted = rows === undefined ? undefined : uploadIndices(context, rows);
-	return model.hidden(context, tensors, { checkpointing, rows: wanted });
+	const lower = lowerStates && aboveLowerStates(context, lowerStates, pack, model.config.hiddenSize);
+	return model.hidden(context, tensors, { checkpointing, rows: wanted, ...lower });
 }
 
 /** The pack behind a prefix, the parent of every function: no function may have another parent. */
@@ -55,43 +56,24 @@ function prefixed(context: Context, { inputIds, segmentStarts, segmentParents }:
 /** One state [F, K] per function of a pack: kept ones, where the base was run on all of its functions before. */
 export function functionStates(
 	context: Context,
-	detector: Pick<Detector, 'model' | 'keptStates'>,
+	detector: Pick<Detector, 'model' | 'keptStates' | 'lowerStates'>,
 	pool: Pool,
 	pack: Pack,
 	checkpointing: Checkpointing,
 ): Tensor {
-	const { keptStates } = detector;
+	const { keptStates, model } = detector;
 	if (keptStates === undefined) return computedStates(context, detector, pool, pack, checkpointing);
-	const pieces = Array.from(pack.poolPositions, (_, f) => pieceTokens(pack, f));
-	const kept = pieces.flatMap((tokens) => keptStates.get(tokens) ?? []);
-	if (kept.length === pieces.length) {
-		const size = kept[0]!.length;
-		const values = new Float32Array(pieces.length * size); // [F, K]
-		for (const [f, state] of kept.entries()) values.set(state, f * size);
-		return upload(context, values, [pieces.length, size]); // [F, K]
-	}
+	const kept = keptPooledStates(context, keptStates, pack, pooledSize(pool, model.config.hiddenSize)); // [F, K]
+	if (kept !== undefined) return kept;
 	const states = computedStates(context, detector, pool, pack, checkpointing); // [F, K]
-	const values = context.backend.download(states) as Float32Array; // [F, K]
-	const size = states.shape[1]!;
-	for (const [f, tokens] of pieces.entries())
-		keptStates.put(tokens, values.subarray(f * size, (f + 1) * size));
+	keepPooledStates(context, keptStates, pack, states);
 	return states;
-}
-
-/** All tokens of a function or window in a pack, those that it shares with another one included, its separator not. */
-function pieceTokens({ inputIds, prefixRanges, pieceStarts }: Pack, f: number): Int32Array {
-	const prefix = inputIds.subarray(prefixRanges[2 * f]!, prefixRanges[2 * f + 1]!);
-	const own = inputIds.subarray(pieceStarts[f]!, pieceStarts[f + 1]! - 1);
-	const tokens = new Int32Array(prefix.length + own.length);
-	tokens.set(prefix);
-	tokens.set(own, prefix.length);
-	return tokens;
 }
 
 /** Where a function's state is that of one token, the last block computes no other. */
 function computedStates(
 	context: Context,
-	detector: Pick<Detector, 'model'>,
+	detector: Pick<Detector, 'model' | 'lowerStates'>,
 	pool: Pool,
 	pack: Pack,
 	checkpointing: Checkpointing,

@@ -72,10 +72,11 @@ function baseText({ model, base, settings, environment }: ReportData): string {
 function methodText({ settings: { method } }: ReportData): string {
 	if (method.type === 'prefix') return `prefix of ${method.prefixLength} keys and values in each block`;
 	if (method.type !== 'lora' && method.type !== 'qlora') return method.type;
-	const { type, rank, alpha, dropout, targets, rsLora, from } = method;
-	const layers = typeof targets === 'string' ? targets : targets.join(', ');
+	const { type, rank, alpha, dropout, targets, layersToTransform, rsLora, from } = method;
+	const modules = typeof targets === 'string' ? targets : targets.join(', ');
+	const blocks = layersToTransform == null ? '' : ` in blocks ${layersToTransform.join(', ')}`;
 	const start = from === null ? '' : `, from ${lastPart(from)}`;
-	return `${type}, rank ${rank}, alpha ${alpha}${rsLora ? ' (rsLoRA)' : ''}, dropout ${dropout}, on ${layers}${start}`;
+	return `${type}, rank ${rank}, alpha ${alpha}${rsLora ? ' (rsLoRA)' : ''}, dropout ${dropout}, on ${modules}${blocks}${start}`;
 }
 
 function answerText({ settings: { objective, head, nextToken } }: ReportData): string {

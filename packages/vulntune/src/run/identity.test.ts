@@ -28,6 +28,7 @@ it('tells runs apart whose results differ', () => {
 		{ 'loss.reduction': 'mean' },
 		{ 'sequence.packing': 'leaky' },
 		{ 'method.base': 'fp32' },
+		{ 'method.layersToTransform': '[1]' },
 		{ 'data.sample': '0.5' },
 		{ 'data.dropNearDuplicates': 'true' },
 		{ 'loss.pair': 'rank' },
@@ -82,8 +83,9 @@ it('has nothing of options that are off, so that runs of versions without them g
 		folder: '/',
 		overrides: { 'data.projects': '/p.json' },
 	});
-	const { data, loss } = resultSettings(config) as Record<'data' | 'loss', object>;
+	const { data, loss, method } = resultSettings(config) as Record<'data' | 'loss' | 'method', object>;
 	expect(Object.keys(data)).not.toContain('dropNearDuplicates');
 	expect(Object.keys(data)).not.toContain('projects');
+	expect(Object.keys(method)).not.toContain('layersToTransform');
 	expect(Object.keys(loss).filter((name) => name.startsWith('pair'))).toEqual([]);
 });

@@ -69,7 +69,8 @@ export function resultSettings(config: Config): object {
 		...(dropNearDuplicates ? { dropNearDuplicates } : {}),
 		...(sample === null ? {} : { sample, sampleSeed }),
 	};
-	const { from: _from, ...trainedMethod } = method;
+	const { from: _from, layersToTransform, ...everyBlock } = method;
+	const trainedMethod = layersToTransform === null ? everyBlock : { ...everyBlock, layersToTransform };
 	const { pair, pairWeight, ...ofFunctions } = loss;
 	const losses = pair === null ? ofFunctions : loss;
 	return { ...settings, loss: losses, training: trained, data: reading, method: trainedMethod };

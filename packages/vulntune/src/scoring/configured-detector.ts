@@ -16,9 +16,9 @@ import { restoreDetector } from '../methods/saved-detector.ts';
 
 /** The method of a config. Throws METHOD_UNAVAILABLE for those that train no transformer here. */
 export function methodOf(config: Config): MethodOptions {
-	const { type, rank, alpha, dropout, targets, rsLora } = config.method;
+	const { type, rank, alpha, dropout, targets, layersToTransform, rsLora } = config.method;
 	if (type === 'qlora' || type === 'lora') {
-		return { type, lora: { rank, alpha, dropout, targets, rsLora } };
+		return { type, lora: { rank, alpha, dropout, targets, layersToTransform, rsLora } };
 	}
 	if (type === 'prefix') return { type, length: config.method.prefixLength };
 	if (type === 'full' || type === 'head') return { type };

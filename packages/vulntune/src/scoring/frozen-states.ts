@@ -1,43 +1,61 @@
-import { canonicalJson } from '@vulntune/engine';
+import { canonicalJson, floatPrecision } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import type { Detector } from '../methods/detector.ts';
-import { pooledSize } from '../methods/head.ts';
+import type { Pool } from '../methods/head.ts';
 import type { Base } from '../model/open-base.ts';
 import type { PackTokens } from './split-data.ts';
 import { defaultStateCacheFolder, openStateCache } from './state-cache.ts';
 
 /**
- * A detector whose states are kept on disk where only its head is trained: the base is run once on each function, and every further epoch,
- * fold and head costs seconds. Results are the same to the byte, since states are known by all that their bytes depend on: the base and how it
- * is held, the precision, the backend with its instruction set, the pooling, and the tokens before and after a function. Any other detector
- * comes back as it is; so does one that is trained in leaky packs, in which a state depends on the neighbours.
+ * A detector that reads from the disk what its base was run on before, where the base is frozen from below: what the head reads, where only
+ * that is trained, else what enters the lowest block with an adapter. Every further epoch, fold and detector on the same base then costs
+ * what lies above. Results are the same to the byte, since states are known by all that their bytes depend on: the base and how it is held,
+ * the precision, the backend with its instruction set, where they are read, and the tokens around a function. What shares a sequence with
+ * it changes nothing, save in leaky packs: a detector that is trained in these comes back as it is, as does one that trains the first block.
  */
 export function withKeptStates(
 	detector: Detector,
 	config: Config,
-	base: Pick<Base, 'folder' | 'fingerprint'>,
-	{ leading, separator, suffix }: PackTokens,
+	base: Pick<Base, 'fingerprint'>,
+	{ leading, separator, suffix, branches }: PackTokens,
 	folder: string = defaultStateCacheFolder(),
 ): Detector {
-	const { head } = detector;
-	const isFrozen = config.method.type === 'head' && config.sequence.packing !== 'leaky';
-	if (!isFrozen || head === undefined) return detector;
+	const read = readFrom(detector, config);
+	if (read === undefined) return detector;
 	const { name, hardware, description } = detector.backend;
+	const { precision } = config.training;
 	const key = canonicalJson({
-		version: 1,
+		version: 2,
 		...{ weights: base.fingerprint.weights, config: base.fingerprint.config },
-		...{ base: config.method.base, precision: config.training.precision },
+		...{ base: config.method.base, doubleQuantization: config.method.doubleQuantization, precision },
 		backend: [name, hardware.isa ?? description],
-		...{ pool: head.pool, leading, separator, suffix },
+		activations: detector.backend.activationType(floatPrecision(precision)),
+		...{ read, leading, separator, suffix, branches: branches ?? [] },
 	});
-	const size = pooledSize(head.pool, base.folder.config.hiddenSize);
-	const keptStates = openStateCache(folder, key, size);
+	const states = openStateCache(folder, key);
 	return {
 		...detector,
-		keptStates,
+		...('block' in read ? { lowerStates: { block: read.block, states } } : { keptStates: states }),
 		free() {
-			keptStates.flush();
+			states.flush();
 			detector.free();
 		},
 	};
+}
+
+/** What is read of the frozen base: pooled states, or those that enter a block; undefined where nothing can be kept. */
+function readFrom(
+	{ model, head }: Detector,
+	{ method, sequence }: Config,
+): { readonly pool: Pool } | { readonly block: number } | undefined {
+	if (sequence.packing === 'leaky') return undefined;
+	if (method.type === 'head' && head !== undefined) return { pool: head.pool };
+	const hasAdapters = method.type === 'lora' || method.type === 'qlora';
+	return hasAdapters && model.frozenBlocks > 0 ? { block: model.frozenBlocks } : undefined;
+}
+
+/** Where time goes less, and disk goes more. */
+export function describeLowerStates(block: number): string {
+	const below = block === 1 ? 'the block' : `the ${block} blocks`;
+	return `${below} below the lowest adapter run once on each function: their states are kept in ~/.cache/vulntune/states`;
 }

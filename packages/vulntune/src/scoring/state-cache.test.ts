@@ -2,65 +2,89 @@ import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../../../../tests/tiny.ts';
+import type { KeptStates } from '../methods/kept-states.ts';
 import { openStateCache } from './state-cache.ts';
 
 const root = temporaryFolder();
 const tokens = (id: number) => Int32Array.of(id, 7);
-const state = (value: number) => Float32Array.of(value, -value);
+/** 8 bytes, 76 in a record. */
+const state = (value: number) => new Uint8Array(Float64Array.of(value).buffer);
+const read = (cache: KeptStates, id: number) => {
+	const bytes = cache.get(tokens(id));
+	return bytes && Uint8Array.from(bytes);
+};
+const flipped = (content: Buffer, place: number) => {
+	content[place]! ^= 0x80;
+	return content;
+};
 const foldersOf = (folder: string) => (existsSync(folder) ? readdirSync(folder) : []);
 
 it('gives states back to the bit, also to the next process, and under its own key alone', () => {
 	const folder = path.join(root, 'kept');
-	const cache = openStateCache(folder, 'a', 2);
-	expect(cache.get(tokens(1))).toBeUndefined();
+	const cache = openStateCache(folder, 'a');
+	expect(read(cache, 1)).toBeUndefined();
 	cache.put(tokens(1), state(0.1));
 	cache.flush();
-	const next = openStateCache(folder, 'a', 2);
+	const next = openStateCache(folder, 'a');
 	next.put(tokens(2), state(2));
 	next.flush();
-	const last = openStateCache(folder, 'a', 2);
-	expect(last.get(tokens(1))).toEqual(state(0.1));
-	expect(last.get(tokens(2))).toEqual(state(2));
-	expect(openStateCache(folder, 'b', 2).get(tokens(1))).toBeUndefined();
+	const last = openStateCache(folder, 'a');
+	expect(read(last, 1)).toEqual(state(0.1));
+	expect(read(last, 2)).toEqual(state(2));
+	expect(read(openStateCache(folder, 'b'), 1)).toBeUndefined();
 });
 
-it('reads no file that is not whole', () => {
-	const folder = path.join(root, 'damaged');
-	const cache = openStateCache(folder, 'a', 2);
-	cache.put(tokens(1), state(1));
-	cache.flush();
+it.each<[string, (content: Buffer) => Buffer]>([
+	['another bit in a state', (content) => flipped(content, content.length - 1)],
+	['another bit in a hash', (content) => flipped(content, 40)],
+	['a length that is too large', (content) => flipped(content, 67)],
+	['an end that is missing', (content) => content.subarray(0, -1)],
+])('gives no state that is not whole, and keeps it anew: %s', (name, damage) => {
+	const folder = path.join(root, name.replaceAll(' ', '-'));
+	const keep = (cache = openStateCache(folder, 'a')) => {
+		cache.put(tokens(1), state(1));
+		cache.flush();
+	};
+	keep();
 	const inside = path.join(folder, foldersOf(folder)[0]!);
 	const file = path.join(inside, foldersOf(inside)[0]!);
-	const content = readFileSync(file);
-	content[content.length - 1]! ^= 1;
-	writeFileSync(file, content);
-	expect(openStateCache(folder, 'a', 2).get(tokens(1))).toBeUndefined();
+	writeFileSync(file, damage(readFileSync(file)));
+	const cache = openStateCache(folder, 'a');
+	expect(read(cache, 1)).toBeUndefined();
+	keep(cache);
+	expect(read(cache, 1)).toEqual(state(1));
+	expect(read(openStateCache(folder, 'a'), 1)).toEqual(state(1));
 });
 
 it('writes as it goes, and keeps no more than it may', () => {
 	const folder = path.join(root, 'limited');
-	const cache = openStateCache(folder, 'a', 2, { flushEvery: 2, bytesPerKey: 3 * 40 });
+	const cache = openStateCache(folder, 'a', { flushBytes: 2 * 76, bytesPerKey: 3 * 76 });
 	for (const id of [1, 2, 3, 4]) cache.put(tokens(id), state(id));
-	expect(cache.get(tokens(4))).toBeUndefined();
-	expect(openStateCache(folder, 'a', 2).get(tokens(2))).toEqual(state(2));
-	expect(openStateCache(folder, 'a', 2).get(tokens(3))).toBeUndefined();
+	expect(read(cache, 4)).toBeUndefined();
+	expect(read(openStateCache(folder, 'a'), 2)).toEqual(state(2));
+	expect(read(openStateCache(folder, 'a'), 3)).toBeUndefined();
+});
+
+it('leaves room on the disk', () => {
+	const folder = path.join(root, 'short-of-room');
+	const cache = openStateCache(folder, 'a', { freeBytes: 2 ** 60 });
+	cache.put(tokens(1), state(1));
+	cache.flush();
+	expect(foldersOf(folder)).toEqual([]);
+	expect(read(cache, 1)).toBeUndefined();
 });
 
 it('removes what was not used for longest where the folder is full', () => {
 	const folder = path.join(root, 'full');
-	for (const [key, day] of [
-		['old', 1],
-		['new', 2],
-	] as const) {
-		const cache = openStateCache(folder, key, 2);
+	const made = ['old', 'oldest', 'new'].map((key) => {
+		const before = foldersOf(folder);
+		const cache = openStateCache(folder, key);
 		cache.put(tokens(1), state(1));
 		cache.flush();
-		const made = foldersOf(folder)
-			.map((name) => path.join(folder, name))
-			.at(-1)!;
-		if (key === 'old') utimesSync(made, day, day);
-	}
-	openStateCache(folder, 'new', 2, { bytes: 100 });
-	expect(foldersOf(folder)).toHaveLength(1);
-	expect(openStateCache(folder, 'new', 2).get(tokens(1))).toEqual(state(1));
+		return path.join(folder, foldersOf(folder).find((name) => !before.includes(name))!);
+	});
+	for (const [index, day] of [2, 1].entries()) utimesSync(made[index]!, day, day);
+	openStateCache(folder, 'new', { bytes: 2 * 76, bytesPerKey: 76 });
+	expect(made.map((each) => existsSync(each))).toEqual([true, false, true]);
+	expect(read(openStateCache(folder, 'new'), 1)).toEqual(state(1));
 });

@@ -1,5 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import {
+	closeSync,
+	existsSync,
+	fstatSync,
+	openSync,
+	readdirSync,
+	readSync,
+	rmSync,
+	statfsSync,
+	statSync,
+	utimesSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { makeFolder, writeFileAtomically } from '@vulntune/engine/formats/files.ts';
@@ -18,105 +29,209 @@ export interface StateCache extends KeptStates {
 export interface StateCacheLimits {
 	/** States of one base and setting take no more; further ones are computed anew each time. */
 	readonly bytesPerKey?: number;
-	/** The folder takes no more: states that were not used for longest go first. */
+	/** The folder takes no more, with room for this key's: states that were not used for longest go first. */
 	readonly bytes?: number;
-	/** New states after which they are written, so that a process that is killed loses few. */
-	readonly flushEvery?: number;
+	/** Bytes that the disk has free after any writing: a run needs room for its checkpoints. */
+	readonly freeBytes?: number;
+	/** Bytes of new states after which they are written, so that they take little memory and a process that is killed loses few. */
+	readonly flushBytes?: number;
 }
 
 const digestBytes = 32;
+/** Of a record: SHA-256 of the tokens, SHA-256 of that and the state, bytes of the state as uint32. */
+const headerBytes = 2 * digestBytes + 4;
+
+/** A state that isn't written yet, or where it lies. */
+type Entry =
+	| { readonly state: Uint8Array }
+	| { readonly file: string; readonly offset: number; readonly length: number };
 
 /**
- * States on the disk, under a key that names everything they depend on besides the tokens. Every process writes files of its own, each
- * with a hash of its content: those that aren't whole are not read, and processes don't disturb each other. A folder that can't be
- * written costs only the time of the next run.
+ * States on the disk, under a key that names everything they depend on besides the tokens. They are read when they are asked for, and
+ * given only where their hash is right. Every process writes files of its own, so that processes don't disturb each other. A folder that
+ * can't be written costs only the time of the next run.
  *
- * Layout of a file: SHA-256 of the rest, then a record for each state, SHA-256 of the tokens and its float32 in little-endian order.
- *
- * @param size values of a state
+ * Layout of a file: records, each a header (two hashes and a length, little-endian) and a state.
  */
 export function openStateCache(
 	root: string,
 	key: string,
-	size: number,
-	{ bytesPerKey = 2 ** 29, bytes = 2 ** 31, flushEvery = 256 }: StateCacheLimits = {},
+	{
+		bytesPerKey = 2 ** 30,
+		bytes = 2 ** 32,
+		freeBytes = 2 ** 32,
+		flushBytes = 2 ** 25,
+	}: StateCacheLimits = {},
 ): StateCache {
-	const folder = path.join(root, createHash('sha256').update(key).digest('hex'));
-	removeOldest(root, folder, bytes);
-	const recordBytes = digestBytes + 4 * size;
-	const states = readStates(folder, recordBytes);
-	let fresh: [digest: Buffer, state: Float32Array][] = [];
-	const digest = (tokens: Int32Array) =>
-		createHash('sha256')
-			.update(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength))
-			.digest();
+	const folder = path.join(root, sha256(key).toString('hex'));
+	removeOldest(root, folder, bytes - bytesPerKey);
+	const entries = readEntries(folder);
+	let taken = 0;
+	for (const entry of entries.values()) taken += headerBytes + lengthOf(entry);
+	let fresh: [digest: Buffer, state: Uint8Array][] = [];
+	let freshBytes = 0;
 
 	function flush(): void {
-		if (fresh.length === 0) return;
-		const body = Buffer.concat(
-			fresh.flatMap(([name, state]) => [name, Buffer.from(state.buffer, state.byteOffset, state.byteLength)]),
-		);
+		const records = fresh;
+		const isRoom = records.length > 0 && hasRoom(root, freshBytes + freeBytes);
 		fresh = [];
+		freshBytes = 0;
+		const file = path.join(folder, `${randomUUID()}.states`);
+		let offset = 0;
 		try {
-			makeFolder(folder);
-			const content = Buffer.concat([createHash('sha256').update(body).digest(), body]);
-			writeFileAtomically(path.join(folder, `${randomUUID()}.states`), (append) => append(content));
+			if (isRoom) writeRecords(file, records);
 		} catch {
 			// it saves time and nothing else
+		}
+		for (const [digest, { length }] of records) {
+			offset += headerBytes;
+			// where nothing was written, nothing is found
+			entries.set(digest.toString('base64'), { file, offset, length });
+			offset += length;
 		}
 	}
 
 	return {
-		get: (tokens) => states.get(digest(tokens).toString('base64')),
+		get(tokens) {
+			const digest = digestOf(tokens);
+			const name = digest.toString('base64');
+			const entry = entries.get(name);
+			if (entry === undefined || 'state' in entry) return entry?.state;
+			const state = readRecord(entry, digest);
+			if (state !== undefined) return state;
+			// it is computed, and may then be kept again
+			entries.delete(name);
+			taken -= headerBytes + entry.length;
+			rmSync(entry.file, { force: true });
+			return undefined;
+		},
 		put(tokens, state) {
-			const name = digest(tokens);
-			const text = name.toString('base64');
-			if (states.has(text) || (states.size + 1) * recordBytes > bytesPerKey) return;
-			const copy = Float32Array.from(state);
-			states.set(text, copy);
-			fresh.push([name, copy]);
-			if (fresh.length >= flushEvery) flush();
+			const digest = digestOf(tokens);
+			const name = digest.toString('base64');
+			const size = headerBytes + state.length;
+			if (entries.has(name) || taken + size > bytesPerKey) return;
+			const copy = Uint8Array.from(state);
+			entries.set(name, { state: copy });
+			fresh.push([digest, copy]);
+			taken += size;
+			freshBytes += size;
+			if (freshBytes >= flushBytes) flush();
 		},
 		flush,
 	};
 }
 
-function readStates(folder: string, recordBytes: number): Map<string, Float32Array> {
-	const states = new Map<string, Float32Array>();
-	try {
-		if (!existsSync(folder)) return states;
-		// used now, so that others are removed first
-		utimesSync(folder, new Date(), new Date());
-		for (const name of readdirSync(folder).filter((file) => file.endsWith('.states'))) {
-			const content = readFileSync(path.join(folder, name));
-			const body = content.subarray(digestBytes);
-			const isWhole = createHash('sha256').update(body).digest().equals(content.subarray(0, digestBytes));
-			if (!isWhole || body.length % recordBytes !== 0) continue;
-			for (let start = 0; start < body.length; start += recordBytes) {
-				// a copy, because a Buffer need not start at a multiple of four
-				const state = Uint8Array.from(body.subarray(start + digestBytes, start + recordBytes));
-				states.set(body.toString('base64', start, start + digestBytes), new Float32Array(state.buffer));
-			}
-		}
-	} catch {
-		// what can't be read is computed
-	}
-	return states;
+function lengthOf(entry: Entry): number {
+	return 'state' in entry ? entry.state.length : entry.length;
 }
 
-/** Removes the states of other keys, those that were not used for longest first, until the folder has at most `limit` bytes. */
+function sha256(...parts: readonly (string | Uint8Array)[]): Buffer {
+	const hash = createHash('sha256');
+	for (const part of parts) hash.update(part);
+	return hash.digest();
+}
+
+function digestOf({ buffer, byteOffset, byteLength }: Int32Array): Buffer {
+	return sha256(new Uint8Array(buffer, byteOffset, byteLength));
+}
+
+function hasRoom(root: string, bytes: number): boolean {
+	try {
+		makeFolder(root);
+		const { bavail, bsize } = statfsSync(root);
+		return bavail * bsize >= bytes;
+	} catch {
+		return false;
+	}
+}
+
+function writeRecords(file: string, records: readonly (readonly [Buffer, Uint8Array])[]): void {
+	makeFolder(path.dirname(file));
+	writeFileAtomically(file, (append) => {
+		for (const [digest, state] of records) {
+			const length = Buffer.alloc(4);
+			length.writeUInt32LE(state.length);
+			append(Buffer.concat([digest, sha256(digest, state), length, state]));
+		}
+	});
+}
+
+/** The state of a record; undefined where it isn't there or isn't whole. */
+function readRecord(
+	{ file, offset, length }: Extract<Entry, { file: string }>,
+	digest: Buffer,
+): Uint8Array | undefined {
+	try {
+		const record = readAt(file, offset - headerBytes, headerBytes + length);
+		const state = record.subarray(headerBytes);
+		const isWhole = sha256(digest, state).equals(record.subarray(digestBytes, 2 * digestBytes));
+		return isWhole ? state : undefined;
+	} catch {
+		// what can't be read is computed
+		return undefined;
+	}
+}
+
+function readAt(file: string, offset: number, length: number): Buffer {
+	const descriptor = openSync(file, 'r');
+	try {
+		const buffer = Buffer.alloc(length);
+		const read = readSync(descriptor, buffer, 0, length, offset);
+		return buffer.subarray(0, read);
+	} finally {
+		closeSync(descriptor);
+	}
+}
+
+/** Where the states of a folder lie. */
+function readEntries(folder: string): Map<string, Entry> {
+	const entries = new Map<string, Entry>();
+	try {
+		if (!existsSync(folder)) return entries;
+		// used now, so that others are removed first
+		utimesSync(folder, new Date(), new Date());
+		for (const name of readdirSync(folder).filter((each) => each.endsWith('.states'))) {
+			addEntries(entries, path.join(folder, name));
+		}
+	} catch {
+		// another process may be removing the same
+	}
+	return entries;
+}
+
+/** Follows a file from header to header. */
+function addEntries(entries: Map<string, Entry>, file: string): void {
+	const descriptor = openSync(file, 'r');
+	try {
+		const { size } = fstatSync(descriptor);
+		const header = Buffer.alloc(headerBytes);
+		let offset = headerBytes;
+		while (offset <= size) {
+			readSync(descriptor, header, 0, headerBytes, offset - headerBytes);
+			const length = header.readUInt32LE(2 * digestBytes);
+			if (offset + length > size) return;
+			entries.set(header.toString('base64', 0, digestBytes), { file, offset, length });
+			offset += length + headerBytes;
+		}
+	} finally {
+		closeSync(descriptor);
+	}
+}
+
+/** Removes the states of other keys, those that were not used for longest first, until they have at most `limit` bytes. */
 function removeOldest(root: string, own: string, limit: number): void {
 	try {
 		if (!existsSync(root)) return;
-		const keys = readdirSync(root).map((name) => {
-			const folder = path.join(root, name);
-			const sizes = readdirSync(folder).map((file) => statSync(path.join(folder, file)).size);
-			return { folder, used: statSync(folder).mtimeMs, size: sizes.reduce((sum, size) => sum + size, 0) };
-		});
+		const keys = readdirSync(root)
+			.map((name) => path.join(root, name))
+			.filter((folder) => folder !== own)
+			.map((folder) => {
+				const sizes = readdirSync(folder).map((file) => statSync(path.join(folder, file)).size);
+				return { folder, used: statSync(folder).mtimeMs, size: sizes.reduce((sum, size) => sum + size, 0) };
+			});
 		let total = keys.reduce((sum, { size }) => sum + size, 0);
 		for (const { folder, size } of keys.sort((a, b) => a.used - b.used)) {
 			if (total <= limit) return;
-			if (folder === own) continue;
 			rmSync(folder, { recursive: true, force: true });
 			total -= size;
 		}
