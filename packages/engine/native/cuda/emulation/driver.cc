@@ -3,7 +3,7 @@
 // no host code can read device memory, which is only mapped while a kernel or a copy runs. It counts how often the host waits.
 //
 // The environment sets what it pretends to be: VULNTUNE_STAND_IN_DEVICES, _DRIVER (12000 = CUDA 12.0), _CAPABILITY (80 = 8.0),
-// _MULTIPROCESSORS, _MEMORY (bytes, of which a GiB can be had) and _DAMAGED (refuses every module). Without a kernel of the name that is asked for it answers as a driver does.
+// _MULTIPROCESSORS, _MEMORY (bytes, of which a GiB can be had), _CUBINS (0 refuses machine code) and _DAMAGED (refuses every module). Without a kernel of the name that is asked for it answers as a driver does.
 #include <sys/mman.h>
 
 #include <cstdint>
@@ -24,7 +24,7 @@
 namespace {
 using Result = int;
 constexpr Result success = 0, invalidValue = 1, outOfMemory = 2, notInitialized = 3, noDevice = 100, invalidDevice = 101,
-				 invalidImage = 200, invalidPtx = 218, invalidContext = 201, invalidHandle = 400, notFound = 500, illegalAddress = 700,
+				 invalidImage = 200, noBinary = 209, invalidPtx = 218, invalidContext = 201, invalidHandle = 400, notFound = 500, illegalAddress = 700,
 				 launchFailed = 719, notSupported = 801;
 
 long setting(const char* name, long otherwise) {
@@ -133,6 +133,8 @@ void proceed(Stream& stream) {
 	stream.calls++;
 }
 
+/** Modules of PTX that were loaded. */
+int compilations = 0;
 /** How often the host waited for the card, or asked for what may make it wait. */
 int waits = 0;
 
@@ -234,6 +236,8 @@ Result orderCheck(const Stream& stream) {
 #pragma GCC visibility push(default)
 extern "C" {
 const char* standInFault() { return fault.c_str(); }
+/** Modules that a driver would have had to compile. */
+int standInCompilations() { return compilations; }
 /** How often the host waited for the card so far, or asked for what may make it wait: an allocation, a copy from or to memory of its own. */
 int standInWaits() { return waits; }
 /** Allocations that nobody freed. */
@@ -316,8 +320,15 @@ Result cuStreamSynchronize(void* wanted) {
 }
 Result cuModuleLoadData(void** made, const void* image) {
 	if (const Result result = ready(); result != success) return result;
-	if (std::strstr(static_cast<const char*>(image), ".version") == nullptr) return refuse(invalidImage, "no PTX");
+	const auto* const bytes = static_cast<const unsigned char*>(image);
+	const bool isCubin = std::memcmp(bytes, "\x7f" "ELF", 4) == 0;
+	if (!isCubin && std::strstr(static_cast<const char*>(image), ".version") == nullptr) return refuse(invalidImage, "no PTX");
 	if (setting("VULNTUNE_STAND_IN_DAMAGED", 0) != 0) return refuse(invalidPtx, "a PTX JIT compilation failed");
+	// the lowest byte of an ELF file's flags is the capability that NVIDIA's assembler made it for
+	if (isCubin && (setting("VULNTUNE_STAND_IN_CUBINS", 1) == 0 || bytes[48] != setting("VULNTUNE_STAND_IN_CAPABILITY", 80))) {
+		return refuse(noBinary, "no machine code for this card");
+	}
+	if (!isCubin) compilations++;
 	moduleLoaded = true;
 	*made = &module;
 	return success;

@@ -5,7 +5,13 @@ import { viewOf } from '../view.ts';
 import { createCudaBackend } from './cuda.ts';
 import { createDevice } from './device.ts';
 import { roundedSize } from './pool.ts';
-import { createStandInBackend, prepareStandIn, type StandIn, withStandIn } from './testing/stand-in.ts';
+import {
+	compilations,
+	createStandInBackend,
+	prepareStandIn,
+	type StandIn,
+	withStandIn,
+} from './testing/stand-in.ts';
 
 const { missing } = await prepareStandIn();
 
@@ -44,6 +50,20 @@ describe('a machine that can’t run CUDA', () => {
 		const error = errorOf(() => withStandIn(kind, () => createCudaBackend({ device })));
 		expect([error.code, error.kind]).toEqual([code, errorKind]);
 	});
+});
+
+it.skipIf(missing !== undefined).each<[string, StandIn, number]>([
+	['are there at once on a common card', { capability: 86 }, 0],
+	['are compiled for a card of another kind', { capability: 87 }, 1],
+	['are compiled where the driver refuses machine code', { capability: 86, cubins: 0 }, 1],
+])('kernels %s', (_, kind, expected) => {
+	const before = compilations();
+	const backend = createStandInBackend(kind);
+	expect(compilations() - before).toBe(expected);
+	const x = tensor(backend, [2], [1, 2]);
+	backend.scale(x, 2);
+	expect([...backend.download(x)]).toEqual([2, 4]);
+	backend.close();
 });
 
 describe.skipIf(missing !== undefined)('the memory of a card', () => {

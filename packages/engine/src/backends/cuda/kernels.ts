@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
-import type { Driver } from './driver.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { brotliDecompressSync } from 'node:zlib';
+import { type Driver, DriverFailure } from './driver.ts';
 
 const folder = new URL('../../../cuda/', import.meta.url);
 
@@ -40,14 +41,14 @@ interface KernelList {
 /** The capability whose cards alone run compute_90a.ptx. */
 const hopperCapability = 90;
 
-/** Loads the PTX for a card; its driver compiles it to machine code, and keeps that for the next time. */
+/** Loads the kernels for a card; what its driver has to compile, it keeps for the next time. */
 export function loadKernels(driver: Driver, capability: number): KernelModule {
 	const target = compiledFor.find((compiled) => compiled <= capability)!;
 	const { signatures, hopper } = JSON.parse(
 		readFileSync(new URL('kernels.json', folder), 'utf8'),
 	) as KernelList;
 	const hasWarpGroups = capability === hopperCapability;
-	const module = loadModule(driver, `compute_${target}.ptx`);
+	const module = loadModule(driver, `compute_${target}`, capability);
 	// its products are wanted by some runs only
 	let hopperModule: unknown;
 	const known = new Map<string, { readonly kernel: Kernel; sharedLimit: number }>();
@@ -56,7 +57,7 @@ export function loadKernels(driver: Driver, capability: number): KernelModule {
 		const ofHopper = Object.hasOwn(hopper, name) && hasWarpGroups;
 		const signature = ofHopper ? hopper[name] : signatures[name];
 		if (signature === undefined) throw new TypeError(`there is no CUDA kernel ${name}`);
-		if (ofHopper) hopperModule ??= loadModule(driver, 'compute_90a.ptx');
+		if (ofHopper) hopperModule ??= loadModule(driver, 'compute_90a', capability);
 		const handle: [unknown] = [undefined];
 		driver.cuModuleGetFunction(handle, ofHopper ? hopperModule : module, name);
 		const found = { kernel: { name, signature, handle: handle[0] }, sharedLimit: ordinaryShared };
@@ -82,8 +83,25 @@ export function loadKernels(driver: Driver, capability: number): KernelModule {
 	};
 }
 
-function loadModule(driver: Driver, file: string): unknown {
+/**
+ * A module as machine code of the card, where the package has it and the driver takes it (an old one may not), else as PTX, which the driver
+ * compiles.
+ */
+function loadModule(driver: Driver, name: string, capability: number): unknown {
+	const card = capability === hopperCapability ? '90a' : capability;
+	const cubin = new URL(`${name}.sm_${card}.cubin.br`, folder);
+	if (existsSync(cubin)) {
+		try {
+			return loadImage(driver, brotliDecompressSync(readFileSync(cubin)));
+		} catch (error) {
+			if (!(error instanceof DriverFailure)) throw error;
+		}
+	}
+	return loadImage(driver, Buffer.concat([readFileSync(new URL(`${name}.ptx`, folder)), Buffer.alloc(1)]));
+}
+
+function loadImage(driver: Driver, image: Buffer): unknown {
 	const module: [unknown] = [undefined];
-	driver.cuModuleLoadData(module, Buffer.concat([readFileSync(new URL(file, folder)), Buffer.alloc(1)]));
+	driver.cuModuleLoadData(module, image);
 	return module[0];
 }

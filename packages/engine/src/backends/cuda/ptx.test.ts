@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { brotliDecompressSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 
 const engine = new URL('../../../', import.meta.url);
@@ -25,6 +27,28 @@ it.each([
 	expect(ptx).toContain(`.target sm_${capability}`);
 	const entries = [...ptx.matchAll(/\.visible \.entry (\w+)/g)].map(([, name]) => name!);
 	expect(entries.sort()).toEqual(Object.keys(signatures).sort());
+});
+
+it('has been assembled for common cards', () => {
+	const folder = new URL('cuda/', engine);
+	const read = (file: string) => readFileSync(new URL(file, folder));
+	const sources = JSON.parse(read('cubins.json').toString()) as Record<string, string>;
+	const names = ['70.sm_75', '80.sm_80', '80.sm_86', '80.sm_89', '80.sm_90a', '90a.sm_90a'].map(
+		(name) => `compute_${name}`,
+	);
+	expect(Object.keys(sources)).toEqual(names);
+	const files = readdirSync(folder).filter((file) => file.includes('cubin.br'));
+	expect(files.sort()).toEqual(names.map((name) => `${name}.cubin.br`));
+	for (const name of names) {
+		const [module, card] = name.split('.') as [string, string];
+		const ptx = createHash('sha256')
+			.update(read(`${module}.ptx`))
+			.digest('hex');
+		expect(sources[name], 'run npm run cuda').toBe(ptx);
+		const cubin = brotliDecompressSync(read(`${name}.cubin.br`));
+		// the lowest byte of an ELF file's flags is the capability
+		expect(`sm_${cubin[48]}`).toBe(card.replace('a', ''));
+	}
 });
 
 interface Resources {

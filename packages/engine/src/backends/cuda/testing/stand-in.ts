@@ -14,6 +14,8 @@ export interface StandIn {
 	readonly multiprocessors?: number;
 	/** Bytes of each card; a GiB by default, and no more than that can be had. */
 	readonly memory?: number;
+	/** 0: takes PTX alone. */
+	readonly cubins?: number;
 	/** 1: refuses every module. */
 	readonly damaged?: number;
 }
@@ -65,6 +67,11 @@ export function createStandInBackend(kind: StandIn = {}, options: CudaBackendOpt
 }
 
 /** How often the host has waited for the stand-in's card so far, or done what may make it wait: see driver.cc. */
-export function hostWaits(): number {
-	return loadForeignFunctions().load(process.env.VULNTUNE_LIBCUDA!).func('int standInWaits()')();
+export const hostWaits = () => count('standInWaits');
+
+/** How many modules of PTX it was given so far, which a driver compiles. */
+export const compilations = () => count('standInCompilations');
+
+function count(name: string): number {
+	return loadForeignFunctions().load(process.env.VULNTUNE_LIBCUDA!).func(`int ${name}()`)();
 }
