@@ -64,6 +64,9 @@ const variants: Record<string, Overrides> = {
 	},
 	'lora, rank-stabilised, weights per status': { 'method.rsLora': 'true', ...statusWeights },
 	'lora on the last block, the one below it run once': { 'method.layersToTransform': '[1]' },
+	'lora under blocks that see both ways, the first token': {
+		...{ 'method.bidirectionalLayers': '2', 'head.pool': 'first' },
+	},
 	'lora on a bf16 base, linear schedule without clipping': {
 		...{ 'method.base': 'bf16', 'training.schedule': 'linear', 'training.clipNorm': 'null' },
 	},
@@ -144,6 +147,20 @@ it('a prefix is described, and refused where it is changed in the files', async 
 	}
 });
 
+it('a detector whose blocks see both ways says so, and claims nothing of PEFT', () => {
+	const name = 'lora under blocks that see both ways, the first token';
+	const { output } = configOf(name, variants[name]!);
+	const adapter = path.join(output, 'adapter');
+	expect(JSON.parse(readFileSync(path.join(adapter, 'adapter_config.json'), 'utf8'))).toMatchObject({
+		task_type: 'FEATURE_EXTRACTION',
+		modules_to_save: null,
+	});
+	expect(describeAdapter(readAdapterInfo(adapter))).toMatch(/sight +the last 2 blocks see both ways/);
+	const card = readFileSync(path.join(output, 'README.md'), 'utf8');
+	expect(card).toContain('lets no token see those after it');
+	expect(card).toContain('the last 2 blocks seeing both ways');
+});
+
 describe('method.from', () => {
 	it.each([
 		'qlora nf4',
@@ -199,6 +216,7 @@ describe('method.from', () => {
 		expect(await refusal({ 'method.from': path.join(root, 'nothing') })).toBe('ADAPTER_MISSING');
 		expect(await refusal({ 'method.targets': 'none_such' })).toBe('NO_LORA_TARGET');
 		expect(await refusal({ 'method.layersToTransform': '[2]' })).toBe('NO_LORA_TARGET');
+		expect(await refusal({ 'method.bidirectionalLayers': '3' })).toBe('BIDIRECTIONAL_UNAVAILABLE');
 		const config = configOf('refused', { ...absent, 'method.from': first, 'method.rsLora': 'true' });
 		const changed = { ...config, method: { ...config.method, alpha: 5 } };
 		await expect(runTraining(changed, fresh, silent)).rejects.toMatchObject({

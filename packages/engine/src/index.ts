@@ -88,6 +88,7 @@ export {
 } from './models/load-model.ts';
 export { type MergeOptions, mergedWeights } from './models/merged-weights.ts';
 export {
+	checkBidirectional,
 	checkOutputMatrix,
 	checkPrefix,
 	type ForwardOptions,

@@ -27,6 +27,11 @@ export interface Model {
 	withPrefix(prefixes: readonly NonNullable<Attention['prefix']>[]): Model;
 	/** P, 0 without a prefix. */
 	readonly prefixLength: number;
+	/**
+	 * The same model in whose last blocks, so many, a token also sees those after it (BehnamGhader et al. 2024, LLM2Vec). Throws
+	 * BIDIRECTIONAL_UNAVAILABLE for an encoder, and for more blocks than there are.
+	 */
+	withBidirectionalLayers(count: number): Model;
 	/** Blocks below the lowest one in which something is trained, all of them where nothing is; 0 where the embeddings are trained. */
 	readonly frozenBlocks: number;
 	/** [V, H], from states to logits; undefined where the checkpoint has none (encoders, classifiers). */
@@ -82,4 +87,19 @@ export function checkPrefix({ architecture, causal }: Pick<ModelConfig, 'archite
 			remedy: 'Use qlora or lora, or a decoder such as Llama or Qwen.',
 		},
 	);
+}
+
+/** Throws BIDIRECTIONAL_UNAVAILABLE unless the last blocks, so many, see one way alone and can be made to see both. */
+export function checkBidirectional(
+	{ architecture, causal, layers }: Pick<ModelConfig, 'architecture' | 'causal' | 'layers'>,
+	count: number,
+): void {
+	if (count === 0 || (causal && count <= layers)) return;
+	const message = causal
+		? `the model has ${layers} blocks, not ${count} that could see both ways`
+		: `a model of the family ${architecture} is an encoder: all of its blocks see both ways`;
+	throw inputError('BIDIRECTIONAL_UNAVAILABLE', message, {
+		place: 'method.bidirectionalLayers',
+		remedy: causal ? `Give at most ${layers}.` : 'Leave it out.',
+	});
 }

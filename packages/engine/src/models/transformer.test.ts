@@ -7,7 +7,7 @@ import { uploadIndices, uploadSegments } from '../tensor/indices.ts';
 import { type Context, type Tensor, upload } from '../tensor/tensor.ts';
 import { dryModel } from './dry-model.ts';
 import { createTrainableModel } from './load-model.ts';
-import type { PackTensors } from './model.ts';
+import { checkBidirectional, type PackTensors } from './model.ts';
 import { parseModelConfig } from './model-config.ts';
 
 function setUp(changes: object = {}) {
@@ -93,6 +93,29 @@ describe('a small Llama', () => {
 		const observe = (layer: number) => seen.push(layer);
 		expect(statesOf([[3, 0, 5], [2]], { start, observe })).toEqual(whole);
 		expect(seen).toEqual([2]);
+	});
+
+	test('sees both ways in its last blocks alone', () => {
+		const { context, model } = setUp();
+		const pack = {
+			ids: uploadIndices(context, Int32Array.of(3, 0, 5)),
+			positions: uploadIndices(context, Int32Array.of(0, 1, 2)),
+			segments: uploadSegments(context, Int32Array.of(0, 3)),
+		};
+		const leaving = (count: number) => {
+			const states: number[][] = [];
+			const observe = (_: number, x: Tensor) => states.push([...context.backend.download(x)]);
+			model.withBidirectionalLayers(count).hidden(context, pack, { observe });
+			return states;
+		};
+		const [plain, last, both] = [leaving(0), leaving(1), leaving(2)] as const;
+		expect(last[1]).toEqual(plain[1]);
+		expect(last[2]!.slice(0, 16)).not.toEqual(plain[2]!.slice(0, 16));
+		expect(both[1]!.slice(0, 16)).not.toEqual(plain[1]!.slice(0, 16));
+		const refused = expect.objectContaining({ code: 'BIDIRECTIONAL_UNAVAILABLE' });
+		expect(() => model.withBidirectionalLayers(3)).toThrow(refused);
+		const encoder = { architecture: 'bert', causal: false, layers: 2 };
+		expect(() => checkBidirectional(encoder, 1)).toThrow(refused);
 	});
 
 	test('has frozen blocks below the lowest that is trained', () => {

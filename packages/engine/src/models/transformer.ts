@@ -10,7 +10,13 @@ import { type Checkpointing, checkpoint, scoped } from '../tensor/checkpoint.ts'
 import { uploadIndices } from '../tensor/indices.ts';
 import { type Context, release, type Tensor } from '../tensor/tensor.ts';
 import type { ModelConfig } from './family.ts';
-import { checkPrefix, type ForwardOptions, type Model, type PackTensors } from './model.ts';
+import {
+	checkBidirectional,
+	checkPrefix,
+	type ForwardOptions,
+	type Model,
+	type PackTensors,
+} from './model.ts';
 import type { Placement } from './placement.ts';
 
 /** The weights of a transformer, as a family puts them together. */
@@ -56,6 +62,12 @@ export function transformer(
 		replaceLinears: (replace) =>
 			transformer(config, { ...weights, blocks: mapLinears(weights.blocks, replace) }, ropeTables),
 		prefixLength: weights.blocks[0]?.attention.prefix?.key.shape[0] ?? 0,
+		withBidirectionalLayers(count) {
+			checkBidirectional(config, count);
+			const first = weights.blocks.length - count;
+			const blocks = weights.blocks.map((block, index) => (index < first ? block : seeingBothWays(block)));
+			return transformer(config, { ...weights, blocks }, ropeTables);
+		},
 		frozenBlocks: frozenBlocks(weights),
 		withPrefix(prefixes) {
 			checkPrefix(config);
@@ -181,6 +193,11 @@ function frozenBlocks({ embeddings, blocks }: TransformerWeights): number {
 		block.attention.prefix !== undefined || linearsOf([block]).some(({ lora }) => lora !== undefined);
 	const lowest = blocks.findIndex(isTrained);
 	return lowest < 0 ? blocks.length : lowest;
+}
+
+function seeingBothWays(block: Block): Block {
+	const { attention } = block;
+	return { ...block, attention: { ...attention, shape: { ...attention.shape, causal: false } } };
 }
 
 function linearsOf(blocks: readonly Block[]): LinearLayer[] {

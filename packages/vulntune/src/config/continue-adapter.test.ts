@@ -99,6 +99,17 @@ describe('a config that starts from an adapter', () => {
 		expect(resolve({ method: same, rest: { head: { pool: 'mean' } } }).method.targets).toEqual(same.targets);
 	});
 
+	it('sees both ways in as many blocks as the adapter does', () => {
+		const both = writeAdapter('both-ways', modules, { ...description, bidirectionalLayers: 2 });
+		expect(resolve({}, both).method.bidirectionalLayers).toBe(2);
+		expect(() => resolve({ method: { bidirectionalLayers: 1 } }, both)).toThrow(
+			/method\.bidirectionalLayers: expected 2, as the adapter in method\.from has it/,
+		);
+		expect(() => resolve({ method: { bidirectionalLayers: 1 } })).toThrow(/expected 0, as the adapter/);
+		const foreign = writeAdapter('foreign-both-ways', modules, null);
+		expect(resolve({ method: { bidirectionalLayers: 1 } }, foreign).method.bidirectionalLayers).toBe(1);
+	});
+
 	it('trains with another dropout, objective or question where it says so', () => {
 		const rest = { objective: 'nextToken', nextToken: { prompt: '!' } };
 		expect(resolve({ method: { dropout: 0 }, rest })).toMatchObject({

@@ -17,8 +17,8 @@ export interface Continuation {
 
 /**
  * Lets a config go on with the adapter in `method.from`: what it doesn't say in so many words is as the adapter has it, and what it
- * says otherwise is a fault where it would start another function than the adapter's: rank, alpha, rsLora, targets; how the base is
- * held; of the same objective also the head. Dropout, the objective and its question may be others.
+ * says otherwise is a fault where it would start another function than the adapter's: rank, alpha, rsLora, targets, bidirectionalLayers; how the
+ * base is held; of the same objective also the head. Dropout, the objective and its question may be others.
  *
  * @param isWritten whether the file or the command line gives an option
  * @param allowOtherBase the base may be held otherwise too
@@ -55,6 +55,12 @@ export function continueAdapter(
 				rsLora: bound(options, 'method.rsLora', config.method.rsLora, rsLora),
 				dropout: chosen(options, 'method.dropout', config.method.dropout, dropout),
 				targets: targetsOf(options, folder),
+				bidirectionalLayers: bound(
+					options,
+					'method.bidirectionalLayers',
+					config.method.bidirectionalLayers,
+					description && (description.bidirectionalLayers ?? 0),
+				),
 				...baseOf(options, description, allowOtherBase),
 			},
 		},

@@ -64,6 +64,22 @@ export const crossChecks: readonly CrossCheck<ParsedConfig>[] = [
 		},
 	},
 	{
+		options: ['method.bidirectionalLayers', 'objective', 'sequence.packing', 'sequence.sharePrefixes'],
+		check({ method: { bidirectionalLayers: count }, objective, sequence: { packing, sharePrefixes } }) {
+			if (count === 0) return undefined;
+			if (objective !== 'class') {
+				return `expected 0 where objective is ${objective}, which asks what comes next, found ${count}`;
+			}
+			if (packing === 'leaky') {
+				return `expected 0 where sequence.packing is leaky, whose functions see what lies before them alone, found ${count}`;
+			}
+			if (sharePrefixes) {
+				return `expected 0 where sequence.sharePrefixes is true, because what a function begins with then depends on what follows, found ${count}`;
+			}
+			return undefined;
+		},
+	},
+	{
 		options: ['loss.pair', 'sequence.packing', 'sequence.largeFunctions', 'method.type'],
 		check({ loss: { pair }, sequence: { packing, largeFunctions }, method: { type } }) {
 			if (pair === null) return undefined;

@@ -64,6 +64,7 @@ describe('defaults', () => {
 				dropout: 0.05,
 				targets: 'all-linear',
 				layersToTransform: null,
+				bidirectionalLayers: 0,
 				rsLora: false,
 				from: null,
 			},
@@ -296,6 +297,16 @@ describe('faults', () => {
 		[
 			'method: {type: lora}\nsequence: {packing: leaky, sharePrefixes: true}',
 			'sequence.sharePrefixes: expected false',
+		],
+		...['objective: nextToken', 'sequence: {packing: leaky}', 'sequence: {sharePrefixes: true}'].map(
+			(rest): [string, string] => [
+				`method: {type: lora, bidirectionalLayers: 2}\n${rest}`,
+				'method.bidirectionalLayers: expected 0 where',
+			],
+		),
+		[
+			'method: {type: head, bidirectionalLayers: 2}',
+			'method.bidirectionalLayers: has no effect with method.type head',
 		],
 		['method: {type: prefix}\nsequence: {sharePrefixes: true}', 'sequence.sharePrefixes: expected false'],
 		['method: {type: prefix}\nobjective: nextToken', 'objective: expected class for method.type prefix'],

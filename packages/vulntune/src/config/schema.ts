@@ -143,6 +143,12 @@ const method = z.strictObject({
 			'blocks that get adapters, counted from 0; null for all. What lies below the lowest is computed once, its states kept on disk',
 		)
 		.meta(facts({ needs: withAdapters })),
+	bidirectionalLayers: wholeNumber(0)
+		.default(0)
+		.describe(
+			"last blocks of a decoder in which a token also sees those after it (LLM2Vec's bidirectional attention)",
+		)
+		.meta(facts({ needs: withAdapters })),
 	rsLora: z
 		.boolean()
 		.default(false)

@@ -96,6 +96,7 @@ function checkRecords(config: Config, { adapter }: RunFolder): void {
 			['method.rank', method.rank, lora.rank],
 			['method.alpha', method.alpha, lora.alpha],
 			['method.rsLora', method.rsLora, lora.rsLora],
+			['method.bidirectionalLayers', method.bidirectionalLayers, description.bidirectionalLayers ?? 0],
 		);
 	}
 	for (const [key, inConfig, beside] of pairs) {
@@ -150,7 +151,7 @@ function requireData(adapter: string, data: string | undefined): string {
 
 /** The options of a config that scores depend on, from what is written beside an adapter. */
 function configOf(description: DetectorDescription, adapter: string, data: string): ConfigInput {
-	const { method, base, doubleQuantization, model } = description;
+	const { method, base, doubleQuantization, model, bidirectionalLayers } = description;
 	const {
 		suffixLength: _suffix,
 		leadingLength: _leading,
@@ -161,7 +162,10 @@ function configOf(description: DetectorDescription, adapter: string, data: strin
 	return {
 		model,
 		data: { path: data, collapseWhitespace },
-		method: { type: method, base: base as 'nf4', doubleQuantization, ...loraOf(method, adapter) },
+		method: {
+			...{ type: method, base: base as 'nf4', doubleQuantization, bidirectionalLayers },
+			...loraOf(method, adapter),
+		},
 		objective,
 		nextToken,
 		head,

@@ -124,6 +124,8 @@ describe('a GGUF file', () => {
 	it('is refused for an encoder, another activation, a tokenizer that llama.cpp has no name for, and over a file', async () => {
 		const encoder = makeRun({ 'head.pool': 'first' }, tinyShapes.roberta);
 		await expect(exportRun(encoder.run)).rejects.toMatchObject({ code: 'EXPORT_FAMILY' });
+		const both = makeRun({ 'method.bidirectionalLayers': '1' });
+		await expect(exportRun(both.run)).rejects.toMatchObject({ code: 'EXPORT_BIDIRECTIONAL' });
 		const exact = makeRun({}, { ...tinyShapes.gptBigCode, activation_function: 'gelu' });
 		await expect(exportRun(exact.run)).rejects.toThrow(/activation_function/);
 		const output = path.join(temporaryFolder(), 'model.gguf');

@@ -52,7 +52,7 @@ export interface ExportedFrom {
 /**
  * Opens a run or an adapter with its base, to be written in another form; the caller closes the base.
  *
- * Throws RUN_NOT_FOUND, RUN_UNFINISHED, MODEL_NOT_FOUND, BASE_MISMATCH, USAGE for n-grams, which have no model.
+ * Throws RUN_NOT_FOUND, RUN_UNFINISHED, MODEL_NOT_FOUND, BASE_MISMATCH, EXPORT_PREFIX, EXPORT_BIDIRECTIONAL, USAGE for n-grams, which have no model.
  *
  * @param note told what to be wary of
  */
@@ -78,6 +78,13 @@ export function openExported(
 			place: run,
 			remedy: "PEFT reads the run's adapter folder as it is (PREFIX_TUNING), with the base beside it.",
 		});
+	}
+	if (config.method.bidirectionalLayers > 0) {
+		throw inputError(
+			'EXPORT_BIDIRECTIONAL',
+			`no form of a model says that its last ${config.method.bidirectionalLayers} blocks see both ways: another program would compute something else`,
+			{ place: run, remedy: 'Score with the run as it is: vulntune evaluate.' },
+		);
 	}
 	const description = readDescription(adapter);
 	if (description === undefined) throw unfinishedRun(adapter);

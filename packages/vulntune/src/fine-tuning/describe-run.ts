@@ -42,6 +42,7 @@ export function describeDetector(
 		method: methodOf(config).type,
 		base: config.method.base,
 		doubleQuantization: config.method.doubleQuantization,
+		bidirectionalLayers: config.method.bidirectionalLayers || undefined,
 		objective: config.objective,
 		nextToken: config.nextToken,
 		answers: answersOf(config, data.tokenizer),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
 	checkBaseType,
+	checkBidirectional,
 	checkPrefix,
 	expectedTensors,
 	inputError,
@@ -86,7 +87,7 @@ function hashMatrices({ matrices, head }: PeftAdapter): string {
  * Looks whether a method can be put on a model, and whether it is that of the adapter it starts from, before anything is
  * loaded or tokenised.
  *
- * Throws METHOD_UNAVAILABLE, NO_LORA_TARGET, PREFIX_UNAVAILABLE, ADAPTER_MISMATCH.
+ * Throws METHOD_UNAVAILABLE, NO_LORA_TARGET, PREFIX_UNAVAILABLE, BIDIRECTIONAL_UNAVAILABLE, ADAPTER_MISMATCH.
  */
 function checkMethod(config: Config, model: ModelConfig, start: StartAdapter | undefined): void {
 	const method = methodOf(config);
@@ -94,6 +95,7 @@ function checkMethod(config: Config, model: ModelConfig, start: StartAdapter | u
 		checkPrefix(model);
 		checkPositions(positionsOf(config), model);
 	}
+	checkBidirectional(model, config.method.bidirectionalLayers);
 	if (method.type !== 'lora' && method.type !== 'qlora') return;
 	const layers = expectedTensors(model)
 		.filter(({ kind }) => kind === 'linear')

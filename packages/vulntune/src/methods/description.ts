@@ -23,6 +23,8 @@ export interface DetectorDescription {
 	readonly method: MethodOptions['type'];
 	readonly base: string;
 	readonly doubleQuantization: boolean;
+	/** Last blocks of the base in which a token also sees those after it; absent where there are none. */
+	readonly bidirectionalLayers?: number | undefined;
 	/** Of a merged model: how the detector was trained that became it. */
 	readonly trained?: { readonly method: string; readonly base: string };
 	readonly objective: 'class' | 'nextToken';
@@ -73,6 +75,7 @@ const keys: Readonly<
 	method: [isText, 'a method'],
 	base: [isText, 'a type'],
 	doubleQuantization: [isFlag, 'true or false'],
+	bidirectionalLayers: [isCount, 'a whole number'],
 	trained: [
 		(value) => isObject(value) && isText(value.method) && isText(value.base),
 		'an object with method and base',

@@ -38,6 +38,8 @@ export interface DetectorOptions {
 	readonly method: MethodOptions;
 	readonly base: BaseType;
 	readonly doubleQuantization: boolean;
+	/** Last blocks of a decoder in which a token also sees those after it; none if absent. */
+	readonly bidirectionalLayers?: number;
 	/** The classification head; undefined for the next-token objective, which has none. */
 	readonly head: HeadOptions | undefined;
 	/** Longest sequence that will be run. */
@@ -112,7 +114,11 @@ interface ModelSource {
 function createTrainables(
 	backend: Backend,
 	source: ModelSource,
-	{ method, head: headOptions }: Pick<DetectorOptions, 'method' | 'head'>,
+	{
+		method,
+		head: headOptions,
+		bidirectionalLayers = 0,
+	}: Pick<DetectorOptions, 'method' | 'head' | 'bidirectionalLayers'>,
 ): TrainableModel {
 	const head = headOptions === undefined ? [] : headSpecs(source.config.hiddenSize, headOptions);
 	if (method.type === 'full') return source.trainable(head);
@@ -124,7 +130,7 @@ function createTrainables(
 			free();
 			parameters.free();
 		};
-		const adapted = attach(model, parameters, method);
+		const adapted = attach(model.withBidirectionalLayers(bidirectionalLayers), parameters, method);
 		return { model: adapted, parameters, free: everything };
 	} catch (error) {
 		free();

@@ -109,7 +109,9 @@ function saveLora(
 ): void {
 	const matrices = new Map([...tensors].filter(([name]) => !head.has(name)));
 	const adapter = { config, baseModel: description.model, matrices, head };
-	writePeftAdapter(folder, adapter, { isPeftHead: isPeftHead(description.head) });
+	// PEFT lets no token see those after it, and then gives other states
+	const isCausal = description.bidirectionalLayers === undefined;
+	writePeftAdapter(folder, adapter, { isPeftHead: isCausal && isPeftHead(description.head) });
 }
 
 /** Copies a saved detector's matrices over the parameters. Throws ADAPTER_MISMATCH where they don't fit. */

@@ -127,11 +127,14 @@ function describeTokenizer(tokenizer: ModelInfo['tokenizer']): readonly Line[] {
 }
 
 function describeDetector(detector: DetectorDescription): readonly Line[] {
-	const { threshold, sequence, epoch, seed } = detector;
+	const { threshold, sequence, epoch, seed, bidirectionalLayers } = detector;
 	const { method, base } = detector.trained ?? detector;
 	const merged = detector.trained === undefined ? '' : ', merged';
 	return [
 		['trained by', `${method} on ${base}, epoch ${epoch}, seed ${seed}${merged}`],
+		...(bidirectionalLayers === undefined
+			? []
+			: [['sight', `the last ${bidirectionalLayers} blocks see both ways`] as const]),
 		['precision', detector.precision],
 		['objective', detector.objective],
 		[

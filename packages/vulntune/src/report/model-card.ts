@@ -65,12 +65,20 @@ function frontMatter(data: ReportData): string {
 	);
 }
 
-type Readers = 'peft' | 'features' | 'model' | 'vulntune';
+type Readers = 'peft' | 'features' | 'causal' | 'model' | 'vulntune';
 
 /** What reads what was trained and gives its probabilities, beside vulntune. */
-function readers({ method, settings: { objective, head } }: ReportData): Readers {
+function readers({
+	method,
+	settings: {
+		objective,
+		head,
+		method: { bidirectionalLayers },
+	},
+}: ReportData): Readers {
 	if (method === 'full') return 'model';
 	if (method !== 'lora' && method !== 'qlora') return 'vulntune';
+	if (bidirectionalLayers > 0) return 'causal';
 	return objective === 'nextToken' || isPeftHead(head) ? 'peft' : 'features';
 }
 
@@ -78,6 +86,8 @@ const readBy: Readonly<Record<Readers, string>> = {
 	peft: 'The adapter is in the layout of PEFT, which reads it with its base model.',
 	features:
 		'vulntune alone gives these probabilities: PEFT reads the matrices of the adapter, but not its head (PEFT pools the last token, and knows heads of one matrix only).',
+	causal:
+		'vulntune alone gives these probabilities: PEFT reads the matrices of the adapter, but lets no token see those after it.',
 	model:
 		"The adapter folder holds a whole model, head included, in Hugging Face's layout; the probabilities are those of vulntune.",
 	vulntune: 'vulntune alone reads it.',

@@ -72,11 +72,13 @@ function baseText({ model, base, settings, environment }: ReportData): string {
 function methodText({ settings: { method } }: ReportData): string {
 	if (method.type === 'prefix') return `prefix of ${method.prefixLength} keys and values in each block`;
 	if (method.type !== 'lora' && method.type !== 'qlora') return method.type;
-	const { type, rank, alpha, dropout, targets, layersToTransform, rsLora, from } = method;
+	const { type, rank, alpha, dropout, targets, layersToTransform, bidirectionalLayers, rsLora, from } =
+		method;
 	const modules = typeof targets === 'string' ? targets : targets.join(', ');
 	const blocks = layersToTransform == null ? '' : ` in blocks ${layersToTransform.join(', ')}`;
+	const sight = bidirectionalLayers > 0 ? `, the last ${bidirectionalLayers} blocks seeing both ways` : '';
 	const start = from === null ? '' : `, from ${lastPart(from)}`;
-	return `${type}, rank ${rank}, alpha ${alpha}${rsLora ? ' (rsLoRA)' : ''}, dropout ${dropout}, on ${modules}${blocks}${start}`;
+	return `${type}, rank ${rank}, alpha ${alpha}${rsLora ? ' (rsLoRA)' : ''}, dropout ${dropout}, on ${modules}${blocks}${sight}${start}`;
 }
 
 function answerText({ settings: { objective, head, nextToken } }: ReportData): string {

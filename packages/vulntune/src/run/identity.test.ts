@@ -29,6 +29,7 @@ it('tells runs apart whose results differ', () => {
 		{ 'sequence.packing': 'leaky' },
 		{ 'method.base': 'fp32' },
 		{ 'method.layersToTransform': '[1]' },
+		{ 'method.bidirectionalLayers': '1' },
 		{ 'data.sample': '0.5' },
 		{ 'data.dropNearDuplicates': 'true' },
 		{ 'loss.pair': 'rank' },
@@ -87,5 +88,6 @@ it('has nothing of options that are off, so that runs of versions without them g
 	expect(Object.keys(data)).not.toContain('dropNearDuplicates');
 	expect(Object.keys(data)).not.toContain('projects');
 	expect(Object.keys(method)).not.toContain('layersToTransform');
+	expect(Object.keys(method)).not.toContain('bidirectionalLayers');
 	expect(Object.keys(loss).filter((name) => name.startsWith('pair'))).toEqual([]);
 });

@@ -69,8 +69,12 @@ export function resultSettings(config: Config): object {
 		...(dropNearDuplicates ? { dropNearDuplicates } : {}),
 		...(sample === null ? {} : { sample, sampleSeed }),
 	};
-	const { from: _from, layersToTransform, ...everyBlock } = method;
-	const trainedMethod = layersToTransform === null ? everyBlock : { ...everyBlock, layersToTransform };
+	const { from: _from, layersToTransform, bidirectionalLayers, ...everyBlock } = method;
+	const trainedMethod = {
+		...everyBlock,
+		...(layersToTransform === null ? {} : { layersToTransform }),
+		...(bidirectionalLayers === 0 ? {} : { bidirectionalLayers }),
+	};
 	const { pair, pairWeight, ...ofFunctions } = loss;
 	const losses = pair === null ? ofFunctions : loss;
 	return { ...settings, loss: losses, training: trained, data: reading, method: trainedMethod };

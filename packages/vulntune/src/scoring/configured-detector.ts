@@ -53,6 +53,7 @@ export function detectorOptions(config: Config): Omit<DetectorOptions, 'seed' | 
 		method: methodOf(config),
 		base: config.method.base,
 		doubleQuantization: config.method.doubleQuantization,
+		bidirectionalLayers: config.method.bidirectionalLayers,
 		head: config.objective === 'class' ? config.head : undefined,
 		maxPositions: positionsOf(config),
 	};

@@ -101,6 +101,7 @@ it.each<[string, Overrides]>([
 	['in windows', windows],
 	['NF4 in 8 bits', { 'method.type': 'qlora', 'method.base': 'nf4', 'training.precision': 'int8' }],
 	['with answers of several tokens', { objective: 'nextToken', ...answers, 'sequence.length': '128' }],
+	['that see both ways', { 'method.bidirectionalLayers': '3', 'head.pool': 'mean' }],
 	['of an encoder', { model: encoder, 'method.layersToTransform': '[1]', 'head.pool': 'first' }],
 ])('below the lowest adapter are the same to the byte, and are run once: %s', async (name, overrides) => {
 	await expectSame(path.join(root, name.replaceAll(/\W+/g, '-')), { ...lora, ...overrides });
@@ -138,7 +139,7 @@ it('are known by all that their bytes depend on', () => {
 	const standard = {
 		...{ weights: 'w', config: 'c', type: 'lora', held: 'fp32', twice: false, precision: 'bf16' },
 		...{ backend: 'cpu', isa: 'avx2' as string | undefined, description: 'd', activations: 'f32' },
-		...{ block: 2, pool: 'last' },
+		...{ block: 2, bidirectional: 0, pool: 'last' },
 		...{ leading: [] as number[], separator: 0, suffix: [] as number[], branches: [[1], [2]] },
 	};
 	const open = (change: Partial<typeof standard>) => {
@@ -154,7 +155,10 @@ it('are known by all that their bytes depend on', () => {
 			free() {},
 		};
 		const settings = {
-			method: { type: all.type, base: all.held, doubleQuantization: all.twice },
+			method: {
+				...{ type: all.type, base: all.held, doubleQuantization: all.twice },
+				bidirectionalLayers: all.bidirectional,
+			},
 			sequence: { packing: 'isolated' },
 			training: { precision: all.precision },
 		};
@@ -180,7 +184,7 @@ it('are known by all that their bytes depend on', () => {
 	for (const change of [
 		...[{ weights: 'x' }, { config: 'x' }, { held: 'bf16' }, { twice: true }, { precision: 'fp32' }],
 		...[{ backend: 'wasm' }, { isa: 'avx512' }, { isa: undefined }, { activations: 'bf16' }],
-		...[{ block: 1 }, { type: 'head' }],
+		...[{ block: 1 }, { bidirectional: 1 }, { type: 'head' }],
 		...[{ leading: [5] }, { separator: 1 }, { suffix: [5] }, { branches: [[1]] }],
 	]) {
 		expect(open(change).states.get(tokens), JSON.stringify(change)).toBeUndefined();

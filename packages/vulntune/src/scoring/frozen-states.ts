@@ -30,6 +30,7 @@ export function withKeptStates(
 		...{ base: config.method.base, doubleQuantization: config.method.doubleQuantization, precision },
 		backend: [name, hardware.isa ?? description],
 		activations: detector.backend.activationType(floatPrecision(precision)),
+		bidirectionalLayers: config.method.bidirectionalLayers,
 		...{ read, leading, separator, suffix, branches: branches ?? [] },
 	});
 	const states = openStateCache(folder, key);

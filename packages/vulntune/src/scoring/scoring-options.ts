@@ -76,7 +76,8 @@ function packingOf(config: Config, tokens: PackTokens, { causal }: ModelConfig):
 			remedy: 'Leave it out: only a decoder computes what functions begin with once.',
 		});
 	}
-	if (causal && config.objective === 'class' && config.head.pool === 'first') {
+	const seesAhead = !causal || config.method.bidirectionalLayers > 0;
+	if (!seesAhead && config.objective === 'class' && config.head.pool === 'first') {
 		throw inputError('HEAD_POOL', "a decoder's first token has seen nothing of the function but itself", {
 			place: 'head.pool',
 			remedy: 'Use last or mean: only an encoder reads a function behind its first token.',
@@ -89,7 +90,13 @@ function packingOf(config: Config, tokens: PackTokens, { causal }: ModelConfig):
 		});
 	}
 	// a prefix of the method's own stands where a common beginning would
-	const around = { leadingLength, suffixLength, causal: causal && config.method.type !== 'prefix' };
+	const { type, bidirectionalLayers } = config.method;
+	// neither does a beginning stay the same where a block sees what follows
+	const around = {
+		leadingLength,
+		suffixLength,
+		causal: causal && type !== 'prefix' && bidirectionalLayers === 0,
+	};
 	return { length, packing, order, maxFunctions, largeFunctions, windowStride, ...around, sharePrefixes };
 }
 

@@ -55,6 +55,7 @@ export function makeRun(
 		method: methodOf(config).type,
 		base: config.method.base,
 		doubleQuantization: config.method.doubleQuantization,
+		bidirectionalLayers: config.method.bidirectionalLayers || undefined,
 		objective: config.objective,
 		nextToken: config.nextToken,
 		answers: answersOf(config, base.tokenizer),
