@@ -315,7 +315,7 @@ const training = section({
 		.union([z.literal('auto'), z.literal('host'), z.boolean()])
 		.default('auto')
 		.describe(
-			'keep the activations of one block at a time: less memory, a third more computation, the same bytes; host: of a card, with what enters the blocks in this machine’s memory; auto where memory asks for it',
+			"one block's activations at a time, a third more computation; host: what enters a card's blocks in host memory; auto: as memory asks",
 		),
 	seed: wholeNumber(0)
 		.default(1)
