@@ -46,8 +46,12 @@ describe('a cross-validation', () => {
 			expect(predictions.every((other) => other.cluster !== cluster || other.fold === fold)).toBe(true);
 		}
 
+		// a process that is killed leaves what it was writing: at first the record itself
+		mkdirSync(inside('stopped'));
+		writeFileSync(inside('stopped/cross-validation.json.99-0123abcd.partial'), '{"sch');
 		const stopped = run(configOf('stopped'), 2, 'fold 2 of 2');
 		await expect(stopped.result).rejects.toMatchObject({ code: 'INTERRUPTED' });
+		writeFileSync(inside('stopped/folds/1-2/data/train.jsonl.99-0123abcd.partial'), '{"id":');
 		await run(configOf('stopped')).result;
 		const results = (output: string) =>
 			Object.entries(filesOf(inside(output))).filter(([name]) =>
@@ -55,6 +59,7 @@ describe('a cross-validation', () => {
 			);
 		expect(results('stopped')).toEqual(results('whole'));
 		expect(results('whole').length).toBeGreaterThan(10);
+		expect(Object.keys(filesOf(inside('stopped'))).filter((name) => name.includes('.partial'))).toEqual([]);
 	});
 
 	it('goes on with nothing else, and takes no folder of others', async () => {

@@ -13,6 +13,7 @@ import type { TrainingEvent } from '../fine-tuning/run-events.ts';
 import { startTraining } from '../fine-tuning/start-training.ts';
 import { requireBothClasses } from '../fine-tuning/training-rows.ts';
 import { identityHash, trainingIdentity } from '../run/identity.ts';
+import { isRemains, removeRemains } from '../run/run-folder.ts';
 import { type CrossValidation, compareFolds } from './compare-folds.ts';
 import { foldConfig, foldFolder, isBegun, joinFolds, type OutOfFold, writeFoldData } from './fold-folder.ts';
 import { clustersOf, type FoldPlan, planFolds } from './plan-folds.ts';
@@ -63,6 +64,11 @@ export async function crossValidate(
 		planFolds(clusterOf, labels, folds, config.training.seed + repeat),
 	);
 	claimFolder(output, identityOf(request, dataset.hash, projects));
+	const foldersOf = plans.map((_, repeat) =>
+		Array.from({ length: folds }, (__, fold) => foldFolder(output, repeat, fold)),
+	); // [repeats, folds]
+	// a fold's run clears its own folder
+	removeRemains([output, ...foldersOf.flat().map(({ data }) => data)]);
 	listener.note(describePlan(rows, clusterOf, projects, folds, repeats));
 	const byRepeat: OutOfFold[][] = [];
 	for (const [repeat, plan] of plans.entries()) {
@@ -72,8 +78,7 @@ export async function crossValidate(
 			);
 			await runFold(request, { repeat, fold, plan, rows, projects }, listener);
 		}
-		const folders = Array.from({ length: folds }, (_, fold) => foldFolder(output, repeat, fold));
-		byRepeat.push(joinFolds(folders, plan.foldOf, output));
+		byRepeat.push(joinFolds(foldersOf[repeat]!, plan.foldOf, output));
 	}
 	const names = uniqueNames(dataset.splits);
 	const clusters = Array.from(clusterOf, String);
@@ -135,7 +140,8 @@ function claimFolder(output: string, identity: string): void {
 			{ place: output, remedy: 'Go on with what it was begun with, or choose another --output.' },
 		);
 	}
-	if (existsSync(output) && readdirSync(output).length > 0) {
+	// a process that was killed in its first moment leaves a record without its name
+	if (existsSync(output) && !readdirSync(output).every(isRemains)) {
 		throw inputError('OUTPUT_TAKEN', 'the folder holds something else than a cross-validation', {
 			place: output,
 			remedy: 'Choose another --output.',

@@ -160,7 +160,7 @@ export async function claimRunFolder<Result>(
 			if (mode.overwrite) {
 				for (const file of filesOf(folder)) rmSync(file, { recursive: true, force: true });
 			}
-			removeRemains(folder);
+			removeRemains([folder.root, folder.checkpoints, folder.adapter, folder.model]);
 		});
 		return await work();
 	} finally {
@@ -176,12 +176,17 @@ function written<Result>(folder: RunFolder, write: () => Result): Result {
 	}
 }
 
-/** Removes what a killed process was about to write: files and checkpoints that never got their name. */
-function removeRemains(folder: RunFolder): void {
-	for (const place of [folder.root, folder.checkpoints, folder.adapter, folder.model]) {
+/** Removes what a killed process was about to write into these folders: files and checkpoints that never got their name. */
+export function removeRemains(folders: readonly string[]): void {
+	for (const place of folders) {
 		if (!existsSync(place)) continue;
-		for (const name of readdirSync(place).filter((name) => /-[0-9a-f]{8}\.partial$/.test(name))) {
+		for (const name of readdirSync(place).filter(isRemains)) {
 			rmSync(path.join(place, name), { recursive: true, force: true });
 		}
 	}
+}
+
+/** Whether a name is that of something half written. */
+export function isRemains(name: string): boolean {
+	return /-[0-9a-f]{8}\.partial$/.test(name);
 }
