@@ -205,7 +205,8 @@ function aucMetric(curve: CountCurve, labels: ArrayLike<number>, scores: ArrayLi
 	);
 }
 
-function withInterval(outcome: Outcome, interval: Interval): Metric {
+/** A metric as it is printed. */
+export function withInterval(outcome: Outcome, interval: Interval): Metric {
 	if (outcome.status !== 'ok') return { value: null, reason: outcome.reason };
 	if (interval.status !== 'ok')
 		return { value: outcome.value, low: null, high: null, reason: interval.reason };

@@ -1,17 +1,21 @@
-import type { Prediction } from '../evaluation/predictions.ts';
 import { precisionRecallCurve, rocCurve } from '../metrics/curves.ts';
 import { type CountCurve, curveOf } from '../metrics/ranking.ts';
 import type { ConfusionCounts } from '../metrics/threshold-metrics.ts';
-import { calibrationBins } from './calibration-bins.ts';
-import { dashes, draw, type Figure, first, fourth, muted, paper, second, width } from './figure-parts.ts';
+import {
+	dashes,
+	draw,
+	type Figure,
+	first,
+	fourth,
+	muted,
+	paper,
+	second,
+	share,
+	width,
+} from './figure-parts.ts';
 import type { ReportData } from './report-data.ts';
+import { scoredFunctions } from './scored-functions.ts';
 import { thin } from './thin.ts';
-
-/** Labels and probabilities of the scored functions. */
-function scored(predictions: readonly Prediction[]): { labels: number[]; probabilities: number[] } {
-	const rows = predictions.filter(({ probability }) => probability !== null);
-	return { labels: rows.map(({ label }) => label), probabilities: rows.map((row) => row.probability!) };
-}
 
 interface Point {
 	readonly x: number;
@@ -34,7 +38,7 @@ const always = 'all-positive';
 /** The model's curve, then those of the baselines that the run wrote down, of the functions that the model scored. */
 function seriesOf(data: ReportData, pointsOf: (curve: CountCurve) => readonly Point[]): Series[] {
 	const { test, baselines } = data;
-	const { labels, probabilities } = scored(test);
+	const { labels, probabilities } = scoredFunctions(test);
 	const isScored = test.map(({ probability }) => probability !== null);
 	const model = { name: modelName(data), points: pointsOf(curveOf(labels, probabilities)) };
 	const others = rankingBaselines.flatMap(([name]) => {
@@ -105,12 +109,6 @@ function curvesSpecification(
 	};
 }
 
-const share = (title: string) => ({
-	type: 'quantitative',
-	axis: { title, tickCount: 5, labelFlush: false },
-	scale: { domain: [0, 1] },
-});
-
 /** A kind of curve over the thresholds of a ranking. */
 interface CurveKind {
 	readonly title: string;
@@ -128,7 +126,7 @@ interface CurveKind {
 
 async function curvesFigure(data: ReportData, kind: CurveKind): Promise<Figure> {
 	const { title, pointsOf, caption } = kind;
-	const { labels, probabilities } = scored(data.test);
+	const { labels, probabilities } = scoredFunctions(data.test);
 	const roc = rocCurve(curveOf(labels, probabilities));
 	if (roc.status !== 'ok') return { title, caption: `Undefined: ${roc.reason}.`, drawing: undefined };
 	const prevalence = labels.reduce((sum, label) => sum + label, 0) / labels.length;
@@ -184,51 +182,4 @@ export function precisionRecallFigure(data: ReportData): Promise<Figure> {
 		caption: (prevalence) =>
 			`Higher is better; the dashed line is the share of vulnerable functions, ${prevalence.toFixed(3)}: the precision of calling everything vulnerable.`,
 	});
-}
-
-export async function calibrationFigure(data: ReportData): Promise<Figure> {
-	const title = 'Calibration (test)';
-	const { labels, probabilities } = scored(data.test);
-	const bins = calibrationBins(labels, probabilities);
-	if (bins.length === 0) return { title, caption: 'No function was scored.', drawing: undefined };
-	const largest = Math.max(...bins.map(({ count }) => count));
-	const specification = {
-		width,
-		height: width,
-		layer: [
-			{
-				data: { values: [0, 1].map((at) => ({ x: at, y: at })) },
-				mark: { type: 'line', color: muted, strokeDash: dashes, strokeWidth: 1.5 },
-				encoding: { x: { field: 'x', type: 'quantitative' }, y: { field: 'y', type: 'quantitative' } },
-			},
-			{
-				data: { values: bins },
-				mark: { type: 'rule', color: first, strokeWidth: 1.5 },
-				encoding: {
-					x: { field: 'meanProbability', ...share('mean probability') },
-					y: { field: 'low', ...share('share vulnerable') },
-					y2: { field: 'high' },
-				},
-			},
-			{
-				data: { values: bins },
-				mark: { type: 'point', filled: true, color: first, opacity: 1 },
-				encoding: {
-					x: { field: 'meanProbability', type: 'quantitative' },
-					y: { field: 'positives', type: 'quantitative' },
-					size: {
-						field: 'count',
-						type: 'quantitative',
-						scale: { domain: [0, largest], range: [15, 260] },
-						legend: null,
-					},
-				},
-			},
-		],
-	};
-	return {
-		title,
-		caption: `Probabilities in 15 bins; larger dots hold more functions (at most ${largest}). Bars are 95 % intervals of the share. On the dashed line, probabilities mean what they say.`,
-		drawing: await draw(specification, 'Share of vulnerable functions by probability on the test split'),
-	};
 }

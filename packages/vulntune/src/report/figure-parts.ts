@@ -19,6 +19,13 @@ export const paper = colour('paper');
 export const muted = colour('muted');
 export const dashes = [4, 3];
 
+/** The encoding of an axis from 0 to 1. */
+export const share = (title: string) => ({
+	type: 'quantitative',
+	axis: { title, tickCount: 5, labelFlush: false },
+	scale: { domain: [0, 1] },
+});
+
 /** A figure inside a page, without the namespaces that a drawing inside HTML does not need. */
 export async function draw(specification: object, label: string): Promise<Markup> {
 	return inline(await drawFigure(specification, label));

@@ -37,6 +37,17 @@ export function metricCell(metric: Metric, notes: Notes): Markup {
 	return html`${value}<small>[${metric.low.toFixed(3)}, ${metric.high.toFixed(3)}]</small>`;
 }
 
+/** A difference with its interval; the sign says which way. */
+export function differenceCell(difference: Metric): Markup {
+	if (difference.value === null) return html`– <small>${difference.reason}</small>`;
+	if (difference.low === null) return html`${signed(difference.value)} <small>${difference.reason}</small>`;
+	return html`${signed(difference.value)}<small>[${signed(difference.low)}, ${signed(difference.high)}]</small>`;
+}
+
+export function signed(value: number): string {
+	return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}`;
+}
+
 export function undefinedCell(reason: string, notes: Notes): Markup {
 	return html`<span class="undefined">undefined</span>${notes.mark(reason)}`;
 }

@@ -7,6 +7,7 @@ import {
 	betterMark,
 	createNotes,
 	detectorHead,
+	differenceCell,
 	metricCell,
 	type Notes,
 	tableRow,
@@ -83,17 +84,7 @@ function differencesTable(rows: readonly ComparisonRow[]): Markup {
 </table></div>`;
 }
 
-function differenceCell(difference: Difference): Markup {
-	if (difference.value === null) return html`– <small>${difference.reason}</small>`;
-	if (difference.low === null) return html`${signed(difference.value)} <small>${difference.reason}</small>`;
-	return html`${signed(difference.value)}<small>[${signed(difference.low)}, ${signed(difference.high)}]</small>`;
-}
-
 function pCell(difference: Difference): string {
 	if (difference.value === null || difference.p === null) return '–';
 	return difference.p < 0.001 ? '<0.001' : difference.p.toFixed(3);
-}
-
-function signed(value: number): string {
-	return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}`;
 }

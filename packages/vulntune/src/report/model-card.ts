@@ -7,6 +7,9 @@ import { hubNameOf } from '../hub/cache.ts';
 import { isHubName, parseHubName } from '../hub/names.ts';
 import { isPeftHead } from '../methods/head.ts';
 import type { Evaluation, Metric } from '../metrics/evaluation.ts';
+import { calibratedTest } from './calibrated-test.ts';
+import { calibrationIntroduction } from './calibration-section.ts';
+import { signed } from './metric-parts.ts';
 import { functionCounts } from './metrics-section.ts';
 import { syntheticWarning } from './page.ts';
 import { lastPart, type ReportData } from './report-data.ts';
@@ -111,6 +114,7 @@ function body(data: ReportData): string {
 		`Test split: ${counts.functions} functions, ${counts.positives} vulnerable. In brackets: 95 % intervals. The columns after the first are trivial baselines fitted on the same training rows.${missing.count > 0 ? ` ${missing.count} functions were not scored and are not counted.` : ''}${data.truncated > 0 ? ` ${data.truncated} functions were cut to the length of a sequence.` : ''}`,
 		...metricsTable(data),
 		'↓ lower is better; of all other metrics higher. f1_oracle takes its threshold from the test labels: an upper bound, not a result.',
+		...calibrationTable(data),
 		`## How to use it
 
     npx vulntune evaluate RUN --data DATASET
@@ -153,11 +157,33 @@ function metricsTable({ comparison: { rows }, truncated }: ReportData): string[]
 	return [table, ...notes.reasons.map((reason, index) => `(${index + 1}) ${escapeMarkdown(reason)}`)];
 }
 
-function metricText(metric: Metric, { numberOf }: NumberedReasons): string {
+/** What the maps beside the adapter make of the calibration error; nothing where none lies there. */
+function calibrationTable(data: ReportData): string[] {
+	const maps = calibratedTest(data);
+	if (maps === undefined) return [];
+	const notes = numberReasons();
+	const rows = maps.rows.map(({ name, ece, change, brier }) => {
+		const changed = change === undefined ? '' : metricText(change, notes, signed);
+		return `| ${[name, metricText(ece, notes), changed, metricText(brier, notes)].join(' | ')} |`;
+	});
+	const head =
+		'| probabilities | calibration error ↓ | change | Brier score ↓ |\n| --- | ---: | ---: | ---: |';
+	return [
+		`## Calibration\n\n${calibrationIntroduction} ${maps.verdict} \`--calibration temperature\` or \`isotonic\` of vulntune evaluate puts one behind the probabilities.`,
+		[head, ...rows].join('\n'),
+		...notes.reasons.map((reason, index) => `(${index + 1}) ${escapeMarkdown(reason)}`),
+	];
+}
+
+function metricText(
+	metric: Metric,
+	{ numberOf }: NumberedReasons,
+	text = (value: number) => value.toFixed(3),
+): string {
 	if (metric.value === null) return `undefined (${numberOf(metric.reason)})`;
-	const value = metric.value.toFixed(3);
+	const value = text(metric.value);
 	if (metric.low === null) return `${value} (${numberOf(metric.reason)})`;
-	return `${value} [${metric.low.toFixed(3)}, ${metric.high.toFixed(3)}]`;
+	return `${value} [${text(metric.low)}, ${text(metric.high)}]`;
 }
 
 /** Foreign text as one line without markup; never at the start of a line, where more characters would mean something. */

@@ -1,5 +1,7 @@
 import { withoutThreshold } from '../evaluation/render-comparison.ts';
 import { formatBytes, formatDuration, formatNumber } from '../terminal/format.ts';
+import { calibratedTest } from './calibrated-test.ts';
+import { calibrationSection } from './calibration-section.ts';
 import { documentPage } from './document-page.ts';
 import { errorsSection } from './errors-section.ts';
 import type { Figure } from './figure-parts.ts';
@@ -18,7 +20,8 @@ export const syntheticWarning =
 
 /** The report of a run as one HTML file. */
 export async function renderPage(data: ReportData): Promise<string> {
-	const figures = await drawFigures(data);
+	const maps = calibratedTest(data);
+	const figures = await drawFigures(data, maps);
 	const figure = (drawn: Figure) => figureMarkup(drawn, data.isSynthetic);
 	const { rows } = data.comparison;
 	return documentPage(
@@ -42,6 +45,7 @@ ${metricsSection(data.comparison, data.truncated)}
 </div>
 </section>
 ${errorsSection(data)}
+${maps && calibrationSection(maps, figure(figures.calibrated!))}
 ${weaknessSection(rows)}
 <section>
 <h2>How it was trained</h2>

@@ -4,6 +4,7 @@ import { inputError, readSmallFile } from '@vulntune/engine';
 import type { BaselineScores } from '../evaluation/baseline-detectors.ts';
 import type { Comparison } from '../evaluation/compare-with-baselines.ts';
 import { type Prediction, parsePredictions } from '../evaluation/predictions.ts';
+import { readDescription } from '../methods/description.ts';
 import type { DataRecord } from '../run/data-record.ts';
 import type { EndRecord, TrainingRecord } from '../run/records.ts';
 import { readRunConfig } from '../run/run-config.ts';
@@ -56,6 +57,7 @@ export function readRun(root: string, isSynthetic = false): ReportData {
 		data: existsSync(folder.data) ? readJson<DataRecord>(folder.data) : null,
 		validation: readPredictions(folder.predictions('valid')),
 		test,
+		calibration: readDescription(folder.adapter)?.calibration ?? null,
 		baselines: readBaselines(folder.baselines, test),
 		timings: readTimings(folder.timings, steps),
 	};

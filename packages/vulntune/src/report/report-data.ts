@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts';
 import type { BaselineScores } from '../evaluation/baseline-detectors.ts';
 import type { Comparison } from '../evaluation/compare-with-baselines.ts';
 import type { Prediction } from '../evaluation/predictions.ts';
+import type { Calibration } from '../metrics/calibrate.ts';
 import type { DataRecord } from '../run/data-record.ts';
 import type { EpochMetrics, TrainingFunctions } from '../run/records.ts';
 
@@ -39,6 +40,8 @@ export interface ReportData {
 	readonly data: DataRecord | null;
 	readonly validation: readonly Prediction[];
 	readonly test: readonly Prediction[];
+	/** The maps that validation fitted and that lie beside the adapter; null where none does. */
+	readonly calibration: Calibration | null;
 	/** What the baselines make of the test functions, in the same order; null where the run didn't write it down. */
 	readonly baselines: readonly BaselineScores[] | null;
 	/** null where the run measured none. */

@@ -18,6 +18,11 @@ async function write(sample: SampleRun = {}, isSynthetic = false) {
 	return { page: readFileSync(report, 'utf8'), card: readFileSync(card, 'utf8') };
 }
 
+const calibration = {
+	temperature: { value: 2.5, threshold: 0.5 },
+	isotonic: { x: [0, 1], y: [0.5, 0.5], threshold: 0.5 },
+};
+
 /** The opening tags of a page. */
 const tagsOf = (page: string) => [...page.matchAll(/<([a-zA-Z!][\w-]*)([^>]*)>/g)];
 
@@ -120,6 +125,31 @@ describe('report.html', () => {
 		const { page: without } = await write({ keepsBaselines: false });
 		expect(without).not.toContain('stroke="var(--series-4)"');
 		expect(without.match(/<svg /g)).toHaveLength(6);
+	});
+
+	test('shows what the maps of validation make of the calibration error, where they lie beside the adapter', async () => {
+		const run = newRun({ calibration });
+		const page = readFileSync((await writeReport(run)).report, 'utf8');
+		const card = readFileSync(path.join(run, 'README.md'), 'utf8');
+		expect(page.match(/<svg /g)).toHaveLength(7);
+		expect(page).toContain('Calibration behind the maps (test)');
+		const rows = [
+			...page.matchAll(/<th scope="row">(as they come|temperature 2\.50|isotonic map of 2 points)<.*/g),
+		];
+		expect(rows).toHaveLength(3);
+		// the first is what the table of all metrics has
+		const { ece, brier } = JSON.parse(readFileSync(path.join(run, 'comparison.json'), 'utf8')).rows[0]
+			.evaluation;
+		const cell = ({ value, low, high }: Record<string, number>) =>
+			`<td>${value!.toFixed(3)}<small>[${low!.toFixed(3)}, ${high!.toFixed(3)}]</small></td>`;
+		expect(rows[0]![0]).toContain(`${cell(ece)}<td></td>${cell(brier)}`);
+		expect(rows[1]![0]).toMatch(/<td>[+−]0\.\d{3}<small>\[[+−]0\.\d{3}, [+−]0\.\d{3}\]/);
+		// a map to one half leaves the prevalence, which is that
+		expect(rows[2]![0]).toContain('<td>0.000<small>');
+		for (const text of [page, card]) expect(text).toMatch(/The isotonic map lowers the calibration error\./);
+		expect(card).toMatch(/^\| temperature 2\.50 \| 0\.\d{3} \[0\.\d{3}, 0\.\d{3}\] \| [+−]0\.\d{3} \[/m);
+		const without = await write();
+		for (const text of [without.page, without.card]) expect(text).not.toContain('isotonic map');
 	});
 
 	test('says what it was trained on', async () => {

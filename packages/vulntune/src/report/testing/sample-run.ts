@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { makeFolder } from '@vulntune/engine';
 import { fitBaselines } from '../../baselines/fit-baselines.ts';
 import { resolveConfig } from '../../config/load.ts';
@@ -6,6 +7,8 @@ import { summarizeData } from '../../data/summary.ts';
 import { baselineDetectors, formatBaselineScores } from '../../evaluation/baseline-detectors.ts';
 import { compareWithBaselines } from '../../evaluation/compare-with-baselines.ts';
 import { formatPredictions, type Prediction } from '../../evaluation/predictions.ts';
+import { DESCRIPTION } from '../../methods/description.ts';
+import type { Calibration } from '../../metrics/calibrate.ts';
 import { writeDataRecord } from '../../run/data-record.ts';
 import { runFolder } from '../../run/run-folder.ts';
 import { writeRunHeader } from '../../run/run-header.ts';
@@ -30,6 +33,8 @@ export interface SampleRun {
 	/** `lora` unless given. */
 	readonly method?: string;
 	readonly head?: object;
+	/** The maps that lie beside the adapter; none unless given, as with those of the first versions. */
+	readonly calibration?: Calibration;
 	/** ROC AUC of every epoch on validation; null where it has one class. */
 	readonly validationArea?: number | null;
 }
@@ -100,6 +105,11 @@ export function writeSampleRun(root: string, sample: SampleRun = {}): string {
 	});
 	for (const split of ['valid', 'test']) {
 		writeFileSync(folder.predictions(split), formatPredictions(predictions));
+	}
+	if (sample.calibration !== undefined) {
+		makeFolder(folder.adapter);
+		const description = { format: 1, threshold, calibration: sample.calibration };
+		writeFileSync(path.join(folder.adapter, DESCRIPTION), JSON.stringify(description));
 	}
 	const epochs = Array.from({ length: sample.epochs ?? 2 }, (_, index) => index + 1);
 	const area = sample.validationArea === undefined ? 0.5 : sample.validationArea;
