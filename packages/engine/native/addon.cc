@@ -153,6 +153,14 @@ napi_value download(napi_env env, napi_callback_info info) {
 	return nullptr;
 }
 
+// addressOf(bytes): where the memory of a Uint8Array lies, which stays there as long as the array lives.
+napi_value addressOf(napi_env env, napi_callback_info info) {
+	napi_value values[1];
+	size_t given = 1;
+	napi_get_cb_info(env, info, &given, values, nullptr, nullptr);
+	return toJs(env, bytesOf(env, values[0]).data);
+}
+
 void define(napi_env env, napi_value object, const char* name, napi_callback callback) {
 	napi_value function;
 	napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
@@ -171,6 +179,7 @@ napi_value initialise(napi_env env, napi_value exports) {
 	define(env, exports, "release", Binding<release>::call);
 	define(env, exports, "upload", upload);
 	define(env, exports, "download", download);
+	define(env, exports, "addressOf", addressOf);
 	napi_value kernels, signatures, text;
 	napi_create_object(env, &kernels);
 	napi_create_object(env, &signatures);

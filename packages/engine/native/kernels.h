@@ -154,13 +154,13 @@
 		(Pool & pool, int64_t N, int64_t K, Storage storage, const void* data, const float* scales,                  \
 			const float* codebook, float* target))
 
-#define VULNTUNE_QUANTIZE_KERNELS(KERNEL)                                                                      \
-	KERNEL(double, quantizeTable4F32,                                                                         \
-		(Pool& pool, uint8_t* packed, float* absmax, const float* codebook, const float* x, int64_t length))    \
-	KERNEL(double, quantizeTable4Bf16,                                                                        \
-		(Pool& pool, uint8_t* packed, float* absmax, const float* codebook, const uint16_t* x, int64_t length)) \
-	KERNEL(double, quantizeTable4F16,                                                                         \
-		(Pool& pool, uint8_t* packed, float* absmax, const float* codebook, const uint16_t* x, int64_t length))
+#define VULNTUNE_QUANTIZE_KERNELS(KERNEL)                                                                        \
+	KERNEL(double, quantizeTable4,                                                                              \
+		(Pool& pool, uint8_t* packed, float* absmax, const float* codebook, Storage storage, const void* x,       \
+		int64_t length))                                                                                          \
+	KERNEL(void, table4Errors,                                                                                  \
+		(Pool& pool, float* errors, const uint8_t* codes, const float* absmax, const float* codebook,             \
+		Storage storage, const void* x, int64_t length))
 
 // These alone are compiled once more for processors that multiply numbers of 8 bits.
 #define VULNTUNE_INT8_KERNELS(KERNEL)                                                                        \

@@ -6,6 +6,7 @@ export { createPeakMeter, type PeakMeter, type PeakSample } from './backends/cpu
 export { type CardSearch, capabilityText, type FoundCard, findCards } from './backends/cuda/card.ts';
 export { createCudaBackend } from './backends/cuda/cuda.ts';
 export { createDryBackend, createDryCardBackend, type DryCard } from './backends/dry-backend.ts';
+export { addErrors, errorSums, noErrors } from './backends/error-sums.ts';
 export { IGNORED_TARGET } from './backends/indices.ts';
 export { isKernel, kernelGroups, type MethodGroup, methodGroup } from './backends/method-groups.ts';
 export { type BackendProfile, type MethodTime, profileBackend } from './backends/profile.ts';
@@ -45,9 +46,14 @@ export { findNonFinite, type NonFinite } from './formats/non-finite.ts';
 export { onnxDataFile } from './formats/onnx/writer.ts';
 export type { SafetensorsDtype } from './formats/safetensors/dtypes.ts';
 export type { SafetensorsTensor } from './formats/safetensors/header.ts';
+export { openPlannedSafetensors, type PlannedFiles } from './formats/safetensors/planned-files.ts';
 export { openSafetensors, type SafetensorsFile } from './formats/safetensors/reader.ts';
 export { type ShardOptions, writeShardedSafetensors } from './formats/safetensors/sharded.ts';
-export { type SafetensorsEntry, writeSafetensors } from './formats/safetensors/writer.ts';
+export {
+	type SafetensorsEntry,
+	type TensorDescription,
+	writeSafetensors,
+} from './formats/safetensors/writer.ts';
 export { checkTokenIds, checkTokenizer, loadTokenizer } from './formats/tokenizer/load-tokenizer.ts';
 export type { DecodeOptions, EncodeOptions, Tokenizer } from './formats/tokenizer/tokenizer.ts';
 export {
@@ -116,6 +122,7 @@ export {
 } from './quantize/four-bit.ts';
 export { type QuantizedMatrix8, quantizeInt8 } from './quantize/int8.ts';
 export {
+	blankMatrix,
 	dequantizeMatrix,
 	isQuantizedType,
 	matrixCodebook,
@@ -127,15 +134,11 @@ export {
 export { type QuantileBits, type QuantileReading, quantileCodebook } from './quantize/quantile-codebook.ts';
 export { type QuantileMatrix, type QuantileType, quantizeQuantile } from './quantize/quantile-matrix.ts';
 export {
-	addErrors,
 	describeErrors,
-	type ErrorSums,
-	errorSums,
-	noErrors,
 	type QuantizationError,
 	quantizationError,
 } from './quantize/quantization-error.ts';
-export { quantizeStored } from './quantize/quantize-stored.ts';
+export { quantizeStored, type StoredMatrix } from './quantize/quantize-stored.ts';
 export { quantizedMatrixEntries, readQuantizedMatrix } from './quantize/stored-matrix.ts';
 export { normalQuantile } from './random/normal-quantile.ts';
 export { philox } from './random/philox.ts';

@@ -7,7 +7,8 @@ import {
 	type LoraOptions,
 	type View,
 } from './contract.ts';
-import { viewOf } from './view.ts';
+import { addErrors, errorSums, noErrors } from './error-sums.ts';
+import { elements, viewOf } from './view.ts';
 
 /** A backend that may leave out any fused kernel. */
 export type PlainBackend = Pick<Backend, 'name' | 'description' | 'hardware'> &
@@ -19,7 +20,7 @@ export type PlainBackend = Pick<Backend, 'name' | 'description' | 'hardware'> &
 export function withComposedKernels(backend: PlainBackend): Backend {
 	const lora = { ...composedLora(backend), ...given(backend, ['loraForward', 'loraBackward']) };
 	const linear = composedLinear({ ...backend, ...lora });
-	return { ...linear, ...lora, ...backend };
+	return { ...linear, ...lora, ...composedErrors(backend), ...backend };
 }
 
 function given<Name extends keyof FusedKernels>(backend: PlainBackend, names: readonly Name[]) {
@@ -112,6 +113,46 @@ export function composedLinear(parts: LinearParts): LinearGroup {
 				...options,
 				precision: floatPrecision(precision),
 			});
+		},
+	};
+}
+
+/** Elements that are compared at a time: whole blocks, and little beside a large matrix. */
+const comparedElements = 2 ** 22;
+const blockElements = 64;
+
+/** The errors of a quantised matrix, found by the host: a part of it at a time is restored beside a copy in float32. */
+export function composedErrors(backend: Device & Kernels): Pick<FusedKernels, 'table4Errors'> {
+	const partOf = (view: View, from: number, count: number): View => ({
+		...view,
+		offset: view.offset + from,
+		shape: [count],
+	});
+	return {
+		table4Errors(codes, absmax, codebook, x) {
+			const length = elements(x.shape);
+			const size = Math.min(length, comparedElements);
+			const both = backend.allocate('f32', 2 * size);
+			try {
+				let errors = noErrors;
+				for (let start = 0; start < length; start += size) {
+					const count = Math.min(size, length - start);
+					const weight = {
+						layout: 'table4',
+						shape: [1, count],
+						codes: partOf(codes, start / 2, Math.ceil(count / 2)),
+						scales: partOf(absmax, start / blockElements, Math.ceil(count / blockElements)),
+						codebook,
+					} as const;
+					const [original, restored] = [viewOf(both, [count]), viewOf(both, [1, count], size)];
+					backend.copy(original, partOf(x, start, count));
+					backend.dequantize(restored, weight);
+					errors = addErrors(errors, errorSums(backend.download(original), backend.download(restored)));
+				}
+				return errors;
+			} finally {
+				backend.free(both);
+			}
 		},
 	};
 }

@@ -8,6 +8,7 @@ type Method = Exclude<keyof Backend, 'name' | 'description' | 'hardware' | 'keep
 /** Every method of the contract; `memory` are those that compute nothing, the others are kernels. */
 const methodGroups = {
 	allocate: 'memory',
+	borrow: 'memory',
 	free: 'memory',
 	upload: 'memory',
 	download: 'memory',
@@ -53,6 +54,7 @@ const methodGroups = {
 	dropout: 'element-wise, optimiser',
 	dequantize: 'element-wise, optimiser',
 	quantizeTable4: 'element-wise, optimiser',
+	table4Errors: 'element-wise, optimiser',
 	sumOfSquares: 'element-wise, optimiser',
 	adamW: 'element-wise, optimiser',
 } as const satisfies Record<Method, string>;

@@ -8,6 +8,8 @@ export interface AddressedBuffer<Owner> extends DeviceBuffer {
 	address: number;
 	/** The device that owns the memory. */
 	readonly device: Owner;
+	/** The array whose memory it is, where that is borrowed: kept alive by this. */
+	readonly host?: ArrayBufferView;
 }
 
 /** The memory of a device, from which its buffers are taken. */
@@ -27,6 +29,8 @@ export interface OwnedBuffers extends Pick<Device, 'allocate' | 'free'> {
 	address(view: View): number;
 	/** A buffer of memory that was taken already, so many bytes as its elements have. */
 	adopt(dtype: DataType, length: number, address: number): DeviceBuffer;
+	/** A buffer of the host's memory, of an array that lies at this address; none of the device's own is in use by it. */
+	borrow(dtype: DataType, host: ArrayBufferView, address: number): DeviceBuffer;
 	counts(): { readonly liveBuffers: number; readonly liveBytes: number; readonly peakBytes: number };
 }
 
@@ -45,6 +49,12 @@ export function createOwnedBuffers<Owner>(owner: Owner, memory: AddressedMemory)
 
 	return {
 		adopt,
+		borrow(dtype, host, address) {
+			liveBuffers++;
+			const length = host.byteLength / BYTES_PER_ELEMENT[dtype];
+			const buffer: AddressedBuffer<Owner> = { dtype, length, address, device: owner, host };
+			return buffer;
+		},
 		allocate(dtype, length) {
 			if (!Number.isSafeInteger(length) || length < 0) {
 				throw programError('BUFFER_LENGTH', `a buffer can't have ${length} elements`);
@@ -54,10 +64,10 @@ export function createOwnedBuffers<Owner>(owner: Owner, memory: AddressedMemory)
 			return adopt(dtype, length, address);
 		},
 		free(buffer) {
-			const { address, dtype, length } = buffer as AddressedBuffer<Owner>;
+			const { address, dtype, host, length } = buffer as AddressedBuffer<Owner>;
 			if (address === 0) throw programError('BUFFER_FREED', `a buffer of ${length} ${dtype} is freed twice`);
-			const bytes = bytesOf(dtype, length);
-			memory.give(address, bytes);
+			const bytes = host === undefined ? bytesOf(dtype, length) : 0;
+			if (host === undefined) memory.give(address, bytes);
 			(buffer as AddressedBuffer<Owner>).address = 0;
 			liveBuffers--;
 			liveBytes -= bytes;

@@ -7,12 +7,14 @@ import {
 	fsyncSync,
 	mkdirSync,
 	openSync,
+	read,
 	readFileSync,
 	readSync,
 	realpathSync,
 	renameSync,
 	rmSync,
 	statSync,
+	write,
 	writeSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -60,15 +62,56 @@ export function readBytes(
 	let done = 0;
 	while (done < byteLength) {
 		const count = readOnce(descriptor, bytes, done, byteOffset + done, place);
-		if (count === 0) {
-			throw inputError('FILE_TRUNCATED', `${byteLength} bytes are expected, the file ends after ${done}`, {
-				place,
-				remedy: 'The file became shorter while it was being read: copy or download it again.',
-			});
-		}
+		if (count === 0) throw becameShorter(byteLength, done, place);
 		done += count;
 	}
 	return bytes;
+}
+
+function becameShorter(expectedBytes: number, foundBytes: number, place: string): VulntuneError {
+	return inputError(
+		'FILE_TRUNCATED',
+		`${expectedBytes} bytes are expected, the file ends after ${foundBytes}`,
+		{
+			place,
+			remedy: 'The file became shorter while it was being read: copy or download it again.',
+		},
+	);
+}
+
+/** Fills `target` with the bytes of an open file from `byteOffset` on, while the thread goes on. */
+export async function readBytesInto(
+	target: Uint8Array,
+	descriptor: number,
+	byteOffset: number,
+	place: string,
+): Promise<void> {
+	let done = 0;
+	while (done < target.length) {
+		const length = Math.min(maxTransferBytes, target.length - done);
+		const count = await transfer((finished) =>
+			read(descriptor, target, done, length, byteOffset + done, finished),
+		).catch((error: unknown) => {
+			throw fileError(error, place, 'read');
+		});
+		if (count === 0) throw becameShorter(target.length, done, place);
+		done += count;
+	}
+}
+
+/** Writes bytes into an open file from `byteOffset` on, while the thread goes on; throws as the system does. */
+export async function writeBytesAt(descriptor: number, bytes: Uint8Array, byteOffset: number): Promise<void> {
+	let done = 0;
+	while (done < bytes.length) {
+		const length = Math.min(maxTransferBytes, bytes.length - done);
+		done += await transfer((finished) => write(descriptor, bytes, done, length, byteOffset + done, finished));
+	}
+}
+
+function transfer(start: (finished: (error: Error | null, count: number) => void) => void): Promise<number> {
+	return new Promise((resolve, reject) => {
+		start((error, count) => (error === null ? resolve(count) : reject(error)));
+	});
 }
 
 /** The whole of a small file (a configuration, an index); refuses one above `maxBytes`. */
@@ -278,7 +321,7 @@ function appendAll(descriptor: number, bytes: Uint8Array): void {
 }
 
 /** A rename survives a power cut only once the folder is flushed too; not every platform can flush one. */
-function flushFolder(folder: string): void {
+export function flushFolder(folder: string): void {
 	let descriptor: number;
 	try {
 		descriptor = openSync(folder, 'r');

@@ -20,6 +20,11 @@ export interface WeightSource {
 	read(name: string): Uint8Array<ArrayBuffer>;
 	/** `byteLength` of the tensor's bytes from `byteOffset` on; throws where there is none or it is shorter. */
 	readPart(name: string, byteOffset: number, byteLength: number): Uint8Array<ArrayBuffer>;
+	/**
+	 * Fills `target`, as long as the tensor, with its bytes, while the thread goes on; missing where tensors are not read but made,
+	 * out of a file's blocks or codes.
+	 */
+	readonly readInto?: ((name: string, target: Uint8Array) => Promise<void>) | undefined;
 	close(): void;
 }
 

@@ -1,3 +1,5 @@
+import { blockCount, blockSize } from './blockwise.ts';
+import { quantizeAbsmax } from './double-quantization.ts';
 import {
 	dequantizeFourBit,
 	type FourBitOptions,
@@ -11,6 +13,7 @@ import {
 	dequantizeQuantile,
 	type QuantileMatrix,
 	type QuantileType,
+	quantileTypeCodebook,
 	quantizeQuantile,
 } from './quantile-matrix.ts';
 
@@ -56,6 +59,29 @@ export function quantizeMatrix(
 	if (type === 'nf4' || type === 'fp4') return quantizeFourBit(values, shape, type, options);
 	if (type === 'int8') return quantizeInt8(values, shape);
 	return quantizeQuantile(values, shape, type);
+}
+
+/** Longest of the numbers that a mean of absmax values can be, as JSON has it. */
+const longestOffset = 1.234_567_890_123_456_7e-6;
+
+/** A quantised matrix of this shape, all of zeros: what others of it take, and are stored as, is told by it. */
+export function blankMatrix(
+	shape: readonly [number, number],
+	type: QuantizedType,
+	{ doubleQuantization = false, valueType = 'float32' }: FourBitOptions = {},
+): QuantizedMatrix {
+	const length = shape[0] * shape[1];
+	if (type === 'int8') {
+		return { type, shape, codes: new Int8Array(length), scales: new Float32Array(shape[0]) };
+	}
+	const blocks = blockCount(length);
+	const common = { shape, blockSize, absmax: new Float32Array(blocks) } as const;
+	if (type !== 'nf4' && type !== 'fp4') {
+		return { ...common, type, codes: new Uint8Array(length), codebook: quantileTypeCodebook(type) };
+	}
+	const matrix = { ...common, type, valueType, packed: new Uint8Array(Math.ceil(length / 2)) };
+	if (!doubleQuantization) return matrix;
+	return { ...matrix, double: { ...quantizeAbsmax(common.absmax), offset: longestOffset } };
 }
 
 /** The values that a quantised matrix stands for, row-major [rows · columns]. */

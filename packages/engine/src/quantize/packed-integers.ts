@@ -53,6 +53,7 @@ export function unpackedIntegers(
 	const bytesOf = (layer: string) => new Uint8Array(dequantize(source, layer, config).buffer);
 	return {
 		...source,
+		readInto: undefined,
 		names: [...plain, ...[...layers].map((layer) => `${layer}.weight`)],
 		info(name) {
 			const layer = weightOf(name);

@@ -211,21 +211,31 @@ describe('what stops half-way leaves nothing', () => {
 		syncBuiltinESMExports();
 	});
 
-	test('a full disk', async () => {
-		const output = newPath();
-		const { writeSync } = fs;
+	/** Fails a call of the file system, after some that went well. */
+	function failing(name: 'read' | 'write', code: string, after: number): void {
+		const whole = fs[name] as (...parameters: unknown[]) => void;
 		let calls = 0;
-		vi.spyOn(fs, 'writeSync').mockImplementation((...parameters: unknown[]) => {
+		vi.spyOn(fs, name).mockImplementation(((...parameters: unknown[]) => {
 			calls += 1;
-			if (calls > 20) throw Object.assign(new Error('ENOSPC: simulated'), { code: 'ENOSPC' });
-			return (writeSync as (...parameters: unknown[]) => number)(...parameters);
-		});
+			if (calls <= after) return whole(...parameters);
+			(parameters.at(-1) as (error: Error) => void)(Object.assign(new Error(`${code}: simulated`), { code }));
+		}) as never);
 		syncBuiltinESMExports();
-		expect(await thrownBy({ output })).toMatchObject({ code: 'DISK_FULL', kind: 'resources' });
+	}
+
+	test.each([
+		// the header, before anything is read
+		['of a full disk', 'write', 'ENOSPC', 0, 'DISK_FULL'],
+		['of a full disk, half-way', 'write', 'ENOSPC', 20, 'DISK_FULL'],
+		['of a disk that fails to read', 'read', 'EIO', 3, 'DISK_FAILURE'],
+	] as const)('because %s', async (_, name, code, after, expected) => {
+		const output = newPath();
+		failing(name, code, after);
+		expect(await thrownBy({ output })).toMatchObject({ code: expected, kind: 'resources' });
 		expect(readdirSync(path.dirname(output))).toEqual([]);
 	});
 
-	test('an interruption', async () => {
+	test('because of an interruption', async () => {
 		const output = newPath();
 		const controller = new AbortController();
 		const progress = (done: number) => void (done === 3 && controller.abort());

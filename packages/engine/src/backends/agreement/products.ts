@@ -101,6 +101,33 @@ const quantized: readonly AgreementCase[] = [1, 2, 63, 64, 65, 1001, 40_000].fla
 	),
 );
 
+const quantizationErrors: readonly AgreementCase[] = [1, 63, 65, 1001, 40_000].flatMap((length) =>
+	(['f32', 'bf16', 'f16'] as const).map((dtype) => ({
+		name: `table4Errors of ${length} ${dtype}`,
+		kernels: ['table4Errors'],
+		tolerance: fp32Tolerance,
+		run({ backend, draw, input, record }) {
+			const numbers = draw.normal(length);
+			const stored = {
+				f32: () => input([length], numbers),
+				bf16: () => input([length], roundToBfloat16(numbers), dtype),
+				f16: () => input([length], roundToFloat16(numbers), dtype),
+			};
+			const [codes, scales] = [
+				draw.integers(Math.ceil(length / 2), 256),
+				draw.normal(Math.ceil(length / 64)),
+			];
+			const errors = backend.table4Errors(
+				input([codes.length], Uint8Array.from(codes)),
+				input([scales.length], scales),
+				input([16], Float32Array.from(codebooks['out of order']!)),
+				stored[dtype](),
+			);
+			for (const [name, sum] of Object.entries(errors)) record(name, [sum]);
+		},
+	})),
+);
+
 function runTrained(
 	{ backend, output, normal, draw }: Workbench,
 	precision: FloatPrecision,
@@ -270,6 +297,7 @@ export const productCases: readonly AgreementCase[] = [
 	),
 	...dequantized.filter(({ name }) => !/ (f32|bf16|f16) /.test(name)),
 	...quantized,
+	...quantizationErrors,
 	...floatPrecisions.flatMap((precision) => shapes.map((shape) => trainedCaseOf(precision, shape))),
 	...floatPrecisions.flatMap((precision) =>
 		shapes.flatMap((shape, i) =>

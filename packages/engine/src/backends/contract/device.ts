@@ -33,6 +33,11 @@ export interface Device {
 	readonly keepsDoubleScales: boolean;
 	/** Uninitialised memory of `length` elements. */
 	allocate(dtype: DataType, length: number): DeviceBuffer;
+	/**
+	 * The memory of an array itself as a buffer, where kernels can reach it: what they write there the host sees. The array is not to be
+	 * transferred before the buffer is freed.
+	 */
+	borrow?(dtype: DataType, host: ArrayBufferView): DeviceBuffer;
 	/** Gives the memory back; using the buffer afterwards is an error. */
 	free(buffer: DeviceBuffer): void;
 	/** Copies host bytes into a view: the typed array has the view's element type (bf16, f16: Uint16Array). */

@@ -37,4 +37,23 @@ export interface FusedKernels {
 		dy: View,
 		options: LinearOptions,
 	): void;
+
+	/**
+	 * How far the values that codes, absmax and codebook stand for, laid out as `quantizeTable4` does, lie from those of x, elements
+	 * of any dense float type; waits for the kernels before it.
+	 */
+	table4Errors(codes: View, absmax: View, codebook: View, x: View): ErrorSums;
+}
+
+/** How far restored values lie from the original ones: sums over elements, so that those of several matrices can be added. */
+export interface ErrorSums {
+	readonly elements: number;
+	/** Largest magnitude of a difference. */
+	readonly maxAbs: number;
+	/** Σ |difference| */
+	readonly abs: number;
+	/** Σ difference² */
+	readonly noise: number;
+	/** Σ original² */
+	readonly signal: number;
 }

@@ -58,7 +58,7 @@ export function createKernelBackend(
 		...memory,
 		...elementwiseGroup(device),
 		...products,
-		...quantizeGroup(device),
+		...quantizeGroup(device, memory),
 		...loraGroup(device),
 		...linearGroup(device),
 		...normGroup(device),

@@ -438,30 +438,25 @@ export interface Kernels {
 		codebook: Address,
 		target: Address,
 	): void;
-	quantizeTable4F32(
+	quantizeTable4(
 		engine: EngineHandle,
 		packed: Address,
 		absmax: Address,
 		codebook: Address,
+		storage: number,
 		x: Address,
 		length: number,
 	): number;
-	quantizeTable4Bf16(
+	table4Errors(
 		engine: EngineHandle,
-		packed: Address,
+		errors: Address,
+		codes: Address,
 		absmax: Address,
 		codebook: Address,
+		storage: number,
 		x: Address,
 		length: number,
-	): number;
-	quantizeTable4F16(
-		engine: EngineHandle,
-		packed: Address,
-		absmax: Address,
-		codebook: Address,
-		x: Address,
-		length: number,
-	): number;
+	): void;
 	int8MatmulNT(
 		engine: EngineHandle,
 		M: number,
@@ -582,9 +577,8 @@ export const kernelSignatures: { readonly [Name in keyof Kernels]: string } = {
 	linearForward: 'nnpnpb',
 	linearBackward: 'nnnnpbpbpbpppppnpppnbnnn',
 	dequantize: 'nnnpppp',
-	quantizeTable4F32: 'ppppn',
-	quantizeTable4Bf16: 'ppppn',
-	quantizeTable4F16: 'ppppn',
+	quantizeTable4: 'pppnpn',
+	table4Errors: 'ppppnpn',
 	int8MatmulNT: 'nnnpnppppnb',
 	int8MatmulNN: 'nnnpnppppnb',
 	int8LinearForward: 'nnpnp',

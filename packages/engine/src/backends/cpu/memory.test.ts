@@ -49,3 +49,21 @@ describe.each(kernelBackends)('memory of the $name backend', ({ create }) => {
 		backend.close();
 	});
 });
+
+it('a borrowed array is the memory of its buffer, which frees nothing else', () => {
+	const backend = kernelBackends.find(({ name }) => name === 'cpu')!.create({ threads: 1 });
+	const host = Float32Array.of(1, 2, 3);
+	const buffer = backend.borrow!('f32', host.subarray(1));
+	expect(buffer.length).toBe(2);
+	backend.scale(viewOf(buffer, [2]), 10);
+	expect([...host]).toEqual([1, 20, 30]);
+	host[2] = 4;
+	expect(backend.download(viewOf(buffer, [2]))).toEqual(Float32Array.of(20, 4));
+	expect(backend.memory()).toMatchObject({ liveBuffers: 1, liveBytes: 0 });
+	backend.free(buffer);
+	expect(backend.memory()).toMatchObject({ liveBuffers: 0, liveBytes: 0 });
+	expect(() => backend.fill(viewOf(buffer, [2]), 0)).toThrow(
+		expect.objectContaining({ code: 'BUFFER_FREED' }),
+	);
+	backend.close();
+});

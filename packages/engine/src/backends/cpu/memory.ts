@@ -1,4 +1,4 @@
-import { type Device, HOST_ARRAYS, type View } from '../contract.ts';
+import { type DataType, type Device, HOST_ARRAYS, type View } from '../contract.ts';
 import { downloadsAtOnce } from '../downloads.ts';
 import { uploadedBytes } from '../owned-buffers.ts';
 import { elements } from '../view.ts';
@@ -9,6 +9,7 @@ export type MemoryGroup = Omit<Device, 'close'>;
 /** Buffers in native memory, and copies to them and from them. */
 export function memoryGroup(device: CpuDevice): MemoryGroup {
 	const { addon, buffers } = device;
+	const { addressOf } = addon;
 	return {
 		allocate: buffers.allocate,
 		free: buffers.free,
@@ -20,6 +21,10 @@ export function memoryGroup(device: CpuDevice): MemoryGroup {
 			const target = new HOST_ARRAYS[source.dtype](elements(source.shape));
 			addon.download(device.engine, bytesIn(target), device.address(source));
 			return target;
+		}),
+		...(addressOf !== undefined && {
+			borrow: (dtype: DataType, host: ArrayBufferView) =>
+				buffers.borrow(dtype, host, addressOf(bytesIn(host))),
 		}),
 		activationType: () => 'f32',
 		keepsDoubleScales: false,

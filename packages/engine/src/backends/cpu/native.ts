@@ -33,6 +33,8 @@ export interface NativeAddon {
 	release(engine: EngineHandle, address: Address): void;
 	upload(engine: EngineHandle, address: Address, source: Uint8Array): void;
 	download(engine: EngineHandle, target: Uint8Array, address: Address): void;
+	/** Where the memory of an array lies; missing where kernels can't reach it. */
+	addressOf?(array: Uint8Array): Address;
 	readonly kernels: Kernels;
 	/** As `kernelSignatures`, of what was built. */
 	readonly signatures: Readonly<Record<string, string>>;

@@ -1,22 +1,37 @@
 import type { Backend } from '../contract.ts';
-import { programError } from '../owned-buffers.ts';
-import { describe, elements } from '../view.ts';
-import type { CpuDevice } from './device.ts';
+import { elements, viewOf } from '../view.ts';
+import { type CpuDevice, outOfMemoryGuard } from './device.ts';
+import { nativeWeight } from './matmul.ts';
+import type { MemoryGroup } from './memory.ts';
 
-/** Quantisation of frozen matrices while they are loaded. */
-export function quantizeGroup(device: CpuDevice): Pick<Backend, 'quantizeTable4'> {
+/** Quantisation of frozen matrices, and what is lost by it. */
+export function quantizeGroup(
+	device: CpuDevice,
+	memory: MemoryGroup,
+): Pick<Backend, 'quantizeTable4' | 'table4Errors'> {
 	const { address, kernels } = device;
-	const bySource = {
-		f32: kernels.quantizeTable4F32,
-		bf16: kernels.quantizeTable4Bf16,
-		f16: kernels.quantizeTable4F16,
-	} as const;
 	return {
 		quantizeTable4(codes, absmax, codebook, x) {
-			const kernel = bySource[x.dtype as keyof typeof bySource];
-			if (kernel === undefined) throw programError('CPU_TYPE', `${describe(x)} can't be quantised`);
-			const [to, scales, table, from] = [address(codes), address(absmax), address(codebook), address(x)];
-			return kernel(device.engine, to, scales, table, from, elements(x.shape));
+			const { storage, data } = nativeWeight(device, x);
+			const [to, scales, table] = [address(codes), address(absmax), address(codebook)];
+			return kernels.quantizeTable4(device.engine, to, scales, table, storage, data, elements(x.shape));
+		},
+		table4Errors(codes, absmax, codebook, x) {
+			const count = elements(x.shape);
+			const { storage, data } = nativeWeight(device, x);
+			const [from, scales, table] = [address(codes), address(absmax), address(codebook)];
+			const sums = memory.allocate('f32', 4);
+			try {
+				const view = viewOf(sums, [4]);
+				outOfMemoryGuard(
+					() => `the errors of ${count} numbers`,
+					() => kernels.table4Errors(device.engine, address(view), from, scales, table, storage, data, count),
+				);
+				const [maxAbs, abs, noise, signal] = memory.download(view);
+				return { elements: count, maxAbs: maxAbs!, abs: abs!, noise: noise!, signal: signal! };
+			} finally {
+				memory.free(sums);
+			}
 		},
 	};
 }

@@ -48,11 +48,13 @@ export function withCurrentNames(source: WeightSource): WeightSource {
 /** @param renamed the name in the file of each name that the source is to have */
 function rename(source: WeightSource, renamed: ReadonlyMap<string, string>): WeightSource {
 	const storedName = (name: string) => renamed.get(name) ?? name;
+	const { readInto } = source;
 	return {
 		...source,
 		names: [...renamed.keys()],
 		info: (name) => source.info(storedName(name)),
 		read: (name) => source.read(storedName(name)),
 		readPart: (name, offset, length) => source.readPart(storedName(name), offset, length),
+		readInto: readInto && ((name, target) => readInto(storedName(name), target)),
 	};
 }

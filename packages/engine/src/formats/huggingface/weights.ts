@@ -30,6 +30,7 @@ function openSingle(file: string, folder: string): WeightSource {
 		info: (name) => open.tensors.get(name),
 		read: open.read,
 		readPart: open.readPart,
+		readInto: open.readInto,
 		close: open.close,
 	};
 }
@@ -71,6 +72,7 @@ function openSharded(folder: string, filesInFolder: readonly string[]): WeightSo
 		info: (name) => shardOf(name)?.tensors.get(name),
 		read: (name) => holding(name).read(name),
 		readPart: (name, byteOffset, byteLength) => holding(name).readPart(name, byteOffset, byteLength),
+		readInto: async (name, target) => holding(name).readInto(name, target),
 		close,
 	};
 }

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { inputError, VulntuneError } from '../../errors.ts';
-import { openForReading, readBytes } from '../files.ts';
+import { openForReading, readBytes, readBytesInto } from '../files.ts';
 import { quoteName } from '../json.ts';
 import {
 	headerLength,
@@ -21,6 +21,8 @@ export interface SafetensorsFile extends SafetensorsHeader {
 	read(name: string): Uint8Array<ArrayBuffer>;
 	/** A part of a tensor's bytes; throws a RangeError where it reaches beyond the tensor. */
 	readPart(name: string, byteOffset: number, byteLength: number): Uint8Array<ArrayBuffer>;
+	/** The bytes of one tensor into memory of their length, while the thread goes on. */
+	readInto(name: string, target: Uint8Array): Promise<void>;
 	/** May be called more than once; `read` throws afterwards. */
 	close(): void;
 }
@@ -73,6 +75,13 @@ export function openSafetensors(path: string): SafetensorsFile {
 				);
 			}
 			return readBytes(descriptor, tensor.byteOffset + byteOffset, byteLength, path);
+		},
+		async readInto(name, target) {
+			const { byteOffset, byteLength } = find(name);
+			if (target.length !== byteLength) {
+				throw new RangeError(`${quoteName(name)} has ${byteLength} bytes, but the memory ${target.length}`);
+			}
+			await readBytesInto(target, descriptor, byteOffset, path);
 		},
 		close() {
 			if (isOpen) closeSync(descriptor);

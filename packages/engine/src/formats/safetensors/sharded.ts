@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { inputError } from '../../errors.ts';
 import { writeFileAtomically } from '../files.ts';
-import { entryBytes, type SafetensorsEntry, writeSafetensors } from './writer.ts';
+import { entryBytes, type SafetensorsEntry, type TensorDescription, writeSafetensors } from './writer.ts';
 
 /** The names that a Hugging Face folder gives to its weights. */
 export const singleFileName = 'model.safetensors';
@@ -26,19 +26,35 @@ export function writeShardedSafetensors(
 	options: ShardOptions = {},
 ): readonly string[] {
 	const { metadata = {}, maxShardBytes = 5e9 } = options;
+	const shards = planShards(folder, [...entries], maxShardBytes);
+	for (const { file, tensors } of shards) writeSafetensors(path.join(folder, file), tensors, metadata);
+	return [...shards.map(({ file }) => file), ...writeIndex(folder, shards)];
+}
+
+/** A file of a model's weights and what lies in it. */
+export interface Shard<Tensor extends TensorDescription> {
+	readonly file: string;
+	readonly tensors: readonly Tensor[];
+}
+
+/** How the tensors of a model are spread over files of a folder, in the order given; refuses a folder that holds weights. */
+export function planShards<Tensor extends TensorDescription>(
+	folder: string,
+	tensors: readonly Tensor[],
+	maxShardBytes: number,
+): readonly Shard<Tensor>[] {
 	refuseExistingWeights(folder);
-	const shards = splitIntoShards([...entries], maxShardBytes, folder);
-	if (shards.length <= 1) {
-		writeSafetensors(path.join(folder, singleFileName), shards[0] ?? [], metadata);
-		return [singleFileName];
-	}
-	const files = shards.map((_, index) => shardName(index + 1, shards.length));
-	shards.forEach((shard, index) => {
-		writeSafetensors(path.join(folder, files[index]!), shard, metadata);
-	});
-	const index = encodeIndex(shards, files, folder);
+	const shards = splitIntoShards(tensors, maxShardBytes, folder);
+	if (shards.length <= 1) return [{ file: singleFileName, tensors: shards[0] ?? [] }];
+	return shards.map((tensors, index) => ({ file: shardName(index + 1, shards.length), tensors }));
+}
+
+/** The file that makes several shards a model, written last; of a single one there is none. Returns its name. */
+export function writeIndex(folder: string, shards: readonly Shard<TensorDescription>[]): readonly string[] {
+	if (shards.length <= 1) return [];
+	const index = encodeIndex(shards, folder);
 	writeFileAtomically(path.join(folder, indexFileName), (append) => append(index));
-	return [...files, indexFileName];
+	return [indexFileName];
 }
 
 function refuseExistingWeights(folder: string): void {
@@ -52,12 +68,12 @@ function refuseExistingWeights(folder: string): void {
 	});
 }
 
-function splitIntoShards(
-	entries: readonly SafetensorsEntry[],
+function splitIntoShards<Tensor extends TensorDescription>(
+	entries: readonly Tensor[],
 	maxShardBytes: number,
 	place: string,
-): readonly (readonly SafetensorsEntry[])[] {
-	const shards: SafetensorsEntry[][] = [];
+): readonly (readonly Tensor[])[] {
+	const shards: Tensor[][] = [];
 	let bytesInShard = 0;
 	for (const entry of entries) {
 		const bytes = entryBytes(entry, place);
@@ -78,19 +94,15 @@ function shardName(number: number, count: number): string {
 	return `model-${digits(number)}-of-${digits(count)}.safetensors`;
 }
 
-function encodeIndex(
-	shards: readonly (readonly SafetensorsEntry[])[],
-	files: readonly string[],
-	place: string,
-): Uint8Array {
+function encodeIndex(shards: readonly Shard<TensorDescription>[], place: string): Uint8Array {
 	const fileOfTensor = new Map<string, string>();
 	let totalBytes = 0;
-	shards.forEach((shard, index) => {
-		for (const entry of shard) {
-			fileOfTensor.set(entry.name, files[index]!);
-			totalBytes += entryBytes(entry, place);
+	for (const { file, tensors } of shards) {
+		for (const tensor of tensors) {
+			fileOfTensor.set(tensor.name, file);
+			totalBytes += entryBytes(tensor, place);
 		}
-	});
+	}
 	const lines = [...fileOfTensor]
 		.sort(([a], [b]) => (a < b ? -1 : 1))
 		.map(([name, file]) => `    ${JSON.stringify(name)}: ${JSON.stringify(file)}`);

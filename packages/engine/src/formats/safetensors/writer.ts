@@ -4,11 +4,15 @@ import { describeJson, quoteName } from '../json.ts';
 import { bytesPerElement, elementCount, type SafetensorsDtype } from './dtypes.ts';
 import { lengthFieldBytes, maxHeaderBytes } from './header.ts';
 
-/** A tensor to be written. */
-export interface SafetensorsEntry {
+/** What a file says of a tensor. */
+export interface TensorDescription {
 	readonly name: string;
 	readonly dtype: SafetensorsDtype;
 	readonly shape: readonly number[];
+}
+
+/** A tensor to be written. */
+export interface SafetensorsEntry extends TensorDescription {
 	/**
 	 * Its bytes (little-endian, row-major); as a function, they are asked for once, when it is their turn, and
 	 * let go before the next tensor.
@@ -39,7 +43,7 @@ export function writeSafetensors(
 }
 
 /** The bytes that an entry takes in a file. */
-export function entryBytes(entry: SafetensorsEntry, place: string): number {
+export function entryBytes(entry: TensorDescription, place: string): number {
 	const isValid = entry.shape.every((dimension) => Number.isSafeInteger(dimension) && dimension >= 0);
 	const elements = isValid ? elementCount(entry.shape) : undefined;
 	if (elements === undefined) {
@@ -48,7 +52,8 @@ export function entryBytes(entry: SafetensorsEntry, place: string): number {
 	return elements * bytesPerElement(entry.dtype);
 }
 
-function byAlignmentThenName(a: SafetensorsEntry, b: SafetensorsEntry): number {
+/** The order of tensors in a file. */
+export function byAlignmentThenName(a: TensorDescription, b: TensorDescription): number {
 	const difference = bytesPerElement(b.dtype) - bytesPerElement(a.dtype);
 	return difference !== 0 ? difference : compareText(a.name, b.name);
 }
@@ -58,8 +63,9 @@ function compareText(a: string, b: string): number {
 	return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function encodeHeader(
-	entries: readonly SafetensorsEntry[],
+/** The header of tensors that lie one after the other in this order, with its length before it. */
+export function encodeHeader(
+	entries: readonly TensorDescription[],
 	metadata: Readonly<Record<string, string>>,
 	place: string,
 ): Uint8Array {
@@ -108,7 +114,7 @@ function bytesOf(entry: SafetensorsEntry, place: string): Uint8Array {
 	return bytes;
 }
 
-function entryError(entry: SafetensorsEntry, message: string, place: string): VulntuneError {
+export function entryError(entry: TensorDescription, message: string, place: string): VulntuneError {
 	return new VulntuneError({
 		code: 'SAFETENSORS_ENTRY',
 		kind: 'runtime',
