@@ -4,6 +4,7 @@ import { parseJsonObject } from '../formats/json.ts';
 import { modelFiles } from '../formats/model-files.ts';
 import type { WeightSource } from '../formats/weight-source.ts';
 import { unpackedIntegers } from '../quantize/packed-integers.ts';
+import { checkQuantization } from './check-quantization.ts';
 import { checkWeights } from './check-weights.ts';
 import { expectedTensors, headTensor } from './families.ts';
 import type { ModelConfig } from './family.ts';
@@ -43,6 +44,7 @@ export function openModelFolder(folder: string): ModelFolder {
 		const held = { ...described, quantization: isPacked ? undefined : quantization };
 		const config = { ...held, languageHead: storedLanguageHead(held, weights) };
 		checkWeights(config, weights);
+		checkQuantization(quantization, expected, weights);
 		return { path: folder, config, weights, ...(isPacked ? { stored } : {}), close: weights.close };
 	} catch (error) {
 		stored.close();

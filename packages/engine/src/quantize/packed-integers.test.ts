@@ -47,8 +47,9 @@ function sourceOf(tensors: ReadonlyMap<string, StoredTensor>): WeightSource {
 	};
 }
 
-const gptq = { method: 'gptq', type: 'gptq4', bits: 4, groupSize: 32, zeroOffset: 1 } as const;
-const awq = { method: 'awq', type: 'awq4', bits: 4, groupSize: 32, zeroOffset: 0 } as const;
+const common = { bits: 4, groupSize: 32, isReordered: false } as const;
+const gptq = { ...common, method: 'gptq', type: 'gptq4', zeroOffset: 1 } as const;
+const awq = { ...common, method: 'awq', type: 'awq4', zeroOffset: 0 } as const;
 const cases: [string, PackedIntegerConfig][] = [
 	['gptq4', gptq],
 	['gptq4-permuted', gptq],
@@ -62,7 +63,7 @@ const cases: [string, PackedIntegerConfig][] = [
 test.each(cases)('%s has the values that its own library reads', (name, config) => {
 	const source = unpackedIntegers(sourceOf(tensorsOf(golden, name)), config, new Set());
 	expect(source.names).toEqual(['layer.weight']);
-	expect(source.info('layer.weight')).toEqual({ dtype: 'F32', shape: [32, 64], byteLength: 8192 });
+	expect(source.info('layer.weight')).toMatchObject({ dtype: 'F32', shape: [32, 64], byteLength: 8192 });
 	const values = readFloat32(source, 'layer.weight'); // [N, K]
 	expect(values).toEqual(toFloat32(golden.read(`${name}.expected`), 'F32'));
 	expect(source.readPart('layer.weight', 100, 40)).toEqual(new Uint8Array(values.buffer).slice(100, 140));
@@ -114,6 +115,15 @@ describe('a matrix that is damaged is refused', () => {
 		expect(refusal()).toMatchObject({ code: 'QUANTIZED_TENSOR_SIZE', place: `model: layer.${part}` });
 	});
 
+	test('without the order of its inputs, where that is another', () => {
+		tensors.delete('layer.g_idx');
+		expect(refusal({ ...gptq, isReordered: true })).toMatchObject({
+			code: 'QUANTIZED_TENSOR_MISSING',
+			place: 'model: layer.g_idx',
+		});
+		expect(() => refusal()).toThrow('nothing was thrown');
+	});
+
 	test('with groups of another size', () => {
 		expect(refusal({ ...gptq, groupSize: 16 })).toMatchObject({ code: 'QUANTIZED_TENSOR_SIZE' });
 	});
@@ -149,7 +159,10 @@ test('a model folder of such matrices opens as one of plain numbers, without bia
 		num_hidden_layers: 1,
 		num_attention_heads: 4,
 		tie_word_embeddings: true,
-		quantization_config: { quant_method: 'gptq', bits: 4, group_size: 32, desc_act: false, sym: true },
+		quantization_config: {
+			...{ quant_method: 'gptq', bits: 4, group_size: 32, desc_act: false, sym: true },
+			modules_in_block_to_quantize: [['mlp.gate_proj', 'mlp.up_proj']],
+		},
 	};
 	const layer = (name: string) => `model.layers.0.mlp.${name}`;
 	const packed = ['gate_proj', 'up_proj'].flatMap((name) => [...tensorsOf(golden, 'gptq4', layer(name))]);
@@ -186,6 +199,16 @@ test('a model folder of such matrices opens as one of plain numbers, without bia
 	);
 	expect(model.stored!.names).toContain(layer('up_proj.qweight'));
 	model.close();
+	for (const named of [undefined, [['mlp.gate_proj', 'self_attn.q_proj'], ['mlp.up_proj']]]) {
+		const settings = { ...config.quantization_config, modules_in_block_to_quantize: named };
+		write({ ...config, quantization_config: settings });
+		expect(thrownBy(() => openModelFolder(folder))).toMatchObject({
+			code: 'MODEL_WEIGHTS',
+			summary: expect.stringContaining(
+				'says gptq4, but model.layers.0.self_attn.q_proj.weight is not quantised',
+			),
+		});
+	}
 	write(config, 1);
 	expect(thrownBy(() => openModelFolder(folder)).message).toContain('up_proj.bias');
 	others.unshift(floats(layer('up_proj.weight'), 32, 64));

@@ -59,7 +59,8 @@ export function unpackedIntegers(
 			const layer = weightOf(name);
 			if (layer === undefined) return plain.includes(name) ? source.info(name) : undefined;
 			const { inputs, outputs } = sizesOf(source, layer, config);
-			return { dtype: 'F32', shape: [outputs, inputs], byteLength: 4 * inputs * outputs };
+			const stored = { type: config.type, byteLength: infoOf(source, layer, 'qweight').byteLength };
+			return { dtype: 'F32', shape: [outputs, inputs], byteLength: 4 * inputs * outputs, stored };
 		},
 		read(name) {
 			const layer = weightOf(name);
@@ -110,7 +111,7 @@ function dequantize(
 	const codes = readWords(source, layer, 'qweight', infoOf(source, layer, 'qweight').shape);
 	const zeroCodes = readWords(source, layer, 'qzeros', [groups, outputs / perWord]); // [groups, N / perWord]
 	const scales = readScales(source, layer, [groups, outputs]); // [groups, N]
-	const groupOf = readGroups(source, layer, sizes); // [K]
+	const groupOf = readGroups(source, layer, sizes, config.isReordered); // [K]
 	const order = method === 'awq' ? awqOrder : Array.from({ length: perWord }, (_, index) => index);
 	const zeros = new Float32Array(groups * outputs); // [groups, N]
 	for (let word = 0; word < zeroCodes.length; word++) {
@@ -182,10 +183,16 @@ function readScales(source: WeightSource, layer: string, shape: readonly number[
 	);
 }
 
-function readGroups(source: WeightSource, layer: string, { inputs, groups, groupSize }: Sizes): Int32Array {
-	if (source.info(`${layer}.g_idx`) === undefined) {
+function readGroups(
+	source: WeightSource,
+	layer: string,
+	{ inputs, groups, groupSize }: Sizes,
+	isReordered: boolean,
+): Int32Array {
+	if (source.info(`${layer}.g_idx`) === undefined && !isReordered) {
 		return Int32Array.from({ length: inputs }, (_, input) => Math.floor(input / groupSize));
 	}
+	infoOf(source, layer, 'g_idx');
 	const groupOf = readWords(source, layer, 'g_idx', [inputs]);
 	const wrong = groupOf.find((group) => group < 0 || group >= groups);
 	if (wrong === undefined) return groupOf;

@@ -1,21 +1,31 @@
 import { keyTable } from '../known-keys.ts';
 import type { Fields } from './fields.ts';
 
+/** Which linear layers are quantised; all of them where nothing is said. */
+interface QuantizedModules {
+	/** Names, or parts of names, of modules that stay as they are. */
+	readonly plainModules?: readonly string[];
+	/** The same of the modules that alone are quantised. */
+	readonly onlyModules?: readonly string[];
+}
+
 /** How the linear layers of a checkpoint are stored. */
-export type QuantizationConfig =
+export type QuantizationConfig = QuantizedModules &
 	/** In 4 bits, in bitsandbytes' layout. */
-	| {
-			readonly method: 'bitsandbytes';
-			readonly type: 'nf4' | 'fp4';
-			/** The scales of the blocks are themselves quantised, to 8 bits. */
-			readonly doubleQuantization: boolean;
-	  }
-	| PackedIntegerConfig
-	/** In a layout of ours; `type` is `int8`, `quantile2` … `quantile8` or `normal2` … `normal8`. */
-	| { readonly method: 'vulntune'; readonly type: string };
+	(
+		| {
+				readonly method: 'bitsandbytes';
+				readonly type: 'nf4' | 'fp4';
+				/** The scales of the blocks are themselves quantised, to 8 bits. */
+				readonly doubleQuantization: boolean;
+		  }
+		| PackedIntegerConfig
+		/** In a layout of ours; `type` is `int8`, `quantile2` … `quantile8` or `normal2` … `normal8`. */
+		| { readonly method: 'vulntune'; readonly type: string }
+	);
 
 /** In whole numbers, packed into words: `type` is `gptq4`, `awq4` and the like. They are read as the numbers that they stand for. */
-export interface PackedIntegerConfig {
+export interface PackedIntegerConfig extends QuantizedModules {
 	readonly method: 'gptq' | 'awq';
 	readonly type: string;
 	readonly bits: number;
@@ -23,22 +33,21 @@ export interface PackedIntegerConfig {
 	readonly groupSize: number | undefined;
 	/** What the stored zeros lack. */
 	readonly zeroOffset: 0 | 1;
+	/** Inputs share scales in another order than their own, which the checkpoint must then have. */
+	readonly isReordered: boolean;
 }
 
 /** The keys of GPTQ's `quantization_config`. How a matrix was made is neutral: its tensors say what came of it. */
 export const gptqKeys = keyTable({
-	used: ['quant_method', 'bits', 'group_size', 'checkpoint_format', 'format'],
+	used: [
+		...['quant_method', 'bits', 'group_size', 'checkpoint_format', 'format', 'desc_act'],
+		'modules_in_block_to_quantize',
+	],
 	neutral: [
-		...['desc_act', 'sym', 'static_groups', 'true_sequential', 'damp_percent', 'damp_auto_increment', 'mse'],
+		...['sym', 'static_groups', 'true_sequential', 'damp_percent', 'damp_auto_increment', 'mse'],
 		...['dataset', 'tokenizer', 'batch_size', 'pad_token_id', 'model_seqlen', 'model_name_or_path'],
 		...['model_file_base_name', 'block_name_to_quantize', 'module_name_preceding_first_block'],
-		...[
-			'modules_in_block_to_quantize',
-			'cache_block_outputs',
-			'use_cuda_fp16',
-			'use_exllama',
-			'disable_exllama',
-		],
+		...['cache_block_outputs', 'use_cuda_fp16', 'use_exllama', 'disable_exllama'],
 		...['exllama_config', 'max_input_length', 'backend', 'meta', 'quantizer', 'act_group_aware', 'hyb_act'],
 	],
 	off: ['dynamic', 'adapter', 'rotation'],
@@ -47,31 +56,23 @@ export const gptqKeys = keyTable({
 
 /** The keys of AWQ's `quantization_config`. */
 export const awqKeys = keyTable({
-	used: ['quant_method', 'bits', 'group_size', 'version', 'format'],
-	neutral: [
-		'modules_to_not_convert',
-		'do_fuse',
-		'fuse_max_seq_len',
-		'modules_to_fuse',
-		'exllama_config',
-		'backend',
-	],
+	used: ['quant_method', 'bits', 'group_size', 'version', 'format', 'modules_to_not_convert'],
+	neutral: ['do_fuse', 'fuse_max_seq_len', 'modules_to_fuse', 'exllama_config', 'backend'],
 	only: { zero_point: [true] },
 });
 
 /**
  * The keys of bitsandbytes' `quantization_config`. The types that it names for storage and computing are neutral: the
- * tensors say how they are stored, and `training.precision` how is computed; `llm_int8_skip_modules` too: the tensors say
- * which of them are quantised.
+ * tensors say how they are stored, and `training.precision` how is computed.
  */
 export const bitsandbytesKeys = keyTable({
 	used: [
 		...['quant_method', 'load_in_4bit', '_load_in_4bit', 'load_in_8bit', '_load_in_8bit'],
-		...['bnb_4bit_quant_type', 'bnb_4bit_use_double_quant'],
+		...['bnb_4bit_quant_type', 'bnb_4bit_use_double_quant', 'llm_int8_skip_modules'],
 	],
 	neutral: [
 		...['bnb_4bit_compute_dtype', 'bnb_4bit_quant_storage', 'llm_int8_enable_fp32_cpu_offload'],
-		...['llm_int8_has_fp16_weight', 'llm_int8_skip_modules', 'llm_int8_threshold'],
+		...['llm_int8_has_fp16_weight', 'llm_int8_threshold'],
 	],
 });
 
@@ -113,8 +114,24 @@ export function parseQuantization(config: Fields): QuantizationConfig | undefine
 		method: 'bitsandbytes',
 		type,
 		doubleQuantization: fields.flag('bnb_4bit_use_double_quant', false),
+		...plainModules(fields, 'llm_int8_skip_modules'),
 	};
 }
+
+/** Modules that stay as they are, where any are named. */
+function plainModules(fields: Fields, key: string): QuantizedModules {
+	const names = fields.has(key) ? moduleNames(fields, key, fields.raw(key)) : [];
+	return names.length === 0 ? {} : { plainModules: names };
+}
+
+/** Names in a list, or in lists of those that are quantised together. */
+function moduleNames(fields: Fields, key: string, value: unknown): readonly string[] {
+	if (typeof value === 'string') return [value];
+	if (Array.isArray(value)) return value.flatMap((part) => moduleNames(fields, key, part));
+	throw fields.error(key, 'a list of names is expected');
+}
+
+const onlyKey = 'modules_in_block_to_quantize';
 
 function parseGptq(fields: Fields): PackedIntegerConfig {
 	fields.refuseOthers(gptqKeys);
@@ -128,6 +145,8 @@ function parseGptq(fields: Fields): PackedIntegerConfig {
 		bits,
 		groupSize: groupSize(fields),
 		zeroOffset: format === 'gptq_v2' ? 0 : 1,
+		isReordered: fields.flag('desc_act', false),
+		...(fields.has(onlyKey) && { onlyModules: moduleNames(fields, onlyKey, fields.raw(onlyKey)) }),
 	};
 }
 
@@ -136,7 +155,11 @@ function parseAwq(fields: Fields): PackedIntegerConfig {
 	const bits = fields.size('bits');
 	if (bits !== 4) throw fields.error('bits', `4 is expected, found ${bits}`, otherFormat);
 	layoutName(fields, 'version', ['gemm']);
-	return { method: 'awq', type: 'awq4', bits, groupSize: groupSize(fields), zeroOffset: 0 };
+	return {
+		...({ method: 'awq', type: 'awq4', bits, groupSize: groupSize(fields) } as const),
+		...({ zeroOffset: 0, isReordered: false } as const),
+		...plainModules(fields, 'modules_to_not_convert'),
+	};
 }
 
 const otherFormat = 'Take the model as it was before this quantisation; vulntune quantises it itself.';
