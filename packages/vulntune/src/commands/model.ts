@@ -157,7 +157,7 @@ function defineMerge(parent: Command, run: CommandRunner, merge: ModelCommands['
 		.command('merge')
 		.summary('write a detector as one model for transformers')
 		.description(
-			'Write a detector as one model in Hugging Face layout: the adapter added to its base (restored, where it was quantised), with the head. transformers opens it, and so does vulntune; how far its logits lie from the detector is printed.',
+			'Write a detector as one model in Hugging Face layout: the adapter added to its base (restored, where it was quantised), with the head. transformers opens it, and so does vulntune; how far its logits lie from the detector is printed. Both are computed on the backend of the run where this machine has it, unless --backend names another; the sum of adapter and base is in float32 whatever it is.',
 		)
 		.argument('<run>', 'run folder or adapter folder')
 		.addHelpText(
@@ -177,7 +177,7 @@ function defineExport(parent: Command, run: CommandRunner, write: ModelCommands[
 		.command('export')
 		.summary('write a detector as a file of another runtime')
 		.description(
-			'Write a detector, its adapter merged, as a file of another runtime: GGUF for llama.cpp, tokenizer and all, with the head of a classifier in a file beside it; ONNX for onnxruntime in Node, Python or a browser, a classifier from token ids to logits.',
+			'Write a detector, its adapter merged, as a file of another runtime: GGUF for llama.cpp, tokenizer and all, with the head of a classifier in a file beside it; ONNX for onnxruntime in Node, Python or a browser, a classifier from token ids to logits. The adapter is added on the backend of the run where this machine has it, unless --backend names another, in float32 whatever it is.',
 		)
 		.argument('<run>', 'run folder or adapter folder')
 		.addHelpText(

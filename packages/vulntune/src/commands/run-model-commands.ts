@@ -8,7 +8,7 @@ import { mergeModel } from '../export/merge-model.ts';
 import { describeMerge } from '../export/merge-text.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
 import { readAdapterInfo } from '../model/adapter-info.ts';
-import { checkBaseModel } from '../model/base-model.ts';
+import { checkBaseModel, checkModelName } from '../model/base-model.ts';
 import { describeAdapter, describeModel } from '../model/info-text.ts';
 import { configFileName } from '../model/model-files.ts';
 import { readModelInfo } from '../model/model-info.ts';
@@ -76,7 +76,7 @@ function modelInfo({
 	allowOtherBase,
 	length,
 }: Omit<InfoRequest, 'download'>): CommandResult {
-	checkBaseModel(location);
+	checkModelName(location);
 	const folder = adapterFolder(location);
 	if (!isGgufFile(folder) && !existsSync(path.join(folder, configFileName))) {
 		if (length !== undefined) {

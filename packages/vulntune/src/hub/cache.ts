@@ -5,11 +5,12 @@ import { type HubName, isCommit } from './names.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The cache that Hugging Face's tools share, by the variables that they go by. */
+/** The cache that Hugging Face's tools share, by the variables that they go by; in these too `~` is the home folder. */
 export function hubCache(env: Environment = process.env, home = os.homedir()): string {
 	const common = env.XDG_CACHE_HOME ?? path.join(home, '.cache');
 	const hubHome = env.HF_HOME ?? path.join(common, 'huggingface');
-	return env.HF_HUB_CACHE ?? env.HUGGINGFACE_HUB_CACHE ?? path.join(hubHome, 'hub');
+	const cache = env.HF_HUB_CACHE ?? env.HUGGINGFACE_HUB_CACHE ?? path.join(hubHome, 'hub');
+	return cache.replace(/^~(?=$|\/)/, home);
 }
 
 /** The folder of a model in the cache, with `blobs`, `refs` and `snapshots` inside. */

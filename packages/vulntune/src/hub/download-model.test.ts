@@ -214,6 +214,9 @@ describe('the cache', () => {
 		expect(at({ XDG_CACHE_HOME: '/x' })).toBe('/x/huggingface/hub');
 		expect(at({ HF_HOME: '/h', XDG_CACHE_HOME: '/x' })).toBe('/h/hub');
 		expect(at({ HF_HOME: '/h', HUGGINGFACE_HUB_CACHE: '/old' })).toBe('/old');
+		expect(at({ HF_HOME: '~/h' })).toBe('/home/me/h/hub');
+		expect(at({ HF_HUB_CACHE: '~' })).toBe('/home/me');
+		expect(at({ HF_HUB_CACHE: '/c~/~user' })).toBe('/c~/~user');
 		expect(at({ HF_HUB_CACHE: '/c', HUGGINGFACE_HUB_CACHE: '/old' })).toBe('/c');
 	});
 

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fingerprintDifferences } from '@vulntune/engine';
 import { smallGguf } from '@vulntune/engine/formats/gguf/testing/small-gguf.ts';
+import { thrownBy } from '@vulntune/engine/formats/testing/thrown-by.ts';
 import { expect, it, onTestFinished } from 'vitest';
 import { writeTinyModel } from '../../../../tests/tiny.ts';
 import { resolveConfig } from '../config/load.ts';
@@ -24,6 +25,25 @@ const configOf = (model: string, type = 'lora') => {
 	const value = { model, data: { path: 'nowhere' }, method: { type }, backend: 'reference', output: '/o' };
 	return resolveConfig(value, { place: 'test', folder: '/' });
 };
+
+it('refuses a run or an adapter, and says how to start from it', () => {
+	const run = temporaryFolder();
+	const put = (...parts: string[]) => {
+		mkdirSync(path.join(run, path.dirname(path.join(...parts))), { recursive: true });
+		writeFileSync(path.join(run, ...parts), '{}');
+	};
+	put('adapter', 'adapter_config.json');
+	for (const folder of [run, path.join(run, 'adapter')]) {
+		const { code, place, remedy } = thrownBy(() => openBase(configOf(folder)));
+		expect({ code, place }).toEqual({ code: 'MODEL_CONFIG_MISSING', place: folder });
+		expect(remedy).toContain(`method.from to ${folder}`);
+	}
+	put('metrics.jsonl');
+	put('model', 'config.json');
+	expect(thrownBy(() => openBase(configOf(run))).remedy).toContain(path.join(run, 'model'));
+	put('config.json');
+	expect(thrownBy(() => openBase(configOf(run))).summary).not.toContain('pretrain');
+});
 
 it('refuses the name of a model that is in no cache, and says what fetches it', async () => {
 	const remedy = expect.stringContaining('vulntune model info nobody/unheard-of --download');
