@@ -129,6 +129,34 @@ describe('a study', () => {
 		});
 	});
 
+	it('says that data changed since cells were finished, runs them anew and keeps what they came to', async () => {
+		const [folder, data] = [output(), output()];
+		mkdirSync(data);
+		const rows = readFileSync(inside('test.jsonl'), 'utf8');
+		for (const split of ['train', 'valid', 'test']) writeFileSync(path.join(data, `${split}.jsonl`), rows);
+		const computed: number[] = [];
+		const notes: string[] = [];
+		const emit = (event: StudyEvent) => void (event.type === 'note' && notes.push(event.line));
+		const run = (cell: number) =>
+			runStudy(
+				requestOf(seeds, folder, { cell, overrides: { 'data.path': data } }),
+				{ ...silent, emit },
+				standIn(computed),
+			);
+		await run(0);
+		await run(0);
+		expect(notes).toEqual([]);
+		const before = cellsOf(folder)[0]!.folder;
+		writeFileSync(path.join(data, 'train.jsonl'), rows + rows.replaceAll('"idx":', '"idx":1'));
+		await run(1);
+		await run(0);
+		expect(computed).toEqual([1, 2, 1]);
+		expect(notes).toEqual([
+			`the data of seeds changed since the last call: 1 cell is left again; what was finished stays where it is (seed=1 in ${before})`,
+		]);
+		expect(existsSync(path.join(folder, before, 'comparison.json'))).toBe(true);
+	});
+
 	it('makes a ledger anew from the finished runs beside it, and computes none of them again', async () => {
 		const folder = output();
 		await runStudy(requestOf(seeds, folder), silent, standIn([]));

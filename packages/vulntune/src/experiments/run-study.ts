@@ -94,7 +94,7 @@ export async function runStudy(
 	refuseHopeless(entries);
 	const ledger = openLedger(request.output, { create: true });
 	try {
-		register(ledger, grid, entries);
+		for (const line of register(ledger, grid, entries)) signals.emit({ type: 'note', line });
 		const configs = new Map(entries.map(({ run }, i) => [run.id, samples[i]!.config]));
 		const study: Study = { request, grid, chosen, ledger, identifier, configs, signals, compute };
 		for (const folder of request.reuse) takeRuns(study, folder);
@@ -134,9 +134,15 @@ function refuseHopeless(entries: readonly CellEntry[]): void {
 	throw first;
 }
 
-function register(ledger: Ledger, grid: Grid, entries: readonly CellEntry[]): void {
+/** Registers the grid; what there is to say of cells that were finished before. */
+function register(ledger: Ledger, grid: Grid, entries: readonly CellEntry[]): string[] {
 	const { name, file, columns } = grid;
-	registerGrid(ledger, { name, file: path.resolve(file), columns }, entries);
+	const outdated = registerGrid(ledger, { name, file: path.resolve(file), columns }, entries);
+	return [...Map.groupBy(outdated, ({ changed }) => changed)].map(([changed, cells]) => {
+		const shown = cells.slice(0, 3).map((cell) => `${cell.name} in ${cell.folder}`);
+		const many = cells.length === 1 ? '1 cell is' : `${cells.length} cells are`;
+		return `the ${changed} of ${name} changed since the last call: ${many} left again; what was finished stays where it is (${shown.join('; ')}${cells.length > 3 ? '; …' : ''})`;
+	});
 }
 
 async function runCells(study: Study): Promise<StudyOutcome['status']> {

@@ -59,9 +59,16 @@ export interface LedgerCell {
 /**
  * Writes a grid's cells, and their runs where they are new: what a run has come to stays. Cells of the same grid that are not in
  * `cells` any more are forgotten, their runs are not. What was promoted stays as long as the first rung is the same.
+ *
+ * @returns the cells that were finished under the same name and settings with other data or another base than there is now
  */
-export function registerGrid({ database }: Ledger, grid: GridEntry, cells: readonly CellEntry[]): void {
-	transaction(database, () => {
+export function registerGrid(
+	{ database }: Ledger,
+	grid: GridEntry,
+	cells: readonly CellEntry[],
+): readonly OutdatedCell[] {
+	return transaction(database, () => {
+		const outdated = outdatedCells({ database }, grid.name, cells);
 		database
 			.prepare('INSERT OR REPLACE INTO grids (name, file, columns) VALUES (?, ?, ?)')
 			.run(grid.name, grid.file, JSON.stringify(grid.columns));
@@ -75,6 +82,32 @@ export function registerGrid({ database }: Ledger, grid: GridEntry, cells: reado
 		database.exec(
 			"DELETE FROM runs WHERE dataset_hash IS NULL AND id NOT IN (SELECT run FROM cells) AND status <> 'running'",
 		);
+		return outdated;
+	});
+}
+
+/** A finished cell whose inputs are not what they were. */
+export interface OutdatedCell {
+	readonly name: string;
+	readonly changed: 'data' | 'base';
+	/** Of the finished run: relative to the ledger's folder, or absolute. */
+	readonly folder: string;
+}
+
+function outdatedCells(
+	{ database }: Pick<Ledger, 'database'>,
+	grid: string,
+	cells: readonly CellEntry[],
+): OutdatedCell[] {
+	const select = database.prepare(
+		`SELECT folder, dataset_hash, base_fingerprint FROM cells JOIN runs ON runs.id = run
+		WHERE grid = ? AND name = ? AND rung = 0 AND status = 'finished' AND config = ? AND id <> ?`,
+	);
+	return cells.flatMap(({ name, rung, run }): OutdatedCell[] => {
+		const found = rung > 0 ? undefined : select.get(grid, name, run.config, run.id);
+		if (found === undefined || run.error !== undefined) return [];
+		const changed = found.dataset_hash === run.datasetHash ? 'base' : 'data';
+		return [{ name, changed, folder: found.folder as string }];
 	});
 }
 

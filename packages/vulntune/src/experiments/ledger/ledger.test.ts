@@ -20,7 +20,7 @@ import {
 } from './cells.ts';
 import { beat, claimRun, failRun, now, releaseRun, staleSeconds } from './claims.ts';
 import { flattenEvaluation } from './flat-metrics.ts';
-import { type Ledger, ledgerError, ledgerFile, openLedger } from './open-ledger.ts';
+import { type Ledger, ledgerError, ledgerFile, openLedger, transaction } from './open-ledger.ts';
 import { readDifferences, readEpochs, readMetrics, recordResult } from './results.ts';
 import { ledgerVersion } from './schema.ts';
 
@@ -126,6 +126,12 @@ describe('a ledger', () => {
 			thrown = ledgerError(error, ledgerFile(folder));
 		}
 		expect(thrown).toMatchObject({ code: 'DISK_FULL', kind: 'resources', place: ledgerFile(folder) });
+		// SQLite may have ended the transaction by itself
+		const ended = () => {
+			database.exec('ROLLBACK');
+			throw new Error('full');
+		};
+		expect(() => transaction(database, ended)).toThrow('full');
 		const other = new Error('of somebody else');
 		expect(ledgerError(other, 'f')).toBe(other);
 	});

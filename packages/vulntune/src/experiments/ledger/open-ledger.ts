@@ -134,7 +134,8 @@ export function transaction<Result>(database: DatabaseSync, work: () => Result):
 		database.exec('COMMIT');
 		return result;
 	} catch (error) {
-		database.exec('ROLLBACK');
+		// a full disk or a failing one has ended it already
+		if (database.isTransaction) database.exec('ROLLBACK');
 		throw error;
 	}
 }
