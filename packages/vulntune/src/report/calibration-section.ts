@@ -20,6 +20,7 @@ export function calibrationSection({ rows, verdict }: CalibratedTest, figure: Ma
 <tbody>${cells}</tbody>
 </table></div>
 ${notes.list()}
+<p class="note">Chance alone makes bins of few functions miss their share, the more so in resamples: an interval of the calibration error may lie above its value, and a map that gathers probabilities in fewer bins lowers it for that too. The Brier score has no bins.</p>
 <div class="figures">${figure}</div>
 </section>`;
 }
