@@ -28,12 +28,19 @@ async function train(
 	name: string,
 	backend: string,
 	precision: 'fp32' | 'bf16',
-	{ resume = false, stopAfter = Number.POSITIVE_INFINITY, device = '0', onStep = (_step: number) => {} } = {},
+	{
+		resume = false,
+		stopAfter = Number.POSITIVE_INFINITY,
+		device = '0',
+		layers = 'null',
+		onStep = (_step: number) => {},
+	} = {},
 ) {
 	const output = path.join(root, name);
 	const options = {
 		'method.type': 'qlora',
 		'method.base': 'nf4',
+		'method.layersToTransform': layers,
 		// all states of the last block are computed in one of the two
 		'head.pool': precision === 'bf16' ? 'meanMax' : 'last',
 		'training.accumulation': '1',
@@ -92,6 +99,16 @@ describe.skipIf(missing !== undefined)('training on a card', () => {
 		for (const [step, loss] of expected.entries()) {
 			expect(Math.abs(found[step]! / loss - 1)).toBeLessThan(tolerance);
 		}
+	});
+
+	it('gives the same bytes whether the states below the adapters are computed or kept', async () => {
+		// where nothing is kept yet
+		vi.stubEnv('HOME', path.join(root, 'home'));
+		const computed = await train('computed', 'cuda', 'bf16', { layers: '[1]' });
+		const kept = await train('kept', 'cuda', 'bf16', { layers: '[1]' });
+		expect(kept.notes).toContainEqual(expect.stringContaining('the block below the lowest adapter'));
+		expect(kept.losses()).toEqual(computed.losses());
+		expect(kept.adapter().equals(computed.adapter())).toBe(true);
 	});
 
 	it('goes on from a checkpoint to the same bytes', async () => {
