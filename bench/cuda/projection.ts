@@ -145,6 +145,7 @@ async function main(): Promise<void> {
 		`- products of bfloat16 by mma.sync reach ${percent(shares.products.bf16)} of the peak, as on the H200, for whose products mma.sync is not made: pessimistic for an A100 or a 4080;`,
 		`- products of float32, which a T4 and a V100 compute, reach ${percent(shares.products.fp32)} of the peak: **an assumption**, nobody has measured them;`,
 		`- whatever a step does beside products moves ${(shares.bytesPerTokenLayer / 1e6).toFixed(1)} MB a token and layer, at ${percent(shares.bandwidth)} of the memory's bandwidth, as on the H200;`,
+		'- that record is of activations in float32, which lie in bfloat16 now: what moves beside products is too much by up to half, until a card has measured it;',
 		'- blocks are computed twice (`training.checkpointing`) on all but the A100; tokens are estimated from characters, as the model’s tokenizer is not at hand;',
 		'- a column is one card: two would take half at best, and cards don’t share a run out yet.',
 		'',

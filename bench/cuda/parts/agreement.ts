@@ -1,7 +1,13 @@
 import { type Backend, createCudaBackend } from '@vulntune/engine';
 import { independenceCases } from '@vulntune/engine/backends/agreement/independence.ts';
-import { dependence, disagreement, fixedCases, seedOf } from '@vulntune/engine/backends/agreement/suite.ts';
-import { type AgreementCase, bf16Tolerance, runOn } from '@vulntune/engine/backends/agreement/workbench.ts';
+import {
+	dependence,
+	disagreement,
+	fixedCases,
+	foundOn,
+	inBfloat16,
+} from '@vulntune/engine/backends/agreement/suite.ts';
+import type { ActivationType, AgreementCase } from '@vulntune/engine/backends/agreement/workbench.ts';
 import type { CudaBackendOptions } from '@vulntune/engine/backends/cuda/cuda.ts';
 
 interface Failure {
@@ -11,35 +17,38 @@ interface Failure {
 
 /** The agreement suite with each choice of kernels, its outputs the same bytes when they are computed again. */
 export function agreementPart() {
-	// one token a segment: what is left of the gradient is rounding alone, which says nothing in bfloat16
-	const attention = fixedCases
-		.filter(({ name }) => /^attention/.test(name) && !/segments 1( 1)*( under.*)?$/.test(name))
-		.map((one) => ({ ...one, tolerance: bf16Tolerance }));
+	const ofTensorCores = fixedCases.filter(({ name }) => /bf16/.test(name));
 	return {
 		all: runSuite({}, fixedCases),
-		'tensor-core products of other cards': runSuite(
+		'tensor-core products of other cards': runSuite({ kernels: 'mma' }, ofTensorCores),
+		'activations in bfloat16': runSuite({}, inBfloat16(fixedCases), 'bf16'),
+		'activations in bfloat16, products of other cards': runSuite(
 			{ kernels: 'mma' },
-			fixedCases.filter(({ name }) => /bf16/.test(name)),
+			inBfloat16(ofTensorCores),
+			'bf16',
 		),
-		'attention on tensor cores': runSuite({ attention: 'bf16' }, attention),
 	};
 }
 
-function runSuite(options: CudaBackendOptions, cases: readonly AgreementCase[]) {
+function runSuite(
+	options: CudaBackendOptions,
+	cases: readonly AgreementCase[],
+	activations: ActivationType = 'f32',
+) {
 	const backend = createCudaBackend(options);
 	const isolated = independenceCases.filter(({ kernels }) =>
 		cases.some((one) => one.kernels[0] === kernels[0]),
 	);
 	const failures = [
 		...cases.flatMap((one) => check(one.name, () => disagrees(backend, one))),
-		...isolated.flatMap((one) => check(one.name, () => dependence(backend, one))),
+		...isolated.flatMap((one) => check(one.name, () => dependence(backend, one, activations))),
 	];
 	backend.close();
 	return { cases: cases.length, independence: isolated.length, failures };
 }
 
 function disagrees(backend: Backend, testCase: AgreementCase): string | undefined {
-	const [found, again] = [0, 1].map(() => runOn(backend, seedOf(testCase.name), testCase.run));
+	const [found, again] = [0, 1].map(() => foundOn(backend, testCase));
 	const differing = [...found!].find(([name, values]) => {
 		const [a, b] = [values, again!.get(name)!].map(({ buffer }) => Buffer.from(buffer));
 		return !a!.equals(b!);

@@ -1,5 +1,7 @@
 import { type Backend, createCudaBackend, elements, type View, viewOf } from '@vulntune/engine';
+import type { ActivationType } from '@vulntune/engine/backends/agreement/workbench.ts';
 import { segmentTensors } from '@vulntune/engine/backends/testing/tensors.ts';
+import { roundToBfloat16 } from '@vulntune/engine/formats/floats.ts';
 import { askPeers } from '../peers.ts';
 import { randomNumbers } from '../random.ts';
 
@@ -11,7 +13,7 @@ const repeats = 20;
 /** Attention beside PyTorch's flash kernel: milliseconds of a call, with all that it takes. */
 export function attentionPart() {
 	const sizes = functionCounts.map((count) => `${count}x${tokens / count}x${heads}x${headDim}`);
-	const ours = functionCounts.map((count) => ({ bf16: times('bf16', count), fp32: times('fp32', count) }));
+	const ours = functionCounts.map((count) => ({ bf16: times('bf16', count), fp32: times('f32', count) }));
 	const peers = askPeers<{ size: string; forward: number; backward: number }>('attention', sizes);
 	return sizes.map((size, i) => {
 		const sdpa = peers?.find((row) => row.size === size);
@@ -24,15 +26,14 @@ export function attentionPart() {
 	});
 }
 
-function times(attention: 'bf16' | 'fp32', functions: number) {
-	const backend = createCudaBackend({ attention });
+function times(activations: ActivationType, functions: number) {
+	const backend = createCudaBackend();
 	const shape = { heads, keyValueHeads: heads, headDim, causal: true, scale: 1 / Math.sqrt(headDim) };
 	const wide = [tokens, heads * headDim];
-	const [q, k, v, out, dOut, dq, dk, dv] = Array.from({ length: 8 }, () => random(backend, wide)) as [
-		...[View, View, View, View],
-		...[View, View, View, View],
-	];
-	const logSumExp = random(backend, [tokens, heads]);
+	const [q, k, v, out, dOut, dq, dk, dv] = Array.from({ length: 8 }, () =>
+		random(backend, wide, activations),
+	) as [...[View, View, View, View], ...[View, View, View, View]];
+	const logSumExp = random(backend, [tokens, heads], 'f32');
 	const starts = Array.from({ length: functions + 1 }, (_, i) => (i * tokens) / functions);
 	const segments = segmentTensors(backend, starts);
 	const forward = () => backend.attention(out, logSumExp, q, k, v, segments, shape);
@@ -52,13 +53,11 @@ function times(attention: 'bf16' | 'fp32', functions: number) {
 	return result;
 }
 
-function random(backend: Backend, shape: readonly number[]): View {
+function random(backend: Backend, shape: readonly number[], dtype: ActivationType): View {
 	const count = elements(shape);
-	const view = viewOf(backend.allocate('f32', count), shape);
+	const view = viewOf(backend.allocate(dtype, count), shape);
 	const numbers = randomNumbers();
-	backend.upload(
-		view,
-		Float32Array.from({ length: count }, (_, i) => numbers[i % numbers.length]!),
-	);
+	const values = Float32Array.from({ length: count }, (_, i) => numbers[i % numbers.length]!);
+	backend.upload(view, dtype === 'bf16' ? roundToBfloat16(values) : values);
 	return view;
 }

@@ -2,7 +2,8 @@ import { createCudaBackend, type View } from '@vulntune/engine';
 import { type CudaDevice, createDevice } from '@vulntune/engine/backends/cuda/device.ts';
 import { type Direction, halfOperandOf, tensorProduct } from '@vulntune/engine/backends/cuda/products.ts';
 import { storages } from '@vulntune/engine/backends/cuda/weights.ts';
-import { tensor } from '@vulntune/engine/backends/testing/tensors.ts';
+import { bytesOf } from '@vulntune/engine/backends/owned-buffers.ts';
+import { emptyTensor, tensor } from '@vulntune/engine/backends/testing/tensors.ts';
 import { askPeers } from '../peers.ts';
 import { randomFloats, randomHalves, randomNumbers } from '../random.ts';
 import { millisecondsOf } from '../timing.ts';
@@ -60,7 +61,10 @@ function productRow(device: CudaDevice, other: CudaDevice, size: Size) {
 					address: randomHalves(on, take, columns * depth),
 					stride: direction === 'NT' ? depth : columns,
 				};
-				const target = { address: take(4 * rows * columns), accumulate: false, scale: 1 };
+				// a gradient of a weight is f32
+				const type = direction === 'TN' ? 'f32' : 'bf16';
+				const address = take(bytesOf(type, rows * columns));
+				const target = { address, type, accumulate: false, scale: 1 } as const;
 				const run = () => tensorProduct(on, direction, target, left, right, { rows, columns, depth });
 				return teraflopsOf(size, millisecondsOf(on, run));
 			},
@@ -110,12 +114,19 @@ function adapterTimes() {
 		const values = Float32Array.from({ length: rows * columns }, (_, i) => numbers[i % numbers.length]!);
 		return tensor(backend, [rows, columns], values);
 	};
+	const activations = (columns: number) => {
+		const wide = matrix(tokens, columns);
+		const narrow = emptyTensor(backend, wide.shape, 'bf16');
+		backend.copy(narrow, wide);
+		backend.free(wide.buffer);
+		return narrow;
+	};
 	const [x, y, h, a, b] = [
-		...[matrix(tokens, inputs), matrix(tokens, outputs), matrix(tokens, rank)],
+		...[activations(inputs), activations(outputs), matrix(tokens, rank)],
 		...[matrix(rank, inputs), matrix(outputs, rank)],
 	] as [View, View, View, View, View];
 	const gradients = {
-		dx: { view: matrix(tokens, inputs), accumulate: true },
+		dx: { view: activations(inputs), accumulate: true },
 		dA: { view: matrix(rank, inputs), accumulate: true },
 		dB: { view: matrix(outputs, rank), accumulate: true },
 	};

@@ -84,8 +84,3 @@ static __device__ __forceinline__ Half bfloat16OfFloat(float value) {
 static __device__ __forceinline__ Count threadInGrid() {
 	return static_cast<Count>(blockIdx.x) * blockDim.x + threadIdx.x;
 }
-
-/** target = value, or target += value. */
-static __device__ __forceinline__ void store(float* target, float value, int accumulate) {
-	*target = accumulate ? *target + value : value;
-}

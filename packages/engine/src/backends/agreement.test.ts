@@ -13,10 +13,10 @@ import {
 	disagreement,
 	expectedOf,
 	fixedCases,
+	foundOn,
 	reference,
-	seedOf,
 } from './agreement/suite.ts';
-import { type AgreementCase, runOn } from './agreement/workbench.ts';
+import type { AgreementCase } from './agreement/workbench.ts';
 import type { Backend } from './contract.ts';
 import { isKernel } from './method-groups.ts';
 import { createReferenceBackend } from './reference/reference-backend.ts';
@@ -68,9 +68,8 @@ describe.each(underTest.map((backend, index) => ({ ...backend, cases: casesOf(in
 		});
 
 		it.for(cases)('$name', (testCase) => {
-			const seed = seedOf(testCase.name);
-			const found = runOn(two, seed, testCase.run);
-			const single = runOn(one, seed, testCase.run);
+			const found = foundOn(two, testCase);
+			const single = foundOn(one, testCase);
 			expect(disagreement(testCase, found)).toBe(undefined);
 			for (const [name, values] of found) {
 				const sameBytes = bytesOf(values).equals(bytesOf(single.get(name)!));

@@ -34,8 +34,12 @@ type LoraKernels = Pick<FusedKernels, 'loraForward' | 'loraBackward'>;
 /** An adapter pair as products, with what lies between them in memory of its own. */
 export function composedLora(backend: Device & Kernels): LoraKernels {
 	/** Runs `body` with a matrix that is gone afterwards. */
-	function withMatrix(shape: readonly [number, number], body: (matrix: View) => void): void {
-		const buffer = backend.allocate('f32', shape[0] * shape[1]);
+	function withMatrix(
+		shape: readonly [number, number],
+		dtype: View['dtype'],
+		body: (matrix: View) => void,
+	): void {
+		const buffer = backend.allocate(dtype, shape[0] * shape[1]);
 		try {
 			body(viewOf(buffer, shape));
 		} finally {
@@ -49,7 +53,7 @@ export function composedLora(backend: Device & Kernels): LoraKernels {
 			body(x);
 			return;
 		}
-		withMatrix(x.shape as [number, number], (input) => {
+		withMatrix(x.shape as [number, number], x.dtype, (input) => {
 			backend.dropout(input, x, dropout);
 			body(input);
 		});
@@ -68,7 +72,7 @@ export function composedLora(backend: Device & Kernels): LoraKernels {
 			const [tokens, inputs] = x.shape as [number, number];
 			const rank = a.shape[0]!;
 			backend.matmulTN(dB.view, dy, h, { precision: 'fp32', accumulate: dB.accumulate, scale }); // [N, r]
-			withMatrix([tokens, rank], (dh) => {
+			withMatrix([tokens, rank], 'f32', (dh) => {
 				backend.matmulNN(dh, dy, b, { precision, accumulate: false, scale }); // [M, r]
 				withInput(x, options, (input) => {
 					backend.matmulTN(dA.view, dh, input, { precision: 'fp32', accumulate: dA.accumulate, scale: 1 }); // [r, K]
@@ -78,7 +82,7 @@ export function composedLora(backend: Device & Kernels): LoraKernels {
 					backend.matmulNN(dx.view, dh, a, { precision, accumulate: dx.accumulate, scale: 1 }); // [M, K]
 					return;
 				}
-				withMatrix([tokens, inputs], (dInput) => {
+				withMatrix([tokens, inputs], dx.view.dtype, (dInput) => {
 					backend.matmulNN(dInput, dh, a, { precision, accumulate: false, scale: 1 }); // [M, K]
 					backend.dropout(dInput, dInput, dropout);
 					if (dx.accumulate) backend.addScaled(dx.view, dInput, 1);

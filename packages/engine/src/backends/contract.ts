@@ -10,7 +10,8 @@
  * Conventions
  * - Matrices are row-major, and contiguous unless a kernel's sentence says more. Letters in shapes: T tokens of a pack, H hidden
  *   size, M N K the sizes of a matrix product, R rows, V vocabulary, F functions, C classes, D head dimension, r LoRA rank.
- * - Trainable parameters, their gradients, statistics and losses are `f32`; activations are of the backend's `activationType`;
+ * - Trainable parameters, their gradients, statistics and losses are `f32`; activations and their gradients are of the backend's
+ *   `activationType`, all those of a call of one type, and kernels compute in f32 whatever that is, rounding where they write;
  *   frozen dense weights may also be `bf16` or `f16`; frozen weights of `matmul` kernels may be quantised; ids, positions and
  *   boundaries are `i32`.
  * - A kernel may assume that shapes fit (the ops check them) and that outputs don't overlap inputs, unless

@@ -1,4 +1,4 @@
-import type { Backend, Device, DeviceBuffer, FloatPrecision, MemoryUse } from './contract.ts';
+import type { Backend, Device, DeviceBuffer, MemoryUse } from './contract.ts';
 import { BYTES_PER_ELEMENT, HOST_ARRAYS } from './contract.ts';
 import type { Card } from './cuda/card.ts';
 import { cudaBackendOn } from './cuda/cuda.ts';
@@ -30,9 +30,9 @@ export function createDryBackend(): Backend {
 }
 
 /** The same of a card: the cuda backend itself, with its pool and scratch memory, over a driver that has none. Throws OUT_OF_MEMORY. */
-export function createDryCardBackend(card: DryCard, attention: FloatPrecision): Backend {
+export function createDryCardBackend(card: DryCard): Backend {
 	const whole: Card = { ...card, ordinal: 0, driver: 'none', handle: 0 };
-	const backend = cudaBackendOn(createDeviceOf(dryDriver(card.memoryBytes), whole, 'auto'), attention);
+	const backend = cudaBackendOn(createDeviceOf(dryDriver(card.memoryBytes), whole, 'auto'));
 	return {
 		...backend,
 		quantizeTable4(...values) {

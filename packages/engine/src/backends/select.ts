@@ -1,4 +1,4 @@
-import { type Backend, floatPrecision, type Precision } from './contract.ts';
+import type { Backend } from './contract.ts';
 import { createCpuBackend } from './cpu/cpu.ts';
 import { loadNative } from './cpu/native.ts';
 import { chooseCard } from './cuda/card.ts';
@@ -15,8 +15,6 @@ export interface BackendChoice {
 	readonly threads: 'auto' | number;
 	/** Which card of the cuda backend; default the first. */
 	readonly device?: number;
-	/** Arithmetic of the run, for what the contract leaves to the backend: attention on a card. */
-	readonly precision?: Precision;
 }
 
 /** Throws at once what `createBackend` would throw for a card that isn't there: before hours of data are read. */
@@ -40,10 +38,7 @@ export function createBackend(choice: BackendChoice, warn: (message: string) => 
 		case 'wasm':
 			return createWasmBackend(threads);
 		case 'cuda':
-			return createCudaBackend({
-				device: choice.device ?? 0,
-				attention: floatPrecision(choice.precision ?? 'fp32'),
-			});
+			return createCudaBackend({ device: choice.device ?? 0 });
 		case 'auto': {
 			const native = loadNative();
 			if (native.addon !== undefined) return createCpuBackend({ isa: choice.isa, ...threads });

@@ -1,6 +1,7 @@
 import type { AttentionShape, Indices, Segments } from '../backends/contract.ts';
 import { attention, fusedAttention } from '../ops/attention.ts';
 import { concatRows } from '../ops/concat-rows.ts';
+import { convert } from '../ops/convert.ts';
 import { gatherRows } from '../ops/gather-rows.ts';
 import { linear, linears } from '../ops/linear.ts';
 import { type Angles, rope } from '../ops/rope.ts';
@@ -77,9 +78,10 @@ function attendPrefixed(
 	const nothing = allocate(context, [prefix.key.shape[0]!, query.shape[1]!], false, query.dtype); // [P, heads × D]
 	context.backend.fill(nothing, 0);
 	const queries = concatRows(context, nothing, query); // [P + T, heads × D]
-	const keys = concatRows(context, prefix.key, key); // [P + T, keyValueHeads × D]
-	const values = concatRows(context, prefix.value, value); // [P + T, keyValueHeads × D]
-	release(context, nothing, query, key, value);
+	const [before, beside] = [prefix.key, prefix.value].map((trained) => convert(context, trained, key.dtype)); // [P, keyValueHeads × D]
+	const keys = concatRows(context, before!, key); // [P + T, keyValueHeads × D]
+	const values = concatRows(context, beside!, value); // [P + T, keyValueHeads × D]
+	release(context, nothing, before!, beside!, query, key, value);
 	const all = attention(context, queries, keys, values, prefixed!.segments, shape); // [P + T, heads × D]
 	release(context, queries, keys, values);
 	const seen = gatherRows(context, all, prefixed!.own); // [T, heads × D]
@@ -122,19 +124,20 @@ export function receivedAttention(
 	const { backend } = context;
 	const plain: Context = { ...context, tape: undefined };
 	const { query, key, value } = turnedProjection(plain, projection, shape, constant(x), angles);
-	const gradient = allocate(context, value.shape, false, 'f32'); // [T, keyValueHeads × D]
+	const gradient = allocate(context, value.shape, false, value.dtype); // [T, keyValueHeads × D]
 	backend.fill(gradient, 0);
 	backend.fill(value, 1);
 	const tape = new Tape();
 	const inner: Context = { ...context, tape };
 	const ones: Tensor = { ...value, tracked: true, gradient };
 	const seen = attention(inner, constant(query), constant(key), ones, segments, shape); // [T, heads × D]
-	const dSeen = allocate(context, seen.shape, false, 'f32'); // [T, heads × D]
+	const dSeen = allocate(context, seen.shape, false, seen.dtype); // [T, heads × D]
 	backend.fill(dSeen, 1);
 	tape.backward(inner, seen, dSeen);
 	const [tokens, width] = value.shape as readonly [number, number];
-	const received = backend.download(gradient);
-	release(context, query, key, value, gradient, seen, dSeen);
+	const sums = convert(plain, gradient, 'f32'); // [T, keyValueHeads × D]
+	const received = backend.download(sums);
+	release(context, query, key, value, gradient, sums, seen, dSeen);
 	// each of the D columns of a head holds the same
 	return Float64Array.from({ length: tokens }, (_, token) => {
 		let sum = 0;

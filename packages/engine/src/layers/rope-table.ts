@@ -62,10 +62,11 @@ export function createRopeTable(backend: Backend, frequencies: Float64Array, pos
 	});
 }
 
-/** The angles of each token of a pack: rows of the table at i32 positions [T]. */
+/** The angles of each token of a pack: rows of the table at i32 positions [T], in f32 whatever activations lie in. */
 export function anglesAt(context: Context, table: RopeTable, positions: Indices): Angles {
+	const exact: Context = { ...context, precision: 'fp32' };
 	return {
-		cos: gatherRows(context, constant(table.cos), positions), // [T, headDim/2]
-		sin: gatherRows(context, constant(table.sin), positions), // [T, headDim/2]
+		cos: gatherRows(exact, constant(table.cos), positions), // [T, headDim/2]
+		sin: gatherRows(exact, constant(table.sin), positions), // [T, headDim/2]
 	};
 }

@@ -9,7 +9,7 @@ import type { ModelConfig } from './family.ts';
 /** A language model of any family, with its weights in a backend's memory. */
 export interface Model {
 	readonly config: ModelConfig;
-	/** Hidden states [T, H] of a pack after the last norm, or [R, H] of the wanted rows. */
+	/** Hidden states f32 [T, H] of a pack after the last norm, or [R, H] of the wanted rows: losses and heads are no activations. */
 	hidden(context: Context, pack: PackTensors, options?: ForwardOptions): Tensor;
 	/**
 	 * How much each token of a pack is attended to in the first block: summed over heads and the tokens that attend, [T] on the host.
@@ -51,7 +51,7 @@ export interface ForwardOptions {
 	readonly checkpointing?: Checkpointing;
 	/** i32 [R]: the only rows that are wanted of the result; the last block and norm then leave out what the others need. */
 	readonly rows?: Indices | undefined;
-	/** Gives what enters the first block instead of x [T, H], which it may hold on to. */
+	/** Gives what enters the first block instead of x [T, H], of the same type, which it may hold on to. */
 	readonly enter?: (x: Tensor) => Tensor;
 	/** Begins at a block, counted from 0, with what an earlier pass saw enter it, [T, H]; that is released. */
 	readonly start?: { readonly block: number; readonly states: Tensor } | undefined;

@@ -5,6 +5,7 @@ import type { LinearLayer } from '../layers/linear-layer.ts';
 import { type Norm, normalize } from '../layers/norm.ts';
 import { anglesAt, type RopeTable } from '../layers/rope-table.ts';
 import { add } from '../ops/add.ts';
+import { convert } from '../ops/convert.ts';
 import { gatherRows } from '../ops/gather-rows.ts';
 import { type Checkpointing, checkpoint, scoped } from '../tensor/checkpoint.ts';
 import { uploadIndices } from '../tensor/indices.ts';
@@ -107,10 +108,11 @@ function hidden(
 		options.observe?.(index + 1, x);
 	}
 	release(context, ...turning);
-	if (finalNorm === undefined) return x;
-	const normed = normalize(context, x, finalNorm); // [T or R, H]
-	release(context, x);
-	return normed;
+	const last = finalNorm === undefined ? x : normalize(context, x, finalNorm); // [T or R, H]
+	if (last !== x) release(context, x);
+	const states = convert(context, last, 'f32'); // [T or R, H]
+	release(context, last);
+	return states;
 }
 
 /** What enters the first block, [T, H], as a caller would have it. */

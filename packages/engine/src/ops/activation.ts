@@ -5,7 +5,7 @@ import { record } from './record.ts';
 /** y = kind(x), element by element: GELU (exact or by tanh), tanh, SiLU. */
 export function activation(context: Context, kind: Activation, x: Tensor): Tensor {
 	const { backend } = context;
-	const y = allocate(context, x.shape, x.tracked);
+	const y = allocate(context, x.shape, x.tracked, x.dtype);
 	backend.activation(kind, y, x);
 	return record(context, {
 		name: 'activation',

@@ -4,7 +4,7 @@ import { expectShape, record } from './record.ts';
 /** a + b of equal shapes: a residual connection. */
 export function add(context: Context, a: Tensor, b: Tensor): Tensor {
 	expectShape('add', 'b', b, a.shape);
-	const sum = allocate(context, a.shape, a.tracked || b.tracked);
+	const sum = allocate(context, a.shape, a.tracked || b.tracked, a.dtype);
 	context.backend.add(sum, a, b);
 	return record(context, {
 		name: 'add',

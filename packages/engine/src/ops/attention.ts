@@ -78,7 +78,7 @@ function attend(
 	const [tokens, width] = q.shape as readonly [number, number];
 	expectSegments(segments, tokens, shape.causal);
 	const tracked = inputs.some((input) => input.tracked);
-	const out = allocate(context, [tokens, width], tracked); // [T, heads × D]
+	const out = allocate(context, [tokens, width], tracked, q.dtype); // [T, heads × D]
 	const logSumExp = arena.allocate('f32', [tokens, shape.heads]);
 	backend.attention(out, logSumExp, q, k, v, segments, shape);
 	const { starts, parents } = segments;

@@ -10,7 +10,7 @@ export function dropout(context: Context, x: Tensor, probability: number, site: 
 		arena.retain(x);
 		return x;
 	}
-	const y = allocate(context, x.shape, x.tracked);
+	const y = allocate(context, x.shape, x.tracked, x.dtype);
 	backend.dropout(y, x, mask);
 	return record(context, {
 		name: 'dropout',

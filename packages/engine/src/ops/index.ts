@@ -2,6 +2,7 @@ export { activation } from './activation.ts';
 export { add } from './add.ts';
 export { attention, fusedAttention } from './attention.ts';
 export { concatRows } from './concat-rows.ts';
+export { convert } from './convert.ts';
 export { dropout } from './dropout.ts';
 export { focalLoss, focalOfNegLogP } from './focal-loss.ts';
 export { gatherRows } from './gather-rows.ts';

@@ -9,7 +9,7 @@ export function joinColumns(context: Context, parts: readonly [Tensor, ...Tensor
 	const [rows, width] = matrixSizes('joinColumns', 'part 0', parts[0]);
 	for (const [i, part] of parts.entries()) expectShape('joinColumns', `part ${i}`, part, [rows, width]);
 	const isTracked = parts.some((part) => part.tracked);
-	const y = allocate(context, [rows, parts.length * width], isTracked); // [T, parts × W]
+	const y = allocate(context, [rows, parts.length * width], isTracked, parts[0].dtype); // [T, parts × W]
 	// where the rows of each part lie among rows of W
 	const places = parts.map((_, p) =>
 		uploadIndices(

@@ -13,7 +13,8 @@ export function layerNorm(
 	const [tokens, hidden] = matrixSizes('layerNorm', 'x', x);
 	expectShape('layerNorm', 'weight', weight, [hidden]);
 	if (bias !== undefined) expectShape('layerNorm', 'bias', bias, [hidden]);
-	const y = allocate(context, x.shape, x.tracked || weight.tracked || bias?.tracked === true); // [T, H]
+	const tracked = x.tracked || weight.tracked || bias?.tracked === true;
+	const y = allocate(context, x.shape, tracked, x.dtype); // [T, H]
 	const mean = arena.allocate('f32', [tokens]);
 	const rstd = arena.allocate('f32', [tokens]);
 	backend.layerNorm(y, mean, rstd, x, weight, bias, epsilon);

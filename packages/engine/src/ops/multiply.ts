@@ -8,7 +8,7 @@ import { expectShape, record } from './record.ts';
  */
 export function multiply(context: Context, a: Tensor, b: Tensor): Tensor {
 	expectShape('multiply', 'b', b, a.shape);
-	const y = allocate(context, a.shape, a.tracked || b.tracked);
+	const y = allocate(context, a.shape, a.tracked || b.tracked, a.dtype);
 	productInto(context, y, a, b);
 	return record(context, {
 		name: 'multiply',

@@ -9,7 +9,7 @@ export function poolRows(context: Context, kind: 'mean' | 'max', x: Tensor, rang
 	const [rows, hidden] = matrixSizes('poolRows', 'x', x);
 	expectRanges(ranges, rows);
 	const [functions] = matrixSizes('poolRows', 'ranges', ranges);
-	const y = allocate(context, [functions, hidden], x.tracked); // [F, H]
+	const y = allocate(context, [functions, hidden], x.tracked, x.dtype); // [F, H]
 	const argmax = kind === 'max' ? arena.allocate('i32', y.shape) : undefined;
 	backend.poolRows(kind, y, argmax, x, ranges);
 	record(context, {

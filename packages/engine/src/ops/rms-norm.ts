@@ -16,7 +16,7 @@ export function rmsNorm(context: Context, x: Tensor, weight: Tensor, epsilon: nu
 	const sources = [x, rstd, weight];
 	const y = recomputable(
 		context,
-		allocate(context, x.shape, x.tracked || weight.tracked), // [T, heads × W]
+		allocate(context, x.shape, x.tracked || weight.tracked, x.dtype), // [T, heads × W]
 		sources,
 		(target) => backend.rmsNorm(byHead(target), rstd, byHead(x), weight, epsilon),
 	);

@@ -14,7 +14,7 @@ export function rope(context: Context, x: Tensor, angles: Angles, headDim: numbe
 	const [tokens] = matrixSizes('rope', 'x', x);
 	expectShape('rope', 'cos', angles.cos, [tokens, -1]);
 	expectShape('rope', 'sin', angles.sin, [tokens, Math.min(angles.cos.shape[1]!, headDim / 2)]);
-	const y = allocate(context, x.shape, x.tracked); // [T, heads × D]
+	const y = allocate(context, x.shape, x.tracked, x.dtype); // [T, heads × D]
 	backend.rope(y, x, angles.cos, angles.sin, headDim, false);
 	return record(context, {
 		name: 'rope',

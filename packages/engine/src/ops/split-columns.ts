@@ -17,7 +17,7 @@ export function splitColumns(context: Context, x: Tensor, groups: number, parts:
 			context,
 			Int32Array.from({ length: tokens * groups }, (__, i) => i * parts + part),
 		); // [T × groups]
-		const y = allocate(context, [tokens, groups * width], x.tracked); // [T, groups × W]
+		const y = allocate(context, [tokens, groups * width], x.tracked, x.dtype); // [T, groups × W]
 		backend.gatherRows(asRows(y, width), asRows(x, width), rows);
 		record(context, {
 			name: 'splitColumns',

@@ -9,7 +9,7 @@ export function swiglu(context: Context, gate: Tensor, up: Tensor): Tensor {
 	const sources = [gate, up];
 	const y = recomputable(
 		context,
-		allocate(context, gate.shape, gate.tracked || up.tracked), // [T, I]
+		allocate(context, gate.shape, gate.tracked || up.tracked, gate.dtype), // [T, I]
 		sources,
 		(target) => backend.swiglu(target, gate, up),
 	);

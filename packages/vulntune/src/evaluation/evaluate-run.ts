@@ -246,8 +246,7 @@ async function scoreRows(
 ): Promise<Scored> {
 	const { tokenizer, folder } = opened.base;
 	const isAskedFor = Object.keys(overrides).some((name) => name.startsWith('backend.'));
-	const choice = { ...config.backend, precision: config.training.precision };
-	const backend = openEvaluationBackend(run, choice, isAskedFor, note);
+	const backend = openEvaluationBackend(run, config.backend, isAskedFor, note);
 	try {
 		const { tokens } = await tokenizedSplit(config, rows, tokenizer, folder.config);
 		const scorer = await createScorer(config, adapter, opened, backend, calibration);

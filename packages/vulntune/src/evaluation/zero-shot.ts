@@ -89,8 +89,7 @@ async function withUntuned<Result>(
 	note: (line: string) => void,
 	body: (detector: Detector) => Promise<Result>,
 ): Promise<Result> {
-	const choice = { ...config.backend, precision: config.training.precision };
-	const backend = openEvaluationBackend(undefined, choice, true, note);
+	const backend = openEvaluationBackend(undefined, config.backend, true, note);
 	try {
 		const detector = await blamingBase(base.folder, () =>
 			createDetector(backend, base.folder, {

@@ -1,6 +1,7 @@
 import {
 	add,
 	type Context,
+	convert,
 	inputError,
 	type Model,
 	Tape,
@@ -99,7 +100,7 @@ function gradientTimesInput(detector: Detector, pack: Pack, options: PassOptions
 	const tape = new Tape();
 	return inArena(backend, options.precision, { tape, dropoutSeed: undefined }, (context) => {
 		let input: Tensor | undefined;
-		const enter = (x: Tensor) => (input = asLeaf(context, x));
+		const enter = (x: Tensor) => convert(context, (input = asLeaf(context, x)), x.dtype);
 		const model: Model = {
 			...detector.model,
 			hidden: (inner, tensors, how) => detector.model.hidden(inner, tensors, { ...how, enter }),
@@ -128,10 +129,10 @@ function gradientTimesInput(detector: Detector, pack: Pack, options: PassOptions
 	});
 }
 
-/** The same values as something that is trained, so that their gradient adds up beside them. */
+/** The same values in f32 as something that is trained, so that their gradient adds up beside them. */
 function asLeaf(context: Context, x: Tensor): Tensor {
-	// the pass releases it, and its values are read at the end
-	context.arena.retain(x);
+	// held until the end, when its values are read
+	const values = convert(context, x, 'f32'); // [T, H]
 	const gradient = upload(context, new Float32Array(x.shape[0]! * x.shape[1]!), x.shape); // [T, H]
-	return { ...x, tracked: true, gradient };
+	return { ...values, tracked: true, gradient };
 }

@@ -76,7 +76,7 @@ export async function runTraining(
 	const ended = await fromFirst(processes, () => endedBefore(folder, config, mode));
 	if (ended !== null) return ended;
 	const note = (line: string) => signals.emit({ type: 'note', line });
-	const choice = await ownBackend({ ...config.backend, precision: config.training.precision }, processes);
+	const choice = await ownBackend(config.backend, processes);
 	requireBackend(choice);
 	const { base, start } = openTrainingBase(config, mode.allowOtherBase === true, note);
 	try {

@@ -70,6 +70,8 @@ function answerNegLogP(
 	labels: ArrayLike<number>,
 ): Tensor {
 	const languageHead = outputMatrixOf(model); // [V, H]
+	// states and what is made from them are no activations
+	const exact: Context = { ...context, precision: 'fp32' };
 	const functions = labels.length;
 	const each = states.shape[0]! / functions;
 	const answerOf = (f: number) => (labels[f] === 1 ? answers.yes : answers.no);
@@ -84,7 +86,7 @@ function answerNegLogP(
 		const rows = Int32Array.from(labels, (_, f) => {
 			return f * each + (place > 0 && isThere(f) ? branchOf(f) + place : 0);
 		}); // [F]
-		const said = each === 1 ? states : gatherRows(context, states, uploadIndices(context, rows)); // [F, H]
+		const said = each === 1 ? states : gatherRows(exact, states, uploadIndices(context, rows)); // [F, H]
 		const negLogP = linearCrossEntropy(context, said, languageHead, uploadTargets(context, targets)); // [F]
 		if (said !== states) release(context, said);
 		if (sum === undefined) {

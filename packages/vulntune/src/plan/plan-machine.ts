@@ -48,7 +48,7 @@ export function planMachine(config: Config, run: RehearsedRun, note: (line: stri
 	if (line !== undefined) note(line);
 	const choice: BackendChoice = card === undefined ? config.backend : { ...config.backend, type: 'cuda' };
 	try {
-		const backend = createBackend({ ...choice, precision: config.training.precision }, () => {});
+		const backend = createBackend(choice, () => {});
 		try {
 			const available = availableBytes(backend);
 			const { memory, checkpointing } = fitInto(available, setting, neededBy(backend, run));

@@ -31,7 +31,7 @@ function train(checkpointing: 'true' | 'host') {
 		},
 	);
 	const folder = openModelFolder(deep);
-	const backend = createStandInBackend({}, { attention: 'bf16' });
+	const backend = createStandInBackend();
 	const detector = createDetectorOf(config, backend, folder);
 	folder.close();
 	const pass = {

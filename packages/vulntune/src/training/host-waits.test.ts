@@ -33,7 +33,7 @@ it.skipIf(missing !== undefined).each([
 	);
 	const folder = openModelFolder(tiny);
 	const { precision, checkpointing } = config.training;
-	const backend = createStandInBackend({}, { attention: precision === 'bf16' ? 'bf16' : 'fp32' });
+	const backend = createStandInBackend();
 	const detector = createDetectorOf(config, backend, folder);
 	folder.close();
 	const optimizer = createOptimizer(backend, detector.parameters, { weightDecay: 0, clipNorm: 1 });

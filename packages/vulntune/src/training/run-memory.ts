@@ -4,7 +4,6 @@ import {
 	createDryBackend,
 	createDryCardBackend,
 	type DryCard,
-	floatPrecision,
 } from '@vulntune/engine';
 import { availableMemory } from '../sizing/memory.ts';
 import { rehearsalKey } from './rehearsal-key.ts';
@@ -43,10 +42,7 @@ const anyCard: DryCard = {
 /** What a run needs of a card's memory, whatever that has. */
 export function cardMemory(run: RehearsedRun, card: Omit<DryCard, 'memoryBytes'> = anyCard): RunMemory {
 	const unlimited = { ...card, memoryBytes: anyCard.memoryBytes };
-	const attention = floatPrecision(run.pass.precision);
-	const rehearsed = rehearseOnce(JSON.stringify(unlimited), run, () =>
-		createDryCardBackend(unlimited, attention),
-	);
+	const rehearsed = rehearseOnce(JSON.stringify(unlimited), run, () => createDryCardBackend(unlimited));
 	return withAround(rehearsed, DRIVER_BYTES);
 }
 

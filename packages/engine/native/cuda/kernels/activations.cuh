@@ -1,6 +1,6 @@
 // Activations and their derivatives.
 #pragma once
-#include "../language.cuh"
+#include "element.cuh"
 
 /** The order of `activationKinds` in the backend's activations.ts. */
 enum ActivationKind { gelu, geluTanh, hyperbolicTangent, silu };
@@ -43,26 +43,57 @@ static __device__ __forceinline__ float derivativeOf(int kind, float x) {
 	}
 }
 
-KERNEL activation(float* y, const float* x, int kind, Count count) {
+template <class Element>
+static __device__ __forceinline__ void activateOne(Element* y, const Element* x, int kind, Count count) {
 	const Count i = threadInGrid();
-	if (i < count) y[i] = activate(kind, x[i]);
+	if (i < count) store(y + i, activate(kind, floatOf(x[i])), 0);
 }
 
-KERNEL activationBackward(float* dx, int accumulate, const float* dy, const float* x, int kind, Count count) {
+template <class Element>
+static __device__ __forceinline__ void differentiateOne(Element* dx, int accumulate, const Element* dy, const Element* x, int kind,
+														Count count) {
 	const Count i = threadInGrid();
-	if (i < count) store(dx + i, dy[i] * derivativeOf(kind, x[i]), accumulate);
+	if (i < count) store(dx + i, floatOf(dy[i]) * derivativeOf(kind, floatOf(x[i])), accumulate);
 }
 
-KERNEL swiglu(float* y, const float* gate, const float* up, Count count) {
-	const Count i = threadInGrid();
-	if (i < count) y[i] = gate[i] * sigmoid(gate[i]) * up[i];
+template <class Element>
+static __device__ __forceinline__ void gateEight(Element* y, const Element* gate, const Element* up, Count count) {
+	const Count first = 8 * threadInGrid();
+	float gates[8], ups[8];
+	loadEight(gates, gate, first, count);
+	loadEight(ups, up, first, count);
+#pragma unroll
+	for (int i = 0; i < 8; i++) ups[i] *= gates[i] * sigmoid(gates[i]);
+	storeEight(y, ups, first, count);
 }
 
 /** dGate may be gate and dUp may be up. */
-KERNEL swigluBackward(float* dGate, float* dUp, const float* dy, const float* gate, const float* up, Count count) {
-	const Count i = threadInGrid();
-	if (i >= count) return;
-	const float g = gate[i], u = up[i], upstream = dy[i], s = sigmoid(g);
-	dGate[i] = upstream * u * s * (1.0f + g * (1.0f - s));
-	dUp[i] = upstream * g * s;
+template <class Element>
+static __device__ __forceinline__ void differentiateEightGates(Element* dGate, Element* dUp, const Element* dy, const Element* gate,
+															   const Element* up, Count count) {
+	const Count first = 8 * threadInGrid();
+	float gates[8], ups[8], upstream[8];
+	loadEight(gates, gate, first, count);
+	loadEight(ups, up, first, count);
+	loadEight(upstream, dy, first, count);
+#pragma unroll
+	for (int i = 0; i < 8; i++) {
+		const float g = gates[i], s = sigmoid(g);
+		gates[i] = upstream[i] * ups[i] * s * (1.0f + g * (1.0f - s));
+		ups[i] = upstream[i] * g * s;
+	}
+	storeEight(dGate, gates, first, count);
+	storeEight(dUp, ups, first, count);
 }
+
+#define ACTIVATION_KERNELS(suffix, Element) \
+	KERNEL activation##suffix(Element* y, const Element* x, int kind, Count count) { activateOne(y, x, kind, count); } \
+	KERNEL activationBackward##suffix(Element* dx, int accumulate, const Element* dy, const Element* x, int kind, Count count) { \
+		differentiateOne(dx, accumulate, dy, x, kind, count); \
+	} \
+	KERNEL swiglu##suffix(Element* y, const Element* gate, const Element* up, Count count) { gateEight(y, gate, up, count); } \
+	KERNEL swigluBackward##suffix(Element* dGate, Element* dUp, const Element* dy, const Element* gate, const Element* up, Count count) { \
+		differentiateEightGates(dGate, dUp, dy, gate, up, count); \
+	}
+FOR_ELEMENTS(ACTIVATION_KERNELS)
+#undef ACTIVATION_KERNELS

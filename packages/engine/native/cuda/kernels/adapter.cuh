@@ -1,7 +1,7 @@
 // An adapter's products: one side of each is its rank, a few numbers, so they are bound by the memory of the other. Dropout's mask is made
 // where its numbers are used, and operands are rounded there where the precision says so. Eight of the rank at a time.
 #pragma once
-#include "eightValues.cuh"
+#include "element.cuh"
 #include "philox.cuh"
 #include "reduce.cuh"
 
@@ -12,16 +12,12 @@ static __device__ __forceinline__ float roundedTo(float value, int inBfloat16) {
 }
 
 /** Elements [column, column + 8) of a row of x [·, columns] after dropout; zeros beyond the row. */
-static __device__ __forceinline__ void eightDropped(float (&values)[8], const float* x, Count row, int column, int columns,
+template <class Element>
+static __device__ __forceinline__ void eightDropped(float (&values)[8], const Element* x, Count row, int column, int columns,
 													const Mask& mask) {
-	const Count index = row * columns + column;
-	if (columns % 8 == 0 && alignedTo(x, 16)) {
-		loadEight(values, x + index);
-	} else {
-#pragma unroll
-		for (int i = 0; i < 8; i++) values[i] = column + i < columns ? x[index + i] : 0.0f;
-	}
-	dropEight(values, index, mask);
+	const Count start = row * columns;
+	loadEight(values, x + start, column, columns);
+	dropEight(values, start + column, mask);
 }
 
 /**
@@ -67,7 +63,9 @@ static __device__ __forceinline__ void loadFactors(float (&factors)[ranks][8], c
  * out [T, rank] = scale × dropout(x) [T, depth] · narrow, whose element (r, d) lies at r × narrowRank + d × narrowDepth: h = dropout(x) · Aᵀ
  * and dh = scale × dy · B. A block eight rows; each thread adds up eight neighbours after eight.
  */
-KERNEL __launch_bounds__(256) adapterDown(float* out, float scale, const float* x, const float* narrow, int narrowRank, int narrowDepth, int tokens, int depth, int rank, int inBfloat16, Mask mask) {
+template <class Element>
+static __device__ __forceinline__ void multiplyDown(float* out, float scale, const Element* x, const float* narrow, int narrowRank, int narrowDepth,
+													int tokens, int depth, int rank, int inBfloat16, const Mask& mask) {
 	constexpr int mostWarps = 8;
 	__shared__ float partial[mostWarps][adapterRows * ranksAtOnce];
 	const int firstRow = blockIdx.x * adapterRows, firstRank = blockIdx.y * ranksAtOnce;
@@ -111,7 +109,9 @@ KERNEL __launch_bounds__(256) adapterDown(float* out, float scale, const float* 
  * out [T, columns] (+)= scale × dropout(narrow [T, rank] · wide), whose element (r, n) lies at r × wideRank + n × wideColumn: y += scale ×
  * h · Bᵀ and dx += dropout(dh · A). A thread eight columns of eight rows.
  */
-KERNEL __launch_bounds__(128) adapterUp(float* out, int accumulate, float scale, const float* narrow, const float* wide, int wideRank, int wideColumn, int tokens, int columns, int rank, int inBfloat16, Mask mask) {
+template <class Element>
+static __device__ __forceinline__ void multiplyUp(Element* out, int accumulate, float scale, const float* narrow, const float* wide, int wideRank,
+												  int wideColumn, int tokens, int columns, int rank, int inBfloat16, const Mask& mask) {
 	const int column = 8 * static_cast<int>(threadInGrid()), firstRow = blockIdx.y * adapterRows;
 	if (column >= columns) return;
 	float sums[adapterRows][8] = {};
@@ -132,27 +132,16 @@ KERNEL __launch_bounds__(128) adapterUp(float* out, int accumulate, float scale,
 			}
 		}
 	}
-	const bool inFours = columns % 8 == 0 && alignedTo(out, 16);
 #pragma unroll
 	for (int row = 0; row < adapterRows; row++) {
 		if (firstRow + row >= tokens) break;
-		const Count index = static_cast<Count>(firstRow + row) * columns + column;
-		dropEight(sums[row], index, mask);
-		if (inFours) {
-			float4* const target = reinterpret_cast<float4*>(out + index);
+		const Count start = static_cast<Count>(firstRow + row) * columns;
+		dropEight(sums[row], start + column, mask);
+		float before[8] = {};
+		if (accumulate) loadEight(before, out + start, column, columns);
 #pragma unroll
-			for (int four = 0; four < 2; four++) {
-				const float4 before = accumulate ? target[four] : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-				const float* const own = sums[row] + 4 * four;
-				target[four] = make_float4(before.x + scale * own[0], before.y + scale * own[1], before.z + scale * own[2],
-										   before.w + scale * own[3]);
-			}
-			continue;
-		}
-#pragma unroll
-		for (int i = 0; i < 8; i++) {
-			if (column + i < columns) store(out + index + i, scale * sums[row][i], accumulate);
-		}
+		for (int i = 0; i < 8; i++) before[i] += scale * sums[row][i];
+		storeEight(out + start, before, column, columns);
 	}
 }
 
@@ -160,7 +149,9 @@ KERNEL __launch_bounds__(128) adapterUp(float* out, int accumulate, float scale,
  * out (r, n) at r × outRank + n × outColumn (+)= scale × Σ_t narrow [T, rank] × dropout(wide) [T, columns], of float32 operands: dB = scale × dyᵀ · h
  * and dA = dhᵀ · dropout(x). A block 64 columns; each of its 16 warps adds up every sixteenth row, two columns a thread.
  */
-KERNEL __launch_bounds__(512) adapterGradient(float* out, int outRank, int outColumn, int accumulate, float scale, const float* narrow, const float* wide, int tokens, int columns, int rank, Mask mask) {
+template <class Element>
+static __device__ __forceinline__ void multiplyOverTokens(float* out, int outRank, int outColumn, int accumulate, float scale, const float* narrow,
+														  const Element* wide, int tokens, int columns, int rank, const Mask& mask) {
 	constexpr int warps = 16, columnsOfBlock = 64;
 	__shared__ float partial[warps][ranksAtOnce][columnsOfBlock];
 	const int warp = threadIdx.x / warpSize32, lane = threadIdx.x % warpSize32;
@@ -169,7 +160,7 @@ KERNEL __launch_bounds__(512) adapterGradient(float* out, int outRank, int outCo
 #pragma unroll 4
 	for (int t = warp; t < tokens; t += warps) {
 		const Count index = static_cast<Count>(t) * columns + column;
-		float values[2] = {column < columns ? wide[index] : 0.0f, column + 1 < columns ? wide[index + 1] : 0.0f};
+		float values[2] = {column < columns ? floatOf(wide[index]) : 0.0f, column + 1 < columns ? floatOf(wide[index + 1]) : 0.0f};
 		dropTwo(values, index, mask);
 #pragma unroll
 		for (int r = 0; r < ranksAtOnce; r++) {
@@ -190,3 +181,16 @@ KERNEL __launch_bounds__(512) adapterGradient(float* out, int outRank, int outCo
 	for (int other = 0; other < warps; other++) sum += partial[other][r][n];
 	store(out + static_cast<Count>(firstRank + r) * outRank + static_cast<Count>(firstColumn + n) * outColumn, scale * sum, accumulate);
 }
+
+#define ADAPTER_KERNELS(suffix, Element) \
+	KERNEL __launch_bounds__(256) adapterDown##suffix(float* out, float scale, const Element* x, const float* narrow, int narrowRank, int narrowDepth, int tokens, int depth, int rank, int inBfloat16, Mask mask) { \
+		multiplyDown(out, scale, x, narrow, narrowRank, narrowDepth, tokens, depth, rank, inBfloat16, mask); \
+	} \
+	KERNEL __launch_bounds__(128) adapterUp##suffix(Element* out, int accumulate, float scale, const float* narrow, const float* wide, int wideRank, int wideColumn, int tokens, int columns, int rank, int inBfloat16, Mask mask) { \
+		multiplyUp(out, accumulate, scale, narrow, wide, wideRank, wideColumn, tokens, columns, rank, inBfloat16, mask); \
+	} \
+	KERNEL __launch_bounds__(512) adapterGradient##suffix(float* out, int outRank, int outColumn, int accumulate, float scale, const float* narrow, const Element* wide, int tokens, int columns, int rank, Mask mask) { \
+		multiplyOverTokens(out, outRank, outColumn, accumulate, scale, narrow, wide, tokens, columns, rank, mask); \
+	}
+FOR_ELEMENTS(ADAPTER_KERNELS)
+#undef ADAPTER_KERNELS

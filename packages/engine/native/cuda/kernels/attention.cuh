@@ -1,6 +1,7 @@
-// Attention over segments in float32, tile by tile (Dao et al. 2022): no matrix of tokens by tokens is made. A row's result depends
+// Attention over segments, computed in float32, tile by tile (Dao et al. 2022): no matrix of tokens by tokens is made. A row's result depends
 // on the tokens that it sees, in their order, alone.
 #pragma once
+#include "element.cuh"
 #include "reduce.cuh"
 #include "segments.cuh"
 
@@ -9,12 +10,12 @@ constexpr int attentionRows = 16;
 constexpr int threadsPerRow = 8;
 
 /** Copies rows of one head to shared memory, in rows of D + 1; `token(i)` < 0 for a row of zeros. */
-template <class TokenOf>
-static __device__ __forceinline__ void loadRows(float* target, const float* source, int rows, int rowLength, int headStart,
+template <class Element, class TokenOf>
+static __device__ __forceinline__ void loadRows(float* target, const Element* source, int rows, int rowLength, int headStart,
 												int headDim, TokenOf token) {
 	for (int at = threadIdx.x; at < rows * headDim; at += blockDim.x) {
 		const int row = at / headDim, d = at % headDim, from = token(row);
-		target[row * (headDim + 1) + d] = from < 0 ? 0.0f : source[static_cast<Count>(from) * rowLength + headStart + d];
+		target[row * (headDim + 1) + d] = from < 0 ? 0.0f : floatOf(source[static_cast<Count>(from) * rowLength + headStart + d]);
 	}
 }
 
@@ -40,8 +41,8 @@ static __device__ __forceinline__ void addRows(float (&result)[each], const floa
 }
 
 /** `each`: dimensions of the head that a thread holds, at most; `keys`: those of a tile. */
-template <int each, int keys>
-static __device__ __forceinline__ void attendForward(float* out, float* logSumExp, const float* q, const float* k, const float* v,
+template <int each, int keys, class Element>
+static __device__ __forceinline__ void attendForward(Element* out, float* logSumExp, const Element* q, const Element* k, const Element* v,
 													 const Segments& segments, int heads, int keyHeads, int headDim, int queryStride,
 													 int keyStride, const Sight& sight, float scale) {
 	DYNAMIC_SHARED(shared);
@@ -95,25 +96,28 @@ static __device__ __forceinline__ void attendForward(float* out, float* logSumEx
 #pragma unroll
 	for (int i = 0; i < each; i++) {
 		const int d = lane + threadsPerRow * i;
-		if (d < headDim) out[(static_cast<Count>(token) * heads + head) * headDim + d] = result[i] / sum;
+		if (d < headDim) store(out + (static_cast<Count>(token) * heads + head) * headDim + d, result[i] / sum, 0);
 	}
 	if (lane == 0) logSumExp[static_cast<Count>(token) * heads + head] = largest + logf(sum);
 }
 
 /** delta [T, heads] = dOut · out; a warp a head. */
-KERNEL attentionDelta(float* delta, const float* out, const float* dOut, Count rows, int headDim) {
+template <class Element>
+static __device__ __forceinline__ void multiplyOutputs(float* delta, const Element* out, const Element* dOut, Count rows, int headDim) {
 	const Count row = threadInGrid() / warpSize32;
 	if (row >= rows) return;
 	float sum = 0.0f;
-	for (int d = threadIdx.x % warpSize32; d < headDim; d += warpSize32) sum += out[row * headDim + d] * dOut[row * headDim + d];
+	for (int d = threadIdx.x % warpSize32; d < headDim; d += warpSize32) {
+		sum += floatOf(out[row * headDim + d]) * floatOf(dOut[row * headDim + d]);
+	}
 	sum = overWarp<add>(sum);
 	if (threadIdx.x % warpSize32 == 0) delta[row] = sum;
 }
 
 /** dq: with p = exp(scale × q·k − logSumExp), ds = p × (dOut·v − delta) × scale, dq = Σ ds × k. Rows and tiles as forward. */
-template <int each, int keys>
-static __device__ __forceinline__ void attendBackwardQueries(float* dq, const float* q, const float* k, const float* v,
-															 const float* dOut, const float* logSumExp, const float* delta,
+template <int each, int keys, class Element>
+static __device__ __forceinline__ void attendBackwardQueries(Element* dq, const Element* q, const Element* k, const Element* v,
+															 const Element* dOut, const float* logSumExp, const float* delta,
 															 const Segments& segments, int heads, int keyHeads, int headDim,
 															 int queryStride, int keyStride, const Sight& sight, float scale) {
 	DYNAMIC_SHARED(shared);
@@ -159,14 +163,14 @@ static __device__ __forceinline__ void attendBackwardQueries(float* dq, const fl
 #pragma unroll
 	for (int i = 0; i < each; i++) {
 		const int d = lane + threadsPerRow * i;
-		if (d < headDim) dq[static_cast<Count>(token) * queryStride + head * headDim + d] = result[i];
+		if (d < headDim) store(dq + static_cast<Count>(token) * queryStride + head * headDim + d, result[i], 0);
 	}
 }
 
 /** dv = Σ p × dOut and dk = Σ ds × q over the queries that see a key: those of its segment, then those of its children in order. */
-template <int each, int queries>
-static __device__ __forceinline__ void attendBackwardKeys(float* dk, float* dv, const float* q, const float* k, const float* v,
-														  const float* dOut, const float* logSumExp, const float* delta,
+template <int each, int queries, class Element>
+static __device__ __forceinline__ void attendBackwardKeys(Element* dk, Element* dv, const Element* q, const Element* k, const Element* v,
+														  const Element* dOut, const float* logSumExp, const float* delta,
 														  const Segments& segments, int heads, int keyHeads, int headDim,
 														  int queryStride, int keyStride, const Sight& sight, float scale) {
 	DYNAMIC_SHARED(shared);
@@ -223,23 +227,29 @@ static __device__ __forceinline__ void attendBackwardKeys(float* dk, float* dv, 
 		const int d = lane + threadsPerRow * i;
 		if (d >= headDim) break;
 		const Count at = static_cast<Count>(token) * keyStride + keyHead * headDim + d;
-		dk[at] = dKey[i];
-		dv[at] = dValue[i];
+		store(dk + at, dKey[i], 0);
+		store(dv + at, dValue[i], 0);
 	}
 }
 
 // Heads of up to 64, 128 and 256 dimensions. The names and sizes stand once more in the backend's attention.ts.
-#define ATTENTION_KERNELS(most, keys)                                                                                              \
-	KERNEL __launch_bounds__(128) attention##most(float* out, float* logSumExp, const float* q, const float* k, const float* v, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, int window, float scale) { \
+#define ATTENTION_KERNELS(suffix, Element, most, keys) \
+	KERNEL __launch_bounds__(128) attention##most##suffix(Element* out, float* logSumExp, const Element* q, const Element* k, const Element* v, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, int window, float scale) { \
 		attendForward<most / threadsPerRow, keys>(out, logSumExp, q, k, v, {starts, parents, count}, heads, keyHeads, headDim, queryStride, keyStride, {causal, window}, scale); \
-	}                                                                                                                              \
-	KERNEL __launch_bounds__(128) attentionBackwardQueries##most(float* dq, const float* q, const float* k, const float* v, const float* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, int window, float scale) { \
+	} \
+	KERNEL __launch_bounds__(128) attentionBackwardQueries##most##suffix(Element* dq, const Element* q, const Element* k, const Element* v, const Element* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, int window, float scale) { \
 		attendBackwardQueries<most / threadsPerRow, keys>(dq, q, k, v, dOut, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, queryStride, keyStride, {causal, window}, scale); \
-	}                                                                                                                              \
-	KERNEL __launch_bounds__(128) attentionBackwardKeys##most(float* dk, float* dv, const float* q, const float* k, const float* v, const float* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, int window, float scale) { \
+	} \
+	KERNEL __launch_bounds__(128) attentionBackwardKeys##most##suffix(Element* dk, Element* dv, const Element* q, const Element* k, const Element* v, const Element* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int keyStride, int causal, int window, float scale) { \
 		attendBackwardKeys<most / threadsPerRow, keys>(dk, dv, q, k, v, dOut, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, queryStride, keyStride, {causal, window}, scale); \
 	}
-ATTENTION_KERNELS(64, 32)
-ATTENTION_KERNELS(128, 32)
-ATTENTION_KERNELS(256, 16)
+#define ALL_ATTENTION_KERNELS(suffix, Element) \
+	KERNEL attentionDelta##suffix(float* delta, const Element* out, const Element* dOut, Count rows, int headDim) { \
+		multiplyOutputs(delta, out, dOut, rows, headDim); \
+	} \
+	ATTENTION_KERNELS(suffix, Element, 64, 32) \
+	ATTENTION_KERNELS(suffix, Element, 128, 32) \
+	ATTENTION_KERNELS(suffix, Element, 256, 16)
+FOR_ELEMENTS(ALL_ATTENTION_KERNELS)
+#undef ALL_ATTENTION_KERNELS
 #undef ATTENTION_KERNELS

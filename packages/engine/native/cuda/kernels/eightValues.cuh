@@ -1,22 +1,14 @@
 // Eight neighbours of a matrix at once.
 #pragma once
+#include "element.cuh"
 #include "weights.cuh"
-
-static __device__ __forceinline__ bool alignedTo(const void* pointer, int bytes) {
-	return reinterpret_cast<unsigned long long>(pointer) % bytes == 0;
-}
-
-/** Eight float32 that begin at a multiple of 16 bytes. */
-static __device__ __forceinline__ void loadEight(float (&values)[8], const float* source) {
-	const float4 low = reinterpret_cast<const float4*>(source)[0], high = reinterpret_cast<const float4*>(source)[1];
-	values[0] = low.x, values[1] = low.y, values[2] = low.z, values[3] = low.w;
-	values[4] = high.x, values[5] = high.y, values[6] = high.z, values[7] = high.w;
-}
 
 /** Values [index, index + 8) of a matrix, all of them in it; index a multiple of 8. */
 static __device__ __forceinline__ void eightValues(float (&values)[8], const Weight& weight, const float* table, Count index) {
 	if (weight.storage == storageF32 && alignedTo(weight.data, 16)) {
 		loadEight(values, static_cast<const float*>(weight.data) + index);
+	} else if (weight.storage == storageBf16 && alignedTo(weight.data, 16)) {
+		loadEight(values, static_cast<const Bfloat16*>(weight.data) + index);
 	} else if (weight.storage == storageTable4 && alignedTo(weight.data, 4)) {
 		const Word codes = *reinterpret_cast<const Word*>(static_cast<const Byte*>(weight.data) + index / 2);
 		const float scale = weight.scales[index / scaleBlock];

@@ -1,11 +1,13 @@
-// One number in, one number out.
+// One number in, one number out: eight neighbours a thread where they are many.
 #pragma once
+#include "element.cuh"
 #include "philox.cuh"
 #include "weights.cuh"
 
-KERNEL fillFloat(float* target, Count count, float value) {
-	const Count i = threadInGrid();
-	if (i < count) target[i] = value;
+template <class Element>
+static __device__ __forceinline__ void fillEight(Element* target, Count count, float value) {
+	const float values[8] = {value, value, value, value, value, value, value, value};
+	storeEight(target, values, 8 * threadInGrid(), count);
 }
 
 KERNEL fillInteger(int* target, Count count, int value) {
@@ -22,36 +24,67 @@ KERNEL convert(void* target, int to, const void* source, int from, Count count) 
 	else static_cast<Half*>(target)[i] = to == storageBf16 ? bfloat16OfFloat(value) : float16OfFloat(value);
 }
 
-KERNEL addFloats(float* sum, const float* a, const float* b, Count count) {
-	const Count i = threadInGrid();
-	if (i < count) sum[i] = a[i] + b[i];
-}
-
-KERNEL addScaled(float* target, const float* source, float factor, Count count) {
-	const Count i = threadInGrid();
-	if (i < count) target[i] += factor * source[i];
-}
-
-KERNEL scaleFloats(float* target, float factor, Count count) {
-	const Count i = threadInGrid();
-	if (i < count) target[i] *= factor;
-}
-
-/** A thread takes the eight elements that share a counter. */
-KERNEL dropout(float* y, const float* x, Count count, Mask mask) {
-	const Count counter = threadInGrid();
-	const Random random = randomOf(counter, mask);
+template <class Element>
+static __device__ __forceinline__ void addEight(Element* sum, const Element* a, const Element* b, Count count) {
+	const Count first = 8 * threadInGrid();
+	float left[8], right[8];
+	loadEight(left, a, first, count);
+	loadEight(right, b, first, count);
 #pragma unroll
-	for (int i = 0; i < 8; i++) {
-		const Count at = 8 * counter + i;
-		if (at < count) y[at] = x[at] * keptFactor(random, i, mask);
-	}
+	for (int i = 0; i < 8; i++) left[i] += right[i];
+	storeEight(sum, left, first, count);
 }
 
-KERNEL addBias(float* y, const float* x, const float* bias, Count count, int columns) {
-	const Count i = threadInGrid();
-	if (i < count) y[i] = x[i] + bias[i % columns];
+template <class Element>
+static __device__ __forceinline__ void addEightScaled(Element* target, const Element* source, float factor, Count count) {
+	const Count first = 8 * threadInGrid();
+	float sums[8], values[8];
+	loadEight(sums, target, first, count);
+	loadEight(values, source, first, count);
+#pragma unroll
+	for (int i = 0; i < 8; i++) sums[i] += factor * values[i];
+	storeEight(target, sums, first, count);
 }
+
+template <class Element>
+static __device__ __forceinline__ void scaleEight(Element* target, float factor, Count count) {
+	const Count first = 8 * threadInGrid();
+	float values[8];
+	loadEight(values, target, first, count);
+#pragma unroll
+	for (int i = 0; i < 8; i++) values[i] *= factor;
+	storeEight(target, values, first, count);
+}
+
+/** The eight elements of a thread share a counter. */
+template <class Element>
+static __device__ __forceinline__ void dropSomeOfEight(Element* y, const Element* x, Count count, const Mask& mask) {
+	const Count first = 8 * threadInGrid();
+	float values[8];
+	loadEight(values, x, first, count);
+	dropEight(values, first, mask);
+	storeEight(y, values, first, count);
+}
+
+template <class Element>
+static __device__ __forceinline__ void addBiasToOne(Element* y, const Element* x, const float* bias, Count count, int columns) {
+	const Count i = threadInGrid();
+	if (i < count) store(y + i, floatOf(x[i]) + bias[i % columns], 0);
+}
+
+#define ELEMENTWISE_KERNELS(suffix, Element) \
+	KERNEL fillFloat##suffix(Element* target, Count count, float value) { fillEight(target, count, value); } \
+	KERNEL addFloats##suffix(Element* sum, const Element* a, const Element* b, Count count) { addEight(sum, a, b, count); } \
+	KERNEL addScaled##suffix(Element* target, const Element* source, float factor, Count count) { \
+		addEightScaled(target, source, factor, count); \
+	} \
+	KERNEL scaleFloats##suffix(Element* target, float factor, Count count) { scaleEight(target, factor, count); } \
+	KERNEL dropout##suffix(Element* y, const Element* x, Count count, Mask mask) { dropSomeOfEight(y, x, count, mask); } \
+	KERNEL addBias##suffix(Element* y, const Element* x, const float* bias, Count count, int columns) { \
+		addBiasToOne(y, x, bias, count, columns); \
+	}
+FOR_ELEMENTS(ELEMENTWISE_KERNELS)
+#undef ELEMENTWISE_KERNELS
 
 KERNEL scaleRows(float* x, const float* factor, Count count, int columns) {
 	const Count i = threadInGrid();

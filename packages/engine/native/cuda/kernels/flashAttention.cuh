@@ -2,8 +2,10 @@
 // row sees and in which order is as in attention.cuh, so a row's result depends on the tokens that it sees alone.
 //
 // Four warps; each holds 16 rows of a block's 64 and walks with the others over tiles of the other side in shared memory. Rows of a
-// head are padded with zeros to `size` dimensions, a multiple of 16, in bfloat16 and begin at multiples of 16 bytes (headsToBfloat16).
+// head have `size` dimensions and begin at multiples of 16 bytes, in matrices of any such row stride; heads of other sizes are copied and
+// padded with zeros first (padHeads).
 #pragma once
+#include "element.cuh"
 #include "segments.cuh"
 #include "tensorProduct.cuh"
 
@@ -12,18 +14,14 @@ constexpr int flashRows = 64, flashThreads = 128;
 /** Queries of a tile that keys walk over: fewer, since dk and dv fill the registers. */
 constexpr int flashWalked = 32;
 
-/** q, k, v or dOut as bfloat16 [tokens, heads, size]. A thread 8 elements. */
-KERNEL headsToBfloat16(Half* target, const float* source, int tokens, int heads, int headDim, int size, int sourceStride) {
+/** target [tokens, heads, size] = q, k, v or dOut. A thread 8 elements. */
+KERNEL padHeads(Bfloat16* target, const Bfloat16* source, int tokens, int heads, int headDim, int size, int sourceStride) {
 	const Word chunks = size / 8, at = static_cast<Word>(threadInGrid());
 	if (at >= tokens * heads * chunks) return;
-	const int first = static_cast<int>(at % chunks) * 8;
 	const Word row = at / chunks;
-	const float* const from = source + static_cast<Count>(row / heads) * sourceStride + row % heads * headDim;
 	float values[8];
-#pragma unroll
-	for (int i = 0; i < 8; i++) values[i] = first + i < headDim ? from[first + i] : 0.0f;
-	*reinterpret_cast<uint4*>(target + 8 * static_cast<Count>(at)) = make_uint4(bfloat16Pair(values[0], values[1]), bfloat16Pair(values[2], values[3]),
-															bfloat16Pair(values[4], values[5]), bfloat16Pair(values[6], values[7]));
+	loadEight(values, source + static_cast<Count>(row / heads) * sourceStride + row % heads * headDim, at % chunks * 8, headDim);
+	storeEight(target + 8 * static_cast<Count>(at), values);
 }
 
 #if __CUDA_ARCH__ >= 800
@@ -36,11 +34,11 @@ struct HeadTile {
 
 	/** Rows token(i), zeros where that is negative. */
 	template <class TokenOf>
-	static __device__ __forceinline__ void fetch(Half* tile, const Half* source, int heads, int head, TokenOf token) {
+	static __device__ __forceinline__ void fetch(Half* tile, const Bfloat16* source, int stride, int head, TokenOf token) {
 #pragma unroll
 		for (int i = 0; i < rows * chunks / flashThreads; i++) {
 			const int at = i * flashThreads + threadIdx.x, row = at / chunks, chunk = at % chunks, from = token(row);
-			copyAsync(tile + 8 * place(row, chunk), source + (from < 0 ? 0 : (static_cast<Count>(from) * heads + head) * size + 8 * chunk), from >= 0);
+			copyAsync(tile + 8 * place(row, chunk), source + (from < 0 ? 0 : static_cast<Count>(from) * stride + head * size + 8 * chunk), from >= 0);
 		}
 	}
 	/** Chunks are turned within groups of eight, or of as many as a row has a power of two of. */
@@ -127,10 +125,25 @@ static __device__ __forceinline__ float overQuad(float value) {
 	return overWarp<combine, 4>(value);
 }
 
+/** Writes factor × a row of a head that a quad of threads holds. */
 template <int size>
-static __device__ __forceinline__ void flashForward(float* out, float* logSumExp, const Half* q, const Half* k, const Half* v,
-													const Segments& segments, int heads, int keyHeads, int headDim, const Sight& sight,
-													float scale) {
+static __device__ __forceinline__ void storeHead(Bfloat16* row, const float (&result)[size / 8][4], int half, float factor, int headDim) {
+	const bool inPairs = storesPairs(row, headDim);
+#pragma unroll
+	for (int d = 0; d < size / 8; d++) {
+		storeTwo(row, 8 * d + threadIdx.x % 4 * 2, headDim, factor * result[d][2 * half], factor * result[d][2 * half + 1], 0, inPairs);
+	}
+}
+
+/** Where heads are read, and elements from one token's to the next one's: they may be columns of a wider matrix, or copies. */
+struct FlashOperands {
+	const Bfloat16 *q, *k, *v, *dOut;
+	int queryStride, keyStride, valueStride, upstreamStride;
+};
+
+template <int size>
+static __device__ __forceinline__ void flashForward(Bfloat16* out, float* logSumExp, const FlashOperands& operands, const Segments& segments,
+													int heads, int keyHeads, int headDim, const Sight& sight, float scale) {
 	using Rows = HeadTile<size>;
 	DYNAMIC_SHARED(shared);
 	Half* const queryTile = reinterpret_cast<Half*>(shared);
@@ -147,12 +160,12 @@ static __device__ __forceinline__ void flashForward(float* out, float* logSumExp
 	const auto fetch = [&](int index) {
 		if (index < tiles) {
 			const auto keyToken = [&](int i) { return index * flashRows + i < stretch.length() ? stretch.token(index * flashRows + i) : -1; };
-			Rows::fetch(keyTiles + index % 2 * Rows::halves, k, keyHeads, keyHead, keyToken);
-			Rows::fetch(valueTiles + index % 2 * Rows::halves, v, keyHeads, keyHead, keyToken);
+			Rows::fetch(keyTiles + index % 2 * Rows::halves, operands.k, operands.keyStride, keyHead, keyToken);
+			Rows::fetch(valueTiles + index % 2 * Rows::halves, operands.v, operands.valueStride, keyHead, keyToken);
 		}
 		commitCopies();
 	};
-	Rows::fetch(queryTile, q, heads, head, [&](int i) { return tile.first + i < stretch.to ? tile.first + i : -1; });
+	Rows::fetch(queryTile, operands.q, operands.queryStride, head, [&](int i) { return tile.first + i < stretch.to ? tile.first + i : -1; });
 	fetch(firstTile);
 	LeftRows<size> queries;
 	float result[size / 8][4] = {};
@@ -212,16 +225,7 @@ static __device__ __forceinline__ void flashForward(float* out, float* logSumExp
 		const int own = token + 8 * half;
 		const float total = overQuad<add>(sum[half]);
 		if (own >= stretch.to) continue;
-		float* const target = out + (static_cast<Count>(own) * heads + head) * headDim;
-		const float reciprocal = 1.0f / total;
-#pragma unroll
-		for (int d = 0; d < size / 8; d++) {
-#pragma unroll
-			for (int i = 0; i < 2; i++) {
-				const int dimension = 8 * d + lane % 4 * 2 + i;
-				if (dimension < headDim) target[dimension] = result[d][2 * half + i] * reciprocal;
-			}
-		}
+		storeHead<size>(out + (static_cast<Count>(own) * heads + head) * headDim, result, half, 1.0f / total, headDim);
 		if (lane % 4 == 0) logSumExp[static_cast<Count>(own) * heads + head] = largest[half] / log2OfE + logf(total);
 	}
 }
@@ -233,10 +237,9 @@ struct RowState {
 
 /** dq of 64 queries, as `attendBackwardQueries`. */
 template <int size>
-static __device__ __forceinline__ void flashBackwardQueries(float* dq, const Half* q, const Half* k, const Half* v, const Half* dOut,
-															const float* logSumExp, const float* delta, const Segments& segments,
-															int heads, int keyHeads, int headDim, int queryStride, const Sight& sight,
-															float scale) {
+static __device__ __forceinline__ void flashBackwardQueries(Bfloat16* dq, const FlashOperands& operands, const float* logSumExp,
+															const float* delta, const Segments& segments, int heads, int keyHeads,
+															int headDim, int gradientStride, const Sight& sight, float scale) {
 	using Rows = HeadTile<size>;
 	DYNAMIC_SHARED(shared);
 	Half* const queryTile = reinterpret_cast<Half*>(shared);
@@ -254,14 +257,14 @@ static __device__ __forceinline__ void flashBackwardQueries(float* dq, const Hal
 	const auto fetch = [&](int index) {
 		if (index < tiles) {
 			const auto keyToken = [&](int i) { return index * flashRows + i < stretch.length() ? stretch.token(index * flashRows + i) : -1; };
-			Rows::fetch(keyTiles + index % 2 * Rows::halves, k, keyHeads, keyHead, keyToken);
-			Rows::fetch(valueTiles + index % 2 * Rows::halves, v, keyHeads, keyHead, keyToken);
+			Rows::fetch(keyTiles + index % 2 * Rows::halves, operands.k, operands.keyStride, keyHead, keyToken);
+			Rows::fetch(valueTiles + index % 2 * Rows::halves, operands.v, operands.valueStride, keyHead, keyToken);
 		}
 		commitCopies();
 	};
 	const auto ownToken = [&](int i) { return tile.first + i < stretch.to ? tile.first + i : -1; };
-	Rows::fetch(queryTile, q, heads, head, ownToken);
-	Rows::fetch(upstreamTile, dOut, heads, head, ownToken);
+	Rows::fetch(queryTile, operands.q, operands.queryStride, head, ownToken);
+	Rows::fetch(upstreamTile, operands.dOut, operands.upstreamStride, head, ownToken);
 	fetch(firstTile);
 	RowState state[2];
 	const int row = place + warpRow + lane / 4;
@@ -299,24 +302,15 @@ static __device__ __forceinline__ void flashBackwardQueries(float* dq, const Hal
 	for (int half = 0; half < 2; half++) {
 		const int own = token + 8 * half;
 		if (own >= stretch.to) continue;
-		float* const target = dq + static_cast<Count>(own) * queryStride + head * headDim;
-#pragma unroll
-		for (int d = 0; d < size / 8; d++) {
-#pragma unroll
-			for (int i = 0; i < 2; i++) {
-				const int dimension = 8 * d + lane % 4 * 2 + i;
-				if (dimension < headDim) target[dimension] = scale * result[d][2 * half + i];
-			}
-		}
+		storeHead<size>(dq + static_cast<Count>(own) * gradientStride + head * headDim, result, half, scale, headDim);
 	}
 }
 
 /** dk and dv of 64 keys, as `attendBackwardKeys`: a warp's rows are keys, and the tiles it walks over are queries. */
 template <int size>
-static __device__ __forceinline__ void flashBackwardKeys(float* dk, float* dv, const Half* q, const Half* k, const Half* v,
-														 const Half* dOut, const float* logSumExp, const float* delta,
-														 const Segments& segments, int heads, int keyHeads, int headDim,
-														 int keyStride, const Sight& sight, float scale) {
+static __device__ __forceinline__ void flashBackwardKeys(Bfloat16* dk, Bfloat16* dv, const FlashOperands& operands, const float* logSumExp,
+														 const float* delta, const Segments& segments, int heads, int keyHeads, int headDim,
+														 int gradientStride, const Sight& sight, float scale) {
 	using Rows = HeadTile<size>;
 	using Walked = HeadTile<size, flashWalked>;
 	DYNAMIC_SHARED(shared);
@@ -331,8 +325,8 @@ static __device__ __forceinline__ void flashBackwardKeys(float* dk, float* dv, c
 	const int keyHead = blockIdx.y, warpRow = threadIdx.x / warpSize32 * 16, lane = threadIdx.x % warpSize32;
 	const int token = tile.first + warpRow + lane / 4;
 	const auto ownToken = [&](int i) { return tile.first + i < segmentEnd ? tile.first + i : -1; };
-	Rows::fetch(keyTile, k, keyHeads, keyHead, ownToken);
-	Rows::fetch(valueTile, v, keyHeads, keyHead, ownToken);
+	Rows::fetch(keyTile, operands.k, operands.keyStride, keyHead, ownToken);
+	Rows::fetch(valueTile, operands.v, operands.valueStride, keyHead, ownToken);
 	float dKey[size / 8][4] = {}, dValue[size / 8][4] = {};
 	const float factor = scale * log2OfE;
 	for (int segment = tile.segment; segment < segments.count; segment++) {
@@ -346,8 +340,8 @@ static __device__ __forceinline__ void flashBackwardKeys(float* dk, float* dv, c
 			for (int first = range.from; first < range.to; first += flashWalked) {
 				const auto queryToken = [&](int i) { return first + i < range.to ? first + i : -1; };
 				__syncthreads();
-				Walked::fetch(queryTile, q, heads, head, queryToken);
-				Walked::fetch(upstreamTile, dOut, heads, head, queryToken);
+				Walked::fetch(queryTile, operands.q, operands.queryStride, head, queryToken);
+				Walked::fetch(upstreamTile, operands.dOut, operands.upstreamStride, head, queryToken);
 				commitCopies();
 				if (threadIdx.x < flashWalked) {
 					const int query = first + threadIdx.x;
@@ -378,17 +372,9 @@ static __device__ __forceinline__ void flashBackwardKeys(float* dk, float* dv, c
 	for (int half = 0; half < 2; half++) {
 		const int own = token + 8 * half;
 		if (own >= segmentEnd) continue;
-		const Count at = static_cast<Count>(own) * keyStride + keyHead * headDim;
-#pragma unroll
-		for (int d = 0; d < size / 8; d++) {
-#pragma unroll
-			for (int i = 0; i < 2; i++) {
-				const int dimension = 8 * d + lane % 4 * 2 + i;
-				if (dimension >= headDim) continue;
-				dk[at + dimension] = scale * dKey[d][2 * half + i];
-				dv[at + dimension] = dValue[d][2 * half + i];
-			}
-		}
+		const Count at = static_cast<Count>(own) * gradientStride + keyHead * headDim;
+		storeHead<size>(dk + at, dKey, half, scale, headDim);
+		storeHead<size>(dv + at, dValue, half, 1.0f, headDim);
 	}
 }
 #define FLASH_BODY(call) call
@@ -396,15 +382,15 @@ static __device__ __forceinline__ void flashBackwardKeys(float* dk, float* dv, c
 #define FLASH_BODY(call)
 #endif
 
-#define FLASH_KERNELS(size)                                                                                                        \
-	KERNEL __launch_bounds__(flashThreads) flashAttention##size(float* out, float* logSumExp, const Half* q, const Half* k, const Half* v, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int causal, int window, float scale) { \
-		FLASH_BODY((flashForward<size>(out, logSumExp, q, k, v, {starts, parents, count}, heads, keyHeads, headDim, {causal, window}, scale))); \
-	}                                                                                                                              \
-	KERNEL __launch_bounds__(flashThreads) flashBackwardQueries##size(float* dq, const Half* q, const Half* k, const Half* v, const Half* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int queryStride, int causal, int window, float scale) { \
-		FLASH_BODY((flashBackwardQueries<size>(dq, q, k, v, dOut, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, queryStride, {causal, window}, scale))); \
-	}                                                                                                                              \
-	KERNEL __launch_bounds__(flashThreads) flashBackwardKeys##size(float* dk, float* dv, const Half* q, const Half* k, const Half* v, const Half* dOut, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int keyStride, int causal, int window, float scale) { \
-		FLASH_BODY((flashBackwardKeys<size>(dk, dv, q, k, v, dOut, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, keyStride, {causal, window}, scale))); \
+#define FLASH_KERNELS(size) \
+	KERNEL __launch_bounds__(flashThreads) flashAttention##size(Bfloat16* out, float* logSumExp, const Bfloat16* q, const Bfloat16* k, const Bfloat16* v, int queryStride, int keyStride, int valueStride, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int causal, int window, float scale) { \
+		FLASH_BODY((flashForward<size>(out, logSumExp, {q, k, v, nullptr, queryStride, keyStride, valueStride, 0}, {starts, parents, count}, heads, keyHeads, headDim, {causal, window}, scale))); \
+	} \
+	KERNEL __launch_bounds__(flashThreads) flashBackwardQueries##size(Bfloat16* dq, const Bfloat16* q, const Bfloat16* k, const Bfloat16* v, const Bfloat16* dOut, int queryStride, int keyStride, int valueStride, int upstreamStride, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int gradientStride, int causal, int window, float scale) { \
+		FLASH_BODY((flashBackwardQueries<size>(dq, {q, k, v, dOut, queryStride, keyStride, valueStride, upstreamStride}, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, gradientStride, {causal, window}, scale))); \
+	} \
+	KERNEL __launch_bounds__(flashThreads) flashBackwardKeys##size(Bfloat16* dk, Bfloat16* dv, const Bfloat16* q, const Bfloat16* k, const Bfloat16* v, const Bfloat16* dOut, int queryStride, int keyStride, int valueStride, int upstreamStride, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int gradientStride, int causal, int window, float scale) { \
+		FLASH_BODY((flashBackwardKeys<size>(dk, dv, {q, k, v, dOut, queryStride, keyStride, valueStride, upstreamStride}, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, gradientStride, {causal, window}, scale))); \
 	}
 FLASH_KERNELS(32)
 FLASH_KERNELS(64)

@@ -1,12 +1,13 @@
 // Matrix products in float32, operands anywhere: what `precision: fp32` means, and cards without bfloat16 arithmetic.
 #pragma once
-#include "../language.cuh"
+#include "element.cuh"
 
 /**
  * out [rows, columns] = scale × Σ_d left(row, d) × right(column, d), sums in ascending d. Strides say how an operand lies, so that one
  * kernel serves both directions and the gradient of a weight. Tiles of 64 × 64, four by four results a thread.
  */
-KERNEL __launch_bounds__(256) floatProduct(float* out, int accumulate, float scale, const float* left, Count leftRow, Count leftDepth, const float* right, Count rightRow, Count rightDepth, int rows, int columns, int depth) {
+template <class Element>
+static __device__ __forceinline__ void multiplyFloats(Element* out, int accumulate, float scale, const float* left, Count leftRow, Count leftDepth, const float* right, Count rightRow, Count rightDepth, int rows, int columns, int depth) {
 	constexpr int tile = 64, step = 16, each = 4;
 	__shared__ float a[step][tile + 4], b[step][tile + 4];
 	const int firstRow = blockIdx.x * tile, firstColumn = blockIdx.y * tile;
@@ -49,3 +50,10 @@ KERNEL __launch_bounds__(256) floatProduct(float* out, int accumulate, float sca
 		}
 	}
 }
+
+#define FLOAT_PRODUCT(suffix, Element) \
+	KERNEL __launch_bounds__(256) floatProduct##suffix(Element* out, int accumulate, float scale, const float* left, Count leftRow, Count leftDepth, const float* right, Count rightRow, Count rightDepth, int rows, int columns, int depth) { \
+		multiplyFloats(out, accumulate, scale, left, leftRow, leftDepth, right, rightRow, rightDepth, rows, columns, depth); \
+	}
+FOR_ELEMENTS(FLOAT_PRODUCT)
+#undef FLOAT_PRODUCT

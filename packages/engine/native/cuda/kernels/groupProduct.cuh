@@ -11,8 +11,8 @@ constexpr int groupRows = 128, groupDepth = 64, groupStages = 4, groupThreads = 
 /** 64 numbers of 128 bytes by 64 rows: what a warp group reads of either operand at once. */
 constexpr int groupBlockBytes = 64 * 128;
 
-template <int columnsOfTile, bool leftByDepth, bool rightByDepth>
-static __device__ __forceinline__ void multiplyInGroups(float* out, int accumulate, float scale, const TensorMap* left, const TensorMap* right,
+template <int columnsOfTile, bool leftByDepth, bool rightByDepth, class Element>
+static __device__ __forceinline__ void multiplyInGroups(Element* out, int accumulate, float scale, const TensorMap* left, const TensorMap* right,
 														int rows, int columns, int depth) {
 	constexpr int leftBytes = groupRows * groupDepth * 2, rightBytes = columnsOfTile * groupDepth * 2, stageBytes = leftBytes + rightBytes;
 	DYNAMIC_SHARED(unaligned);
@@ -89,22 +89,16 @@ static __device__ __forceinline__ void multiplyInGroups(float* out, int accumula
 		if (inGroup == 0) arrive(empty + stageBefore);
 
 		const int firstRow = place.row * groupRows + (group - 1) * 64 + inGroup / warpSize32 * 16 + lane / 4;
-		const bool inPairs = columns % 2 == 0 && reinterpret_cast<unsigned long long>(out) % 8 == 0;
+		const bool inPairs = storesPairs(out, columns);
 #pragma unroll
 		for (int half = 0; half < 2; half++) {
 			const int row = firstRow + 8 * half;
 			if (row >= rows) continue;
-			float* const target = out + static_cast<Count>(row) * columns;
+			Element* const target = out + static_cast<Count>(row) * columns;
 #pragma unroll
 			for (int j = 0; j < columnsOfTile / 8; j++) {
-				const int column = place.column * columnsOfTile + 8 * j + lane % 4 * 2;
-				const float first = scale * sums[4 * j + 2 * half], second = scale * sums[4 * j + 2 * half + 1];
-				if (inPairs && !accumulate) {
-					if (column < columns) *reinterpret_cast<float2*>(target + column) = make_float2(first, second);
-					continue;
-				}
-				if (column < columns) store(target + column, first, accumulate);
-				if (column + 1 < columns) store(target + column + 1, second, accumulate);
+				const float* const two = sums + 4 * j + 2 * half;
+				storeTwo(target, place.column * columnsOfTile + 8 * j + lane % 4 * 2, columns, scale * two[0], scale * two[1], accumulate, inPairs);
 			}
 		}
 	}
@@ -115,14 +109,17 @@ static __device__ __forceinline__ void multiplyInGroups(float* out, int accumula
 #define GROUP_BODY(...)
 #endif
 
-#define GROUP_KERNEL(name, columnsOfTile, leftByDepth, rightByDepth) \
-	KERNEL __launch_bounds__(groupThreads, 1) name(const GRID_CONSTANT TensorMap left, const GRID_CONSTANT TensorMap right, float* out, int accumulate, float scale, int rows, int columns, int depth) { \
-		GROUP_BODY(columnsOfTile, leftByDepth, rightByDepth); \
+#define GROUP_KERNELS(suffix, Element, direction, leftByDepth, rightByDepth) \
+	KERNEL __launch_bounds__(groupThreads, 1) groupProduct##direction##Wide##suffix(const GRID_CONSTANT TensorMap left, const GRID_CONSTANT TensorMap right, Element* out, int accumulate, float scale, int rows, int columns, int depth) { \
+		GROUP_BODY(256, leftByDepth, rightByDepth); \
+	} \
+	KERNEL __launch_bounds__(groupThreads, 1) groupProduct##direction##Narrow##suffix(const GRID_CONSTANT TensorMap left, const GRID_CONSTANT TensorMap right, Element* out, int accumulate, float scale, int rows, int columns, int depth) { \
+		GROUP_BODY(128, leftByDepth, rightByDepth); \
 	}
-GROUP_KERNEL(groupProductNTWide, 256, false, false)
-GROUP_KERNEL(groupProductNTNarrow, 128, false, false)
-GROUP_KERNEL(groupProductNNWide, 256, false, true)
-GROUP_KERNEL(groupProductNNNarrow, 128, false, true)
-GROUP_KERNEL(groupProductTNWide, 256, true, true)
-GROUP_KERNEL(groupProductTNNarrow, 128, true, true)
-#undef GROUP_KERNEL
+#define ACTIVATION_GROUPS(suffix, Element) \
+	GROUP_KERNELS(suffix, Element, NT, false, false) \
+	GROUP_KERNELS(suffix, Element, NN, false, true)
+FOR_ELEMENTS(ACTIVATION_GROUPS)
+GROUP_KERNELS(, float, TN, true, true)
+#undef ACTIVATION_GROUPS
+#undef GROUP_KERNELS

@@ -1,5 +1,6 @@
 // Products of operands in 8 bits, quantised in blocks of 64 along the depth, as `Precision` in contract.ts says.
 #pragma once
+#include "element.cuh"
 #include "reduce.cuh"
 #include "weights.cuh"
 
@@ -30,8 +31,9 @@ KERNEL quantizeInt8(SignedByte* codes, float* scales, const float* x, Count rowS
 }
 
 /** out [rows, columns] = scale × Σ_blocks the exact sum of the codes' products × both scales. A thread a result, in tiles of 16. */
-KERNEL int8Product(float* out, int accumulate, float scale, const SignedByte* left, const float* leftScales, const SignedByte* right,
-				   const float* rightScales, int rows, int columns, int blocks) {
+template <class Element>
+static __device__ __forceinline__ void multiplyInt8(Element* out, int accumulate, float scale, const SignedByte* left, const float* leftScales,
+													const SignedByte* right, const float* rightScales, int rows, int columns, int blocks) {
 	constexpr int tile = 16, words = scaleBlock / 4;
 	__shared__ int a[tile][words + 1], b[tile][words + 1];
 	const int down = threadIdx.x / tile, across = threadIdx.x % tile;
@@ -56,3 +58,10 @@ KERNEL int8Product(float* out, int accumulate, float scale, const SignedByte* le
 	}
 	if (row < rows && column < columns) store(out + static_cast<Count>(row) * columns + column, scale * total, accumulate);
 }
+
+#define INT8_PRODUCT(suffix, Element) \
+	KERNEL int8Product##suffix(Element* out, int accumulate, float scale, const SignedByte* left, const float* leftScales, const SignedByte* right, const float* rightScales, int rows, int columns, int blocks) { \
+		multiplyInt8(out, accumulate, scale, left, leftScales, right, rightScales, rows, columns, blocks); \
+	}
+FOR_ELEMENTS(INT8_PRODUCT)
+#undef INT8_PRODUCT

@@ -1,28 +1,42 @@
 // Rows of tables: embeddings and pooling.
 #pragma once
+#include "element.cuh"
 #include "weights.cuh"
 
 /** y [R, H] = table[rows[i]]; a block a row. */
-KERNEL gatherRows(float* y, const void* table, int storage, const int* rows, int width) {
+template <class Element>
+static __device__ __forceinline__ void gatherRow(Element* y, const void* table, int storage, const int* rows, int width) {
 	const Weight weight{table, nullptr, nullptr, storage, width};
 	const Count from = static_cast<Count>(rows[blockIdx.x]) * width, to = static_cast<Count>(blockIdx.x) * width;
-	for (int j = threadIdx.x; j < width; j += blockDim.x) y[to + j] = valueOf(weight, from + j);
+	for (int j = threadIdx.x; j < width; j += blockDim.x) store(y + to + j, valueOf(weight, from + j), 0);
 }
 
-/** table[rows[i]] += y[i]: the block of a row's first mention adds up all mentions, in ascending i. */
-KERNEL scatterAddRows(float* table, const float* y, const int* rows, int count, int width) {
+/** table[rows[i]] += y[i]: the block of a row's first mention adds up all mentions, in ascending i, and rounds once. */
+template <class Element>
+static __device__ __forceinline__ void scatterRow(Element* table, const void* y, int storage, const int* rows, int count, int width) {
+	const Weight added{y, nullptr, nullptr, storage, width};
 	const int first = blockIdx.x, row = rows[first];
 	for (int i = 0; i < first; i++) {
 		if (rows[i] == row) return;
 	}
 	for (int j = threadIdx.x; j < width; j += blockDim.x) {
-		float sum = table[static_cast<Count>(row) * width + j];
+		float sum = floatOf(table[static_cast<Count>(row) * width + j]);
 		for (int i = first; i < count; i++) {
-			if (rows[i] == row) sum += y[static_cast<Count>(i) * width + j];
+			if (rows[i] == row) sum += valueOf(added, static_cast<Count>(i) * width + j);
 		}
-		table[static_cast<Count>(row) * width + j] = sum;
+		store(table + static_cast<Count>(row) * width + j, sum, 0);
 	}
 }
+
+#define ROW_KERNELS(suffix, Element) \
+	KERNEL gatherRows##suffix(Element* y, const void* table, int storage, const int* rows, int width) { \
+		gatherRow(y, table, storage, rows, width); \
+	} \
+	KERNEL scatterAddRows##suffix(Element* table, const void* y, int storage, const int* rows, int count, int width) { \
+		scatterRow(table, y, storage, rows, count, width); \
+	}
+FOR_ELEMENTS(ROW_KERNELS)
+#undef ROW_KERNELS
 
 /** y [F, H] = mean, or maximum where argmax is given, of the rows in the ranges [F, 2R] of each function; a block a function. */
 KERNEL poolRows(float* y, int* argmax, const float* x, const int* ranges, int rangeNumbers, int width) {

@@ -4,6 +4,7 @@
 // An operand lies with the depth contiguous ([rows, depth]), or by depth ([depth, rows]); its stride is a multiple of 8 elements, what
 // is between its depth and the next multiple of 8 is zero, and it begins at a multiple of 16 bytes.
 #pragma once
+#include "element.cuh"
 #include "tensorCore.cuh"
 
 #if __CUDA_ARCH__ >= 800
@@ -64,8 +65,8 @@ static __device__ __forceinline__ TilePlace tilePlace(int tile, int rowTiles, in
 	return {firstRow + inGroup % rowsHere, inGroup / rowsHere};
 }
 
-template <int blockRows, int blockColumns, int warpRows, int warpColumns, int depthStep, int stages, bool leftByDepth, bool rightByDepth>
-static __device__ __forceinline__ void multiply(float* out, int accumulate, float scale, const Operand& left, const Operand& right,
+template <int blockRows, int blockColumns, int warpRows, int warpColumns, int depthStep, int stages, bool leftByDepth, bool rightByDepth, class Element>
+static __device__ __forceinline__ void multiply(Element* out, int accumulate, float scale, const Operand& left, const Operand& right,
 												int rows, int columns, int depth) {
 	constexpr int warpsDown = blockRows / warpRows, threads = warpSize32 * warpsDown * (blockColumns / warpColumns);
 	constexpr int rowFragments = warpRows / 16, columnFragments = warpColumns / 8;
@@ -119,18 +120,18 @@ static __device__ __forceinline__ void multiply(float* out, int accumulate, floa
 	waitForCopies<0>();
 
 	const int lane = threadIdx.x % warpSize32;
+	const bool inPairs = storesPairs(out, columns);
 #pragma unroll
 	for (int i = 0; i < rowFragments; i++) {
 #pragma unroll
 		for (int half = 0; half < 2; half++) {
 			const int row = firstRow + warpRow + 16 * i + 8 * half + lane / 4;
 			if (row >= rows) continue;
-			float* const target = out + static_cast<Count>(row) * columns;
+			Element* const target = out + static_cast<Count>(row) * columns;
 #pragma unroll
 			for (int j = 0; j < columnFragments; j++) {
-				const int column = firstColumn + warpColumn + 8 * j + lane % 4 * 2;
-				if (column < columns) store(target + column, scale * sums[i][j][2 * half], accumulate);
-				if (column + 1 < columns) store(target + column + 1, scale * sums[i][j][2 * half + 1], accumulate);
+				const float* const two = sums[i][j] + 2 * half;
+				storeTwo(target, firstColumn + warpColumn + 8 * j + lane % 4 * 2, columns, scale * two[0], scale * two[1], accumulate, inPairs);
 			}
 		}
 	}

@@ -16,8 +16,8 @@ export const elementwiseCasesOf = (length: number): readonly AgreementCase[] => 
 		name: `fill ${length}`,
 		kernels: ['fill'],
 		tolerance: 0,
-		run({ backend, output }) {
-			backend.fill(output('floats', [length]), 0.1);
+		run({ backend, output, result }) {
+			backend.fill(result('floats', [length]), 0.1);
 			backend.fill(output('integers', [length], undefined, 'i32'), -100);
 		},
 	},
@@ -25,23 +25,23 @@ export const elementwiseCasesOf = (length: number): readonly AgreementCase[] => 
 		name: `add, addScaled, scale ${length}`,
 		kernels: ['add', 'addScaled', 'scale'],
 		tolerance,
-		run({ backend, output, normal, draw }) {
-			const [a, b] = [normal([length]), normal([length])];
-			backend.add(output('sum', [length]), a, b);
-			const inPlace = output('sum in place', [length], draw.normal(length));
+		run({ backend, activation, result, draw }) {
+			const [a, b] = [activation([length]), activation([length])];
+			backend.add(result('sum', [length]), a, b);
+			const inPlace = result('sum in place', [length], draw.normal(length));
 			backend.add(inPlace, a, inPlace);
-			backend.addScaled(output('addScaled', [length], draw.normal(length)), b, -0.37);
-			backend.scale(output('scale', [length], draw.normal(length)), 1.7);
+			backend.addScaled(result('addScaled', [length], draw.normal(length)), b, -0.37);
+			backend.scale(result('scale', [length], draw.normal(length)), 1.7);
 		},
 	},
 	{
 		name: `dropout ${length}`,
 		kernels: ['dropout'],
 		tolerance,
-		run({ backend, output, normal, draw }) {
+		run({ backend, activation, result, draw }) {
 			const dropout = { seed: 2 ** 35 + length, stream: 0xdeadbeef, probability: 0.3 };
-			backend.dropout(output('y', [length]), normal([length]), dropout);
-			const inPlace = output('in place', [length], draw.normal(length));
+			backend.dropout(result('y', [length]), activation([length]), dropout);
+			const inPlace = result('in place', [length], draw.normal(length));
 			backend.dropout(inPlace, inPlace, { ...dropout, probability: 0.9 });
 		},
 	},
@@ -85,14 +85,14 @@ export const biasCasesOf = ([rows, columns]: readonly [number, number]): readonl
 		name: `addBias, biasBackward [${rows}, ${columns}]`,
 		kernels: ['addBias', 'biasBackward'],
 		tolerance,
-		run({ backend, output, normal, draw }) {
+		run({ backend, output, normal, activation, result, draw }) {
 			const [shape, bias] = [[rows, columns], normal([columns])];
-			backend.addBias(output('y', shape), normal(shape), bias);
-			const inPlace = output('in place', shape, draw.normal(rows * columns));
+			backend.addBias(result('y', shape), activation(shape), bias);
+			const inPlace = result('in place', shape, draw.normal(rows * columns));
 			backend.addBias(inPlace, inPlace, bias);
-			backend.biasBackward({ view: output('dBias', [columns]), accumulate: false }, normal(shape));
+			backend.biasBackward({ view: output('dBias', [columns]), accumulate: false }, activation(shape));
 			const added = output('dBias added', [columns], draw.normal(columns));
-			backend.biasBackward({ view: added, accumulate: true }, normal(shape));
+			backend.biasBackward({ view: added, accumulate: true }, activation(shape));
 		},
 	},
 	{

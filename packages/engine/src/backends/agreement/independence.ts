@@ -14,8 +14,13 @@ export interface IndependenceCase {
 }
 
 /** Rows [from, to) of a matrix of normal numbers that is drawn whole. */
-function someRows({ draw, input }: Workbench, rows: number, width: number, from: number, to: number) {
-	return input([to - from, width], draw.normal(rows * width).slice(from * width, to * width));
+function someFloats({ draw }: Workbench, rows: number, width: number, from: number, to: number) {
+	return draw.normal(rows * width).slice(from * width, to * width);
+}
+
+/** The same as activations. */
+function someRows(bench: Workbench, rows: number, width: number, from: number, to: number) {
+	return bench.activationOf([to - from, width], someFloats(bench, rows, width, from, to));
 }
 
 const rows = 37;
@@ -38,9 +43,9 @@ const frozen: readonly IndependenceCase[] = (['fp32', 'bf16', 'int8'] as Precisi
 				const weight = randomWeight(bench, kind, n, k);
 				const options = { precision, accumulate: false, scale: 1 };
 				const x = someRows(bench, rows, k, from, to);
-				bench.backend.matmulNT(bench.output('y', [to - from, n]), x, weight, options);
+				bench.backend.matmulNT(bench.result('y', [to - from, n]), x, weight, options);
 				const dy = someRows(bench, rows, n, from, to);
-				bench.backend.matmulNN(bench.output('dx', [to - from, k]), dy, weight, options);
+				bench.backend.matmulNN(bench.result('dx', [to - from, k]), dy, weight, options);
 			},
 		}),
 	),
@@ -53,12 +58,12 @@ const others: readonly IndependenceCase[] = (['fp32', 'bf16'] as FloatPrecision[
 		rows,
 		parts,
 		run(bench, from, to) {
-			const { backend, output, normal, input } = bench;
+			const { backend, output, result, normal, input } = bench;
 			const [count, rank] = [to - from, 8];
 			const options = { precision, scale: 2, dropout: undefined };
 			const [a, b] = [normal([rank, k]), normal([n, rank])];
 			const x = someRows(bench, rows, k, from, to);
-			const [y, h] = [output('y', [count, n], new Float32Array(count * n)), output('h', [count, rank])];
+			const [y, h] = [result('y', [count, n], new Float32Array(count * n)), output('h', [count, rank])];
 			backend.loraForward(y, h, x, a, b, options);
 			const over = (shape: readonly number[]) => ({
 				view: input(shape, new Float32Array(shape[0]! * shape[1]!)),
@@ -66,7 +71,7 @@ const others: readonly IndependenceCase[] = (['fp32', 'bf16'] as FloatPrecision[
 			});
 			backend.loraBackward(
 				{
-					dx: { view: output('dx', [count, k]), accumulate: false },
+					dx: { view: result('dx', [count, k]), accumulate: false },
 					dA: over([rank, k]),
 					dB: over([n, rank]),
 				},
@@ -85,7 +90,7 @@ const others: readonly IndependenceCase[] = (['fp32', 'bf16'] as FloatPrecision[
 			const { backend, output, draw } = bench;
 			const [count, vocabulary] = [to - from, 301];
 			const weight = randomWeight(bench, 'f32', vocabulary, k);
-			const hidden = someRows(bench, rows, k, from, to);
+			const hidden = bench.input([count, k], someFloats(bench, rows, k, from, to));
 			const targets = bench.targets(draw.integers(rows, vocabulary).slice(from, to));
 			const logSumExp = output('logSumExp', [count]);
 			backend.linearCrossEntropy(output('losses', [count]), logSumExp, hidden, weight, targets, precision);
@@ -106,17 +111,17 @@ const norms: readonly IndependenceCase[] = [
 		rows,
 		parts,
 		run(bench, from, to) {
-			const { backend, output, normal } = bench;
+			const { backend, output, result, normal } = bench;
 			const shape = [to - from, k];
 			const [weight, bias] = [normal([k]), normal([k])];
 			const x = someRows(bench, rows, k, from, to);
 			const dy = someRows(bench, rows, k, from, to);
-			const dx = (name: string) => ({ view: output(name, shape), accumulate: false });
+			const dx = (name: string) => ({ view: result(name, shape), accumulate: false });
 			const rootMean = output('rms rstd', [to - from]);
-			backend.rmsNorm(output('rms y', shape), rootMean, x, weight, 1e-5);
+			backend.rmsNorm(result('rms y', shape), rootMean, x, weight, 1e-5);
 			backend.rmsNormBackward({ dx: dx('rms dx'), dWeight: undefined }, { x, rstd: rootMean, weight }, dy);
 			const [mean, rstd] = [output('mean', [to - from]), output('rstd', [to - from])];
-			backend.layerNorm(output('y', shape), mean, rstd, x, weight, bias, 1e-5);
+			backend.layerNorm(result('y', shape), mean, rstd, x, weight, bias, 1e-5);
 			backend.layerNormBackward(
 				{ dx: dx('dx'), dWeight: undefined, dBias: undefined },
 				{ x, mean, rstd, weight },
@@ -144,7 +149,7 @@ const attentions: readonly IndependenceCase[] = [
 		rows: starts.at(-1)!,
 		parts: starts.slice(1).map((end, s) => [starts[s]!, end] as const),
 		run(bench, from, to) {
-			const { backend, output } = bench;
+			const { backend, output, result } = bench;
 			const inside = starts.filter((start) => start >= from && start <= to);
 			const shape = { ...layout, scale: 1 / Math.sqrt(headDim) };
 			const [wide, narrow] = [heads * headDim, keyValueHeads * headDim];
@@ -155,13 +160,13 @@ const attentions: readonly IndependenceCase[] = [
 			const bounds = inside.map((start) => start - from);
 			const segments = bench.segments(bounds);
 			const count = to - from;
-			const [out, logSumExp] = [output('out', [count, wide]), output('logSumExp', [count, heads])];
+			const [out, logSumExp] = [result('out', [count, wide]), output('logSumExp', [count, heads])];
 			backend.attention(out, logSumExp, q!, k!, v!, segments, shape);
 			backend.attentionBackward(
 				{
-					dq: output('dq', [count, wide]),
-					dk: output('dk', [count, narrow]),
-					dv: output('dv', [count, narrow]),
+					dq: result('dq', [count, wide]),
+					dk: result('dk', [count, narrow]),
+					dv: result('dv', [count, narrow]),
 				},
 				{ q: q!, k: k!, v: v!, out, logSumExp, segments },
 				dOut!,
@@ -178,14 +183,14 @@ const elementwise: readonly IndependenceCase[] = [
 		rows,
 		parts,
 		run(bench, from, to) {
-			const { backend, output, input, draw, indices } = bench;
+			const { backend, output, result, input, draw, indices } = bench;
 			const shape = [to - from, k];
 			const [x, up] = [someRows(bench, rows, k, from, to), someRows(bench, rows, k, from, to)];
-			backend.activation('gelu', output('gelu', shape), x);
-			backend.activation('silu', output('silu', shape), x);
-			backend.swiglu(output('swiglu', shape), x, up);
+			backend.activation('gelu', result('gelu', shape), x);
+			backend.activation('silu', result('silu', shape), x);
+			backend.swiglu(result('swiglu', shape), x, up);
 			const classes = 3;
-			const logits = someRows(bench, rows, classes, from, to);
+			const logits = input([to - from, classes], someFloats(bench, rows, classes, from, to));
 			backend.focalLoss(
 				{
 					losses: output('losses', [to - from]),

@@ -13,7 +13,13 @@ const shapes = [
 ] as const;
 
 /** Two destinations of a gradient, one to write over and one to add to. */
-function destinations({ output, draw }: Workbench, name: string, shape: readonly number[], length: number) {
+function destinations(
+	{ draw }: Workbench,
+	output: Workbench['output'] | Workbench['result'],
+	name: string,
+	shape: readonly number[],
+	length: number,
+) {
 	return [
 		{ view: output(name, shape), accumulate: false },
 		{ view: output(`${name} added`, shape, draw.normal(length)), accumulate: true },
@@ -26,12 +32,12 @@ export const normCasesOf = ([t, h]: readonly [number, number]): readonly Agreeme
 		kernels: ['rmsNorm', 'rmsNormBackward'],
 		tolerance,
 		run(bench) {
-			const { backend, output, normal } = bench;
-			const [x, weight, dy] = [normal([t, h], 3), normal([h]), normal([t, h])];
+			const { backend, output, normal, activation, result } = bench;
+			const [x, weight, dy] = [activation([t, h], 3), normal([h]), activation([t, h])];
 			const rstd = output('rstd', [t]);
-			backend.rmsNorm(output('y', [t, h]), rstd, x, weight, 1e-5);
-			const [dx, dxAdded] = destinations(bench, 'dx', [t, h], t * h);
-			const [dWeight, dWeightAdded] = destinations(bench, 'dWeight', [h], h);
+			backend.rmsNorm(result('y', [t, h]), rstd, x, weight, 1e-5);
+			const [dx, dxAdded] = destinations(bench, result, 'dx', [t, h], t * h);
+			const [dWeight, dWeightAdded] = destinations(bench, output, 'dWeight', [h], h);
 			const saved = { x, rstd, weight };
 			backend.rmsNormBackward({ dx, dWeight: dWeightAdded }, saved, dy);
 			backend.rmsNormBackward({ dx: dxAdded, dWeight: undefined }, saved, dy);
@@ -43,14 +49,15 @@ export const normCasesOf = ([t, h]: readonly [number, number]): readonly Agreeme
 		kernels: ['layerNorm', 'layerNormBackward'],
 		tolerance,
 		run(bench) {
-			const { backend, output, normal } = bench;
-			const [x, weight, bias, dy] = [normal([t, h], 3), normal([h]), normal([h]), normal([t, h])];
+			const { backend, output, normal, activation, result } = bench;
+			const [x, dy] = [activation([t, h], 3), activation([t, h])];
+			const [weight, bias] = [normal([h]), normal([h])];
 			const [mean, rstd] = [output('mean', [t]), output('rstd', [t])];
-			backend.layerNorm(output('y', [t, h]), mean, rstd, x, weight, bias, 1e-5);
-			backend.layerNorm(output('y without bias', [t, h]), mean, rstd, x, weight, undefined, 1e-5);
-			const [dx, dxAdded] = destinations(bench, 'dx', [t, h], t * h);
-			const [dWeight, dWeightAdded] = destinations(bench, 'dWeight', [h], h);
-			const [dBias, dBiasAdded] = destinations(bench, 'dBias', [h], h);
+			backend.layerNorm(result('y', [t, h]), mean, rstd, x, weight, bias, 1e-5);
+			backend.layerNorm(result('y without bias', [t, h]), mean, rstd, x, weight, undefined, 1e-5);
+			const [dx, dxAdded] = destinations(bench, result, 'dx', [t, h], t * h);
+			const [dWeight, dWeightAdded] = destinations(bench, output, 'dWeight', [h], h);
+			const [dBias, dBiasAdded] = destinations(bench, output, 'dBias', [h], h);
 			const saved = { x, mean, rstd, weight };
 			backend.layerNormBackward({ dx, dWeight: dWeightAdded, dBias }, saved, dy);
 			backend.layerNormBackward({ dx: dxAdded, dWeight: undefined, dBias: undefined }, saved, dy);
@@ -84,13 +91,13 @@ export const ropeCaseOf = ([tokens, heads, headDim, turned = headDim]: readonly 
 	name: `rope [${tokens}, ${heads} × ${headDim}]${turned === headDim ? '' : `, ${turned} turned`}`,
 	kernels: ['rope'],
 	tolerance,
-	run({ backend, output, normal, draw, input }) {
+	run({ backend, activation, result, draw, input }) {
 		const half = turned / 2;
 		const angles = draw.normal(tokens * half, 3);
 		const [cos, sin] = [Math.cos, Math.sin].map((f) => input([tokens, half], angles.map(f)));
 		const shape = [tokens, heads * headDim];
-		backend.rope(output('y', shape), normal(shape), cos!, sin!, headDim, false);
-		const inPlace = output('in place', shape, draw.normal(tokens * heads * headDim));
+		backend.rope(result('y', shape), activation(shape), cos!, sin!, headDim, false);
+		const inPlace = result('in place', shape, draw.normal(tokens * heads * headDim));
 		backend.rope(inPlace, inPlace, cos!, sin!, headDim, true);
 	},
 });
@@ -142,7 +149,7 @@ const families: readonly (readonly [lengths: readonly number[], parents: readonl
  * tensor, by the norm of dv.
  */
 function attentionGradients(
-	output: Workbench['output'],
+	output: Workbench['result'],
 	wide: readonly number[],
 	narrow: readonly number[],
 	apart: boolean,
@@ -197,7 +204,7 @@ export function attentionCaseOf(
 		name: `attention ${heads}/${keyValueHeads} × ${headDim} ${direction}, segments ${lengths.join(' ')}${under}`,
 		kernels: ['attention', 'attentionBackward'],
 		tolerance,
-		run({ backend, output, normal, segments: segmentsOf }) {
+		run({ backend, output, activation, result, segments: segmentsOf }) {
 			const starts = [0];
 			for (const length of lengths) starts.push(starts.at(-1)! + length);
 			const tokens = starts.at(-1)!;
@@ -214,18 +221,18 @@ export function attentionCaseOf(
 				[tokens, heads * headDim],
 				[tokens, keyValueHeads * headDim],
 			];
-			const [q, k, v] = [normal(wide!, 2), normal(narrow!), normal(narrow!)];
-			const [out, logSumExp] = [output('out', wide!), output('logSumExp', [tokens, heads])];
+			const [q, k, v] = [activation(wide!, 2), activation(narrow!), activation(narrow!)];
+			const [out, logSumExp] = [result('out', wide!), output('logSumExp', [tokens, heads])];
 			backend.attention(out, logSumExp, q, k, v, segments, shape);
 			backend.attentionBackward(
 				attentionGradients(
-					output,
+					result,
 					wide!,
 					narrow!,
 					window !== 1 && (parents !== undefined || Math.max(...lengths) > 1),
 				),
 				{ q, k, v, out, logSumExp, segments },
-				normal(wide!),
+				activation(wide!),
 				shape,
 			);
 		},
@@ -244,20 +251,20 @@ const fusedAttentions: readonly AgreementCase[] = (
 		name: `attention ${heads}/${keyValueHeads} × ${headDim} of one matrix`,
 		kernels: ['attention', 'attentionBackward'],
 		tolerance,
-		run({ backend, output, normal, segments: segmentsOf }) {
+		run({ backend, output, activation, result, segments: segmentsOf }) {
 			const tokens = 75;
 			const segments = segmentsOf([0, 40, tokens]);
 			const shape: AttentionShape = { heads, keyValueHeads, headDim, causal, scale: 0.3 };
 			const bounds = [0, heads, heads + keyValueHeads, heads + 2 * keyValueHeads].map((end) => end * headDim);
 			const split = (whole: View) =>
 				bounds.slice(1).map((end, part) => columnsOf(whole, bounds[part]!, end)) as [View, View, View];
-			const [q, k, v] = split(normal([tokens, bounds[3]!]));
-			const [dq, dk, dv] = split(output('dqkv', [tokens, bounds[3]!]));
-			const out = output('out', [tokens, bounds[1]!]);
+			const [q, k, v] = split(activation([tokens, bounds[3]!]));
+			const [dq, dk, dv] = split(result('dqkv', [tokens, bounds[3]!]));
+			const out = result('out', [tokens, bounds[1]!]);
 			const logSumExp = output('logSumExp', [tokens, heads]);
 			backend.attention(out, logSumExp, q, k, v, segments, shape);
 			const saved = { q, k, v, out, logSumExp, segments };
-			backend.attentionBackward({ dq, dk, dv }, saved, normal([tokens, bounds[1]!]), shape);
+			backend.attentionBackward({ dq, dk, dv }, saved, activation([tokens, bounds[1]!]), shape);
 		},
 	}),
 );
@@ -270,10 +277,10 @@ export const activationCasesOf = (length: number): readonly AgreementCase[] => [
 			kernels: ['activation', 'activationBackward'],
 			tolerance,
 			run(bench) {
-				const { backend, output, normal } = bench;
-				const [x, dy] = [normal([length], 3), normal([length])];
-				backend.activation(kind, output('y', [length]), x);
-				for (const dx of destinations(bench, 'dx', [length], length)) {
+				const { backend, activation, result } = bench;
+				const [x, dy] = [activation([length], 3), activation([length])];
+				backend.activation(kind, result('y', [length]), x);
+				for (const dx of destinations(bench, result, 'dx', [length], length)) {
 					backend.activationBackward(kind, dx, dy, x);
 				}
 			},
@@ -283,13 +290,13 @@ export const activationCasesOf = (length: number): readonly AgreementCase[] => [
 		name: `swiglu ${length}`,
 		kernels: ['swiglu', 'swigluBackward'],
 		tolerance,
-		run({ backend, output, normal, draw }) {
-			const [gate, up, dy] = [normal([length], 3), normal([length]), normal([length])];
-			backend.swiglu(output('y', [length]), gate, up);
-			backend.swigluBackward(output('dGate', [length]), output('dUp', [length]), dy, gate, up);
+		run({ backend, activation, result, draw }) {
+			const [gate, up, dy] = [activation([length], 3), activation([length]), activation([length])];
+			backend.swiglu(result('y', [length]), gate, up);
+			backend.swigluBackward(result('dGate', [length]), result('dUp', [length]), dy, gate, up);
 			const [gateInPlace, upInPlace] = [
-				output('dGate in place', [length], draw.normal(length)),
-				output('dUp in place', [length], draw.normal(length)),
+				result('dGate in place', [length], draw.normal(length)),
+				result('dUp in place', [length], draw.normal(length)),
 			];
 			backend.swigluBackward(gateInPlace, upInPlace, dy, gateInPlace, upInPlace);
 		},
@@ -300,11 +307,11 @@ const saturated: readonly AgreementCase[] = kinds.map((kind) => ({
 	name: `${kind} far out`,
 	kernels: ['activation', 'activationBackward'],
 	tolerance,
-	run({ backend, output, input }) {
-		const x = input([7], Float32Array.of(0, 12, -12, 90, -90, 1e4, -1e4));
-		const dx = { view: output('dx', [7]), accumulate: false };
-		backend.activation(kind, output('y', [7]), x);
-		backend.activationBackward(kind, dx, input([7], new Float32Array(7).fill(1)), x);
+	run({ backend, activationOf, result }) {
+		const x = activationOf([7], Float32Array.of(0, 12, -12, 90, -90, 1e4, -1e4));
+		const dx = { view: result('dx', [7]), accumulate: false };
+		backend.activation(kind, result('y', [7]), x);
+		backend.activationBackward(kind, dx, activationOf([7], new Float32Array(7).fill(1)), x);
 	},
 }));
 

@@ -34,15 +34,15 @@ const precisions: readonly Precision[] = [...floatPrecisions, 'int8'];
 type Size = readonly [m: number, n: number, k: number];
 
 function runFrozen(bench: Workbench, kind: WeightKind, precision: Precision, [m, n, k]: Size): void {
-	const { backend, output, normal, draw } = bench;
+	const { backend, activation, result, draw } = bench;
 	const weight = randomWeight(bench, kind, n, k);
-	const [x, dy] = [normal([m, k]), normal([m, n])];
+	const [x, dy] = [activation([m, k]), activation([m, n])];
 	const plain = { precision, accumulate: false, scale: 1 };
 	const added = { precision, accumulate: true, scale: -0.7 };
-	backend.matmulNT(output('y', [m, n]), x, weight, plain);
-	backend.matmulNT(output('y added', [m, n], draw.normal(m * n)), x, weight, added);
-	backend.matmulNN(output('dx', [m, k]), dy, weight, plain);
-	backend.matmulNN(output('dx added', [m, k], draw.normal(m * k)), dy, weight, added);
+	backend.matmulNT(result('y', [m, n]), x, weight, plain);
+	backend.matmulNT(result('y added', [m, n], draw.normal(m * n)), x, weight, added);
+	backend.matmulNN(result('dx', [m, k]), dy, weight, plain);
+	backend.matmulNN(result('dx added', [m, k], draw.normal(m * k)), dy, weight, added);
 }
 
 export const frozenCaseOf = (kind: WeightKind, precision: Precision, shape: Size): AgreementCase => ({
@@ -129,11 +129,11 @@ const quantizationErrors: readonly AgreementCase[] = [1, 63, 65, 1001, 40_000].f
 );
 
 function runTrained(
-	{ backend, output, normal, draw }: Workbench,
+	{ backend, output, activation, draw }: Workbench,
 	precision: FloatPrecision,
 	[m, n, k]: Size,
 ): void {
-	const [dy, x] = [normal([m, n]), normal([m, k])];
+	const [dy, x] = [activation([m, n]), activation([m, k])];
 	const plain = { precision, accumulate: false, scale: 1 };
 	const added = { precision, accumulate: true, scale: -0.7 };
 	backend.matmulTN(output('dW', [n, k]), dy, x, plain);
@@ -149,24 +149,38 @@ export const trainedCaseOf = (precision: FloatPrecision, shape: Size): Agreement
 
 const ranks = [1, 3, 8, 16, 33];
 
+/** Where a gradient goes: over what is there, or where there is something to draw, added to that. */
+function destinationOf(
+	make: Workbench['output'] | Workbench['result'],
+	name: string,
+	rows: number,
+	columns: number,
+	start: Workbench['draw'] | undefined,
+) {
+	const view = make(
+		`${name}${start === undefined ? '' : ' added'}`,
+		[rows, columns],
+		start?.normal(rows * columns),
+	);
+	return { view, accumulate: start !== undefined };
+}
+
 function runLora(
-	{ backend, output, normal, draw }: Workbench,
+	{ backend, output, normal, activation, result, draw }: Workbench,
 	[m, n, k]: Size,
 	rank: number,
 	options: LoraOptions,
 ): void {
-	const [x, a, b] = [normal([m, k]), normal([rank, k]), normal([n, rank])];
+	const [x, a, b] = [activation([m, k]), normal([rank, k]), normal([n, rank])];
 	const h = output('h', [m, rank]);
-	backend.loraForward(output('y', [m, n], draw.normal(m * n)), h, x, a, b, options);
+	backend.loraForward(result('y', [m, n], draw.normal(m * n)), h, x, a, b, options);
 	const saved = { x, h, a, b };
-	const dy = normal([m, n]);
+	const dy = activation([m, n]);
 	for (const accumulate of [false, true]) {
-		const destination = (name: string, rows: number, columns: number) => {
-			const start = accumulate ? draw.normal(rows * columns) : undefined;
-			return { view: output(`${name}${accumulate ? ' added' : ''}`, [rows, columns], start), accumulate };
-		};
-		const [dA, dB] = [destination('dA', rank, k), destination('dB', n, rank)];
-		backend.loraBackward({ dx: destination('dx', m, k), dA, dB }, saved, dy, options);
+		const start = accumulate ? draw : undefined;
+		const dA = destinationOf(output, 'dA', rank, k, start);
+		const dB = destinationOf(output, 'dB', n, rank, start);
+		backend.loraBackward({ dx: destinationOf(result, 'dx', m, k, start), dA, dB }, saved, dy, options);
 	}
 	const without = { view: output('dA without dx', [rank, k]), accumulate: false };
 	const other = { view: output('dB without dx', [n, rank]), accumulate: false };
@@ -215,10 +229,10 @@ function runLinear(
 	[m, , k]: Size,
 	options: Omit<LinearOptions, 'scale'>,
 ): void {
-	const { backend, output, normal, draw } = bench;
-	const x = normal([m, k]);
+	const { backend, output, normal, activation, result, draw } = bench;
+	const x = activation([m, k]);
 	const layers = group.map(([n, kind, rank], i) => ({
-		y: output(`y ${i}`, [m, n]),
+		y: result(`y ${i}`, [m, n]),
 		weight: randomWeight(bench, kind, n, k),
 		lora:
 			rank === 0
@@ -235,17 +249,15 @@ function runLinear(
 	for (const [i, { y, weight, lora }] of layers.entries()) {
 		if (lora === undefined) continue;
 		const [n, rank] = lora.b.shape as [number, number];
-		const dy = normal(y.shape);
+		const dy = activation(y.shape);
 		for (const accumulate of [false, true]) {
-			const destination = (name: string, rows: number, columns: number) => {
-				const start = accumulate ? draw.normal(rows * columns) : undefined;
-				return {
-					view: output(`${name} ${i}${accumulate ? ' added' : ''}`, [rows, columns], start),
-					accumulate,
-				};
-			};
+			const start = accumulate ? draw : undefined;
 			backend.linearBackward(
-				{ dx: destination('dx', m, k), dA: destination('dA', rank, k), dB: destination('dB', n, rank) },
+				{
+					dx: destinationOf(result, `dx ${i}`, m, k, start),
+					dA: destinationOf(output, `dA ${i}`, rank, k, start),
+					dB: destinationOf(output, `dB ${i}`, n, rank, start),
+				},
 				{ x, weight, ...lora },
 				dy,
 				{ precision: options.precision, ...lora },

@@ -30,7 +30,7 @@ export const rowCasesOf = ([tableRows, taken, h]: Gather): readonly AgreementCas
 				const table = randomWeight(bench, kind, tableRows, h);
 				if ('layout' in table) throw new TypeError('a table is dense');
 				const ids = bench.indices(bench.draw.integers(taken, tableRows));
-				bench.backend.gatherRows(bench.output('y', [taken, h]), table, ids);
+				bench.backend.gatherRows(bench.result('y', [taken, h]), table, ids);
 			},
 		}),
 	),
@@ -38,9 +38,12 @@ export const rowCasesOf = ([tableRows, taken, h]: Gather): readonly AgreementCas
 		name: `scatterAddRows ${taken} to [${tableRows}, ${h}]`,
 		kernels: ['scatterAddRows'],
 		tolerance,
-		run({ backend, output, normal, indices, draw }) {
-			const table = output('table', [tableRows, h], draw.normal(tableRows * h));
-			backend.scatterAddRows(table, normal([taken, h]), indices(draw.integers(taken, tableRows)));
+		run({ backend, output, result, activation, indices, draw }) {
+			const added = activation([taken, h]);
+			const rows = indices(draw.integers(taken, tableRows));
+			const start = () => draw.normal(tableRows * h);
+			backend.scatterAddRows(result('table', [tableRows, h], start()), added, rows);
+			backend.scatterAddRows(output('parameters', [tableRows, h], start()), added, rows);
 		},
 	},
 ];

@@ -1,12 +1,13 @@
 import type { Backend } from '../contract.ts';
 import { createReferenceBackend } from '../reference/reference-backend.ts';
+import { withBfloat16Activations } from '../testing/bfloat16-activations.ts';
 import { relativeDistance } from '../testing/tensors.ts';
 import { elementwiseCases } from './elementwise.ts';
 import type { IndependenceCase } from './independence.ts';
 import { layerCases } from './layers.ts';
 import { productCases } from './products.ts';
 import { rowAndLossCases } from './rows-and-losses.ts';
-import { type AgreementCase, type Outputs, runOn } from './workbench.ts';
+import { type ActivationType, type AgreementCase, bf16Tolerance, type Outputs, runOn } from './workbench.ts';
 
 /** Every kernel of the contract, in cases that any backend can run: with the test runner, or without it on another machine. */
 export const fixedCases: readonly AgreementCase[] = [
@@ -17,6 +18,37 @@ export const fixedCases: readonly AgreementCase[] = [
 ];
 
 export const reference = createReferenceBackend();
+const bfloat16Reference = withBfloat16Activations(reference);
+
+/** Kernels that take no activations. */
+const ofFloats: ReadonlySet<string> = new Set([
+	...['scaleRows', 'sumOfSquares', 'adamW', 'copy', 'dequantize', 'quantizeTable4'],
+	...['poolRows', 'poolRowsBackward', 'focalLoss', 'focalOfNegLogP'],
+	...['linearCrossEntropy', 'linearCrossEntropyBackward'],
+]);
+
+/** Where a token sees next to nothing, little is left of the gradient of attention but rounding. */
+const nextToNothing = /^attention .* segments 1( 1)*( under.*)?$/;
+
+/** Those of the cases that have activations, with these in bfloat16. */
+export function inBfloat16(cases: readonly AgreementCase[]): readonly AgreementCase[] {
+	return cases
+		.filter(
+			({ kernels, name }) => !kernels.every((kernel) => ofFloats.has(kernel)) && !nextToNothing.test(name),
+		)
+		.map((one) => ({
+			...one,
+			name: `${one.name}, activations in bfloat16`,
+			activations: 'bf16',
+			tolerance: bf16Tolerance,
+		}));
+}
+
+/** What a backend makes of a case. */
+export function foundOn(backend: Backend, testCase: AgreementCase): Outputs {
+	return runOn(backend, seedOf(testCase.name), testCase.run, testCase.activations);
+}
+
 const expectedOutputs = new Map<AgreementCase, readonly Outputs[]>();
 
 /** What the reference gives for a case, in bf16 and without if that is allowed; computed once for all backends. */
@@ -24,7 +56,9 @@ export function expectedOf(testCase: AgreementCase): readonly Outputs[] {
 	const known = expectedOutputs.get(testCase);
 	if (known !== undefined) return known;
 	const runs = [testCase.run, testCase.withoutBfloat16].filter((run) => run !== undefined);
-	const outputs = runs.map((run) => runOn(reference, seedOf(testCase.name), run));
+	const { activations, name } = testCase;
+	const oracle = activations === 'bf16' ? bfloat16Reference : reference;
+	const outputs = runs.map((run) => runOn(oracle, seedOf(name), run, activations));
 	expectedOutputs.set(testCase, outputs);
 	return outputs;
 }
@@ -60,11 +94,17 @@ export function disagreement(testCase: AgreementCase, found: Outputs): string | 
 }
 
 /** Which part of a case gets other bytes alone than in the whole; undefined if none does. */
-export function dependence(backend: Backend, testCase: IndependenceCase): string | undefined {
+export function dependence(
+	backend: Backend,
+	testCase: IndependenceCase,
+	activations: ActivationType = 'f32',
+): string | undefined {
 	const seed = seedOf(testCase.name);
-	const whole = runOn(backend, seed, (bench) => testCase.run(bench, 0, testCase.rows));
+	const runPart = (from: number, to: number) =>
+		runOn(backend, seed, (bench) => testCase.run(bench, from, to), activations);
+	const whole = runPart(0, testCase.rows);
 	for (const [from, to] of testCase.parts) {
-		const part = runOn(backend, seed, (bench) => testCase.run(bench, from, to));
+		const part = runPart(from, to);
 		for (const [name, values] of part) {
 			const all = whole.get(name)!;
 			const width = all.length / testCase.rows;

@@ -1,3 +1,4 @@
+import { roundToBfloat16, widenBfloat16 } from '../../formats/floats.ts';
 import type {
 	Backend,
 	DataType,
@@ -42,6 +43,10 @@ export interface Workbench {
 	readonly input: (shape: readonly number[], values: HostArray, dtype?: DataType) => View;
 	/** An `f32` tensor of normal numbers. */
 	readonly normal: (shape: readonly number[], std?: number) => View;
+	/** The same in the type that activations have in this run. */
+	readonly activation: (shape: readonly number[], std?: number) => View;
+	/** Activations with these values, rounded to their type. */
+	readonly activationOf: (shape: readonly number[], values: Float32Array) => View;
 	/** Rows or classes [R]. */
 	readonly indices: (values: ArrayLike<number>) => Indices;
 	/** Classes [R], −100 for none. */
@@ -56,20 +61,32 @@ export interface Workbench {
 		start?: HostArray | undefined,
 		dtype?: DataType,
 	) => View;
+	/** The same of activations. */
+	readonly result: (name: string, shape: readonly number[], start?: Float32Array) => View;
 	/** Compares numbers that are no tensor, or a part of one. */
 	readonly record: (name: string, values: ArrayLike<number>) => void;
 }
 
 export type Outputs = ReadonlyMap<string, HostArray>;
 
+/** In what type a run's activations lie. */
+export type ActivationType = ReturnType<Backend['activationType']>;
+
 /**
- * Runs a case on a backend and gives what its outputs hold. Throws if a kernel wrote outside of its tensors. All
+ * Runs a case on a backend and gives what its outputs hold, activations as floats. Throws if a kernel wrote outside of its tensors. All
  * memory is freed.
  */
-export function runOn(backend: Backend, seed: number, run: (bench: Workbench) => void): Outputs {
+export function runOn(
+	backend: Backend,
+	seed: number,
+	run: (bench: Workbench) => void,
+	activations: ActivationType = 'f32',
+): Outputs {
 	const views: View[] = [];
 	const outputs = new Map<string, View>();
 	const results = new Map<string, HostArray>();
+	/** Those of the outputs that are activations. */
+	const found = new Set<View>();
 	const draw = drawFromPool(seed);
 
 	function place(shape: readonly number[], dtype: DataType, values: HostArray | undefined): View {
@@ -93,6 +110,9 @@ export function runOn(backend: Backend, seed: number, run: (bench: Workbench) =>
 		}
 	}
 
+	const rounded = (values: Float32Array) => (activations === 'bf16' ? roundToBfloat16(values) : values);
+	const activationOf = (shape: readonly number[], values: Float32Array) =>
+		place(shape, activations, rounded(values));
 	const integers = (values: ArrayLike<number>, shape: readonly number[] = [values.length]) =>
 		place(shape, 'i32', Int32Array.from(values));
 	run({
@@ -100,6 +120,8 @@ export function runOn(backend: Backend, seed: number, run: (bench: Workbench) =>
 		draw,
 		input: (shape, values, dtype = typeOf(values)) => place(shape, dtype, values),
 		normal: (shape, std) => place(shape, 'f32', draw.normal(elements(shape), std)),
+		activation: (shape, std) => activationOf(shape, draw.normal(elements(shape), std)),
+		activationOf,
 		indices: (values) => indicesOf(integers(values), values),
 		targets: (values) => targetsOf(integers(values), values),
 		ranges: (shape, values) => rangesOf(integers(values, shape), values),
@@ -110,10 +132,20 @@ export function runOn(backend: Backend, seed: number, run: (bench: Workbench) =>
 			outputs.set(name, view);
 			return view;
 		},
+		result(name, shape, start) {
+			const view = place(shape, activations, start && rounded(start));
+			outputs.set(name, view);
+			found.add(view);
+			return view;
+		},
 		record: (name, values) => results.set(name, Float64Array.from(values)),
 	});
 	for (const view of views) checkMargins(view);
-	for (const [name, view] of outputs) results.set(name, backend.download(view));
+	for (const [name, view] of outputs) {
+		const values = backend.download(view);
+		const isNarrow = found.has(view) && activations === 'bf16';
+		results.set(name, isNarrow ? widenBfloat16(values as Uint16Array) : values);
+	}
 	for (const view of views) backend.free(view.buffer);
 	return results;
 }
@@ -133,6 +165,8 @@ export interface AgreementCase {
 	/** Largest distance from the reference, relative to the norm, of outputs in float32; others must be equal. */
 	readonly tolerance: number;
 	readonly run: (bench: Workbench) => void;
+	/** In what type its activations lie, f32 by default. */
+	readonly activations?: ActivationType;
 	/** What a machine without bfloat16 arithmetic computes instead, if that differs: the same in fp32. */
 	readonly withoutBfloat16?: (bench: Workbench) => void;
 }

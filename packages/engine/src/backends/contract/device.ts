@@ -59,7 +59,8 @@ export interface Device {
 	close(): void;
 	/**
 	 * The type in which activations and their gradients lie under a precision: f32 on a CPU, where the memory of a pack is
-	 * small, 16 bits where a device is bound by its memory. Statistics, losses, parameters and their gradients are f32 always.
+	 * small, 16 bits where a device is bound by its memory. Statistics, losses and the states that they are made from, adapters'
+	 * narrow products, parameters and their gradients are f32 always.
 	 */
-	activationType(precision: FloatPrecision): 'f32' | 'bf16' | 'f16';
+	activationType(precision: FloatPrecision): 'f32' | 'bf16';
 }

@@ -14,7 +14,7 @@ import type { Indices, QuantizedWeight, Ranges, Segments, Targets, View, Weight 
 export interface Kernels {
 	// ── element-wise ────────────────────────────────────────────────────────────────────────────────────────
 
-	/** target = value, over f32 or i32. */
+	/** target = value, over i32 or a type of activations. */
 	fill(target: View, value: number): void;
 	/** target = source, between dense types too (round to nearest even). */
 	copy(target: View, source: View): void;
@@ -89,7 +89,7 @@ export interface Kernels {
 	 */
 	rope(y: View, x: View, cos: View, sin: View, headDim: number, inverse: boolean): void;
 	/**
-	 * out [T, heads × D] = softmax(scale × q · kᵀ) · v, where a token sees what `Segments` says, if causal no later
+	 * out [T, heads × D] = softmax(scale × q · kᵀ) · v, all of one type, where a token sees what `Segments` says, if causal no later
 	 * token, and none outside its window. q [T, heads × D], k, v [T, keyValueHeads × D], logSumExp [T, heads]. Never makes a T × T matrix. A token of a
 	 * child gets the bytes that it gets where parent and child are one segment. q, k and v may be columns of a wider matrix; k
 	 * and v have one row stride.
@@ -131,7 +131,10 @@ export interface Kernels {
 
 	/** y [R, H] of the activations' type = table[rows[i]], table dense of any float type, rows i32 [R]. */
 	gatherRows(y: View, table: View, rows: Indices): void;
-	/** table f32 [·, H]: table[rows[i]] += y[i], in ascending i, so that repeated rows add up in a fixed order. */
+	/**
+	 * table [·, H] of f32 or the activations' type: table[rows[i]] += y[i], in ascending i, so that repeated rows add up in a fixed
+	 * order. y may be f32 or of the activations' type.
+	 */
 	scatterAddRows(table: View, y: View, rows: Indices): void;
 	/**
 	 * y [F, H] = mean or maximum of the rows of x in the ranges [from, to) of f; for `max`, argmax i32 [F, H] gets the row

@@ -1,6 +1,6 @@
 import type { Activation, Backend } from '../contract.ts';
 import { elements } from '../view.ts';
-import type { CudaDevice } from './device.ts';
+import { type CudaDevice, kernelFor } from './device.ts';
 
 export type ActivationGroup = Pick<
 	Backend,
@@ -12,26 +12,29 @@ const activationKinds: readonly Activation[] = ['gelu', 'geluTanh', 'tanh', 'sil
 
 /** Activations and their derivatives. */
 export function activationGroup(device: CudaDevice): ActivationGroup {
-	const { floats, launchOver } = device;
+	const { values, launchOver } = device;
 	return {
 		swiglu(y, gate, up) {
 			const count = elements(y.shape);
-			launchOver('swiglu', count, [floats(y), floats(gate), floats(up), count]);
+			const args = [...[y, gate, up].map(values), count];
+			launchOver(kernelFor('swiglu', y, gate, up), Math.ceil(count / 8), args);
 		},
 		swigluBackward(dGate, dUp, dy, gate, up) {
 			const count = elements(dy.shape);
-			const args = [dGate, dUp, dy, gate, up].map(floats);
-			launchOver('swigluBackward', count, [...args, count]);
+			const tensors = [dGate, dUp, dy, gate, up] as const;
+			const kernel = kernelFor('swigluBackward', ...tensors);
+			launchOver(kernel, Math.ceil(count / 8), [...tensors.map(values), count]);
 		},
 		activation(kind, y, x) {
 			const count = elements(y.shape);
-			launchOver('activation', count, [floats(y), floats(x), activationKinds.indexOf(kind), count]);
+			const args = [values(y), values(x), activationKinds.indexOf(kind), count];
+			launchOver(kernelFor('activation', y, x), count, args);
 		},
 		activationBackward(kind, { view, accumulate }, dy, x) {
 			const count = elements(dy.shape);
-			const target = [floats(view), Number(accumulate)];
-			const rest = [floats(dy), floats(x), activationKinds.indexOf(kind), count];
-			launchOver('activationBackward', count, [...target, ...rest]);
+			const target = [values(view), Number(accumulate)];
+			const rest = [values(dy), values(x), activationKinds.indexOf(kind), count];
+			launchOver(kernelFor('activationBackward', view, dy, x), count, [...target, ...rest]);
 		},
 	};
 }

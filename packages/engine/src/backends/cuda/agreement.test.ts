@@ -5,10 +5,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isNightly } from '../../../../../tests/nightly/nightly.ts';
 import { independenceCases } from '../agreement/independence.ts';
-import { dependence, disagreement, fixedCases, seedOf } from '../agreement/suite.ts';
-import { type AgreementCase, bf16Tolerance, runOn } from '../agreement/workbench.ts';
+import { dependence, disagreement, fixedCases, foundOn, inBfloat16 } from '../agreement/suite.ts';
+import type { AgreementCase } from '../agreement/workbench.ts';
 import type { Backend } from '../contract.ts';
-import type { CudaBackendOptions } from './cuda.ts';
 import { createStandInBackend, prepareStandIn, type StandIn } from './testing/stand-in.ts';
 
 const { missing } = await prepareStandIn();
@@ -20,55 +19,50 @@ function sample(cases: readonly AgreementCase[]): readonly AgreementCase[] {
 	return [...kinds.values()].flatMap((same) => [...new Set([same[0]!, same[Math.floor(same.length / 2)]!])]);
 }
 
-const inBfloat16 = /^(matmulTN|matmul.* (table4|bf16)|lora|linear|linearCrossEntropy.* table4) bf16/;
-const products = fixedCases.filter(({ name }) => inBfloat16.test(name));
+const onTensorCores = /^(matmulTN|matmul.* (table4|bf16)|lora|linear|linearCrossEntropy.* table4) bf16/;
+const products = sample(fixedCases).filter(({ name }) => onTensorCores.test(name));
+const attention = sample(fixedCases).filter(({ name }) => name.startsWith('attention'));
+const narrow = inBfloat16(sample(fixedCases));
 
-/** On tensor cores; one token a segment leaves a gradient that is rounding alone. */
-const attention = sample(fixedCases)
-	.filter(({ name }) => /^attention/.test(name) && !/(segments 1( 1)*( under.*)?$|window of 1,)/.test(name))
-	.map((one) => ({ ...one, tolerance: bf16Tolerance }));
-
-/** Cards on which products take other kernels. */
+/** Cards on which products and attention take other kernels, and activations of both types. */
 const cards: readonly {
 	readonly card: string;
 	readonly kind: StandIn;
-	readonly options?: CudaBackendOptions;
 	readonly cases: readonly AgreementCase[];
 }[] = [
-	{ card: 'of tensor cores', kind: {}, cases: sample(fixedCases) },
-	{ card: 'of many multiprocessors', kind: { multiprocessors: 132 }, cases: sample(products) },
-	{ card: 'with attention in bfloat16', kind: {}, options: { attention: 'bf16' }, cases: attention },
-	{ card: 'without bfloat16', kind: { capability: 75 }, cases: sample(products) },
+	{ card: 'of tensor cores', kind: {}, cases: [...sample(fixedCases), ...narrow] },
+	{ card: 'of many multiprocessors', kind: { multiprocessors: 132 }, cases: inBfloat16(products) },
+	{
+		card: 'without bfloat16',
+		kind: { capability: 75 },
+		cases: [...products, ...inBfloat16([...products, ...attention])],
+	},
 ];
 
-describe.skipIf(missing !== undefined).each(cards)('cuda on a card $card', ({ kind, options, cases }) => {
+describe.skipIf(missing !== undefined).each(cards)('cuda on a card $card', ({ kind, cases }) => {
 	let backend: Backend;
 	beforeAll(() => {
-		backend = createStandInBackend(kind, options);
+		backend = createStandInBackend(kind);
 	});
 	afterAll(() => backend.close());
 
 	it.for(cases)('agrees in $name', (testCase) => {
-		const found = runOn(backend, seedOf(testCase.name), testCase.run);
-		expect(disagreement(testCase, found)).toBe(undefined);
+		expect(disagreement(testCase, foundOn(backend, testCase))).toBe(undefined);
 		expect(backend.memory().liveBuffers).toBe(0);
 	});
 });
 
-describe.skipIf(missing !== undefined).each([
-	{ arithmetic: 'fp32', cases: independenceCases },
-	{ arithmetic: 'bf16', cases: independenceCases.filter(({ name }) => name.startsWith('attention')) },
-] as const)(
-	'cuda with attention in $arithmetic computes each part alone as in the whole',
-	({ arithmetic, cases }) => {
+describe.skipIf(missing !== undefined).each(['f32', 'bf16'] as const)(
+	'cuda with activations in %s computes each part alone as in the whole',
+	(type) => {
 		let backend: Backend;
 		beforeAll(() => {
-			backend = createStandInBackend({}, { attention: arithmetic });
+			backend = createStandInBackend();
 		});
 		afterAll(() => backend.close());
 
-		it.for(cases)('$name', (testCase) => {
-			expect(dependence(backend, testCase)).toBe(undefined);
+		it.for(independenceCases)('$name', (testCase) => {
+			expect(dependence(backend, testCase, type)).toBe(undefined);
 		});
 	},
 );

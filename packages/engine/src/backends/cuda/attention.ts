@@ -1,7 +1,7 @@
 import { type AttentionShape, type Backend, type Segments, type View, windowOf } from '../contract.ts';
 import { programError } from '../owned-buffers.ts';
 import { elements, rowStrideOf } from '../view.ts';
-import type { CudaDevice } from './device.ts';
+import { type CudaDevice, kernelFor } from './device.ts';
 
 export type AttentionGroup = Pick<Backend, 'rope' | 'attention' | 'attentionBackward'>;
 
@@ -18,7 +18,7 @@ type HeadSize = (typeof sizes)[number];
 
 /** Rotary embedding and attention over segments. */
 export function attentionGroup(device: CudaDevice): AttentionGroup {
-	const { floats, columns } = device;
+	const { floats, values, columns } = device;
 
 	function headSize({ headDim }: AttentionShape): HeadSize {
 		const size = sizes.find(({ most }) => headDim <= most);
@@ -50,19 +50,19 @@ export function attentionGroup(device: CudaDevice): AttentionGroup {
 		rope(y, x, cos, sin, headDim, inverse) {
 			const [tokens, half] = [cos.shape[0]!, cos.shape[1]!];
 			const heads = elements(x.shape) / tokens / headDim;
-			const tensors = [floats(y), floats(x), floats(cos), floats(sin)];
+			const tensors = [values(y), values(x), floats(cos), floats(sin)];
 			const args = [...tensors, tokens, heads, headDim, half, inverse ? -1 : 1];
-			device.launchOver('rope', tokens * heads * (headDim - half), args);
+			device.launchOver(kernelFor('rope', y, x), tokens * heads * (headDim - half), args);
 		},
 		attention(out, logSumExp, q, k, v, segments, shape) {
 			const { most, tileRows } = headSize(shape);
 			expectEqualStrides(k, v);
 			if (segments.tokens === 0) return;
-			const tensors = [floats(out), floats(logSumExp), ...[q, k, v].map(columns)];
+			const tensors = [values(out), floats(logSumExp), ...[q, k, v].map(columns)];
 			const args = layout(segments, shape, q, k);
 			const bytes = shared(blockRows + 2 * tileRows, shape.headDim, blockRows * tileRows);
 			device.launch(
-				`attention${most}`,
+				kernelFor(`attention${most}`, out, q, k, v),
 				[mostTiles(segments), shape.heads],
 				threads,
 				[...tensors, ...args],
@@ -81,20 +81,20 @@ export function attentionGroup(device: CudaDevice): AttentionGroup {
 				() => 'the gradients of attention',
 				(take) => {
 					const delta = take(4 * rows); // [T, heads]
-					device.launchOver('attentionDelta', 32 * rows, [delta, floats(out), floats(dOut), rows, headDim]);
-					const saved = [...[q, k, v].map(columns), floats(dOut), floats(logSumExp), delta];
+					attentionDelta(device, delta, out, dOut, rows, headDim);
+					const saved = [...[q, k, v].map(columns), values(dOut), floats(logSumExp), delta];
 					const inputs = [...saved, ...layout(segments, shape, q, k)];
 					const bytes = (weights: number) =>
 						shared(2 * blockRows + 2 * tileRows, headDim, weights * blockRows * tileRows);
 					device.launch(
-						`attentionBackwardQueries${most}`,
+						kernelFor(`attentionBackwardQueries${most}`, dq, q, k, v, dOut),
 						[tiles, heads],
 						threads,
 						[columns(dq), ...inputs],
 						bytes(1),
 					);
 					device.launch(
-						`attentionBackwardKeys${most}`,
+						kernelFor(`attentionBackwardKeys${most}`, dk, dv, q, k, v, dOut),
 						[tiles, keyValueHeads],
 						threads,
 						[columns(dk), columns(dv), ...inputs],
@@ -104,6 +104,19 @@ export function attentionGroup(device: CudaDevice): AttentionGroup {
 			);
 		},
 	};
+}
+
+/** delta f32 [rows] = dOut · out of every row of a head. */
+export function attentionDelta(
+	device: CudaDevice,
+	delta: number,
+	out: View,
+	dOut: View,
+	rows: number,
+	headDim: number,
+): void {
+	const args = [delta, device.values(out), device.values(dOut), rows, headDim];
+	device.launchOver(kernelFor('attentionDelta', out, dOut), 32 * rows, args);
 }
 
 /** Throws CUDA_STRIDES unless all matrices have the row stride of the first. */

@@ -10,11 +10,17 @@ import {
 	type MatrixPart,
 	type ProductSize,
 	type ProductTarget,
+	productTarget,
 	tensorProduct,
 } from './products.ts';
 import { storages } from './weights.ts';
 
 export type CrossEntropyGroup = Pick<Backend, 'linearCrossEntropy' | 'linearCrossEntropyBackward'>;
+
+/** Logits of a chunk in scratch memory. */
+function logitsTarget(address: number): ProductTarget {
+	return { address, type: 'f32', accumulate: false, scale: 1 };
+}
 
 /** Entries of the vocabulary whose logits are held at once. */
 const mostColumns = 4096;
@@ -82,7 +88,7 @@ export function crossEntropyGroup(device: CudaDevice): CrossEntropyGroup {
 						const { operand, multiply } = arithmetic(precision, take);
 						const w = operand(weight, { rows: columns, columns: width, first: first * width });
 						const logits = take(4 * rows * columns); // [R, columns]
-						const target = { address: logits, accumulate: false, scale: 1 };
+						const target = logitsTarget(logits);
 						multiply('NT', target, x, w, { rows, columns, depth: width });
 						const args = [state, logits, device.address(targets), columns, first];
 						device.launch('crossEntropyChunk', [rows], threadsPerBlock, args);
@@ -112,7 +118,7 @@ export function crossEntropyGroup(device: CudaDevice): CrossEntropyGroup {
 						const chunk = arithmetic(precision, take);
 						const w = chunk.operand(weight, { rows: columns, columns: width, first: first * width });
 						const logits = take(4 * rows * columns); // [R, columns]
-						const target = { address: logits, accumulate: false, scale: 1 };
+						const target = logitsTarget(logits);
 						chunk.multiply('NT', target, x, w, { rows, columns, depth: width });
 						const saved = [floats(logSumExp), floats(dLosses), device.address(targets)];
 						const args = [logits, ...saved, columns, first];
@@ -120,12 +126,12 @@ export function crossEntropyGroup(device: CudaDevice): CrossEntropyGroup {
 						const dLogits = chunk.logits(logits, { rows, columns });
 						if (dHidden !== undefined) {
 							const accumulate = dHidden.accumulate || first > 0;
-							const to = { address: floats(dHidden.view), accumulate, scale: 1 };
+							const to = productTarget(device, dHidden.view, accumulate);
 							chunk.multiply('NN', to, dLogits, w, { rows, columns: width, depth: columns });
 						}
 						if (dWeight === undefined) return;
-						const at = floats(dWeight.view) + 4 * first * width;
-						const to = { address: at, accumulate: dWeight.accumulate, scale: 1 };
+						const address = floats(dWeight.view) + 4 * first * width;
+						const to = { ...productTarget(device, dWeight.view, dWeight.accumulate), address };
 						chunk.multiply('TN', to, dLogits, x, { rows: columns, columns: width, depth: rows });
 					});
 				},

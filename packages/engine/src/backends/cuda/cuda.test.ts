@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { VulntuneError } from '../../errors.ts';
-import { tensor } from '../testing/tensors.ts';
+import type { View } from '../contract.ts';
+import { emptyTensor, segmentTensors, tensor } from '../testing/tensors.ts';
 import { viewOf } from '../view.ts';
 import { createCudaBackend } from './cuda.ts';
 import { createDevice } from './device.ts';
@@ -108,6 +109,47 @@ describe.skipIf(missing !== undefined)('the memory of a card', () => {
 		backend.close();
 		other.close();
 		expect(errorOf(() => other.scale(foreign, 2)).code).toBe('BUFFER_FREED');
+	});
+});
+
+describe.skipIf(missing !== undefined)('activations', () => {
+	it('lie in bfloat16 under bf16, and in float32 where all is exact', () => {
+		for (const capability of [75, 80]) {
+			const backend = createStandInBackend({ capability });
+			expect([backend.activationType('bf16'), backend.activationType('fp32')]).toEqual(['bf16', 'f32']);
+			backend.close();
+		}
+	});
+
+	it('of two types, or of none that activations have, are refused', () => {
+		const backend = createStandInBackend();
+		const [wide, narrow, half] = (['f32', 'bf16', 'f16'] as const).map((dtype) =>
+			emptyTensor(backend, [4], dtype),
+		) as [View, View, View];
+		expect(errorOf(() => backend.add(wide, wide, narrow)).message).toContain(
+			'the kernel addFloats takes tensors of one type, but got [4] f32 and [4] bf16',
+		);
+		expect(errorOf(() => backend.scale(half, 2)).code).toBe('CUDA_TYPE');
+		expect(errorOf(() => backend.sumOfSquares(narrow)).code).toBe('CUDA_TYPE');
+		backend.close();
+	});
+
+	it('have attention on tensor cores in bfloat16 alone', () => {
+		const backend = createStandInBackend();
+		const shape = { heads: 1, keyValueHeads: 1, headDim: 32, causal: true, scale: 1 };
+		const [q, k, v, out] = [0, 1, 2, 3].map(() => emptyTensor(backend, [3, 32], 'bf16')) as [
+			View,
+			View,
+			View,
+			View,
+		];
+		const exact = emptyTensor(backend, [3, 32]);
+		const segments = segmentTensors(backend, [0, 3]);
+		const attend = (value: View) =>
+			backend.attention(out, emptyTensor(backend, [3, 1]), q, k, value, segments, shape);
+		attend(v);
+		expect(errorOf(() => attend(exact)).message).toContain('flashAttention takes tensors of one type');
+		backend.close();
 	});
 });
 

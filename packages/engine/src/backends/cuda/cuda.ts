@@ -1,7 +1,6 @@
 import { withComposedKernels } from '../compose-kernels.ts';
-import type { Backend, FloatPrecision } from '../contract.ts';
+import type { Backend } from '../contract.ts';
 import { activationGroup } from './activations.ts';
-import { attentionGroup } from './attention.ts';
 import { capabilityText } from './card.ts';
 import { crossEntropyGroup } from './cross-entropy.ts';
 import { type CudaDevice, createDevice, type KernelChoice } from './device.ts';
@@ -22,8 +21,6 @@ export interface CudaBackendOptions {
 	readonly device?: number;
 	/** `mma` leaves out what only Hopper has. */
 	readonly kernels?: KernelChoice;
-	/** Arithmetic of attention, which the contract leaves open: `bf16` is for tensor cores. */
-	readonly attention?: FloatPrecision;
 }
 
 /**
@@ -38,12 +35,11 @@ export interface CudaBackendOptions {
  * `CUDA_FAILED` (runtime) for what goes wrong on the card.
  */
 export function createCudaBackend(options: CudaBackendOptions = {}): Backend {
-	return cudaBackendOn(createDevice(options.device ?? 0, options.kernels), options.attention);
+	return cudaBackendOn(createDevice(options.device ?? 0, options.kernels));
 }
 
 /** The backend of a card that is open. */
-export function cudaBackendOn(device: CudaDevice, arithmetic: FloatPrecision = 'fp32'): Backend {
-	const onTensorCores = arithmetic === 'bf16' && device.hasBfloat16;
+export function cudaBackendOn(device: CudaDevice): Backend {
 	const { ordinal, name, capability, driver, memoryBytes } = device.card;
 	const plain = {
 		name: 'cuda',
@@ -56,7 +52,7 @@ export function cudaBackendOn(device: CudaDevice, arithmetic: FloatPrecision = '
 		...matmulGroup(device),
 		...quantizeGroup(device),
 		...normGroup(device),
-		...(onTensorCores ? mixedAttentionGroup(device) : attentionGroup(device)),
+		...mixedAttentionGroup(device),
 		...activationGroup(device),
 		...rowGroup(device),
 		...crossEntropyGroup(device),

@@ -1,5 +1,5 @@
 import { VulntuneError } from '../../errors.ts';
-import type { View } from '../contract.ts';
+import type { DataType, View } from '../contract.ts';
 import {
 	type AddressedBuffer,
 	createOwnedBuffers,
@@ -41,7 +41,9 @@ export interface CudaDevice {
 	address(view: View): number;
 	/** The same of an f32 view. */
 	floats(view: View): number;
-	/** The same of an f32 matrix that may be columns of a wider one: a kernel that takes it is given its row stride too. */
+	/** The same of a view of a type that activations may have. */
+	values(view: View): number;
+	/** The same of such a matrix that may be columns of a wider one: a kernel that takes it is given its row stride too. */
 	columns(view: View): number;
 	/** The same, or 0 for a view that isn't there. */
 	optionalAddress(view: View | undefined): number;
@@ -104,13 +106,17 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 			return buffers.address(view);
 		},
 		floats(view) {
-			if (isStrided(view)) throw stridedError(view);
-			return device.columns(view);
-		},
-		columns(view) {
 			if (view.dtype !== 'f32') {
 				throw programError('CUDA_TYPE', `a kernel takes f32, but got ${describe(view)}`);
 			}
+			return device.address(view);
+		},
+		values(view) {
+			elementTypeOf(view);
+			return device.address(view);
+		},
+		columns(view) {
+			elementTypeOf(view);
 			return buffers.address(view);
 		},
 		optionalAddress: (view) => (view === undefined ? 0 : device.address(view)),
@@ -178,6 +184,33 @@ function letCopiesArrive(driver: Driver, stream: unknown): void {
 	} catch (error) {
 		if (!(error instanceof DriverFailure)) throw error;
 	}
+}
+
+/** What a kernel's name ends in, for each type that activations may have (FOR_ELEMENTS in element.cuh). */
+const suffixes = { f32: '', bf16: 'Bf16' } as const satisfies Partial<Record<DataType, string>>;
+
+export type ElementType = keyof typeof suffixes;
+
+/** The type of a view of activations; throws where they can't have it. */
+export function elementTypeOf(view: View): ElementType {
+	if (Object.hasOwn(suffixes, view.dtype)) return view.dtype as ElementType;
+	throw programError('CUDA_TYPE', `a kernel takes f32 or bf16, but got ${describe(view)}`);
+}
+
+/** The kernel of that name for activations of a type. */
+export function kernelOf(name: string, type: ElementType): string {
+	return name + suffixes[type];
+}
+
+/** The same for the type of these activations; throws where they don't all have one. */
+export function kernelFor(name: string, first: View, ...others: readonly View[]): string {
+	const type = elementTypeOf(first);
+	const other = others.find(({ dtype }) => dtype !== type);
+	if (other === undefined) return kernelOf(name, type);
+	throw programError(
+		'CUDA_TYPE',
+		`the kernel ${name} takes tensors of one type, but got ${describe(first)} and ${describe(other)}`,
+	);
 }
 
 /** The kernels of a card; throws CUDA_KERNELS (runtime) where its driver can't compile them. */

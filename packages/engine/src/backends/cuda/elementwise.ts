@@ -2,7 +2,7 @@ import { seedWords } from '../../random/streams.ts';
 import type { Backend, DataType, Dropout, View } from '../contract.ts';
 import { bytesOf, programError } from '../owned-buffers.ts';
 import { describe, elements } from '../view.ts';
-import { type CudaDevice, threadsPerBlock } from './device.ts';
+import { type CudaDevice, kernelFor, threadsPerBlock } from './device.ts';
 import { floatBits } from './launch.ts';
 import { storages } from './weights.ts';
 
@@ -34,7 +34,12 @@ export function maskWords(dropout: Dropout | undefined): readonly number[] {
 
 /** Numbers one by one. */
 export function elementwiseGroup(device: CudaDevice): ElementwiseGroup {
-	const { address, floats, launchOver } = device;
+	const { address, floats, values, launchOver } = device;
+
+	/** A thread for each eight of so many numbers. */
+	function launchOverEights(name: string, count: number, args: readonly number[]): void {
+		launchOver(name, Math.ceil(count / 8), args);
+	}
 
 	function copySameType(target: View, source: View): void {
 		const bytes = bytesOf(target.dtype, elements(target.shape));
@@ -46,7 +51,7 @@ export function elementwiseGroup(device: CudaDevice): ElementwiseGroup {
 			const count = elements(target.shape);
 			if (target.dtype === 'i32') {
 				launchOver('fillInteger', count, [address(target), count, value]);
-			} else launchOver('fillFloat', count, [floats(target), count, value]);
+			} else launchOverEights(kernelFor('fillFloat', target), count, [values(target), count, value]);
 		},
 		copy(target, source) {
 			if (target.dtype === source.dtype) {
@@ -65,28 +70,31 @@ export function elementwiseGroup(device: CudaDevice): ElementwiseGroup {
 		},
 		add(sum, a, b) {
 			const count = elements(sum.shape);
-			launchOver('addFloats', count, [floats(sum), floats(a), floats(b), count]);
+			launchOverEights(kernelFor('addFloats', sum, a, b), count, [...[sum, a, b].map(values), count]);
 		},
 		addScaled(target, source, factor) {
 			const count = elements(target.shape);
-			launchOver('addScaled', count, [floats(target), floats(source), factor, count]);
+			const args = [values(target), values(source), factor, count];
+			launchOverEights(kernelFor('addScaled', target, source), count, args);
 		},
 		scale(target, factor) {
 			const count = elements(target.shape);
-			launchOver('scaleFloats', count, [floats(target), factor, count]);
+			launchOverEights(kernelFor('scaleFloats', target), count, [values(target), factor, count]);
 		},
 		dropout(y, x, dropout) {
 			const count = elements(y.shape);
-			launchOver('dropout', Math.ceil(count / 8), [floats(y), floats(x), count, ...maskWords(dropout)]);
+			const args = [values(y), values(x), count, ...maskWords(dropout)];
+			launchOverEights(kernelFor('dropout', y, x), count, args);
 		},
 		addBias(y, x, bias) {
 			const count = elements(y.shape);
-			launchOver('addBias', count, [floats(y), floats(x), floats(bias), count, elements(bias.shape)]);
+			const args = [values(y), values(x), floats(bias), count, elements(bias.shape)];
+			launchOver(kernelFor('addBias', y, x), count, args);
 		},
 		biasBackward({ view, accumulate }, dy) {
 			const [rows, width] = dy.shape as [number, number];
-			const args = [floats(view), Number(accumulate), floats(dy), 0, 0, 0, rows, width];
-			device.launch('columnSums', [Math.ceil(width / 32)], threadsPerBlock, args);
+			const args = [floats(view), Number(accumulate), values(dy), 0, 0, 0, rows, width];
+			device.launch(kernelFor('columnSums', dy), [Math.ceil(width / 32)], threadsPerBlock, args);
 		},
 		scaleRows(x, factor) {
 			const count = elements(x.shape);

@@ -1,21 +1,23 @@
 import { type AttentionShape, type Backend, type Segments, type View, windowOf } from '../contract.ts';
 import { elements, rowStrideOf } from '../view.ts';
-import { type AttentionGroup, attentionGroup, expectEqualStrides } from './attention.ts';
-import type { CudaDevice, TakeScratch } from './device.ts';
+import { type AttentionGroup, attentionDelta, attentionGroup, expectEqualStrides } from './attention.ts';
+import { type CudaDevice, kernelFor, type TakeScratch } from './device.ts';
 
 /** As in flashAttention.cuh: rows of a block, its threads, queries of a tile that keys walk over, and the sizes of heads. */
 const [blockRows, threads, walkedRows] = [64, 128, 32];
 const headSizes = [32, 64, 128] as const;
 
-/** Attention on tensor cores where heads are small enough for them, else in float32. */
+/** Attention on tensor cores where the card has them for activations in bfloat16 and heads are small enough, else in float32. */
 export function mixedAttentionGroup(device: CudaDevice): AttentionGroup {
 	const exact = attentionGroup(device);
+	if (!device.hasBfloat16) return exact;
 	const flash = flashAttentionGroup(device);
-	const of = (shape: AttentionShape) => (flashSizeOf(shape) === undefined ? exact : flash);
+	const of = ({ dtype }: View, shape: AttentionShape) =>
+		dtype === 'f32' || flashSizeOf(shape) === undefined ? exact : flash;
 	return {
 		rope: exact.rope,
-		attention: (...args) => of(args[6]).attention(...args),
-		attentionBackward: (...args) => of(args[3]).attentionBackward(...args),
+		attention: (...args) => of(args[2], args[6]).attention(...args),
+		attentionBackward: (...args) => of(args[1].q, args[3]).attentionBackward(...args),
 	};
 }
 
@@ -24,21 +26,30 @@ function flashSizeOf({ headDim }: Pick<AttentionShape, 'headDim'>): number | und
 	return headSizes.find((size) => headDim <= size);
 }
 
-/** Attention on tensor cores: operands rounded to bfloat16, sums and softmax in float32. */
+/** Heads as the kernels read them: elements from one token's to the next one's. */
+interface Heads {
+	readonly address: number;
+	readonly stride: number;
+}
+
+/** Attention on tensor cores: sums and softmax in float32. */
 function flashAttentionGroup(device: CudaDevice): Pick<Backend, 'attention' | 'attentionBackward'> {
-	const { floats, columns } = device;
+	const { floats, values, columns } = device;
 
 	function mostTiles({ tokens, count }: Segments): number {
 		return Math.floor(tokens / blockRows) + count;
 	}
 
-	/** A matrix of heads in bfloat16, padded to `size` dimensions. */
-	function padded(take: TakeScratch, view: View, heads: number, { headDim }: AttentionShape, size: number) {
+	/** Heads of `size` dimensions; where they lie as the kernels read them already, nothing is copied. */
+	function headsOf(take: TakeScratch, view: View, heads: number, { headDim }: AttentionShape): Heads {
+		const size = flashSizeOf({ headDim })!;
+		const [address, stride] = [columns(view), rowStrideOf(view)];
+		if (headDim === size && address % 16 === 0 && stride % 8 === 0) return { address, stride };
 		const tokens = view.shape[0]!;
 		const target = take(2 * tokens * heads * size);
-		const args = [target, columns(view), tokens, heads, headDim, size, rowStrideOf(view)];
-		device.launchOver('headsToBfloat16', (tokens * heads * size) / 8, args);
-		return target;
+		const args = [target, address, tokens, heads, headDim, size, stride];
+		device.launchOver('padHeads', (tokens * heads * size) / 8, args);
+		return { address: target, stride: heads * size };
 	}
 
 	function segmentArguments({ starts, parents, count }: Segments, shape: AttentionShape): number[] {
@@ -50,8 +61,20 @@ function flashAttentionGroup(device: CudaDevice): Pick<Backend, 'attention' | 'a
 	/** Bytes of so many rows of a head. */
 	const shared = (rows: number, size: number) => 2 * rows * size;
 
+	/** The kernels read and write bfloat16 alone. */
+	function checkTypes(first: View, ...others: readonly View[]): void {
+		kernelFor('flashAttention', first, ...others);
+	}
+
+	/** Addresses, then strides, as the kernels take them. */
+	const argumentsOf = (...all: readonly Heads[]) => [
+		...all.map(({ address }) => address),
+		...all.map(({ stride }) => stride),
+	];
+
 	return {
 		attention(out, logSumExp, q, k, v, segments, shape) {
+			checkTypes(out, q, k, v);
 			expectEqualStrides(k, v);
 			if (segments.tokens === 0) return;
 			const size = flashSizeOf(shape)!;
@@ -59,22 +82,24 @@ function flashAttentionGroup(device: CudaDevice): Pick<Backend, 'attention' | 'a
 			device.withScratch(
 				() => 'attention',
 				(take) => {
-					const operands = [
-						padded(take, q, heads, shape, size),
-						...[k, v].map((view) => padded(take, view, keyValueHeads, shape, size)),
-					];
+					const operands = argumentsOf(
+						headsOf(take, q, heads, shape),
+						headsOf(take, k, keyValueHeads, shape),
+						headsOf(take, v, keyValueHeads, shape),
+					);
 					const args = [...segmentArguments(segments, shape), Number(causal), windowOf(shape), scale];
 					device.launch(
 						`flashAttention${size}`,
 						[mostTiles(segments), heads],
 						threads,
-						[floats(out), floats(logSumExp), ...operands, ...args],
+						[values(out), floats(logSumExp), ...operands, ...args],
 						shared(5 * blockRows, size),
 					);
 				},
 			);
 		},
 		attentionBackward({ dq, dk, dv }, { q, k, v, out, logSumExp, segments }, dOut, shape) {
+			checkTypes(dq, dk, dv, q, k, v, out, dOut);
 			expectEqualStrides(k, v);
 			expectEqualStrides(dk, dv);
 			if (segments.tokens === 0) return;
@@ -85,11 +110,14 @@ function flashAttentionGroup(device: CudaDevice): Pick<Backend, 'attention' | 'a
 				() => 'the gradients of attention',
 				(take) => {
 					const delta = take(4 * rows); // [T, heads]
-					device.launchOver('attentionDelta', 32 * rows, [delta, floats(out), floats(dOut), rows, headDim]);
+					attentionDelta(device, delta, out, dOut, rows, headDim);
 					const inputs = [
-						padded(take, q, heads, shape, size),
-						...[k, v].map((view) => padded(take, view, keyValueHeads, shape, size)),
-						padded(take, dOut, heads, shape, size),
+						...argumentsOf(
+							headsOf(take, q, heads, shape),
+							headsOf(take, k, keyValueHeads, shape),
+							headsOf(take, v, keyValueHeads, shape),
+							headsOf(take, dOut, heads, shape),
+						),
 						...[floats(logSumExp), delta],
 						...segmentArguments(segments, shape),
 					];

@@ -1,4 +1,4 @@
-import type { CudaDevice } from './device.ts';
+import { type CudaDevice, kernelOf } from './device.ts';
 import type { Direction, HalfOperand, ProductSize, ProductTarget } from './products.ts';
 
 /** As in groupProduct.cuh. */
@@ -57,7 +57,7 @@ export function groupProducts(device: CudaDevice) {
 		const [wide, narrow] = widths;
 		const width = effortOf(wide) <= effortOf(narrow) ? wide : narrow;
 		device.launch(
-			`groupProduct${direction}${width.name}`,
+			kernelOf(`groupProduct${direction}${width.name}`, target.type),
 			[Math.min(multiprocessors, tilesOf(width.columns))],
 			threads,
 			[

@@ -1,5 +1,5 @@
-import { type CudaDevice, type TakeScratch, threadsPerBlock } from './device.ts';
-import type { ProductSize, ProductTarget } from './products.ts';
+import { type CudaDevice, kernelOf, type TakeScratch, threadsPerBlock } from './device.ts';
+import { type ProductSize, type ProductTarget, targetArguments } from './products.ts';
 
 const scaleBlock = 64;
 
@@ -35,8 +35,9 @@ export function int8Product(
 		...quantized(device, take, left, [depth, 1], rows, depth),
 		...quantized(device, take, right, rightStrides, columns, depth),
 	];
-	device.launch('int8Product', [Math.ceil(rows / 16), Math.ceil(columns / 16)], threadsPerBlock, [
-		...[target.address, Number(target.accumulate), target.scale],
+	const grid = [Math.ceil(rows / 16), Math.ceil(columns / 16)] as const;
+	device.launch(kernelOf('int8Product', target.type), grid, threadsPerBlock, [
+		...targetArguments(target),
 		...operands,
 		...[rows, columns, Math.ceil(depth / scaleBlock)],
 	]);

@@ -2,7 +2,7 @@ import { composedLinear, type LinearGroup, type LinearParts } from '../compose-k
 import { floatPrecision } from '../contract.ts';
 import { describe } from '../view.ts';
 import type { CudaDevice } from './device.ts';
-import { halfOperand, tensorProduct } from './products.ts';
+import { halfOperand, productTarget, tensorProduct } from './products.ts';
 
 /** Linear layers with their adapters: on tensor cores, the input that they share is rounded to bfloat16 once. */
 export function linearGroup(device: CudaDevice, parts: LinearParts): LinearGroup {
@@ -17,7 +17,7 @@ export function linearGroup(device: CudaDevice, parts: LinearParts): LinearGroup
 			device.withScratch(
 				() => `linear layers of ${describe(x)}`,
 				(keep) => {
-					device.floats(x);
+					device.values(x);
 					const left = halfOperand(device, keep, x, { rows, columns: depth });
 					for (const { y, weight, lora } of layers) {
 						const columns = weight.shape[0]!;
@@ -25,8 +25,8 @@ export function linearGroup(device: CudaDevice, parts: LinearParts): LinearGroup
 							() => `a linear layer ${describe(weight)}`,
 							(take) => {
 								const right = halfOperand(device, take, weight, { rows: columns, columns: depth });
-								const target = { address: device.floats(y), accumulate: false, scale: 1 };
-								tensorProduct(device, 'NT', target, left, right, { rows, columns, depth });
+								const size = { rows, columns, depth };
+								tensorProduct(device, 'NT', productTarget(device, y), left, right, size);
 							},
 						);
 						if (lora === undefined) continue;

@@ -1,6 +1,6 @@
 import { composedLora } from '../compose-kernels.ts';
-import type { Backend, Device, Kernels } from '../contract.ts';
-import { type CudaDevice, threadsPerBlock } from './device.ts';
+import type { Backend, Device, Kernels, View } from '../contract.ts';
+import { type CudaDevice, kernelFor, threadsPerBlock } from './device.ts';
 import { maskWords } from './elementwise.ts';
 
 export type LoraGroup = Pick<Backend, 'loraForward' | 'loraBackward'>;
@@ -12,7 +12,7 @@ const mostRank = 32;
 
 /** The adapter pair, with dropout made where its numbers are used. */
 export function loraGroup(device: CudaDevice, backend: Device & Kernels): LoraGroup {
-	const { floats } = device;
+	const { floats, values } = device;
 	const composed = composedLora(backend);
 
 	/** Element (r, d) of a narrow or a wide matrix at r × rank + d × other. */
@@ -27,7 +27,7 @@ export function loraGroup(device: CudaDevice, backend: Device & Kernels): LoraGr
 	function down(
 		out: number,
 		scale: number,
-		[x, tokens, depth]: readonly [address: number, tokens: number, depth: number],
+		[x, tokens, depth]: readonly [x: View, tokens: number, depth: number],
 		[narrow, rank, strides]: readonly [address: number, rank: number, strides: Strides],
 		inBfloat16: boolean,
 		mask: readonly number[],
@@ -36,11 +36,12 @@ export function loraGroup(device: CudaDevice, backend: Device & Kernels): LoraGr
 		const sizes = [strides.rank, strides.other, tokens, depth, rank, Number(inBfloat16)];
 		// no more than have something to add up
 		const threads = Math.min(threadsPerBlock, 32 * Math.ceil(depth / columnsOfThread / 32));
-		device.launch('adapterDown', grid, threads, [out, scale, x, narrow, ...sizes, ...mask]);
+		const args = [out, scale, values(x), narrow, ...sizes, ...mask];
+		device.launch(kernelFor('adapterDown', x), grid, threads, args);
 	}
 
 	function up(
-		target: readonly [address: number, accumulate: boolean, scale: number],
+		target: readonly [view: View, accumulate: boolean, scale: number],
 		narrow: number,
 		[wide, strides]: readonly [address: number, strides: Strides],
 		[tokens, columns, rank]: readonly [tokens: number, columns: number, rank: number],
@@ -49,23 +50,24 @@ export function loraGroup(device: CudaDevice, backend: Device & Kernels): LoraGr
 	): void {
 		const threads = 128;
 		const grid = [Math.ceil(columns / columnsOfThread / threads), Math.ceil(tokens / rowsAtOnce)] as const;
-		const [address, accumulate, scale] = target;
+		const [view, accumulate, scale] = target;
 		const sizes = [strides.rank, strides.other, tokens, columns, rank, Number(inBfloat16)];
-		const args = [address, Number(accumulate), scale, narrow, wide, ...sizes, ...mask];
-		device.launch('adapterUp', grid, threads, args);
+		const args = [values(view), Number(accumulate), scale, narrow, wide, ...sizes, ...mask];
+		device.launch(kernelFor('adapterUp', view), grid, threads, args);
 	}
 
 	function gradient(
 		target: readonly [address: number, strides: Strides, accumulate: boolean, scale: number],
 		narrow: number,
-		wide: number,
+		wide: View,
 		[tokens, columns, rank]: readonly [tokens: number, columns: number, rank: number],
 		mask: readonly number[],
 	): void {
 		const grid = [Math.ceil(columns / columnsOfGradient), Math.ceil(rank / ranksAtOnce)] as const;
 		const [address, strides, accumulate, scale] = target;
 		const to = [address, strides.rank, strides.other, Number(accumulate), scale];
-		device.launch('adapterGradient', grid, 512, [...to, narrow, wide, tokens, columns, rank, ...mask]);
+		const args = [...to, narrow, values(wide), tokens, columns, rank, ...mask];
+		device.launch(kernelFor('adapterGradient', wide), grid, 512, args);
 	}
 
 	return {
@@ -79,10 +81,10 @@ export function loraGroup(device: CudaDevice, backend: Device & Kernels): LoraGr
 			}
 			const inBfloat16 = precision === 'bf16' && device.hasBfloat16;
 			const narrow = [floats(a), rank, stridesOfA(inputs)] as const;
-			down(floats(h), 1, [floats(x), tokens, inputs], narrow, inBfloat16, maskWords(dropout));
+			down(floats(h), 1, [x, tokens, inputs], narrow, inBfloat16, maskWords(dropout));
 			const wide = [floats(b), stridesOfB(rank)] as const;
 			const sizes = [tokens, outputs, rank] as const;
-			up([floats(y), true, scale], floats(h), wide, sizes, inBfloat16, maskWords(undefined));
+			up([y, true, scale], floats(h), wide, sizes, inBfloat16, maskWords(undefined));
 		},
 		loraBackward(gradients, saved, dy, options) {
 			const { dx, dA, dB } = gradients;
@@ -102,14 +104,14 @@ export function loraGroup(device: CudaDevice, backend: Device & Kernels): LoraGr
 				(take) => {
 					const dh = take(4 * tokens * rank); // [M, r]
 					const toB = [floats(dB.view), stridesOfB(rank), dB.accumulate, scale] as const;
-					gradient(toB, floats(h), floats(dy), [tokens, outputs, rank], none);
+					gradient(toB, floats(h), dy, [tokens, outputs, rank], none);
 					const narrow = [floats(b), rank, stridesOfB(rank)] as const;
-					down(dh, scale, [floats(dy), tokens, outputs], narrow, inBfloat16, none);
+					down(dh, scale, [dy, tokens, outputs], narrow, inBfloat16, none);
 					const toA = [floats(dA.view), stridesOfA(inputs), dA.accumulate, 1] as const;
-					gradient(toA, dh, floats(x), [tokens, inputs, rank], mask);
+					gradient(toA, dh, x, [tokens, inputs, rank], mask);
 					if (dx === undefined) return;
 					const wide = [floats(a), stridesOfA(inputs)] as const;
-					const target = [floats(dx.view), dx.accumulate, 1] as const;
+					const target = [dx.view, dx.accumulate, 1] as const;
 					up(target, dh, wide, [tokens, inputs, rank], inBfloat16, mask);
 				},
 			);

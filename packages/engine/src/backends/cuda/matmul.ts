@@ -3,7 +3,14 @@ import { programError } from '../owned-buffers.ts';
 import { describe } from '../view.ts';
 import type { CudaDevice } from './device.ts';
 import { int8Product } from './int8.ts';
-import { floatOperand, floatProduct, halfOperand, type ProductSize, tensorProduct } from './products.ts';
+import {
+	floatOperand,
+	floatProduct,
+	halfOperand,
+	type ProductSize,
+	productTarget,
+	tensorProduct,
+} from './products.ts';
 import { weightArguments } from './weights.ts';
 
 export type MatmulGroup = Pick<Backend, 'matmulNT' | 'matmulNN' | 'matmulTN' | 'dequantize'>;
@@ -22,7 +29,7 @@ export function matmulGroup(device: CudaDevice): MatmulGroup {
 		const rows = rowsOf(left);
 		const [columns, depth] = direction === 'NT' ? [outputs, inputs] : [inputs, outputs];
 		const size: ProductSize = { rows, columns, depth };
-		const target = { address: device.floats(result), accumulate, scale };
+		const target = productTarget(device, result, accumulate, scale);
 		device.withScratch(
 			() => `the product of ${describe(left)} and ${describe(weight)}`,
 			(take) => {
@@ -30,14 +37,14 @@ export function matmulGroup(device: CudaDevice): MatmulGroup {
 					{ rows, columns: depth },
 					{ rows: outputs, columns: inputs },
 				];
-				device.floats(left);
+				device.values(left);
 				if (precision === 'bf16' && device.hasBfloat16) {
 					const x = halfOperand(device, take, left, leftPart);
 					const w = halfOperand(device, take, weight, rightPart);
 					tensorProduct(device, direction, target, x, w, size);
 					return;
 				}
-				const x = device.floats(left);
+				const x = floatOperand(device, take, left, leftPart);
 				const w = floatOperand(device, take, weight, rightPart);
 				if (precision === 'int8') int8Product(device, take, target, x, w, direction === 'NN', size);
 				else floatProduct(device, direction, target, x, w, size);
@@ -51,15 +58,23 @@ export function matmulGroup(device: CudaDevice): MatmulGroup {
 		matmulTN(dWeight, dy, x, { precision, scale, accumulate }) {
 			const [rows, columns] = dWeight.shape as [number, number];
 			const size: ProductSize = { rows, columns, depth: rowsOf(dy) };
-			const target = { address: device.floats(dWeight), accumulate, scale };
+			device.floats(dWeight);
+			const target = productTarget(device, dWeight, accumulate, scale);
 			device.withScratch(
 				() => `the product of ${describe(dy)} and ${describe(x)}`,
 				(take) => {
+					const [leftPart, rightPart] = [
+						{ rows: size.depth, columns: rows },
+						{ rows: size.depth, columns },
+					];
 					if (precision === 'bf16' && device.hasBfloat16) {
-						const left = halfOperand(device, take, dy, { rows: size.depth, columns: rows });
-						const right = halfOperand(device, take, x, { rows: size.depth, columns });
+						const left = halfOperand(device, take, dy, leftPart);
+						const right = halfOperand(device, take, x, rightPart);
 						tensorProduct(device, 'TN', target, left, right, size);
-					} else floatProduct(device, 'TN', target, device.floats(dy), device.floats(x), size);
+						return;
+					}
+					const left = floatOperand(device, take, dy, leftPart);
+					floatProduct(device, 'TN', target, left, floatOperand(device, take, x, rightPart), size);
 				},
 			);
 		},

@@ -35,7 +35,7 @@ export function memoryGroup(device: CudaDevice): MemoryGroup {
 				card: { usedBytes: totalBytes - Number(free[0]), totalBytes },
 			};
 		},
-		activationType: () => 'f32',
+		activationType: (precision) => (precision === 'bf16' ? 'bf16' : 'f32'),
 		keepsDoubleScales: true,
 	};
 }

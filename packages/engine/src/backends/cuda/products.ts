@@ -1,5 +1,12 @@
-import { type Dropout, isQuantized, type Weight } from '../contract.ts';
-import { type CudaDevice, type TakeScratch, threadsPerBlock } from './device.ts';
+import { type Dropout, isQuantized, type View, type Weight } from '../contract.ts';
+import {
+	type CudaDevice,
+	type ElementType,
+	elementTypeOf,
+	kernelOf,
+	type TakeScratch,
+	threadsPerBlock,
+} from './device.ts';
 import { maskWords } from './elementwise.ts';
 import { groupProducts, takesGroups } from './group-products.ts';
 import { type WeightArguments, weightArguments } from './weights.ts';
@@ -7,11 +14,22 @@ import { type WeightArguments, weightArguments } from './weights.ts';
 /** y = x · Wᵀ, dx = dy · W, dW = dyᵀ · x: how the two operands lie. */
 export type Direction = 'NT' | 'NN' | 'TN';
 
-/** Where a product goes: f32 [rows, columns]. */
+/** Where a product goes: [rows, columns]. A gradient of a weight (`TN`) is f32. */
 export interface ProductTarget {
 	readonly address: number;
+	readonly type: ElementType;
 	readonly accumulate: boolean;
 	readonly scale: number;
+}
+
+/** A view as a product's target. */
+export function productTarget(device: CudaDevice, view: View, accumulate = false, scale = 1): ProductTarget {
+	return { address: device.values(view), type: elementTypeOf(view), accumulate, scale };
+}
+
+/** As every kernel of a product takes it first. */
+export function targetArguments({ address, accumulate, scale }: ProductTarget): readonly number[] {
+	return [address, Number(accumulate), scale];
 }
 
 /** Sizes of a product: the result's rows and columns, and what is summed over. */
@@ -75,11 +93,11 @@ export function tensorProduct(
 	const tiles = tilesFor(device, size);
 	const blocks = Math.ceil(size.rows / tiles.rows) * Math.ceil(size.columns / tiles.columns);
 	device.launch(
-		`product${direction}${tiles.name}`,
+		kernelOf(`product${direction}${tiles.name}`, target.type),
 		[blocks],
 		tiles.threads,
 		[
-			...[target.address, Number(target.accumulate), target.scale],
+			...targetArguments(target),
 			...[left.address, left.stride, right.address, right.stride],
 			...[size.rows, size.columns, size.depth],
 		],
@@ -164,8 +182,9 @@ export function floatProduct(
 	right: number,
 	{ rows, columns, depth }: ProductSize,
 ): void {
-	device.launch('floatProduct', [Math.ceil(rows / 64), Math.ceil(columns / 64)], threadsPerBlock, [
-		...[target.address, Number(target.accumulate), target.scale],
+	const grid = [Math.ceil(rows / 64), Math.ceil(columns / 64)] as const;
+	device.launch(kernelOf('floatProduct', target.type), grid, threadsPerBlock, [
+		...targetArguments(target),
 		...[left, ...strides(direction === 'TN', rows, depth)],
 		...[right, ...strides(direction !== 'NT', columns, depth)],
 		...[rows, columns, depth],

@@ -1,13 +1,13 @@
 import type { Backend } from '../contract.ts';
 import { elements } from '../view.ts';
-import { type CudaDevice, threadsPerBlock } from './device.ts';
+import { type CudaDevice, kernelFor, threadsPerBlock } from './device.ts';
 import { storages } from './weights.ts';
 
 export type RowGroup = Pick<Backend, 'gatherRows' | 'scatterAddRows' | 'poolRows' | 'poolRowsBackward'>;
 
 /** Rows of tables, and what is pooled of them. */
 export function rowGroup(device: CudaDevice): RowGroup {
-	const { floats } = device;
+	const { floats, values } = device;
 
 	/** A block each of so many rows. */
 	function overRows(name: string, rows: number, args: readonly number[]): void {
@@ -18,11 +18,14 @@ export function rowGroup(device: CudaDevice): RowGroup {
 		gatherRows(y, table, rows) {
 			const width = elements(table.shape.slice(1));
 			const source = [device.address(table), storages.indexOf(table.dtype)];
-			overRows('gatherRows', elements(rows.shape), [floats(y), ...source, device.address(rows), width]);
+			const args = [values(y), ...source, device.address(rows), width];
+			overRows(kernelFor('gatherRows', y), elements(rows.shape), args);
 		},
 		scatterAddRows(table, y, rows) {
 			const [count, width] = [elements(rows.shape), elements(table.shape.slice(1))];
-			overRows('scatterAddRows', count, [floats(table), floats(y), device.address(rows), count, width]);
+			const added = [values(y), storages.indexOf(y.dtype)];
+			const args = [values(table), ...added, device.address(rows), count, width];
+			overRows(kernelFor('scatterAddRows', table), count, args);
 		},
 		poolRows(kind, y, argmax, x, ranges) {
 			const [functions, numbers] = ranges.shape as [number, number];
