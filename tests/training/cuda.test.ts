@@ -43,6 +43,7 @@ async function train(
 		'method.layersToTransform': layers,
 		// all states of the last block are computed in one of the two
 		'head.pool': precision === 'bf16' ? 'meanMax' : 'last',
+		'method.stack': 'ngram',
 		'training.accumulation': '1',
 		'training.epochs': '1',
 		'training.precision': precision,

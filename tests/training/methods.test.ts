@@ -44,6 +44,7 @@ const nextToken: Overrides = {
 	'sequence.length': '128',
 };
 
+const stacked = { 'method.stack': 'ngram' };
 const detached = { 'loss.gamma': '2', 'loss.gradient': 'detached' };
 const crossEntropy = { 'loss.type': 'crossEntropy', 'loss.reduction': 'mean' };
 const alphas = { 'loss.alpha': '[0.5, 0.8]', 'loss.reduction': 'mean' };
@@ -53,7 +54,7 @@ const statusWeights = { 'loss.statusWeights': '{VULNERABLE: 3, FIXED: 1}' };
 const variants: Record<string, Overrides> = {
 	'qlora nf4': qlora('nf4'),
 	'qlora nf4 without double quantisation': { ...qlora('nf4'), 'method.doubleQuantization': 'false' },
-	'qlora fp4, focal detached': { ...qlora('fp4'), ...detached },
+	'qlora fp4, focal detached, stacked': { ...qlora('fp4'), ...detached, ...stacked },
 	'qlora int8, weights per class': { ...qlora('int8'), 'loss.classWeights': '[1, 2]' },
 	'qlora quantile3, cross-entropy, mean': { ...qlora('quantile3'), ...crossEntropy },
 	'lora on attention, focal with alpha': {
@@ -70,13 +71,17 @@ const variants: Record<string, Overrides> = {
 	'lora on a bf16 base, linear schedule without clipping': {
 		...{ 'method.base': 'bf16', 'training.schedule': 'linear', 'training.clipNorm': 'null' },
 	},
-	'prefix tuning': { 'method.type': 'prefix', 'method.prefixLength': '3', 'training.learningRate': '0.05' },
+	'prefix tuning, stacked': {
+		...{ 'method.type': 'prefix', 'method.prefixLength': '3', 'training.learningRate': '0.05' },
+		...stacked,
+	},
 	'full fine-tuning': { 'method.type': 'full', 'training.learningRate': '0.003' },
+	'full fine-tuning, stacked': { 'method.type': 'full', 'training.learningRate': '0.003', ...stacked },
 	'head, last token': { 'method.type': 'head' },
-	'head, maximum': { 'method.type': 'head', 'head.pool': 'max' },
+	'head, maximum, stacked': { 'method.type': 'head', 'head.pool': 'max', ...stacked },
 	'head, mean and maximum': { 'method.type': 'head', 'head.pool': 'meanMax' },
 	'head with a hidden layer, mean': { 'method.type': 'head', 'head.pool': 'mean', 'head.hidden': '8' },
-	'lora under a head with a hidden layer': { 'head.hidden': '8' },
+	'lora under a stacked head with a hidden layer': { 'head.hidden': '8', ...stacked },
 	'next token, qlora': { ...nextToken, ...qlora('nf4') },
 	'next token, full': { ...nextToken, 'method.type': 'full', 'training.learningRate': '0.003' },
 	'leaky packs as they arrive': { 'sequence.packing': 'leaky', 'sequence.order': 'arrival' },
@@ -104,7 +109,7 @@ const variants: Record<string, Overrides> = {
 		'loss.pair': 'contrastive',
 		'head.pool': 'meanMax',
 	},
-	windows: { 'sequence.length': '32', 'sequence.largeFunctions': 'window' },
+	'windows, stacked': { 'sequence.length': '32', 'sequence.largeFunctions': 'window', ...stacked },
 	'bf16 and checkpointing': { 'training.precision': 'bf16', 'training.checkpointing': 'true' },
 	'int8 on a base in 4 bits, checkpointing': {
 		...qlora('nf4'),
@@ -126,7 +131,10 @@ describe.each(Object.entries(variants))('%s', (name, overrides) => {
 });
 
 it('a prefix is described, and refused where it is changed in the files', async () => {
-	const config = configOf('described prefix', { ...variants['prefix tuning']!, 'training.epochs': '1' });
+	const config = configOf('described prefix', {
+		...variants['prefix tuning, stacked']!,
+		'training.epochs': '1',
+	});
 	expect((await runTraining(config, fresh, silent)).status).toBe('finished');
 	const adapter = path.join(config.output, 'adapter');
 	// 2 layers of 2 heads of 8 for keys, as many for values
@@ -164,7 +172,7 @@ it('a detector whose blocks see both ways says so, and claims nothing of PEFT', 
 describe('method.from', () => {
 	it.each([
 		'qlora nf4',
-		'lora under a head with a hidden layer',
+		'lora under a stacked head with a hidden layer',
 		'lora on the last block, the one below it run once',
 	])('starts %s from what was trained', async (name) => {
 		const first = configOf(name, variants[name]!);

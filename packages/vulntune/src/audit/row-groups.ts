@@ -1,5 +1,5 @@
 import type { FunctionRow } from '../data/row.ts';
-import { type Duplicates, NEAR } from './duplicates.ts';
+import { type Duplicates, findDuplicates, NEAR } from './duplicates.ts';
 import { createGrouping } from './groups.ts';
 import { type Projects, projectOf } from './projects.ts';
 
@@ -42,4 +42,18 @@ export function groupRowsBy(
 		}
 	}
 	return grouping.groups();
+}
+
+/**
+ * [rows] what folds never part: rows of a project, near-duplicates, rows of a commit, and what a third one joins.
+ *
+ * @param similarity from which on two functions are near-duplicates
+ */
+export function clustersOf(
+	rows: readonly FunctionRow[],
+	projects: Projects,
+	similarity: number = NEAR,
+): Int32Array {
+	const duplicates = findDuplicates(rows.map(({ code }) => code));
+	return groupRowsBy(rows, ['project', 'nearDuplicate'], projects, duplicates, similarity);
 }

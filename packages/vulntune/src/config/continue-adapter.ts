@@ -61,6 +61,7 @@ export function continueAdapter(
 					config.method.bidirectionalLayers,
 					description && (description.bidirectionalLayers ?? 0),
 				),
+				stack: stackOf(options, description, objective),
 				...baseOf(options, description, allowOtherBase),
 			},
 		},
@@ -106,6 +107,17 @@ function headOf(
 		hidden: bound(options, 'head.hidden', head.hidden, description.head.hidden),
 		bias: bound(options, 'head.bias', head.bias, description.head.bias ?? false),
 	};
+}
+
+/** What the head sees beside the model is a part of it. */
+function stackOf(
+	options: Options,
+	description: DetectorDescription | undefined,
+	objective: Config['objective'],
+): Config['method']['stack'] {
+	const { stack } = options.config.method;
+	if (description?.objective !== 'class' || objective !== 'class') return stack;
+	return bound(options, 'method.stack', stack, description.stack?.type ?? null);
 }
 
 /** How the base is held. */

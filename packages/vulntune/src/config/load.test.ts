@@ -66,6 +66,7 @@ describe('defaults', () => {
 				layersToTransform: null,
 				bidirectionalLayers: 0,
 				rsLora: false,
+				stack: null,
 				from: null,
 			},
 			objective: 'class',

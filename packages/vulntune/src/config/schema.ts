@@ -163,6 +163,14 @@ const method = z.strictObject({
 			'adapter or run to start from: rank, alpha, rsLora, targets, base type and head are its own, and may only be given the same',
 		)
 		.meta(facts({ needs: withAdapters })),
+	stack: z
+		.enum(['ngram'])
+		.nullable()
+		.default(null)
+		.describe(
+			'ngram: the head also sees the score of the n-gram baseline, of a training row from a fit without its project',
+		)
+		.meta(facts({ needs: { ...withModel, objective: ['class'] } })),
 });
 
 const nextToken = section({

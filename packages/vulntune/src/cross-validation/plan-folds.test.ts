@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { findDuplicates } from '../audit/duplicates.ts';
 import { noProjects } from '../audit/projects.ts';
+import { clustersOf } from '../audit/row-groups.ts';
 import { distinctCode, row } from '../audit/testing/rows.ts';
-import { clustersOf, planFolds } from './plan-folds.ts';
+import { planFolds } from './plan-folds.ts';
 
 const drawn = fc.array(
 	fc.record({

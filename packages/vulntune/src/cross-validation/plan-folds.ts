@@ -1,9 +1,5 @@
 import { inputError } from '@vulntune/engine';
 import { assignGroups } from '../audit/assign-groups.ts';
-import { findDuplicates } from '../audit/duplicates.ts';
-import type { Projects } from '../audit/projects.ts';
-import { groupRowsBy } from '../audit/row-groups.ts';
-import type { FunctionRow } from '../data/row.ts';
 
 /** What a row is in one fold. */
 export type FoldPart = 'train' | 'valid' | 'test';
@@ -18,16 +14,6 @@ export interface FoldPlan {
 
 /** Of the rows that are not held out, what chooses epoch, threshold and the n-grams' C. */
 const VALIDATION_SHARE = 1 / 8;
-
-/**
- * [rows] what is never parted: rows of a project, near-duplicates, rows of a commit, and what a third one joins.
- *
- * @param similarity from which on two functions are near-duplicates
- */
-export function clustersOf(rows: readonly FunctionRow[], projects: Projects, similarity: number): Int32Array {
-	const duplicates = findDuplicates(rows.map(({ code }) => code));
-	return groupRowsBy(rows, ['project', 'nearDuplicate'], projects, duplicates, similarity);
-}
 
 /**
  * Deals the clusters of all rows to folds, each with about the same share of both classes, and sets an eighth of the rest of each

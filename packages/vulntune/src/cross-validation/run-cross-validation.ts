@@ -3,6 +3,7 @@ import path from 'node:path';
 import { inputError, makeFolder, VulntuneError, writeFileAtomically } from '@vulntune/engine';
 import { joinSplits } from '../audit/join-splits.ts';
 import { type Projects, projectOf, readProjects } from '../audit/projects.ts';
+import { clustersOf } from '../audit/row-groups.ts';
 import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
@@ -16,7 +17,7 @@ import { identityHash, trainingIdentity } from '../run/identity.ts';
 import { isRemains, removeRemains } from '../run/run-folder.ts';
 import { type CrossValidation, compareFolds } from './compare-folds.ts';
 import { foldConfig, foldFolder, isBegun, joinFolds, type OutOfFold, writeFoldData } from './fold-folder.ts';
-import { clustersOf, type FoldPlan, planFolds } from './plan-folds.ts';
+import { type FoldPlan, planFolds } from './plan-folds.ts';
 
 export interface CrossValidationRequest {
 	readonly config: Config;

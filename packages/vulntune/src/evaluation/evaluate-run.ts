@@ -20,12 +20,13 @@ import { tokenizedSplit } from '../scoring/prepare-data.ts';
 import { requireScores } from '../scoring/score-split.ts';
 import { comparePrecisions, type PrecisionChange, storedScores } from './compare-precisions.ts';
 import { type Comparison, compareWithBaselines } from './compare-with-baselines.ts';
+import { detectorName } from './detector-name.ts';
 import { evaluateLines, type LineEvaluation, requireFlawedLines } from './evaluate-lines.ts';
 import { type EvaluatedAdapter, findAdapter, unfinishedRun } from './evaluated-adapter.ts';
 import { type EvaluatedBase, openEvaluatedBase, openEvaluationBackend } from './evaluated-base.ts';
 import { evaluatedRows, textRows } from './evaluated-rows.ts';
 import { runCautions } from './run-cautions.ts';
-import { createScorer, type Scorer } from './scorer.ts';
+import { createScorer, type Scorer, stackHasNoLines } from './scorer.ts';
 
 export interface EvaluationOptions {
 	/** undefined: the run's own. */
@@ -177,7 +178,10 @@ async function evaluateOpened(
 	};
 	const { lineScores, ...scored } = await scoreIn(precision, options.lines);
 	const comparison = compareWithBaselines(evaluatedRows(rows, scored.probabilities, isCollapsed), {
-		name: readDescription(adapter)?.trained?.method ?? config.method.type,
+		name: detectorName({
+			...config.method,
+			type: readDescription(adapter)?.trained?.method ?? config.method.type,
+		}),
 		threshold: scored.threshold,
 		baselines:
 			fitting && fitBaselines(textRows(fitting.train, isCollapsed), textRows(fitting.valid, isCollapsed)),
@@ -251,12 +255,13 @@ async function scoreRows(
 		const { tokens } = await tokenizedSplit(config, rows, tokenizer, folder.config);
 		const scorer = await createScorer(config, adapter, opened, backend, calibration);
 		try {
-			const scores = await scorer.scoreTokens(tokens, progress);
+			const texts = textRows(rows, config.data.collapseWhitespace).map(({ text }) => text);
+			const scores = await scorer.scoreTokens(tokens, texts, progress);
 			const { probabilities, truncated } = scores;
 			requireScores(probabilities, (index) => rows[index]!.id);
 			if (scores.sharedTokens > 0) note(describeShared(scores));
 			const lineScores = explains
-				? await explainRows(scorer, rows, folder.config.causal, progress)
+				? await explainRows(scorer, rows, folder.config.causal, { progress, note })
 				: undefined;
 			return { probabilities, truncated, threshold: scorer.threshold, ...(lineScores && { lineScores }) };
 		} finally {
@@ -272,8 +277,12 @@ async function explainRows(
 	scorer: Scorer,
 	rows: readonly FunctionRow[],
 	causal: boolean,
-	progress: (done: number, total: number) => void,
+	{
+		progress,
+		note,
+	}: { readonly progress: (done: number, total: number) => void; readonly note: (line: string) => void },
 ): Promise<NonNullable<Scored['lineScores']>> {
+	if (scorer.isStacked) note(stackHasNoLines);
 	const codes = rows.map(({ code }) => code);
 	const methods = attributions.filter((method) => method !== 'attention' || !causal);
 	const scores = new Map<Attribution, readonly (readonly LineScore[])[]>();

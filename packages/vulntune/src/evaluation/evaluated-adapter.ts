@@ -73,6 +73,7 @@ function checkRecords(config: Config, { adapter }: RunFolder): void {
 	const pairs: [key: string, inConfig: unknown, beside: unknown][] = [
 		['data.collapseWhitespace', data.collapseWhitespace, description.collapseWhitespace],
 		['method.type', method.type, description.method],
+		['method.stack', method.stack, description.stack?.type ?? null],
 		['objective', objective, description.objective],
 		...Object.entries(objective === 'nextToken' ? description.nextToken : {}).map(
 			([key, value]): [string, unknown, unknown] => [
@@ -164,6 +165,7 @@ function configOf(description: DetectorDescription, adapter: string, data: strin
 		data: { path: data, collapseWhitespace },
 		method: {
 			...{ type: method, base: base as 'nf4', doubleQuantization, bidirectionalLayers },
+			stack: description.stack?.type ?? null,
 			...loraOf(method, adapter),
 		},
 		objective,

@@ -6,7 +6,7 @@ import type { Attribution } from '../explanation/attribute-tokens.ts';
 import type { LineScore } from '../explanation/line-scores.ts';
 import { linesOf } from '../explanation/token-lines.ts';
 import { findAdapter } from './evaluated-adapter.ts';
-import { openScorer } from './scorer.ts';
+import { openScorer, stackHasNoLines } from './scorer.ts';
 
 /** A function with its lines scored: what `vulntune explain --json` prints. */
 export interface Explanation {
@@ -62,6 +62,7 @@ export async function explainFunction(
 	}
 	const scorer = await openScorer(run, { overrides, allowOtherBase, note });
 	try {
+		if (scorer.isStacked) note(stackHasNoLines);
 		const used = method ?? (scorer.isEncoder ? 'attention' : 'gradient');
 		const [lines] = await scorer.explain([code], used);
 		const { value: probability } = await scorer.score([code]).next();

@@ -1,4 +1,6 @@
 import { type Backend, checkTokenIds, inputError } from '@vulntune/engine';
+import { stackedScores } from '../baselines/ngram/stack.ts';
+import { readStack } from '../baselines/ngram/stack-file.ts';
 import type { ConfigOverrides } from '../config/overrides.ts';
 import type { Config } from '../config/schema.ts';
 import { collapseWhitespace } from '../data/whitespace.ts';
@@ -30,9 +32,16 @@ export interface Scorer {
 	 * Throws TOKENIZER_MODEL, SCORE_NOT_FINITE.
 	 */
 	score(functions: Iterable<string> | AsyncIterable<string>): AsyncGenerator<number, void>;
-	/** The same for functions in tokens, all at once; `progress` is called after every pack. */
+	/** Whether the head also sees the score of n-grams, which has no part in what lines are said to have to do with a score. */
+	readonly isStacked: boolean;
+	/**
+	 * The same for functions in tokens, all at once; `progress` is called after every pack.
+	 *
+	 * @param texts of the same functions, as the tokenizer was given them
+	 */
 	scoreTokens(
 		tokens: readonly Int32Array[],
+		texts: readonly string[],
 		progress?: (done: number, total: number) => void,
 	): Promise<FunctionScores>;
 	/**
@@ -48,6 +57,10 @@ export interface Scorer {
 	/** Gives the memory back; the backend stays open. */
 	free(): void;
 }
+
+/** What a reader of lines must know where the head is stacked. */
+export const stackHasNoLines =
+	"lines are scored by the model's part alone: the n-grams' share of a function's score is not laid to lines";
 
 /** Functions that are packed together: enough to fill packs, few enough to begin soon. */
 const FUNCTIONS_AT_A_TIME = 256;
@@ -69,24 +82,27 @@ export async function createScorer(
 	if (asked !== undefined) requireLearnt(description.answers, asked, adapter);
 	const scoring = scoringOf(config, tokenizer, folder.config);
 	const { map, threshold } = calibrationOf(description, adapter, calibration);
+	const stack = description.stack && readStack(adapter, description.stack);
 	const loaded = await blamingBase(folder, () => loadSavedDetector(config, backend, folder, adapter));
 	const detector = withKeptStates(loaded, config, base, scoring.tokens);
-	const scoreTokens: Scorer['scoreTokens'] = async (tokens, progress = () => {}) => {
+	const scoreTokens: Scorer['scoreTokens'] = async (tokens, texts, progress = () => {}) => {
+		const functions = { tokens, stackedScores: stack && stackedScores(stack, texts) };
 		const scores = (await blamingBase(folder, () =>
-			scoreFunctions(detector, tokens, { ...scoring, progress }),
+			scoreFunctions(detector, functions, { ...scoring, progress }),
 		))!;
 		return { ...scores, probabilities: scores.probabilities.map(map) };
 	};
 	let scored = 0;
 
-	async function* scoreTexts(texts: readonly string[]) {
+	async function* scoreTexts(given: readonly string[]) {
 		const nameOf = (index: number) => `${scored + index + 1}`;
+		const texts = config.data.collapseWhitespace ? given.map(collapseWhitespace) : given;
 		const tokens = texts.map((text, index) => {
-			const ids = tokenizer.encode(config.data.collapseWhitespace ? collapseWhitespace(text) : text);
+			const ids = tokenizer.encode(text);
 			checkTokenIds(ids, tokenizer, folder.config, `function ${nameOf(index)}`);
 			return ids;
 		});
-		const { probabilities } = await scoreTokens(tokens);
+		const { probabilities } = await scoreTokens(tokens, texts);
 		requireScores(probabilities, nameOf);
 		scored += texts.length;
 		yield* probabilities;
@@ -95,6 +111,7 @@ export async function createScorer(
 	return {
 		threshold,
 		isEncoder: !folder.config.causal,
+		isStacked: stack !== undefined,
 		scoreTokens,
 		async explain(functions, method, progress = () => {}) {
 			const located = functions.map((code, index) => {

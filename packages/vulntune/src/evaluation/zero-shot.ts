@@ -118,7 +118,7 @@ async function scoreRows(
 	const scoring = scoringOf(config, base.tokenizer, base.folder.config);
 	const { tokens } = await tokenizedSplit(config, rows, base.tokenizer, base.folder.config);
 	const own = { ...scoring, progress: (done: number, total: number) => progress(name, done, total) };
-	const scores = (await blamingBase(base.folder, () => scoreFunctions(detector, tokens, own)))!;
+	const scores = (await blamingBase(base.folder, () => scoreFunctions(detector, { tokens }, own)))!;
 	requireScores(scores.probabilities, (index) => rows[index]!.id);
 	return scores;
 }

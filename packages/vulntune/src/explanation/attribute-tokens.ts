@@ -96,6 +96,8 @@ function receivedAttention(
 function gradientTimesInput(detector: Detector, pack: Pack, options: PassOptions): Float64Array {
 	// states that were kept of a function have no input any more
 	const { keptStates: _kept, lowerStates: _lower, ...computing } = detector;
+	// what is stacked beside the model adds the same to the log odds whatever the tokens' states are
+	const head = detector.head && { ...detector.head, stacked: false };
 	const { backend, parameters } = detector;
 	const tape = new Tape();
 	return inArena(backend, options.precision, { tape, dropoutSeed: undefined }, (context) => {
@@ -105,7 +107,7 @@ function gradientTimesInput(detector: Detector, pack: Pack, options: PassOptions
 			...detector.model,
 			hidden: (inner, tensors, how) => detector.model.hidden(inner, tensors, { ...how, enter }),
 		};
-		const judgement = options.objective(context, { ...computing, model }, pack, options);
+		const judgement = options.objective(context, { ...computing, head, model }, pack, options);
 		const loss = (label: 0 | 1, weight: 1 | -1) => {
 			const functions = pack.poolPositions.length;
 			const targets: PackLabels = {

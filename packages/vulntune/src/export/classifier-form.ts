@@ -1,4 +1,5 @@
 import { type HostMatrix, inputError, type ModelConfig } from '@vulntune/engine';
+import { STACK_FILE } from '../methods/description.ts';
 import {
 	CLASSES,
 	DENSE_BIAS,
@@ -61,6 +62,9 @@ export function classifierForm(
 	const none: ReadonlyMap<string, HostMatrix> = new Map();
 	if (head === undefined) return { architecture: `${name}ForCausalLM`, tensors: none, warning: undefined };
 	const architecture = `${name}ForSequenceClassification`;
+	if (head.options.stacked === true) {
+		return { architecture: `${name}Model`, tensors: none, warning: stackWarning(architecture) };
+	}
 	if (causal && isPeftHead(head.options)) return { architecture, tensors: none, warning: undefined };
 	const encoder = causal ? undefined : encoderHeads[modelType];
 	const { pool, hidden, bias = false } = head.options;
@@ -72,6 +76,10 @@ export function classifierForm(
 		tensors: none,
 		warning: `transformers' ${architecture} ${causal ? 'pools the last token and knows one matrix' : 'pools the first token behind a hidden layer'}, and this detector has pool: ${pool}, hidden: ${hidden}, bias: ${bias}. AutoModelForSequenceClassification would make a new head: take the states of AutoModel, and the head's score.… tensors of the file, or score with vulntune.`,
 	};
+}
+
+function stackWarning(architecture: string): string {
+	return `the head also sees the score of n-grams, which transformers' ${architecture} knows nothing of: AutoModelForSequenceClassification would give other numbers. Score the folder with vulntune, which finds the n-grams in ${STACK_FILE}.`;
 }
 
 /** A hidden layer smaller than the model's is filled up with units that are always 0. */

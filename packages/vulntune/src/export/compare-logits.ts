@@ -6,10 +6,11 @@ import type { Detector } from '../methods/detector.ts';
 import { classLogits } from '../methods/head.ts';
 import { functionStates, hiddenStates } from '../objectives/hidden-states.ts';
 import type { PackingOptions } from '../packing/options.ts';
-import { buildPack, type Pack } from '../packing/pack.ts';
+import { buildPack, type Pack, withStackedScores } from '../packing/pack.ts';
 import { cutFunction } from '../packing/pieces.ts';
 import { inArena } from '../scoring/micro-batch.ts';
 import type { ScoringOptions } from '../scoring/score-split.ts';
+import type { ReadFunctions } from '../scoring/split-data.ts';
 import type { Exported } from './open-exported.ts';
 
 /** How far two forms of a detector are apart. */
@@ -48,13 +49,14 @@ export async function comparedTexts(
 /** Logits of each function by itself, in float32: [F, 2], or [F, V] of what follows the question. */
 export function logitsOf(
 	detector: Detector,
-	tokens: readonly Int32Array[],
+	{ tokens, stackedScores }: ReadFunctions,
 	{ tokens: around, packing }: Pick<ScoringOptions, 'tokens' | 'packing'>,
 ): Float32Array[] {
 	const cut: PackingOptions = { ...packing, largeFunctions: 'truncate' };
-	return tokens.map((ids) => {
+	return tokens.map((ids, index) => {
 		const pieces = cutFunction(0, ids.length, cut);
-		return packLogits(detector, buildPack(pieces, [ids], around.separator, 'isolated', around));
+		const pack = buildPack(pieces, [ids], around.separator, 'isolated', around);
+		return packLogits(detector, withStackedScores(pack, stackedScores?.subarray(index, index + 1)));
 	});
 }
 
@@ -63,7 +65,8 @@ function packLogits(detector: Detector, pack: Pack): Float32Array {
 	return inArena(backend, 'fp32', { tape: undefined, dropoutSeed: undefined }, (context) => {
 		if (head !== undefined) {
 			const states = functionStates(context, detector, head.pool, pack, false); // [1, K]
-			return Float32Array.from(backend.download(classLogits(context, parameters, head, states))); // [1, 2]
+			const logits = classLogits(context, parameters, head, states, pack.stackedScores); // [1, 2]
+			return Float32Array.from(backend.download(logits)); // [1, 2]
 		}
 		const states = hiddenStates(context, detector, pack, false, pack.poolPositions); // [1, H]
 		return Float32Array.from(

@@ -5,7 +5,7 @@ import { blamingBase } from '../model/damaged-base.ts';
 import { checkReplaced } from '../model/model-files.ts';
 import { exportGguf, ggufHeadFile } from './export-gguf.ts';
 import { exportOnnx } from './export-onnx.ts';
-import { type ExportedFrom, openExportBackend, openExported } from './open-exported.ts';
+import { type Exported, type ExportedFrom, openExportBackend, openExported } from './open-exported.ts';
 import type { WriteListeners } from './written-export.ts';
 
 export type ExportForm = 'gguf' | 'onnx';
@@ -39,7 +39,7 @@ export interface ExportReport {
  * Writes a detector, its adapter merged, as a file of another runtime. One tensor at a time is in memory; the file appears whole or not at
  * all.
  *
- * Throws what `openExported` throws, EXPORT_OUTPUT_EXISTS, MODEL_OUTPUT_SAME, EXPORT_FAMILY, EXPORT_TOKENIZER, EXPORT_OBJECTIVE, INTERRUPTED,
+ * Throws what `openExported` throws, EXPORT_OUTPUT_EXISTS, MODEL_OUTPUT_SAME, EXPORT_FAMILY, EXPORT_TOKENIZER, EXPORT_OBJECTIVE, EXPORT_STACK, INTERRUPTED,
  * USAGE for a type of ONNX's.
  */
 export async function exportModel(options: ExportOptions): Promise<ExportReport> {
@@ -54,6 +54,7 @@ export async function exportModel(options: ExportOptions): Promise<ExportReport>
 	for (const file of written) checkFile(file, options.overwrite);
 	const exported = openExported(options, note);
 	try {
+		refuseStacked(exported, to);
 		for (const file of written) checkReplaced([exported.config.model, exported.adapter], file);
 		const backend = openExportBackend(exported, overrides, note);
 		try {
@@ -73,6 +74,18 @@ export async function exportModel(options: ExportOptions): Promise<ExportReport>
 	} finally {
 		exported.base.close();
 	}
+}
+
+function refuseStacked({ stack, adapter }: Exported, to: ExportForm): void {
+	if (stack === undefined) return;
+	throw inputError(
+		'EXPORT_STACK',
+		`${to === 'onnx' ? 'an ONNX graph' : 'a GGUF file'} has no place for the n-grams whose score the head sees: its scores would be others`,
+		{
+			place: adapter,
+			remedy: 'vulntune model merge keeps them for vulntune; for another runtime train without method.stack.',
+		},
+	);
 }
 
 function checkFile(file: string, overwrite: boolean): void {

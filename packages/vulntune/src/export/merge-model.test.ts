@@ -352,3 +352,46 @@ it('refuses a weight beyond the numbers of the type that is written, in merge an
 	await expect(exportModel({ run, ...gguf, ...options, type: 'f16' })).rejects.toMatchObject(refused);
 	expect((await exportModel({ run, ...gguf, ...options, type: 'q8_0' })).tensors).toBe(20);
 });
+
+describe('a detector whose head sees n-grams', () => {
+	const stacked = { 'method.stack': 'ngram' };
+
+	it('keeps them for vulntune when it is merged, and says what transformers lacks', async () => {
+		const { run } = makeRun(stacked);
+		const output = path.join(temporaryFolder(), 'merged');
+		const report = await merge(run, { output });
+		expect(report.architecture).toBe('LlamaModel');
+		expect(report.warnings).toEqual([
+			expect.stringMatching(/score of n-grams.*other numbers.*ngram-stack\.json/),
+		]);
+		expect(report.difference!.largest).toBeLessThan(1e-5);
+		const [before, after, without] = [
+			await scoresOf(run),
+			await scoresOf(output),
+			await scoresOf(makeRun().run),
+		];
+		for (const [f, score] of before.entries()) {
+			expect(after[f]).toBeCloseTo(score, 5);
+			expect(Math.abs(score - without[f]!)).toBeGreaterThan(1e-4);
+		}
+		const small = path.join(temporaryFolder(), 'small');
+		await quantizeModel({
+			model: output,
+			output: small,
+			type: 'int8',
+			doubleQuantization: false,
+			overwrite: false,
+		});
+		expect((await scoresOf(small))[0]).toBeCloseTo(before[0]!, 1);
+		expect(describeModel(readModelInfo(small))).toContain('int8');
+	});
+
+	it.each(['gguf', 'onnx'] as const)('is not written as %s, which would give other scores', async (to) => {
+		const { run } = makeRun(stacked);
+		const output = path.join(temporaryFolder(), `model.${to}`);
+		const from = { run, overrides: onReference, allowOtherBase: false };
+		const exported = exportModel({ ...from, to, output, overwrite: false });
+		await expect(exported).rejects.toMatchObject({ code: 'EXPORT_STACK', kind: 'input' });
+		expect(readdirSync(path.dirname(output))).toEqual([]);
+	});
+});

@@ -1,10 +1,11 @@
-import { rmSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import {
 	type Backend,
 	checkRange,
 	elements,
 	expectedTensors,
+	fileError,
 	floatPrecision,
 	largestFloat16,
 	mergedWeights,
@@ -14,12 +15,13 @@ import {
 	writeFileAtomically,
 	writeShardedSafetensors,
 } from '@vulntune/engine';
+import { stackedScores } from '../baselines/ngram/stack.ts';
 import type { Config } from '../config/schema.ts';
-import { DESCRIPTION, type DetectorDescription } from '../methods/description.ts';
+import { DESCRIPTION, type DetectorDescription, STACK_FILE } from '../methods/description.ts';
 import { blamingBase } from '../model/damaged-base.ts';
 import { checkOutput, copyCompanions, installModel, makeStaging } from '../model/model-files.ts';
 import { openBase } from '../model/open-base.ts';
-import { loadSavedDetector } from '../scoring/configured-detector.ts';
+import { headOf, loadSavedDetector } from '../scoring/configured-detector.ts';
 import { scoringOf } from '../scoring/scoring-options.ts';
 import { type ClassifierForm, classifierForm } from './classifier-form.ts';
 import { comparedTexts, type LogitDifference, logitDifference, logitsOf } from './compare-logits.ts';
@@ -105,6 +107,7 @@ async function writeMerged(
 	copyCompanions(base.folder.path, staging);
 	writeMergedConfig(staging, exported, form, type);
 	writeDescription(staging, exported);
+	if (exported.stack !== undefined) copyStack(exported.adapter, staging);
 	const difference = options.compare === 0 ? null : await compareMerged(exported, staging, backend, options);
 	return {
 		run,
@@ -124,8 +127,8 @@ async function writeMerged(
 function formOf(exported: Exported): ClassifierForm {
 	const { base, config, head } = exported;
 	const { model_type: modelType } = readBaseConfig(exported);
-	const isClass = config.objective === 'class';
-	const ownHead = isClass ? { options: config.head, tensors: head } : undefined;
+	const options = headOf(config);
+	const ownHead = options && { options, tensors: head };
 	return classifierForm(String(modelType), base.folder.config, ownHead);
 }
 
@@ -195,6 +198,15 @@ function writeDescription(folder: string, { description }: Exported): void {
 	writeFileAtomically(path.join(folder, DESCRIPTION), (append) => append(text));
 }
 
+/** The n-grams whose score the head sees, as they are. */
+function copyStack(adapter: string, folder: string): void {
+	try {
+		copyFileSync(path.join(adapter, STACK_FILE), path.join(folder, STACK_FILE));
+	} catch (error) {
+		throw fileError(error, path.join(folder, STACK_FILE), 'written');
+	}
+}
+
 /** The logits of the detector as it was, and of the merged model as it lies on the disk. One of them is in memory at a time. */
 async function compareMerged(
 	exported: Exported,
@@ -202,14 +214,15 @@ async function compareMerged(
 	backend: Backend,
 	{ compare }: MergeOptions,
 ): Promise<LogitDifference> {
-	const { adapter, base, config } = exported;
+	const { adapter, base, config, stack } = exported;
 	const scoring = scoringOf(config, base.tokenizer, base.folder.config);
 	const { functions, texts } = await comparedTexts(exported, compare);
 	const tokens = texts.map((text) => base.tokenizer.encode(text));
+	const read = { tokens, stackedScores: stack && stackedScores(stack, texts) };
 	const logitsIn = (of: Config, folder: typeof base.folder, saved: string) => {
 		const detector = loadSavedDetector(of, backend, folder, saved);
 		try {
-			return logitsOf(detector, tokens, scoring);
+			return logitsOf(detector, read, scoring);
 		} finally {
 			detector.free();
 		}

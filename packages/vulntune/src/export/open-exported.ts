@@ -11,6 +11,8 @@ import {
 	readFloat32,
 	readPeftAdapter,
 } from '@vulntune/engine';
+import type { StackedNgram } from '../baselines/ngram/stack.ts';
+import { readStack } from '../baselines/ngram/stack-file.ts';
 import { resolveConfig } from '../config/load.ts';
 import type { ConfigOverrides } from '../config/overrides.ts';
 import type { Config } from '../config/schema.ts';
@@ -37,6 +39,8 @@ export interface Exported {
 	readonly lora: PeftAdapter | undefined;
 	/** `score.…`; empty where the next token is asked for. */
 	readonly head: ReadonlyMap<string, HostMatrix>;
+	/** The n-grams that a stacked head sees the score of. */
+	readonly stack: StackedNgram | undefined;
 	/** undefined for an adapter that lies outside the run that made it. */
 	readonly run: RunFolder | undefined;
 }
@@ -88,10 +92,12 @@ export function openExported(
 	}
 	const description = readDescription(adapter);
 	if (description === undefined) throw unfinishedRun(adapter);
+	const stack = description.stack && readStack(adapter, description.stack);
 	const { base, caution } = openEvaluatedBase(config, adapter, description, allowOtherBase);
 	try {
 		if (caution !== undefined) note(caution);
-		return { adapter, config, description, base, ...trainedParts(config, adapter, base), run: ownRun };
+		const trained = trainedParts(config, adapter, base);
+		return { adapter, config, description, base, ...trained, stack, run: ownRun };
 	} catch (error) {
 		base.close();
 		throw error;
@@ -178,7 +184,8 @@ function openForeign(folder: string, overrides: ConfigOverrides): Exported {
 	const base = openBase(config);
 	try {
 		const trained = fitted(config, folder, lora, base.folder.config);
-		return { adapter: folder, config, description: undefined, base, ...trained, run: undefined };
+		const none = { description: undefined, stack: undefined, run: undefined };
+		return { adapter: folder, config, base, ...trained, ...none };
 	} catch (error) {
 		base.close();
 		throw error;

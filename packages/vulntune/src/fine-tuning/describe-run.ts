@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import type { DetectorDescription } from '../methods/description.ts';
+import type { DetectorDescription, StackDescription } from '../methods/description.ts';
 import { fitCalibration } from '../metrics/calibrate.ts';
 import type { Base } from '../model/open-base.ts';
 import { methodOf } from '../scoring/configured-detector.ts';
@@ -25,9 +25,18 @@ export function settingsOf(config: Config): FineTuningSettings {
 	};
 }
 
+/** What a detector was made of. */
+export interface DescribedRun {
+	readonly config: Config;
+	readonly data: PreparedData;
+	readonly base: Base;
+	/** What is said of the n-grams that its head sees the score of. */
+	readonly stack: StackDescription | undefined;
+}
+
 /** What is written beside an adapter: all that scoring with it needs, and what it was trained by. */
 export function describeDetector(
-	{ config, data, base }: { readonly config: Config; readonly data: PreparedData; readonly base: Base },
+	{ config, data, base, stack }: DescribedRun,
 	{ earlierBases }: TrainingState,
 	best: { readonly epoch: number; readonly threshold: number | null },
 	validation: Float64Array,
@@ -47,6 +56,7 @@ export function describeDetector(
 		nextToken: config.nextToken,
 		answers: answersOf(config, data.tokenizer),
 		head: config.head,
+		...(stack === undefined ? {} : { stack }),
 		collapseWhitespace: config.data.collapseWhitespace,
 		sequence: { ...data.scoring.packing, windowCombination: config.sequence.windowCombination },
 		precision: data.scoring.pass.precision,

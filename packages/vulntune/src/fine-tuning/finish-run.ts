@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts';
 import type { FunctionRow } from '../data/row.ts';
 import { baselineDetectors, formatBaselineScores } from '../evaluation/baseline-detectors.ts';
 import { type Comparison, compareWithBaselines } from '../evaluation/compare-with-baselines.ts';
+import { detectorName } from '../evaluation/detector-name.ts';
 import { evaluatedRows, textRows } from '../evaluation/evaluated-rows.ts';
 import type { EndRecord, TrainingFunctions } from '../run/records.ts';
 import type { RunFolder } from '../run/run-folder.ts';
@@ -56,7 +57,7 @@ export function summarizeRun(
 	if (baselines === undefined) return undefined;
 	const evaluated = evaluatedRows(rows.test, test.probabilities, isCollapsed);
 	const comparison = compareWithBaselines(evaluated, {
-		name: config.method.type,
+		name: detectorName(config.method),
 		threshold,
 		baselines,
 		without: config.method.type === 'ngram' ? 'ngram' : undefined,

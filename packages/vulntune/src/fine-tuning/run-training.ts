@@ -12,6 +12,7 @@ import { openSameBackend, ownBackend } from '../communication/own-backend.ts';
 import type { Config } from '../config/schema.ts';
 import { leftOutLines, summarizeData } from '../data/summary.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
+import { STACK_FILE } from '../methods/description.ts';
 import type { Detector } from '../methods/detector.ts';
 import { restoreDetector, saveDetector } from '../methods/saved-detector.ts';
 import { blamingBase } from '../model/damaged-base.ts';
@@ -57,6 +58,7 @@ import { describeExtension, extendRun, extensionRecord } from './extend-run.ts';
 import { countSteps, fineTuningTask } from './fine-tuning-task.ts';
 import { savePredictions } from './predictions.ts';
 import type { RunMode, RunOutcome, RunSignals } from './run-events.ts';
+import { type SeenNgram, stackOnNgram } from './stack-ngram.ts';
 import { openTrainingBase, type StartAdapter } from './start-adapter.ts';
 import { describeTrainingRows, oneClassValidationNote, trainingFunctions } from './training-rows.ts';
 
@@ -80,8 +82,13 @@ export async function runTraining(
 	requireBackend(choice);
 	const { base, start } = openTrainingBase(config, mode.allowOtherBase === true, note);
 	try {
-		const prepared = await prepareData(config, base, note);
-		for (const line of leftOutLines(prepared.dataset.leftOut)) note(`left out ${line}`);
+		const read = await prepareData(config, base, note);
+		for (const line of leftOutLines(read.dataset.leftOut)) note(`left out ${line}`);
+		// several processes stop together, between packs
+		const stop = processes.size === 1 ? signals.interrupted : () => false;
+		const stacked = stackOnNgram(config, read, { note, stop });
+		if (stacked === undefined) return { status: 'interrupted', output: folder.root };
+		const { data: prepared, ngram } = stacked;
 		const { splits, scoring } = prepared;
 		const sizes = rehearsedRun(config, base.folder, scoring.pass, fullestPacks(splits, scoring));
 		const backend = await openSameBackend(processes, choice, note, (own) =>
@@ -106,7 +113,7 @@ export async function runTraining(
 				try {
 					const { size, description } = communicator;
 					if (size > 1) note(`${size} processes share the run out, by ${description}`);
-					const run = { config, folder, base, data, detector, start, identity, communicator };
+					const run = { config, folder, base, data, ngram, detector, start, identity, communicator };
 					return processes.rank === 0
 						? await claimRunFolder(folder, mode, () => trainAndReport(run, mode, signals))
 						: await trainAndFinish(run, mode, signals);
@@ -170,6 +177,8 @@ interface LoadedRun {
 	readonly folder: RunFolder;
 	readonly base: Base;
 	readonly data: PreparedData;
+	/** Of the n-grams that the head sees; undefined where it sees none. */
+	readonly ngram: SeenNgram | undefined;
 	readonly detector: Detector;
 	readonly start: StartAdapter | undefined;
 	readonly identity: RunIdentity;
@@ -213,7 +222,11 @@ async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals
 			if (scores === undefined) return { status: 'interrupted', output: folder.root };
 			if (!isFirst) return { status: 'followed' };
 			const training = trainingFunctions(data.splits.train, data.scoring.packing);
-			const results = { rows: data.dataset.splits, test: scores, best: state.best, training };
+			const { splits } = data.dataset;
+			const results = {
+				...{ rows: splits, test: scores, best: state.best, training },
+				ngram: run.ngram?.selection,
+			};
 			const { summarizeRun } = await import('./finish-run.ts');
 			const summary = summarizeRun(config, folder, results, signals);
 			if (summary === undefined) return { status: 'interrupted', output: folder.root };
@@ -339,7 +352,8 @@ function trainWithEvents(
 				folder.adapter,
 				detector,
 				methodOf(config),
-				describeDetector(run, state, best, probabilities),
+				describeDetector({ ...run, stack: run.ngram?.description }, state, best, probabilities),
+				run.ngram === undefined ? {} : { [STACK_FILE]: run.ngram.text },
 			);
 			savePredictions(folder.predictions('valid'), data.splits.valid.rows, probabilities, best.threshold);
 		},

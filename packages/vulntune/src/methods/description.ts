@@ -31,7 +31,9 @@ export interface DetectorDescription {
 	readonly nextToken: { readonly prompt: string; readonly positive: string; readonly negative: string };
 	/** What nextToken asks in tokens; undefined for the class objective. The first versions don't have it. */
 	readonly answers?: Answers | undefined;
-	readonly head: HeadOptions;
+	readonly head: Omit<HeadOptions, 'stacked'>;
+	/** Whose score the head sees too; absent where it sees none. */
+	readonly stack?: StackDescription;
 	readonly collapseWhitespace: boolean;
 	readonly sequence: PackingOptions & { readonly windowCombination: WindowCombination };
 	readonly precision: Precision;
@@ -45,6 +47,17 @@ export interface DetectorDescription {
 
 /** Lies beside what was trained. */
 export const DESCRIPTION = 'vulntune.json';
+/** Beside an adapter whose head is stacked: the n-grams that it sees the score of. */
+export const STACK_FILE = 'ngram-stack.json';
+
+/** n-grams whose log odds a head sees, less their mean and divided by their deviation. */
+export interface StackDescription {
+	readonly type: 'ngram';
+	readonly mean: number;
+	readonly deviation: number;
+	/** SHA-256 of the file with the n-grams, in hex. */
+	readonly hash: string;
+}
 
 const isFingerprint = (value: unknown): boolean =>
 	isObject(value) && fingerprintParts.every((part) => typeof value[part] === 'string');
@@ -55,6 +68,12 @@ const isFlag = (value: unknown): boolean => typeof value === 'boolean';
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 
 const isShare = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value <= 1;
+const isStack = (value: unknown): boolean => {
+	if (!isObject(value) || value.type !== 'ngram') return false;
+	const { mean, deviation, hash } = value;
+	const isScaled = Number.isFinite(mean) && Number.isFinite(deviation) && (deviation as number) > 0;
+	return isScaled && typeof hash === 'string' && Object.keys(value).length === 4;
+};
 const isCalibration = (value: unknown): boolean => {
 	if (!isObject(value) || !isObject(value.temperature) || !isObject(value.isotonic)) return false;
 	const { temperature, isotonic } = value;
@@ -84,6 +103,7 @@ const keys: Readonly<
 	nextToken: [isObject, 'an object'],
 	answers: [isObject, 'an object'],
 	head: [isObject, 'an object'],
+	stack: [isStack, 'the type ngram with its mean, deviation and hash'],
 	collapseWhitespace: [isFlag, 'true or false'],
 	sequence: [isObject, 'an object'],
 	precision: [isText, 'a precision'],

@@ -33,6 +33,9 @@ const HEAD_FILE = 'head.safetensors';
 const MODEL = 'model.safetensors';
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
 
+/** What lies beside a detector because it can't score without it: texts by the name of their file. */
+export type Companions = Readonly<Record<string, string>>;
+
 /**
  * Writes what was trained, next to a description of how to run it: a PEFT adapter; for full fine-tuning a whole
  * model folder; for a trained head alone its matrices. All of it is written beside the folder and takes its name only
@@ -43,11 +46,13 @@ export function saveDetector(
 	detector: Detector,
 	method: MethodOptions,
 	description: DetectorDescription,
+	companions: Companions = {},
 ): void {
 	const staging = partialOf(folder);
 	try {
 		makeFolder(staging);
 		writeDetector(staging, detector, method, description);
+		for (const [name, text] of Object.entries(companions)) writeText(path.join(staging, name), text);
 		replaceFolder(staging, folder);
 	} catch (error) {
 		rmSync(staging, { recursive: true, force: true });
@@ -83,10 +88,13 @@ function writeDetector(
 		const isHead = (name: string) => name.startsWith('score.');
 		const head = new Map([...tensors].filter(([name]) => isHead(name)));
 		if (method.type === 'prefix') savePrefix(folder, detector, tensors, head, description.model);
-		else saveLora(folder, method.lora, tensors, head, description);
+		else saveLora(folder, method.lora, tensors, head, { description, head: detector.head });
 	}
-	const text = new TextEncoder().encode(`${JSON.stringify(description, null, '\t')}\n`);
-	writeFileAtomically(path.join(folder, DESCRIPTION), (append) => append(text));
+	writeText(path.join(folder, DESCRIPTION), `${JSON.stringify(description, null, '\t')}\n`);
+}
+
+function writeText(file: string, text: string): void {
+	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
 }
 
 function savePrefix(
@@ -105,13 +113,14 @@ function saveLora(
 	config: LoraConfig,
 	tensors: ReadonlyMap<string, HostMatrix>,
 	head: ReadonlyMap<string, HostMatrix>,
-	description: DetectorDescription,
+	{ description, head: options }: { readonly description: DetectorDescription } & Pick<Detector, 'head'>,
 ): void {
 	const matrices = new Map([...tensors].filter(([name]) => !head.has(name)));
 	const adapter = { config, baseModel: description.model, matrices, head };
 	// PEFT lets no token see those after it, and then gives other states
 	const isCausal = description.bidirectionalLayers === undefined;
-	writePeftAdapter(folder, adapter, { isPeftHead: isCausal && isPeftHead(description.head) });
+	const isOwnHead = options !== undefined && isPeftHead(options);
+	writePeftAdapter(folder, adapter, { isPeftHead: isCausal && isOwnHead });
 }
 
 /** Copies a saved detector's matrices over the parameters. Throws ADAPTER_MISMATCH where they don't fit. */
@@ -129,6 +138,10 @@ export function restoreDetector(folder: string, detector: Detector, method: Meth
 	}
 	const source = method === 'full' ? openWeights(folder) : openHead(folder);
 	try {
+		const known = new Set(parameters.specs.map(({ name }) => name));
+		const unread = source.names.find((name) => name.startsWith('score.') && !known.has(name));
+		if (unread !== undefined)
+			throw mismatch(source.place, `the head has ${unread}, which nothing here has a place for`);
 		for (const { name } of parameters.specs) {
 			if (source.info(name) === undefined) throw missingTensor(source.place, name);
 			backend.upload(parameters.get(name), readFloat32(source, name));

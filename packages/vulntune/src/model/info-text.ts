@@ -1,4 +1,4 @@
-import type { DetectorDescription } from '../methods/description.ts';
+import { type DetectorDescription, STACK_FILE } from '../methods/description.ts';
 import { formatBytes, formatNumber } from '../terminal/format.ts';
 import type { AdapterInfo } from './adapter-info.ts';
 import type { ModelInfo } from './model-info.ts';
@@ -137,6 +137,7 @@ function describeDetector(detector: DetectorDescription): readonly Line[] {
 			: [['sight', `the last ${bidirectionalLayers} blocks see both ways`] as const]),
 		['precision', detector.precision],
 		['objective', detector.objective],
+		...(detector.stack === undefined ? [] : [['stacked on', `n-grams, in ${STACK_FILE}`] as const]),
 		[
 			'sequence',
 			`${sequence.length} tokens, ${sequence.packing}, large functions: ${sequence.largeFunctions}`,

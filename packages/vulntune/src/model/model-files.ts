@@ -6,7 +6,7 @@ export const configFileName = 'config.json';
 
 /** Files of a model folder that hold neither shape nor weights and go with it wherever it goes; of a detector also how it is run. */
 const companionFiles =
-	/^(tokenizer\.json|tokenizer\.model|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.jinja|generation_config\.json|vulntune\.json|(LICENSE|NOTICE)(\.\w+)?)$/;
+	/^(tokenizer\.json|tokenizer\.model|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.jinja|generation_config\.json|vulntune\.json|ngram-stack\.json|(LICENSE|NOTICE)(\.\w+)?)$/;
 const weightFiles = /^model.*\.safetensors(\.index\.json)?$/;
 
 /** What a GGUF file holds of a tokenizer. */

@@ -9,7 +9,7 @@ export const classObjective: Objective = (context, detector, pack, options) => {
 	if (detector.head === undefined) throw new TypeError('the class objective needs a detector with a head');
 	const { parameters, head } = detector;
 	const states = functionStates(context, detector, head.pool, pack, options.checkpointing); // [F, K]
-	const logits = classLogits(context, parameters, head, states); // [F, 2]
+	const logits = classLogits(context, parameters, head, states, pack.stackedScores); // [F, 2]
 	return {
 		losses({ labels, weights, pairs }, focal) {
 			const classes = uploadIndices(context, labels);

@@ -31,6 +31,14 @@ export interface Pack {
 	/** [F]; which window of the function this is, and of how many; 0 of 1 for a whole function */
 	readonly windowIndex: Int32Array;
 	readonly windowCount: Int32Array;
+	/** [F]; another detector's score of each function, where a stacked head sees it */
+	readonly stackedScores?: Float32Array;
+}
+
+/** A pack with another detector's scores of its functions; as it is where there are none. */
+export function withStackedScores(pack: Pack, scores: Float32Array | undefined): Pack {
+	if (scores === undefined) return pack;
+	return { ...pack, stackedScores: Float32Array.from(pack.functionIndex, (index) => scores[index]!) };
 }
 
 /** Ids that stand beside every function of a pack. */

@@ -23,6 +23,8 @@ it('counts what is trained: rank x (inputs + outputs) of every target, and the h
 	expect(model).toMatchObject({ source: 'published', layers: 30, hiddenSize: 576 });
 	expect(trainable).toBe(30 * 4 * (576 + 576) + 2 * 576);
 	expect(data).toEqual({ missing: '/nowhere' });
+	const stacked = await plan({ 'method.targets': '[q_proj]', 'method.rank': '4', 'method.stack': 'ngram' });
+	expect(stacked.trainable).toBe(trainable + 2);
 });
 
 it.each([
@@ -48,6 +50,9 @@ it('estimates tokens of what the model will see: white space collapsed where the
 	expect(renderPlan(planned)).toMatch(/^valid +2 functions, 50.0 % vulnerable; tokens: median 2, /m);
 	const kept = await plan({ 'data.path': folder, 'data.collapseWhitespace': 'false' });
 	expect(kept.data).toMatchObject({ ignored: 2 });
+	// copies of one text: nothing is left to fit n-grams on that have not seen them
+	const stacked = plan({ 'data.path': folder, 'method.stack': 'ngram' });
+	await expect(stacked).rejects.toMatchObject({ code: 'STACK_FOLDS' });
 });
 
 it('says what becomes of a warm-up that is as long as the run', async () => {

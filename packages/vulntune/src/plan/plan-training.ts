@@ -14,6 +14,7 @@ import { type DataSummary, summarizeData } from '../data/summary.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { tokenizeRows } from '../data/tokenize.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
+import { describeStackFolds, stackFolds } from '../fine-tuning/stack-ngram.ts';
 import { openTrainingBase } from '../fine-tuning/start-adapter.ts';
 import { headSpecs } from '../methods/head.ts';
 import { checkBaseModel } from '../model/base-model.ts';
@@ -22,7 +23,7 @@ import { classObjective } from '../objectives/class-objective.ts';
 import { nextTokenObjective } from '../objectives/next-token-objective.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import { type PackedFunctions, type PackPlan, packFunctions } from '../packing/pack-functions.ts';
-import { methodOf } from '../scoring/configured-detector.ts';
+import { headOf, methodOf } from '../scoring/configured-detector.ts';
 import type { PassOptions } from '../scoring/micro-batch.ts';
 import { type ScoringOptions, scoringPacking } from '../scoring/score-split.ts';
 import { scoringOf } from '../scoring/scoring-options.ts';
@@ -184,8 +185,10 @@ function modelOf(config: Config, { allowOtherBase, note }: PlanOptions): Planned
 
 function countTrainable(config: Config, shape: TransformerShape): number {
 	const method = methodOf(config);
-	const sizes = headSpecs(shape.hiddenSize, config.head).map((spec) => elements(spec.shape));
-	const head = config.objective === 'class' ? sizes.reduce((sum, size) => sum + size, 0) : 0;
+	const options = headOf(config);
+	const sizes =
+		options === undefined ? [] : headSpecs(shape.hiddenSize, options).map((spec) => elements(spec.shape));
+	const head = sizes.reduce((sum, size) => sum + size, 0);
 	if (method.type === 'full') return shape.parameters + head;
 	if (method.type === 'head') return head;
 	if (method.type === 'prefix') return head + 2 * method.length * shape.layers * shape.keyValueSize;
@@ -227,6 +230,7 @@ async function planData(
 	if (!existsSync(config.data.path)) return { plan: { missing: config.data.path }, packs: fullPacks(length) };
 	const { collapseWhitespace } = config.data;
 	const dataset = await loadAuditedDataset(config.data, note);
+	if (config.method.stack !== null) note(describeStackFolds(stackFolds(config, dataset.splits.train)));
 	const read = async (rows: readonly FunctionRow[]): Promise<PlannedSplit> => {
 		if (base === undefined) {
 			const texts = textRows(rows, collapseWhitespace);

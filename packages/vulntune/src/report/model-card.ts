@@ -7,6 +7,7 @@ import { hubNameOf } from '../hub/cache.ts';
 import { isHubName, parseHubName } from '../hub/names.ts';
 import { isPeftHead } from '../methods/head.ts';
 import type { Evaluation, Metric } from '../metrics/evaluation.ts';
+import { headOf } from '../scoring/configured-detector.ts';
 import { calibratedTest } from './calibrated-test.ts';
 import { calibrationIntroduction } from './calibration-section.ts';
 import { signed } from './metric-parts.ts';
@@ -71,24 +72,18 @@ function frontMatter(data: ReportData): string {
 type Readers = 'peft' | 'features' | 'causal' | 'model' | 'vulntune';
 
 /** What reads what was trained and gives its probabilities, beside vulntune. */
-function readers({
-	method,
-	settings: {
-		objective,
-		head,
-		method: { bidirectionalLayers },
-	},
-}: ReportData): Readers {
+function readers({ method, settings }: ReportData): Readers {
 	if (method === 'full') return 'model';
 	if (method !== 'lora' && method !== 'qlora') return 'vulntune';
-	if (bidirectionalLayers > 0) return 'causal';
-	return objective === 'nextToken' || isPeftHead(head) ? 'peft' : 'features';
+	if (settings.method.bidirectionalLayers > 0) return 'causal';
+	const head = headOf(settings);
+	return head === undefined || isPeftHead(head) ? 'peft' : 'features';
 }
 
 const readBy: Readonly<Record<Readers, string>> = {
 	peft: 'The adapter is in the layout of PEFT, which reads it with its base model.',
 	features:
-		'vulntune alone gives these probabilities: PEFT reads the matrices of the adapter, but not its head (PEFT pools the last token, and knows heads of one matrix only).',
+		'vulntune alone gives these probabilities: PEFT reads the matrices of the adapter, but not its head (PEFT pools the last token, knows heads of one matrix only, and no n-grams beside them).',
 	causal:
 		'vulntune alone gives these probabilities: PEFT reads the matrices of the adapter, but lets no token see those after it.',
 	model:

@@ -81,13 +81,15 @@ function methodText({ settings: { method } }: ReportData): string {
 	return `${type}, rank ${rank}, alpha ${alpha}${rsLora ? ' (rsLoRA)' : ''}, dropout ${dropout}, on ${modules}${blocks}${sight}${start}`;
 }
 
-function answerText({ settings: { objective, head, nextToken } }: ReportData): string {
+function answerText({ settings: { method, objective, head, nextToken } }: ReportData): string {
 	if (objective === 'nextToken') {
 		return `the next token: ${JSON.stringify(nextToken.positive)} against ${JSON.stringify(nextToken.negative)}`;
 	}
 	const hidden = head.hidden === null ? '' : `, hidden layer of ${head.hidden}`;
 	const bias = head.bias ? ', with a bias' : '';
-	return `a classification head on ${pooled[head.pool]} of a function's tokens${hidden}${bias}`;
+	const stack =
+		method.stack === null ? '' : ", and on the n-grams' score (of training functions, out of fold)";
+	return `a classification head on ${pooled[head.pool]} of a function's tokens${hidden}${bias}${stack}`;
 }
 
 const pooled = {

@@ -1,4 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, it } from 'vitest';
+import { temporaryFolder } from '../../../../tests/tiny.ts';
 import { resolveConfig } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import { checkIdentity, identityHash, resultSettings, trainingIdentity } from './identity.ts';
@@ -90,4 +93,17 @@ it('has nothing of options that are off, so that runs of versions without them g
 	expect(Object.keys(method)).not.toContain('layersToTransform');
 	expect(Object.keys(method)).not.toContain('bidirectionalLayers');
 	expect(Object.keys(loss).filter((name) => name.startsWith('pair'))).toEqual([]);
+});
+
+it('knows the projects only where a stacked score is kept from them', () => {
+	const file = path.join(temporaryFolder(), 'projects.json');
+	const of = (overrides: Record<string, string>, repo: string) => {
+		writeFileSync(file, JSON.stringify({ c: repo }));
+		return identityHash(identityOf({ 'data.projects': file, ...overrides }));
+	};
+	expect(of({}, 'a/x')).toBe(of({}, 'b/y'));
+	expect(of({}, 'a/x')).toBe(identityHash(identityOf()));
+	const stacked = { 'method.stack': 'ngram' };
+	expect(of(stacked, 'a/x')).not.toBe(of(stacked, 'b/y'));
+	expect(of(stacked, 'a/x')).not.toBe(of({}, 'a/x'));
 });

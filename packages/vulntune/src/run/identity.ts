@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson, inputError, type ModelFingerprint } from '@vulntune/engine';
+import { readProjects } from '../audit/projects.ts';
 import type { Config } from '../config/schema.ts';
 
 /**
@@ -21,6 +22,7 @@ const descriptions: Readonly<Record<string, string>> = {
 	config: 'another config.json of the base model',
 	tokenizer: 'another tokenizer',
 	start: 'another adapter to start from',
+	projects: 'another file of projects',
 	version: 'another version of vulntune',
 	arithmetic: 'other kernels',
 };
@@ -42,6 +44,8 @@ export function trainingIdentity(config: Config, { datasetHash, base, start }: T
 		dataset: datasetHash,
 		...base,
 		...(start === undefined ? {} : { start }),
+		// whose rows a stacked score must not have seen
+		...(config.method.stack === null ? {} : { projects: readProjects(config.data.projects).hash }),
 	};
 }
 
@@ -69,11 +73,12 @@ export function resultSettings(config: Config): object {
 		...(dropNearDuplicates ? { dropNearDuplicates } : {}),
 		...(sample === null ? {} : { sample, sampleSeed }),
 	};
-	const { from: _from, layersToTransform, bidirectionalLayers, ...everyBlock } = method;
+	const { from: _from, layersToTransform, bidirectionalLayers, stack, ...everyBlock } = method;
 	const trainedMethod = {
 		...everyBlock,
 		...(layersToTransform === null ? {} : { layersToTransform }),
 		...(bidirectionalLayers === 0 ? {} : { bidirectionalLayers }),
+		...(stack === null ? {} : { stack }),
 	};
 	const { pair, pairWeight, ...ofFunctions } = loss;
 	const losses = pair === null ? ofFunctions : loss;

@@ -12,6 +12,7 @@ import {
 	type DetectorOptions,
 	type MethodOptions,
 } from '../methods/detector.ts';
+import type { HeadOptions } from '../methods/head.ts';
 import { restoreDetector } from '../methods/saved-detector.ts';
 
 /** The method of a config. Throws METHOD_UNAVAILABLE for those that train no transformer here. */
@@ -47,6 +48,11 @@ export function createDetectorOf(
 	return createDetector(backend, folder, { ...detectorOptions(config), seed: config.training.seed, start });
 }
 
+/** The classification head of a config; undefined for the next-token objective, which has none. */
+export function headOf({ objective, head, method }: Config): HeadOptions | undefined {
+	return objective === 'class' ? { ...head, stacked: method.stack !== null } : undefined;
+}
+
 /** What a config's detector is, without its first values. */
 export function detectorOptions(config: Config): Omit<DetectorOptions, 'seed' | 'start'> {
 	return {
@@ -54,7 +60,7 @@ export function detectorOptions(config: Config): Omit<DetectorOptions, 'seed' | 
 		base: config.method.base,
 		doubleQuantization: config.method.doubleQuantization,
 		bidirectionalLayers: config.method.bidirectionalLayers,
-		head: config.objective === 'class' ? config.head : undefined,
+		head: headOf(config),
 		maxPositions: positionsOf(config),
 	};
 }

@@ -111,7 +111,7 @@ function scorePacked(
 describe('functions that are shuffled and packed otherwise', () => {
 	it.each(cases)('have the same probabilities to the byte: %s', async (_, shape, overrides) => {
 		const { detector, scoring, close } = open(shape, overrides);
-		const expected = (await scoreFunctions(detector, tokens, scoring))!.probabilities;
+		const expected = (await scoreFunctions(detector, { tokens }, scoring))!.probabilities;
 		expect(new Set(expected).size).toBeGreaterThan(8);
 		const usual = scoringPacking(scoring.packing, scoring.tokens);
 		fc.assert(

@@ -5,10 +5,10 @@ import type { Detector } from '../methods/detector.ts';
 import type { PackLabels } from '../objectives/objective.ts';
 import { combineWindows, type WindowCombination } from '../packing/combine-windows.ts';
 import type { PackingOptions } from '../packing/options.ts';
-import { buildPack, type Pack } from '../packing/pack.ts';
+import { buildPack, type Pack, withStackedScores } from '../packing/pack.ts';
 import { packFunctions } from '../packing/pack-functions.ts';
 import { type PassOptions, scorePack } from './micro-batch.ts';
-import { branchTokens, labelsOf, type PackTokens, type SplitData } from './split-data.ts';
+import { branchTokens, labelsOf, type PackTokens, type ReadFunctions, type SplitData } from './split-data.ts';
 
 export interface ScoringOptions {
 	readonly pass: PassOptions;
@@ -38,13 +38,12 @@ export interface FunctionScores {
  * cut, so that no function is missing and no score depends on its neighbours. What functions have in common at their beginning is
  * computed once, and packs are as long as is fastest; neither changes a score.
  *
- * @param tokens ids per function
  * @param targetsOf the labels of a pack's functions, where they are known
  * @param communicator processes that share the packs out; each gets all scores
  */
 export async function scoreFunctions(
 	detector: Detector,
-	tokens: readonly Int32Array[],
+	{ tokens, stackedScores }: ReadFunctions,
 	options: ScoringOptions,
 	targetsOf?: (pack: Pack) => PackLabels,
 	communicator: Communicator = alone,
@@ -52,7 +51,9 @@ export async function scoreFunctions(
 	const lengths = tokens.map((ids) => ids.length);
 	const plan = packFunctions(lengths, scoringPacking(options.packing, options.tokens), { tokens });
 	const scorePieces = (index: number) => {
-		const pack = buildPack(plan.packs[index]!, tokens, options.tokens.separator, 'isolated', options.tokens);
+		const pieces = plan.packs[index]!;
+		const built = buildPack(pieces, tokens, options.tokens.separator, 'isolated', options.tokens);
+		const pack = withStackedScores(built, stackedScores);
 		const judged = scorePack(detector, pack, options.pass, targetsOf?.(pack));
 		return {
 			probabilities: Array.from(judged.probabilities),
@@ -90,7 +91,7 @@ export async function scoreSplit(
 	communicator: Communicator = alone,
 ): Promise<FunctionScores | undefined> {
 	const targetsOf = (pack: Pack) => labelsOf(data, pack);
-	const scores = await scoreFunctions(detector, data.tokens, options, targetsOf, communicator);
+	const scores = await scoreFunctions(detector, data, options, targetsOf, communicator);
 	if (scores !== undefined) requireScores(scores.probabilities, (index) => data.rows[index]!.id);
 	return scores;
 }

@@ -4,14 +4,20 @@ import type { PackLabels } from '../objectives/objective.ts';
 import type { PackPairs } from '../objectives/pair-loss.ts';
 import type { PairLossKind } from '../objectives/pair-loss-kinds.ts';
 import type { PackingOptions, Piece } from '../packing/options.ts';
-import { buildPack, type Pack } from '../packing/pack.ts';
+import { buildPack, type Pack, withStackedScores } from '../packing/pack.ts';
 import { type LossWeights, lossWeight } from './loss-weights.ts';
 
-/** A split, ready to be packed. */
-export interface SplitData {
-	readonly rows: readonly FunctionRow[];
-	/** Ids per row. */
+/** Functions as a detector reads them. */
+export interface ReadFunctions {
+	/** Ids per function. */
 	readonly tokens: readonly Int32Array[];
+	/** [functions] another detector's scores, where a stacked head sees them. */
+	readonly stackedScores?: Float32Array | undefined;
+}
+
+/** A split, ready to be packed. */
+export interface SplitData extends ReadFunctions {
+	readonly rows: readonly FunctionRow[];
 	readonly lengths: Int32Array;
 	/** Weight of each row's loss. */
 	readonly weights: Float32Array;
@@ -75,7 +81,8 @@ export function assemblePack(
 	packing: PackingOptions['packing'],
 	tokens: PackTokens,
 ): { pack: Pack; targets: PackLabels } {
-	const pack = buildPack(pieces, data.tokens, tokens.separator, packing, tokens);
+	const built = buildPack(pieces, data.tokens, tokens.separator, packing, tokens);
+	const pack = withStackedScores(built, data.stackedScores);
 	const targets = labelsOf(data, pack);
 	return {
 		pack,

@@ -19,7 +19,12 @@ export function rehearsedRun(
 	const { weights } = folder;
 	const stored =
 		weights === undefined ? {} : { dtypeOf: (name: string) => weights.info(name)?.dtype ?? 'BF16' };
-	return { model: folder.config, detector: detectorOptions(config), pass, packs, ...stored };
+	const detector = detectorOptions(config);
+	const isStacked = detector.head?.stacked === true;
+	const read = (pack: Pack) =>
+		isStacked ? { ...pack, stackedScores: new Float32Array(pack.functionIndex.length) } : pack;
+	const asRead = { trained: read(packs.trained), scored: read(packs.scored) };
+	return { model: folder.config, detector, pass, packs: asRead, ...stored };
 }
 
 type Functions = Pick<SplitData, 'lengths' | 'tokens' | 'pairs'>;

@@ -37,7 +37,10 @@ export interface NgramOptions {
  * @throws VulntuneError `NGRAM_ONE_CLASS` if the rows are not of both classes
  * @example const model = fitNgram([{ text: 'strcpy(a, b);', label: 1 }, { text: 'strlcpy(a, b, n);', label: 0 }]);
  */
-export function fitNgram(rows: readonly TextRow[], options: NgramOptions = {}): NgramModel {
+export function fitNgram(
+	rows: readonly TextRow[],
+	options: NgramOptions & Partial<Stoppable> = {},
+): NgramModel {
 	const { inverseRegularization = 10 } = options;
 	for (const { model } of ngramPath(rows, [inverseRegularization], options)) return model;
 	throw new Error('a path of one model is empty');
@@ -74,6 +77,11 @@ export function* ngramPath(
 
 /** @returns [texts] probability of vulnerable; each depends on its own text alone */
 export function predictNgram(model: NgramModel, texts: readonly string[]): Float64Array {
+	return ngramLogOdds(model, texts).map(sigmoid);
+}
+
+/** @returns [texts] log odds of vulnerable; each depends on its own text alone */
+export function ngramLogOdds(model: NgramModel, texts: readonly string[]): Float64Array {
 	const count = ngramCounter(model.features);
 	const weigh = tfidf(model);
 	return Float64Array.from(texts, (text) => {
@@ -82,6 +90,6 @@ export function predictNgram(model: NgramModel, texts: readonly string[]): Float
 		for (let entry = 0; entry < values.length; entry++) {
 			logit += values[entry]! * model.weights[columnOf[entry]!]!;
 		}
-		return sigmoid(logit);
+		return logit;
 	});
 }

@@ -8,6 +8,10 @@ import {
 	writeTinyDataset,
 	writeTinyModel,
 } from '../../../../../tests/tiny.ts';
+import { fitNgram } from '../../baselines/ngram/model.ts';
+import type { StackedNgram } from '../../baselines/ngram/stack.ts';
+import { writtenStack } from '../../baselines/ngram/stack-file.ts';
+import { type DetectorDescription, STACK_FILE } from '../../methods/description.ts';
 import { saveDetector } from '../../methods/saved-detector.ts';
 import { openBase } from '../../model/open-base.ts';
 import { createDetectorOf, methodOf } from '../../scoring/configured-detector.ts';
@@ -18,6 +22,19 @@ export type TinyShape = Readonly<Record<string, unknown>> & { readonly architect
 
 /** What a made run's config may have otherwise: `{'method.type': 'qlora'}`. */
 export type MadeOptions = Readonly<Record<string, string>>;
+
+/** n-grams of two functions. */
+const madeStack: StackedNgram = {
+	model: fitNgram(
+		[
+			{ text: 'int f(int a) { return a; }', label: 0 },
+			{ text: 'String g() { return run("x"); }', label: 1 },
+		],
+		{ minDocumentFrequency: 1 },
+	),
+	mean: 0.25,
+	deviation: 2,
+};
 
 /**
  * A run folder with a detector of random matrices on a tiny model, as if it had been trained: config, adapter and dataset, no metrics.
@@ -48,7 +65,8 @@ export function makeRun(
 	}
 	const scoring = scoringOf(config, base.tokenizer, base.folder.config);
 	makeFolder(run);
-	saveDetector(path.join(run, 'adapter'), detector, methodOf(config), {
+	const stack = config.method.stack === null ? undefined : writtenStack(madeStack);
+	const description: DetectorDescription = {
 		format: 1,
 		model,
 		baseFingerprint: base.fingerprint,
@@ -60,13 +78,16 @@ export function makeRun(
 		nextToken: config.nextToken,
 		answers: answersOf(config, base.tokenizer),
 		head: config.head,
+		...(stack && { stack: stack.description }),
 		collapseWhitespace: config.data.collapseWhitespace,
 		sequence: { ...scoring.packing, windowCombination: config.sequence.windowCombination },
 		precision: config.training.precision,
 		threshold: 0.5,
 		epoch: 1,
 		seed: config.training.seed,
-	});
+	};
+	const companions = stack && { [STACK_FILE]: stack.text };
+	saveDetector(path.join(run, 'adapter'), detector, methodOf(config), description, companions);
 	// JSON is YAML
 	writeFileSync(path.join(run, 'config.yaml'), JSON.stringify(config));
 	detector.free();

@@ -36,7 +36,7 @@ export async function referenceOf(run: string, functions?: readonly string[]): P
 			ids: tokens.map((ids) => [...leading, ...ids.subarray(0, room), ...suffix, ...close]),
 			pad: base.tokenizer.padTokenId ?? separator,
 			objective: config.objective,
-			logits: logitsOf(detector, tokens, scoring).map((values) => [...values]),
+			logits: logitsOf(detector, { tokens }, scoring).map((values) => [...values]),
 		};
 	} finally {
 		detector.free();

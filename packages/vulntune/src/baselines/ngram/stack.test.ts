@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { fitNgram, ngramLogOdds, type TextRow } from './model.ts';
+import { fitStack, stackedScores } from './stack.ts';
+
+const never = { stop: () => false };
+/** Calls of which some are found in vulnerable functions alone, and a name of their own. */
+const rows = Array.from({ length: 12 }, (_, i): TextRow => {
+	const label = (i % 2) as 0 | 1;
+	const call = label === 1 ? (i % 4 === 1 ? 'unchecked' : 'raw') : i % 4 === 0 ? 'check' : 'guard';
+	return { text: `void f${i}(int a) { ${call}(a); use${i % 3}(a); }`, label };
+});
+const foldOf = Int32Array.from(rows, (_, i) => Math.floor(i / 4));
+const model = fitNgram(rows);
+
+describe('n-grams that a head sees', () => {
+	it('score a training row by a fit that saw nothing of its fold', () => {
+		const { stack, scores } = fitStack(model, rows, foldOf, never)!;
+		const expected = rows.map((row, i) => {
+			const others = rows.filter((_, other) => foldOf[other] !== foldOf[i]);
+			return ngramLogOdds(fitNgram(others), [row.text])[0]!;
+		});
+		for (const [i, score] of scores.entries()) {
+			expect(score * stack.deviation + stack.mean, `row ${i}`).toBeCloseTo(expected[i]!, 5);
+		}
+		// those of all rows know them, and would say so
+		expect(ngramLogOdds(model, [rows[1]!.text])[0]).toBeGreaterThan(expected[1]! + 0.5);
+	});
+
+	it('are in units of what training rows have out of fold', () => {
+		const { stack, scores } = fitStack(model, rows, foldOf, never)!;
+		const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
+		expect(mean).toBeCloseTo(0, 6);
+		expect(scores.reduce((sum, score) => sum + score ** 2, 0) / scores.length).toBeCloseTo(1, 5);
+		const [own] = stackedScores(stack, ['void g() { raw(1); }']);
+		const [logOdds] = ngramLogOdds(model, ['void g() { raw(1); }']);
+		expect(own).toBeCloseTo((logOdds! - stack.mean) / stack.deviation, 6);
+	});
+
+	it('take the C and the n-grams that were chosen for all rows', () => {
+		const features = { shortest: 2, longest: 2, hashBits: 12 };
+		const weak = fitNgram(rows, { features, inverseRegularization: 0.1 });
+		const { stack, scores } = fitStack(weak, rows, foldOf, never)!;
+		const others = rows.filter((_, other) => foldOf[other] !== 0);
+		const expected = ngramLogOdds(fitNgram(others, { features, inverseRegularization: 0.1 }), [
+			rows[0]!.text,
+		]);
+		expect(scores[0]! * stack.deviation + stack.mean).toBeCloseTo(expected[0]!, 5);
+	});
+
+	it('are not fitted further where that is stopped, and refused where they tell no rows apart', () => {
+		expect(fitStack(model, rows, foldOf, { stop: () => true })).toBeUndefined();
+		const same = rows.map(({ label }) => ({ text: 'void f() {}', label }));
+		// two of each class in every fold: the fits are the same too
+		expect(() => fitStack(fitNgram(same), same, foldOf, never)).toThrow(
+			expect.objectContaining({ code: 'STACK_FOLDS', kind: 'input' }),
+		);
+	});
+});
