@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import { createReferenceBackend } from '../backends/reference/reference-backend.ts';
-import { add, convert, gatherRows, linearCrossEntropy, rmsNorm } from '../ops/index.ts';
+import { withBfloat16Activations } from '../backends/testing/bfloat16-activations.ts';
+import { add, convert, gatherRows, joinColumns, linearCrossEntropy, rmsNorm } from '../ops/index.ts';
 import { Arena } from './arena.ts';
 import { Gradients } from './gradients.ts';
 import { uploadIndices, uploadTargets } from './indices.ts';
-import { type Context, upload } from './tensor.ts';
+import { Tape } from './tape.ts';
+import { type Context, type Tensor, upload } from './tensor.ts';
 
 test('activations and their gradients lie in the type that a backend chooses for the precision, statistics and losses in f32', () => {
 	const plain = createReferenceBackend();
@@ -42,4 +44,18 @@ test('activations and their gradients lie in the type that a backend chooses for
 	expect(under('bf16')).toBe('bf16 bf16 f32 bf16 f32 f32 f32 bf16');
 	expect(under('int8')).toBe('bf16 bf16 f32 bf16 f32 f32 f32 bf16');
 	expect(under('fp32')).toBe('f32 f32 f32 f32 f32 f32 f32');
+});
+
+test('columns that are joined keep the type of their parts, and so do their gradients', () => {
+	const backend = withBfloat16Activations(createReferenceBackend());
+	const [arena, tape] = [new Arena(backend), new Tape()];
+	const context: Context = { backend, precision: 'bf16', arena, tape, dropoutSeed: undefined };
+	for (const dtype of ['f32', 'bf16'] as const) {
+		const part: Tensor = { ...arena.allocate(dtype, [2, 1]), tracked: true, gradient: undefined };
+		backend.fill(part, 1);
+		const joined = joinColumns(context, [part, part]); // [2, 2]
+		expect(joined.dtype).toBe(dtype);
+		tape.backward(context, joined, arena.allocate(dtype, [2, 2]));
+	}
+	arena.close();
 });

@@ -1,4 +1,7 @@
-/** Every family and method with activations in bfloat16, as cards keep them, on the reference backend: near what f32 gives. */
+/**
+ * Every family and method with activations in bfloat16, as cards keep them, on the reference backend: near what f32 gives, and in no call
+ * with types that a card refuses.
+ */
 import path from 'node:path';
 import { type Backend, createReferenceBackend, openModelFolder } from '@vulntune/engine';
 import { withBfloat16Activations } from '@vulntune/engine/backends/testing/bfloat16-activations.ts';
@@ -13,12 +16,14 @@ import { nextTokenObjective } from '../objectives/next-token-objective.ts';
 import type { PackingOptions } from '../packing/options.ts';
 import { packFunctions } from '../packing/pack-functions.ts';
 import { createDetectorOf } from './configured-detector.ts';
-import { type PassOptions, trainOnPack } from './micro-batch.ts';
+import { type PassOptions, scorePack, trainOnPack } from './micro-batch.ts';
 import { assemblePack, splitData } from './split-data.ts';
 
 const root = temporaryFolder();
 const modelOf = (shape: keyof typeof tinyShapes) => writeTinyModel(path.join(root, shape), tinyShapes[shape]);
-const answers = { question: [5, 6], yes: [9, 12, 40], no: [7, 13] };
+const question = [5, 6];
+const answers = { question, yes: [9, 12, 40], no: [7, 13] };
+const shortAnswers = { question, yes: [9], no: [7] };
 const tokens = [14, 5, 9].map((length, f) =>
 	Int32Array.from({ length }, (_, i) => 3 + ((i * i + 37 * i + 101 * f) % 290)),
 );
@@ -34,6 +39,7 @@ function withDetector<Result>(
 	shape: Shape,
 	overrides: Overrides,
 	work: (detector: Detector, pass: PassOptions) => Result,
+	asked = answers,
 ): Result {
 	const model = modelOf(shape);
 	const folders = { model, data: 'none', output: '/o' };
@@ -42,7 +48,7 @@ function withDetector<Result>(
 	const detector = createDetectorOf(config, backend, folder);
 	try {
 		return work(detector, {
-			objective: config.objective === 'class' ? classObjective : nextTokenObjective(answers),
+			objective: config.objective === 'class' ? classObjective : nextTokenObjective(asked),
 			precision: 'bf16',
 			focal: { gamma: 2, gradient: 'full' },
 			checkpointing: config.training.checkpointing === true,
@@ -63,18 +69,20 @@ const packing: PackingOptions = {
 };
 const noneAround = { leading: [], separator: 0, suffix: [] };
 
-/** Losses and gradients of all functions in one pack. */
-function compute(backend: Backend, shape: Shape, overrides: Overrides) {
-	return withDetector(backend, shape, overrides, (detector, pass) => {
+/** Losses, gradients and scores of all functions in one pack. */
+function compute(backend: Backend, shape: Shape, overrides: Overrides, asked: typeof answers) {
+	const work = (detector: Detector, pass: PassOptions) => {
 		const isClass = pass.objective === classObjective;
-		const [branches, suffix] = isClass ? [[], []] : [answerBranches(answers), answers.question];
+		const [branches, suffix] = isClass ? [[], []] : [answerBranches(asked), asked.question];
 		const suffixLength = suffix.length + branches.flat().length;
 		const { packs } = packFunctions(data.lengths, { ...packing, suffixLength });
 		const around = { leading: [], separator: 0, suffix, branches };
 		const { pack, targets } = assemblePack(data, packs[0]!, 'isolated', around);
 		const losses = trainOnPack(detector, pack, targets, 1, 1, pass);
-		return { losses, gradients: backend.download(detector.parameters.gradients) };
-	});
+		const scores = scorePack(detector, pack, pass).probabilities;
+		return { losses, scores, gradients: backend.download(detector.parameters.gradients) };
+	};
+	return withDetector(backend, shape, overrides, work, asked);
 }
 
 const full = { 'method.type': 'full' };
@@ -83,16 +91,18 @@ const families = ['llama', 'qwen3', 'starcoder2', 'gptNeox', 'gptBigCode', 'bert
 const twice = { 'training.checkpointing': 'true', 'head.pool': 'mean' };
 
 describe('activations in bfloat16', () => {
-	it.each<readonly [string, Shape, Overrides]>([
-		...families.map((shape) => [`of ${shape}, all weights trained`, shape, full] as const),
-		['with adapters, blocks computed twice', 'llama', twice],
-		['behind a prefix', 'llama', { 'method.type': 'prefix', 'head.pool': 'meanMax' }],
-		['asked for answers of several tokens', 'llama', { objective: 'nextToken', ...full }],
-	])('%s give losses and gradients near those of f32', (_, shape, overrides) => {
-		const plain = compute(createReferenceBackend(), shape, overrides);
-		const narrow = compute(withBfloat16Activations(createReferenceBackend()), shape, overrides);
+	it.each<readonly [string, Shape, Overrides, typeof answers]>([
+		...families.map((shape) => [`of ${shape}, all weights trained`, shape, full, answers] as const),
+		['with adapters, blocks computed twice', 'llama', twice, answers],
+		['behind a prefix', 'llama', { 'method.type': 'prefix', 'head.pool': 'meanMax' }, answers],
+		['asked for answers of several tokens', 'llama', { objective: 'nextToken', ...full }, answers],
+		['asked for answers of one token', 'llama', { objective: 'nextToken' }, shortAnswers],
+	])('%s give losses, gradients and scores near those of f32', (_, shape, overrides, asked) => {
+		const plain = compute(createReferenceBackend(), shape, overrides, asked);
+		const narrow = compute(withBfloat16Activations(createReferenceBackend()), shape, overrides, asked);
 		expect(relativeDistance(narrow.losses, plain.losses)).toBeLessThan(1e-2);
 		expect(relativeDistance(narrow.gradients, plain.gradients)).toBeLessThan(4e-2);
+		expect(relativeDistance(narrow.scores, plain.scores)).toBeLessThan(1e-2);
 		expect(narrow.losses).not.toEqual(plain.losses);
 	});
 

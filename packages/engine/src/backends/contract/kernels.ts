@@ -83,7 +83,7 @@ export interface Kernels {
 	// ── attention ───────────────────────────────────────────────────────────────────────────────────────────
 
 	/**
-	 * Rotates each head's pairs (i, i + R/2) of x [T, heads × D] by angles given as cos, sin [T, R/2]; with
+	 * Rotates each head's pairs (i, i + R/2) of x [T, heads × D] by angles given as cos, sin f32 [T, R/2]; with
 	 * `inverse` by their negatives, which is the gradient. Elements from R on stay as they are. y may be x. (Su et al. 2021,
 	 * in Hugging Face's order)
 	 */
@@ -137,7 +137,7 @@ export interface Kernels {
 	 */
 	scatterAddRows(table: View, y: View, rows: Indices): void;
 	/**
-	 * y [F, H] = mean or maximum of the rows of x in the ranges [from, to) of f; for `max`, argmax i32 [F, H] gets the row
+	 * y f32 [F, H] = mean or maximum of the rows of x f32 in the ranges [from, to) of f; for `max`, argmax i32 [F, H] gets the row
 	 * of x with the first maximum (undefined for `mean`). A function's ranges are taken in their order.
 	 */
 	poolRows(kind: 'mean' | 'max', y: View, argmax: View | undefined, x: View, ranges: Ranges): void;
@@ -147,7 +147,7 @@ export interface Kernels {
 	// ── losses ──────────────────────────────────────────────────────────────────────────────────────────────
 
 	/**
-	 * losses [R] = −log softmax(hidden · Wᵀ)[target] for hidden [R, H], W [V, H], targets i32 [R]; a target of −100
+	 * losses [R] = −log softmax(hidden · Wᵀ)[target] for hidden f32 [R, H], W [V, H], targets i32 [R]; a target of −100
 	 * gives 0, and its logSumExp [R] is then undefined. Computes the logits in chunks and never holds R × V of them.
 	 */
 	linearCrossEntropy(
@@ -158,7 +158,7 @@ export interface Kernels {
 		targets: Targets,
 		precision: FloatPrecision,
 	): void;
-	/** Gradients given dLosses [R]: dLogits = dLosses × (softmax − onehot), made again chunk by chunk. */
+	/** Gradients given dLosses [R]: dLogits = dLosses × (softmax − onehot), made again chunk by chunk. All are f32, as they add up over chunks. */
 	linearCrossEntropyBackward(
 		gradients: { readonly dHidden: Destination | undefined; readonly dWeight: Destination | undefined },
 		saved: {

@@ -78,6 +78,7 @@ export function crossEntropyGroup(device: CudaDevice): CrossEntropyGroup {
 	return {
 		linearCrossEntropy(losses, logSumExp, hidden, weight, targets, precision) {
 			const [rows, width] = hidden.shape as [number, number];
+			floats(hidden);
 			if (rows === 0) return;
 			device.withScratch(
 				() => `the losses of ${describe(hidden)}`,
@@ -106,6 +107,7 @@ export function crossEntropyGroup(device: CudaDevice): CrossEntropyGroup {
 			precision,
 		) {
 			const [rows, width] = hidden.shape as [number, number];
+			for (const view of [hidden, dHidden?.view]) if (view !== undefined) floats(view);
 			if (rows === 0) return;
 			if (dWeight !== undefined && isQuantized(weight)) {
 				throw new TypeError('a quantised vocabulary has no gradient');

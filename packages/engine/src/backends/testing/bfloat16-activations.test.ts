@@ -3,7 +3,7 @@ import { roundToBfloat16, widenBfloat16 } from '../../formats/floats.ts';
 import { createReferenceBackend } from '../reference/reference-backend.ts';
 import { columnsOf, viewOf } from '../view.ts';
 import { withBfloat16Activations } from './bfloat16-activations.ts';
-import { emptyTensor, tensor } from './tensors.ts';
+import { emptyTensor, rangeTensor, targetTensor, tensor } from './tensors.ts';
 
 it('rounds what a kernel made, and leaves what lies around it, NaN too', () => {
 	const backend = withBfloat16Activations(createReferenceBackend());
@@ -33,4 +33,30 @@ it('gives kernels columns of a matrix as they lie, and floats as they are', () =
 	expect(widenBfloat16(backend.download(out) as Uint16Array)).toEqual(Float32Array.of(5, 6));
 	expect(backend.download(logSumExp)).toEqual(Float32Array.of(11));
 	expect(backend.sumOfSquares(tensor(backend, [2], [3, 4]))).toBe(25);
+});
+
+it('refuses the types that a card refuses, before anything is computed', () => {
+	const backend = withBfloat16Activations(createReferenceBackend());
+	const states = emptyTensor(backend, [2, 2]);
+	const activations = emptyTensor(backend, [2, 2], 'bf16');
+	const angles = emptyTensor(backend, [2, 1], 'bf16');
+	const column = emptyTensor(backend, [2]);
+	const ranges = rangeTensor(backend, [1, 2], [0, 2]);
+	const targets = targetTensor(backend, [0, 1]);
+	const pooled = emptyTensor(backend, [1, 2]);
+	const saved = { hidden: states, weight: states, targets, logSumExp: column };
+	const dHidden = { view: activations, accumulate: false };
+	const calls = {
+		'a sum of two types': () => backend.add(states, states, activations),
+		'angles in bfloat16': () => backend.rope(activations, activations, angles, angles, 2, false),
+		'pooled activations': () => backend.poolRows('mean', pooled, undefined, activations, ranges),
+		'a loss of activations': () =>
+			backend.linearCrossEntropy(column, column, activations, states, targets, 'bf16'),
+		'the gradient of a loss as activations': () =>
+			backend.linearCrossEntropyBackward({ dHidden, dWeight: undefined }, saved, column, 'bf16'),
+	};
+	for (const [name, call] of Object.entries(calls)) {
+		expect(call, name).toThrow(expect.objectContaining({ code: 'CUDA_TYPE' }));
+	}
+	backend.add(activations, activations, activations);
 });
