@@ -99,7 +99,7 @@ const training = section({
 		.union([z.literal('host'), z.boolean()])
 		.default(false)
 		.describe(
-			'keep the activations of one block at a time: less memory, a third more computation; host: of a card, with what enters the blocks in this machine’s memory',
+			'keep one block’s activations at a time: less memory, a third more computation; host: what enters blocks in this machine’s memory',
 		),
 	seed: wholeNumber(0).default(1).describe('of initial weights, order and held-out documents'),
 	validateEverySteps: wholeNumber(1)
