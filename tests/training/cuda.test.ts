@@ -92,7 +92,8 @@ it('without a driver is refused before its data is looked for', async () => {
 describe.skipIf(missing !== undefined)('training on a card', () => {
 	it.each([
 		['fp32', 1e-3],
-		['bf16', 1e-2],
+		// a CPU that rounds to bfloat16 does so at other places: each is within 1 % of what isn't rounded
+		['bf16', 2e-2],
 	] as const)('in %s follows the losses of the CPU', async (precision, tolerance) => {
 		const expected = (await train(`cpu-${precision}`, testBackend, precision)).losses();
 		const found = (await train(`cuda-${precision}`, 'cuda', precision)).losses();

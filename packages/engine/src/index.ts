@@ -80,6 +80,7 @@ export {
 	fingerprintDifferences,
 	fingerprintModel,
 	fingerprintParts,
+	hashAllWeights,
 	type ModelFingerprint,
 } from './models/fingerprint.ts';
 export { type BaseType, type FrozenWeights, frozenWeights } from './models/frozen-weights.ts';

@@ -73,6 +73,14 @@ test('layers may be plain where the config excepts them, by the whole name or a 
 		const { summary } = thrownBy(() => open(excepting(...names), 'nf4', except));
 		expect(summary).toContain('mlp.down_proj.weight is not quantised');
 	}
+	// exceptions for all of them are no claim at all
+	for (const all of [
+		{ ...bitsandbytes('nf4'), llm_int8_skip_modules: ['model', 'lm_head'] },
+		{ quant_method: 'gptq', bits: 4, group_size: 32, modules_in_block_to_quantize: [['self_attn.q_projX']] },
+		{ quant_method: 'awq', bits: 4, group_size: 32, modules_to_not_convert: ['layers'] },
+	]) {
+		expect(thrownBy(() => open(all)).summary).toContain('excepts every linear layer: none is quantised');
+	}
 	const { place } = thrownBy(() => open({ ...bitsandbytes('nf4'), llm_int8_skip_modules: 3 }, 'nf4'));
 	expect(place).toContain('quantization_config: llm_int8_skip_modules');
 });

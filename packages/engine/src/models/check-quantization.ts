@@ -6,7 +6,8 @@ import type { WeightSource } from '../formats/weight-source.ts';
 
 /**
  * Compares what `quantization_config` says with how the linear weights lie in the checkpoint. Throws `MODEL_WEIGHTS` for the first that is
- * plain although nothing excepts it, or of another type: a claim that does not hold may belong to other weights.
+ * plain although nothing excepts it, or of another type, and where exceptions leave none that is quantised: a claim that does not hold may
+ * belong to other weights.
  */
 export function checkQuantization(
 	quantization: QuantizationConfig | undefined,
@@ -14,21 +15,26 @@ export function checkQuantization(
 	source: WeightSource,
 ): void {
 	if (quantization === undefined) return;
+	const refuse = (found: string) =>
+		inputError('MODEL_WEIGHTS', `quantization_config says ${claimOf(quantization)}, but ${found}`, {
+			place: source.place,
+			remedy:
+				'Put config.json and the weights of the same model into the folder; of weights that are not quantised, ' +
+				'remove quantization_config.',
+		});
+	let isAnyQuantized = false;
 	for (const { name, kind } of expected) {
 		if (kind !== 'linear') continue;
 		const difference = differenceOf(quantization, name, source);
-		if (difference === undefined) continue;
-		throw inputError(
-			'MODEL_WEIGHTS',
-			`quantization_config says ${claimOf(quantization)}, but ${name} ${difference}`,
-			{
-				place: source.place,
-				remedy:
-					'Put config.json and the weights of the same model into the folder; of weights that are not quantised, ' +
-					'remove quantization_config.',
-			},
-		);
+		if (difference !== undefined) throw refuse(`${name} ${difference}`);
+		isAnyQuantized ||= isStoredQuantized(quantization, name, source);
 	}
+	if (!isAnyQuantized) throw refuse('excepts every linear layer: none is quantised');
+}
+
+function isStoredQuantized({ method }: QuantizationConfig, name: string, source: WeightSource): boolean {
+	const isPacked = method === 'gptq' || method === 'awq';
+	return isPacked ? source.info(name)?.stored !== undefined : storedLayout(source, name) !== undefined;
 }
 
 function differenceOf(
@@ -36,12 +42,10 @@ function differenceOf(
 	name: string,
 	source: WeightSource,
 ): string | undefined {
-	const isPacked = quantization.method === 'gptq' || quantization.method === 'awq';
-	const isQuantized = isPacked
-		? source.info(name)?.stored !== undefined
-		: storedLayout(source, name) !== undefined;
-	if (!isQuantized) return isExcepted(quantization, name) ? undefined : 'is not quantised';
-	if (isPacked) return undefined;
+	if (!isStoredQuantized(quantization, name, source)) {
+		return isExcepted(quantization, name) ? undefined : 'is not quantised';
+	}
+	if (quantization.method === 'gptq' || quantization.method === 'awq') return undefined;
 	const state = `${name}.quant_state.${quantization.method}__${quantization.type}`;
 	if (source.info(state) === undefined) return 'is of another type';
 	if (quantization.method !== 'bitsandbytes') return undefined;

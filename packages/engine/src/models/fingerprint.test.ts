@@ -8,7 +8,7 @@ import type { Tokenizer } from '../formats/tokenizer/tokenizer.ts';
 import { trainTokenizer } from '../formats/tokenizer-training/train-tokenizer.ts';
 import { writeTokenizer } from '../formats/tokenizer-training/write-tokenizer.ts';
 import type { WeightSource } from '../formats/weight-source.ts';
-import { fingerprintDifferences, fingerprintModel } from './fingerprint.ts';
+import { fingerprintDifferences, fingerprintModel, hashAllWeights } from './fingerprint.ts';
 import { openModelFolder } from './model-folder.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'vulntune-fingerprint-'));
@@ -104,7 +104,8 @@ describe('a tensor of a large model', () => {
 			close() {},
 		};
 		const folder = { path: path.dirname(config), config: openModelFolder(first).config, weights, close() {} };
-		return { sum: fingerprintModel(folder, tokenizer).weights, bytesRead };
+		const sum = fingerprintModel(folder, tokenizer).weights;
+		return { sum, bytesRead, ofAll: hashAllWeights(folder) };
 	}
 
 	it('is read in 16 blocks of 4 KiB from its first byte to its last', () => {
@@ -115,6 +116,14 @@ describe('a tensor of a large model', () => {
 			expect(sumWithByteAt(index).sum, `byte ${index}`).not.toBe(zero.sum);
 		}
 		expect(sumWithByteAt(middle + 4096).sum).toBe(zero.sum);
+	});
+
+	it('has every byte in the hash of all', () => {
+		const { ofAll } = sumWithByteAt(undefined);
+		expect(sumWithByteAt(undefined).ofAll).toBe(ofAll);
+		for (const index of [0, 2 ** 23 + 1, 2 ** 24, byteLength - 1]) {
+			expect(sumWithByteAt(index).ofAll, `byte ${index}`).not.toBe(ofAll);
+		}
 	});
 });
 

@@ -45,6 +45,31 @@ export function fingerprintModel(folder: ModelFolder, tokenizer: Tokenizer): Mod
 	};
 }
 
+const hashedFolders = new WeakMap<ModelFolder, string>();
+/** Bytes that are read and hashed at once. */
+const hashedAtOnce = 2 ** 24;
+
+/**
+ * SHA-256 in hex of every byte of a model's weights, with the name, type and shape of each tensor: for what may be kept only as long as
+ * no weight is another. It reads the whole model, once for an open folder; a fingerprint is enough to tell models apart.
+ */
+export function hashAllWeights(folder: ModelFolder): string {
+	const known = hashedFolders.get(folder);
+	if (known !== undefined) return known;
+	const weights = folder.stored ?? folder.weights;
+	const hash = createHash('sha256');
+	for (const name of weights.names.toSorted()) {
+		const { dtype, shape, byteLength } = weights.info(name)!;
+		hash.update(`${JSON.stringify([name, dtype, shape])}\n`);
+		for (let offset = 0; offset < byteLength; offset += hashedAtOnce) {
+			hash.update(weights.readPart(name, offset, Math.min(hashedAtOnce, byteLength - offset)));
+		}
+	}
+	const sum = hash.digest('hex');
+	hashedFolders.set(folder, sum);
+	return sum;
+}
+
 /** The parts in which two fingerprints differ; empty where they are of one model. */
 export function fingerprintDifferences(a: ModelFingerprint, b: ModelFingerprint): FingerprintPart[] {
 	return fingerprintParts.filter((part) => a[part] !== b[part]);

@@ -64,6 +64,14 @@ export const crossChecks: readonly CrossCheck<ParsedConfig>[] = [
 		},
 	},
 	{
+		options: ['method.layersToTransform'],
+		check({ method: { layersToTransform: blocks } }) {
+			// one way to say it, since it is a part of a run's identity
+			if (blocks === null || blocks.every((block, i) => i === 0 || blocks[i - 1]! < block)) return undefined;
+			return `expected blocks in ascending order, each once, found [${blocks.join(', ')}]`;
+		},
+	},
+	{
 		options: ['method.bidirectionalLayers', 'objective', 'sequence.packing', 'sequence.sharePrefixes'],
 		check({ method: { bidirectionalLayers: count }, objective, sequence: { packing, sharePrefixes } }) {
 			if (count === 0) return undefined;
@@ -74,7 +82,7 @@ export const crossChecks: readonly CrossCheck<ParsedConfig>[] = [
 				return `expected 0 where sequence.packing is leaky, whose functions see what lies before them alone, found ${count}`;
 			}
 			if (sharePrefixes) {
-				return `expected 0 where sequence.sharePrefixes is true, because what a function begins with then depends on what follows, found ${count}`;
+				return `expected 0, or sequence.sharePrefixes false, because what a function begins with then depends on what follows, found ${count}`;
 			}
 			return undefined;
 		},

@@ -299,10 +299,14 @@ describe('faults', () => {
 			'method: {type: lora}\nsequence: {packing: leaky, sharePrefixes: true}',
 			'sequence.sharePrefixes: expected false',
 		],
+		...['[3, 2]', '[2, 2]'].map((blocks): [string, string] => [
+			`method: {type: lora, layersToTransform: ${blocks}}`,
+			`method.layersToTransform: expected blocks in ascending order, each once, found ${blocks}`,
+		]),
 		...['objective: nextToken', 'sequence: {packing: leaky}', 'sequence: {sharePrefixes: true}'].map(
 			(rest): [string, string] => [
 				`method: {type: lora, bidirectionalLayers: 2}\n${rest}`,
-				'method.bidirectionalLayers: expected 0 where',
+				'method.bidirectionalLayers: expected 0',
 			],
 		),
 		[

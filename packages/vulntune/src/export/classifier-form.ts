@@ -63,7 +63,11 @@ export function classifierForm(
 	if (head === undefined) return { architecture: `${name}ForCausalLM`, tensors: none, warning: undefined };
 	const architecture = `${name}ForSequenceClassification`;
 	if (head.options.stacked === true) {
-		return { architecture: `${name}Model`, tensors: none, warning: stackWarning(architecture) };
+		return {
+			architecture: `${name}Model`,
+			tensors: none,
+			warning: stackWarning(architecture, head.options.pool),
+		};
 	}
 	if (causal && isPeftHead(head.options)) return { architecture, tensors: none, warning: undefined };
 	const encoder = causal ? undefined : encoderHeads[modelType];
@@ -78,8 +82,8 @@ export function classifierForm(
 	};
 }
 
-function stackWarning(architecture: string): string {
-	return `the head also sees the score of n-grams, which transformers' ${architecture} knows nothing of: AutoModelForSequenceClassification would give other numbers. Score the folder with vulntune, which finds the n-grams in ${STACK_FILE}.`;
+function stackWarning(architecture: string, pool: string): string {
+	return `the head (pool: ${pool}) also sees the score of n-grams, which transformers' ${architecture} knows nothing of: AutoModelForSequenceClassification would give other numbers. Score the folder with vulntune, which finds the n-grams in ${STACK_FILE}.`;
 }
 
 /** A hidden layer smaller than the model's is filled up with units that are always 0. */

@@ -87,7 +87,7 @@ export function openExported(
 		throw inputError(
 			'EXPORT_BIDIRECTIONAL',
 			`no form of a model says that its last ${config.method.bidirectionalLayers} blocks see both ways: another program would compute something else`,
-			{ place: run, remedy: 'Score with the run as it is: vulntune evaluate.' },
+			{ place: run, remedy: `Score with the run as it is: vulntune evaluate ${run}.` },
 		);
 	}
 	const description = readDescription(adapter);

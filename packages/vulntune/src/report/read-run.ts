@@ -139,7 +139,7 @@ function readTimings(file: string, steps: readonly StepPoint[]): RunTimings | nu
 	const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 	const training = sum(timings.filter(({ type }) => type === 'step').map(({ seconds }) => seconds));
 	return {
-		seconds: sum(timings.map(({ seconds }) => seconds)),
+		seconds: sum(timings.filter(({ type }) => type !== 'start').map(({ seconds }) => seconds)),
 		tokensPerSecond: training > 0 ? sum(steps.map(({ tokens }) => tokens)) / training : null,
 		peakResidentBytes: Math.max(...timings.map(({ residentBytes }) => residentBytes)),
 		peakDeviceBytes: Math.max(0, ...timings.map(({ deviceBytes = 0 }) => deviceBytes)),

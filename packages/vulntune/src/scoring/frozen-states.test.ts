@@ -162,7 +162,18 @@ it('are known by all that their bytes depend on', () => {
 			sequence: { packing: 'isolated' },
 			training: { precision: all.precision },
 		};
-		const base = { fingerprint: { weights, config, tokenizer: 't' } };
+		const bytes = new TextEncoder().encode(weights);
+		const base = {
+			// of the weights it samples, which is not enough
+			fingerprint: { weights: 'sampled', config, tokenizer: 't' },
+			folder: {
+				weights: {
+					names: ['w'],
+					info: () => ({ dtype: 'U8', shape: [bytes.length], byteLength: bytes.length }),
+					readPart: () => bytes,
+				},
+			} as never,
+		};
 		const around = { leading, separator, suffix, branches };
 		const { keptStates, lowerStates, free } = withKeptStates(
 			detector as never,

@@ -1,4 +1,4 @@
-import { canonicalJson, floatPrecision } from '@vulntune/engine';
+import { canonicalJson, floatPrecision, hashAllWeights } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import type { Detector } from '../methods/detector.ts';
 import type { Pool } from '../methods/head.ts';
@@ -16,7 +16,7 @@ import { defaultStateCacheFolder, openStateCache } from './state-cache.ts';
 export function withKeptStates(
 	detector: Detector,
 	config: Config,
-	base: Pick<Base, 'fingerprint'>,
+	base: Pick<Base, 'fingerprint' | 'folder'>,
 	{ leading, separator, suffix, branches }: PackTokens,
 	folder: string = defaultStateCacheFolder(),
 ): Detector {
@@ -25,8 +25,9 @@ export function withKeptStates(
 	const { name, hardware, description } = detector.backend;
 	const { precision } = config.training;
 	const key = canonicalJson({
-		version: 2,
-		...{ weights: base.fingerprint.weights, config: base.fingerprint.config },
+		version: 3,
+		// all of them: a fingerprint samples large tensors, and one row of embeddings may have been edited
+		...{ weights: hashAllWeights(base.folder), config: base.fingerprint.config },
 		...{ base: config.method.base, doubleQuantization: config.method.doubleQuantization, precision },
 		backend: [name, hardware.isa ?? description],
 		activations: detector.backend.activationType(floatPrecision(precision)),

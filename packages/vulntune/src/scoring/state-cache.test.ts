@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../../../../tests/tiny.ts';
@@ -53,6 +53,16 @@ it.each<[string, (content: Buffer) => Buffer]>([
 	expect(read(cache, 1)).toBeUndefined();
 	keep(cache);
 	expect(read(cache, 1)).toEqual(state(1));
+	expect(read(openStateCache(folder, 'a'), 1)).toEqual(state(1));
+});
+
+it('gives what lies beside a file that can’t be read', () => {
+	const folder = path.join(root, 'unreadable');
+	const cache = openStateCache(folder, 'a');
+	cache.put(tokens(1), state(1));
+	cache.flush();
+	const inside = path.join(folder, foldersOf(folder)[0]!);
+	mkdirSync(path.join(inside, '0.states'));
 	expect(read(openStateCache(folder, 'a'), 1)).toEqual(state(1));
 });
 

@@ -191,7 +191,11 @@ function readEntries(folder: string): Map<string, Entry> {
 		// used now, so that others are removed first
 		utimesSync(folder, new Date(), new Date());
 		for (const name of readdirSync(folder).filter((each) => each.endsWith('.states'))) {
-			addEntries(entries, path.join(folder, name));
+			try {
+				addEntries(entries, path.join(folder, name));
+			} catch {
+				// what can't be read is computed, and the others are there
+			}
 		}
 	} catch {
 		// another process may be removing the same
