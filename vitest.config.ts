@@ -4,9 +4,13 @@ import { memoryFolder } from './tests/memory-folder.ts';
 
 const include = ['packages/*/src/**/*.test.ts', 'tests/**/*.test.ts'];
 
-/** Files that change modules for everybody or measure the whole process; the others share one, which loads the engine once. */
+/**
+ * Files that change modules for everybody, measure the whole process or train whole runs on the emulated card, whose threads need both cores;
+ * the others share a process, which loads the engine once.
+ */
 const alone = globSync(include, { cwd: import.meta.dirname, exclude: ['**/node_modules/**'] }).filter(
-	(file) => /vi\.mock\(|memoryUsage/.test(readFileSync(new URL(file, import.meta.url), 'utf8')),
+	(file) =>
+		/vi\.mock\(|memoryUsage|VULNTUNE_LIBCUDA/.test(readFileSync(new URL(file, import.meta.url), 'utf8')),
 );
 
 export default defineConfig({

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type RunningCommand, startVulntune, vulntune } from './command-line.ts';
 import { createProject } from './project.ts';
@@ -119,6 +120,8 @@ describe('a training that gets a signal', () => {
 		const argv = ['train', 'config.yaml', '--output', 'twice', '--sequence.length', '30000'];
 		const run = startVulntune([...argv, '--backend', 'reference'], { cwd });
 		await until(() => existsSync(inside('twice/timings.jsonl')));
+		// its first and only sequence begins
+		await setTimeout(1500);
 		run.child.kill('SIGINT');
 		await run.says('once more to stop at once');
 		const start = performance.now();
@@ -139,5 +142,5 @@ function hangUp({ child }: RunningCommand): void {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-	while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+	while (!condition()) await setTimeout(20);
 }
