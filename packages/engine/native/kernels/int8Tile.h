@@ -95,18 +95,7 @@ __attribute__((noinline)) void multiplyInt8Tile(const Int8Tile& tile) {
 	}
 	const vf scale = splat(tile.scale);
 	UNROLL for (int r = 0; r < rows; r++) {
-		UNROLL for (int v = 0; v < tileVectors; v++) {
-			float* c = tile.c + r * tile.cStride + v * W;
-			const int columns = minimum(tile.columns - v * W, W);
-			vf result = results[r][v] * scale;
-			if (columns == W) {
-				if (tile.accumulate) result = result + load(c);
-				store(c, result);
-			} else if (columns > 0) {
-				if (tile.accumulate) result = result + loadPartial(c, columns);
-				storePartial(c, result, columns);
-			}
-		}
+		UNROLL for (int v = 0; v < tileVectors; v++) storeSums(tile, r, v, results[r][v] * scale);
 	}
 }
 

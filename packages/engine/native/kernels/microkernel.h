@@ -96,7 +96,8 @@ inline vf multiplyAdd(vf a, vf b, vf sum) {
 }
 
 // Vector v of row r of the tile, as far as its columns exist.
-inline __attribute__((always_inline)) void storeSums(const Tile& tile, int r, int v, vf result) {
+template <typename AnyTile>
+inline __attribute__((always_inline)) void storeSums(const AnyTile& tile, int r, int v, vf result) {
 	float* c = tile.c + r * tile.cStride + v * W;
 	const int columns = minimum(tile.columns - v * W, W);
 	if (columns == W) {

@@ -110,6 +110,17 @@ describe('gradient × input', () => {
 });
 
 describe('attributions', () => {
+	it('by gradient × input are of the input, whatever states of a function were kept', () => {
+		const { detector, scoring, tokenizer } = detectorOf('llama');
+		const ids = [Int32Array.from(tokenizer.encode(texts[1]!))];
+		const asked = () => expect.unreachable('kept states were asked for');
+		const states = { get: asked, put: asked };
+		const keeping = { ...detector, keptStates: states, lowerStates: { block: 1, states } };
+		expect(attributeTokens(keeping, ids, scoring, 'gradient')).toEqual(
+			attributeTokens(detector, ids, scoring, 'gradient'),
+		);
+	});
+
 	const bert = detectorOf('bert');
 	const tokens = texts.map((text) => Int32Array.from(bert.tokenizer.encode(text)));
 

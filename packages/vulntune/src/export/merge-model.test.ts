@@ -136,6 +136,14 @@ describe('a merged model', () => {
 		expect(configOf(output).architectures).toEqual(['LlamaModel']);
 	});
 
+	it('says that a run in 8 bits is scored in floats from the folder', async () => {
+		const { run } = makeRun({ 'training.precision': 'int8' });
+		const { warnings } = await merge(run, { compare: 0 });
+		expect(warnings.join()).toMatch(/the run scores in int8 and the folder in bf16.*--precision bf16/);
+		const other = makeRun({ 'training.precision': 'bf16' });
+		expect((await merge(other.run, { compare: 0 })).warnings.join()).not.toContain('scores in');
+	});
+
 	it('is a language model for the next-token objective, with its output matrix', async () => {
 		const { run } = makeRun({ objective: 'nextToken' });
 		const { architecture, difference, output } = await merge(run);

@@ -119,8 +119,15 @@ async function writeMerged(
 		files,
 		bytes: entries.reduce((sum, { dtype, shape }) => sum + elements(shape) * (dtype === 'F32' ? 4 : 2), 0),
 		difference,
-		warnings: form.warning === undefined ? [] : [form.warning],
+		warnings: [form.warning, precisionWarning(exported)].filter((warning) => warning !== undefined),
 	};
+}
+
+/** Products in 8 bits are made with a base that is held apart from its adapters; the folder has none. */
+function precisionWarning({ description }: Exported): string | undefined {
+	const own = description?.precision;
+	if (own === undefined || own === floatPrecision(own)) return undefined;
+	return `the run scores in ${own} and the folder in ${floatPrecision(own)}, at the run's threshold: probabilities differ in the last digits. By how much, vulntune evaluate tells of the run with --precision ${floatPrecision(own)}.`;
 }
 
 /** How transformers is to take the detector. */

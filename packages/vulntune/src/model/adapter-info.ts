@@ -32,6 +32,8 @@ export interface AdapterInfo {
 		readonly targets: readonly string[];
 		/** Modules that have an adapter. */
 		readonly modules: number;
+		/** The blocks that these are in, ascending. */
+		readonly blocks: readonly number[];
 		readonly parameters: number;
 	} | null;
 	/** Matrices of the classification head, in the order of the file; null where there is none. */
@@ -103,12 +105,19 @@ export function readAdapterInfo(folder: string, model?: string): AdapterInfo {
 			dropout: config.dropout,
 			targets: [...new Set(modules.map((name) => name.split('.').at(-3)!))].sort(),
 			modules: modules.length,
+			blocks: blocksOf(modules),
 			parameters: [...matrices.values()].reduce((sum, { values }) => sum + values.length, 0),
 		},
 		head: headOf(Object.fromEntries([...head].map(([name, { shape }]) => [name, shape]))),
 		bytes,
 		detector,
 	};
+}
+
+/** The first number in the name of a module is that of its block. */
+function blocksOf(modules: readonly string[]): number[] {
+	const blocks = modules.flatMap((name) => /\.(\d+)\./.exec(name)?.slice(1, 2).map(Number) ?? []);
+	return [...new Set(blocks)].sort((a, b) => a - b);
 }
 
 function compareBase(model: string, detector: DetectorDescription | null): AdapterInfo['base'] {

@@ -60,7 +60,7 @@ export function describeAdapter(info: AdapterInfo): string {
 		lines.push(
 			['rank', `${lora.rank}, alpha ${lora.alpha} (scale ${lora.scale}${lora.rsLora ? ', rsLoRA' : ''})`],
 			['dropout', String(lora.dropout)],
-			['targets', `${lora.targets.join(', ')}: ${lora.modules} modules`],
+			['targets', `${lora.targets.join(', ')}: ${lora.modules} modules in blocks ${rangesOf(lora.blocks)}`],
 			['parameters', formatNumber(lora.parameters)],
 		);
 	}
@@ -76,6 +76,17 @@ export function describeAdapter(info: AdapterInfo): string {
 	lines.push(['bytes', formatBytes(info.bytes)]);
 	if (info.detector !== null) lines.push(...describeDetector(info.detector));
 	return [`${info.path} (adapter)`, ...columns(lines)].join('\n');
+}
+
+/** 0, 1, 2, 5 as 0–2, 5. */
+function rangesOf(ascending: readonly number[]): string {
+	const ranges: [first: number, last: number][] = [];
+	for (const number of ascending) {
+		const range = ranges.at(-1);
+		if (range?.[1] === number - 1) range[1] = number;
+		else ranges.push([number, number]);
+	}
+	return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`)).join(', ');
 }
 
 function describeFoundBase({ state, difference }: AdapterInfo['base']): string {
@@ -137,6 +148,10 @@ function describeDetector(detector: DetectorDescription): readonly Line[] {
 			: [['sight', `the last ${bidirectionalLayers} blocks see both ways`] as const]),
 		['precision', detector.precision],
 		['objective', detector.objective],
+		// a file that was written by hand may say little
+		...(detector.objective === 'class' && detector.head !== undefined
+			? [['pooling', detector.head.pool] as const]
+			: []),
 		...(detector.stack === undefined ? [] : [['stacked on', `n-grams, in ${STACK_FILE}`] as const]),
 		[
 			'sequence',

@@ -204,6 +204,7 @@ describe('an adapter', () => {
 			dropout: 0.1,
 			targets: ['q_proj', 'v_proj'],
 			modules: 2,
+			blocks: [0],
 			parameters: 2 * 128 + 128 + 64,
 		});
 		expect(info.head).toEqual({ parameters: 64, tensors: { 'score.weight': [2, 32] } });

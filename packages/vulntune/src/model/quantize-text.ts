@@ -32,5 +32,5 @@ function errorRow(kind: string, errors: MatrixErrors): string {
 
 function row(...cells: readonly string[]): string {
 	const [first = '', ...others] = cells;
-	return `  ${first.padEnd(12)}${others.map((cell) => cell.padStart(14)).join('')}`.trimEnd();
+	return `  ${first.padEnd(12)}${others.map((cell) => cell.padStart(16)).join('')}`.trimEnd();
 }

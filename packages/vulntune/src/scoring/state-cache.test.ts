@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	statSync,
+	utimesSync,
+	writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../../../../tests/tiny.ts';
@@ -54,6 +62,19 @@ it.each<[string, (content: Buffer) => Buffer]>([
 	keep(cache);
 	expect(read(cache, 1)).toEqual(state(1));
 	expect(read(openStateCache(folder, 'a'), 1)).toEqual(state(1));
+});
+
+it('keeps no more than it may beside what another process writes meanwhile', () => {
+	const folder = path.join(root, 'together');
+	const limits = { bytesPerKey: 3 * 76 };
+	const caches = [openStateCache(folder, 'a', limits), openStateCache(folder, 'a', limits)];
+	for (const [process, cache] of caches.entries()) {
+		for (const id of [1, 2]) cache.put(tokens(10 * process + id), state(id));
+		cache.flush();
+	}
+	const inside = path.join(folder, foldersOf(folder)[0]!);
+	const sizes = foldersOf(inside).map((file) => statSync(path.join(inside, file)).size);
+	expect(sizes).toEqual([2 * 76]);
 });
 
 it('gives what lies beside a file that can’t be read', () => {

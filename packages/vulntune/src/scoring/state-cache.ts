@@ -73,7 +73,11 @@ export function openStateCache(
 
 	function flush(): void {
 		const records = fresh;
-		const isRoom = records.length > 0 && hasRoom(root, freshBytes + freeBytes);
+		// other processes may have written under the same key
+		const isRoom =
+			records.length > 0 &&
+			bytesOf(folder) + freshBytes <= bytesPerKey &&
+			hasRoom(root, freshBytes + freeBytes);
 		fresh = [];
 		freshBytes = 0;
 		const file = path.join(folder, `${randomUUID()}.states`);
@@ -133,6 +137,15 @@ function sha256(...parts: readonly (string | Uint8Array)[]): Buffer {
 
 function digestOf({ buffer, byteOffset, byteLength }: Int32Array): Buffer {
 	return sha256(new Uint8Array(buffer, byteOffset, byteLength));
+}
+
+/** Bytes of the files of a folder; 0 where it isn't there. */
+function bytesOf(folder: string): number {
+	if (!existsSync(folder)) return 0;
+	const sizes = readdirSync(folder).map(
+		(file) => statSync(path.join(folder, file), { throwIfNoEntry: false })?.size ?? 0,
+	);
+	return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 function hasRoom(root: string, bytes: number): boolean {
@@ -229,10 +242,7 @@ function removeOldest(root: string, own: string, limit: number): void {
 		const keys = readdirSync(root)
 			.map((name) => path.join(root, name))
 			.filter((folder) => folder !== own)
-			.map((folder) => {
-				const sizes = readdirSync(folder).map((file) => statSync(path.join(folder, file)).size);
-				return { folder, used: statSync(folder).mtimeMs, size: sizes.reduce((sum, size) => sum + size, 0) };
-			});
+			.map((folder) => ({ folder, used: statSync(folder).mtimeMs, size: bytesOf(folder) }));
 		let total = keys.reduce((sum, { size }) => sum + size, 0);
 		for (const { folder, size } of keys.sort((a, b) => a.used - b.used)) {
 			if (total <= limit) return;

@@ -56,6 +56,24 @@ describe('progress without a terminal', () => {
 		expect(written.at(-1)).not.toContain('left');
 	});
 
+	it('goes on with the clock of a task that another came between, without that one’s time', () => {
+		const { written, progress, at } = recorder(false);
+		at(0, 0);
+		at(20, 500);
+		at(20, 1, 'scoring');
+		at(120, 1000, 'scoring');
+		at(120, 501);
+		at(140, 1000);
+		// begins anew
+		at(150, 1, 'scoring');
+		at(160, 1000, 'scoring');
+		progress.finish();
+		const ends = written.filter((line) => line.includes('100 %'));
+		expect(ends[0]).toMatch(/^scoring.*took 1 min 40 s/);
+		expect(ends[1]).toMatch(/^training.*25 tokens\/s · took 40 s/);
+		expect(ends[2]).toMatch(/^scoring.*took 10 s/);
+	});
+
 	it('counts the rate from where a task was taken up', () => {
 		const { written, at } = recorder(false);
 		at(0, 600);

@@ -48,16 +48,22 @@ export function createProgressRenderer(
 	now: () => number = () => performance.now() / 1000,
 ): ProgressListener {
 	let current: Task | undefined;
+	/** Tasks that another one came between: when, and what was done. */
+	const left = new Map<string, { readonly begun: Task; readonly time: number }>();
 
 	return {
 		update(progress) {
 			const time = now();
 			if (current?.task !== progress.task) {
 				close();
+				if (current !== undefined) left.set(current.task, { begun: current, time });
+				const before = left.get(progress.task);
+				// what begins anew has done less than before
+				const isSame = before !== undefined && progress.done > before.begun.last.done;
 				current = {
 					task: progress.task,
-					started: time,
-					doneAtStart: progress.done,
+					started: isSame ? before.begun.started + time - before.time : time,
+					doneAtStart: isSame ? before.begun.doneAtStart : progress.done,
 					shown: Number.NEGATIVE_INFINITY,
 					last: progress,
 					isDrawn: false,
