@@ -1,7 +1,7 @@
 export { VulntuneError } from '@vulntune/engine';
 export { allPositive } from './baselines/all-positive.ts';
 export { type Baselines, fitBaselines } from './baselines/fit-baselines.ts';
-export { lengthScores } from './baselines/length.ts';
+export { type LengthDirection, lengthDirection, lengthScores } from './baselines/length.ts';
 export { fitNgram, type NgramModel, type NgramOptions, predictNgram } from './baselines/ngram/model.ts';
 export { type NgramSelection, selectNgram } from './baselines/ngram/select.ts';
 export type { JsonSchema } from './config/json-schema.ts';

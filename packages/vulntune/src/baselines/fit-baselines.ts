@@ -1,12 +1,16 @@
 import { validationThreshold } from '../metrics/best-f1.ts';
-import { lengthScores } from './length.ts';
+import { type LengthDirection, lengthDirection, lengthScores } from './length.ts';
 import type { NgramModel, NgramOptions, Stoppable, TextRow } from './ngram/model.ts';
 import { type NgramSelection, type NgramTrial, selectNgram } from './ngram/select.ts';
 
 /** The trivial detectors that stand beside every model, with their thresholds from validation. */
 export interface Baselines {
-	/** Null where validation has one class only; the n-grams' likewise. */
-	readonly lengthThreshold: number | null;
+	readonly length: {
+		/** From training rows. */
+		readonly direction: LengthDirection;
+		/** Null where validation has one class only; the n-grams' likewise. */
+		readonly threshold: number | null;
+	};
 	readonly ngram: {
 		readonly model: NgramModel;
 		readonly threshold: number | null;
@@ -45,8 +49,13 @@ export function fitBaselines(
 		ngram ?? selectNgram(train, validation, { ...options, stop: options.stop ?? (() => false) });
 	if (selection === undefined) return undefined;
 	const { model, validationProbabilities, trials } = selection;
+	const direction = lengthDirection(train);
+	const lengths = lengthScores(
+		validation.map((row) => row.text),
+		direction,
+	);
 	return {
-		lengthThreshold: validationThreshold(labels, lengthScores(validation.map((row) => row.text))),
+		length: { direction, threshold: validationThreshold(labels, lengths) },
 		ngram: { model, threshold: validationThreshold(labels, validationProbabilities), trials },
 	};
 }

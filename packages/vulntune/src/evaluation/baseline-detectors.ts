@@ -44,10 +44,15 @@ export function formatBaselineScores(
 export function baselineDetectors(texts: readonly string[], baselines: Baselines | undefined): Detector[] {
 	const always: Detector = { name: 'all-positive', scores: [...allPositive(texts.length)], threshold: 1 };
 	if (baselines === undefined) return [always];
-	const { lengthThreshold, ngram } = baselines;
+	const { length, ngram } = baselines;
 	return [
 		always,
-		{ name: 'length', scores: [...lengthScores(texts)], threshold: lengthThreshold, probabilities: false },
+		{
+			name: 'length',
+			scores: [...lengthScores(texts, length.direction)],
+			threshold: length.threshold,
+			probabilities: false,
+		},
 		{ name: 'ngram', scores: [...predictNgram(ngram.model, texts)], threshold: ngram.threshold },
 	];
 }

@@ -42,7 +42,7 @@ describe('comparison', () => {
 		expect(everything!.evaluation.f1.value).toBeCloseTo(2 / 3, 12);
 		expect(everything!.evaluation.rocAuc).toEqual({ value: 0.5, low: 0.5, high: 0.5 });
 		expect(length!.evaluation.brier).toEqual({ value: null, reason: 'the score is not a probability' });
-		expect(length!.evaluation.threshold).toEqual({ value: baselines.lengthThreshold });
+		expect(length!.evaluation.threshold).toEqual({ value: baselines.length.threshold });
 		for (const row of good.rows) expect(row.evaluation.pairs?.count).toBe(100);
 	});
 
