@@ -12,9 +12,9 @@ import { knownModel, shapeOf } from '../../packages/vulntune/src/sizing/model-sh
 /** A card by its data sheet. */
 export interface CardSheet {
 	readonly name: string;
-	/** Of the arithmetic that the kernels use there, products of bfloat16 on tensor cores or of float32; TFLOP/s. */
+	/** Of the arithmetic that the kernels use there, products of bfloat16 or float16 on tensor cores or of float32; TFLOP/s. */
 	readonly peak: number;
-	readonly arithmetic: 'bf16' | 'fp32';
+	readonly arithmetic: 'bf16' | 'f16' | 'fp32';
 	/** GB/s */
 	readonly bandwidth: number;
 }
@@ -22,7 +22,7 @@ export interface CardSheet {
 /** NVIDIA's data sheets; the card of the measurements first. */
 const h200: CardSheet = { name: 'H200', peak: 989, arithmetic: 'bf16', bandwidth: 4800 };
 export const cards = {
-	T4: { name: 'T4', peak: 8.1, arithmetic: 'fp32', bandwidth: 320 },
+	T4: { name: 'T4', peak: 65, arithmetic: 'f16', bandwidth: 320 },
 	'RTX 4080': { name: 'RTX 4080', peak: 97.5, arithmetic: 'bf16', bandwidth: 717 },
 	A100: { name: 'A100', peak: 312, arithmetic: 'bf16', bandwidth: 1555 },
 	V100: { name: 'V100', peak: 15.7, arithmetic: 'fp32', bandwidth: 900 },
@@ -38,7 +38,6 @@ export interface MeasuredShares {
 
 /** Of a float32 product nobody has measured a share: half of the peak is an ASSUMPTION. */
 const ASSUMED_FLOAT32_SHARE = 0.5;
-
 /** What a run does, in tokens. */
 export interface RunTokens {
 	readonly trained: number;
@@ -84,12 +83,14 @@ export function measuredShares(report: Report): MeasuredShares {
 	const model = rows.filter(({ size }) => String(size).startsWith('2048x'));
 	const mean = (key: string) => model.reduce((sum, row) => sum + row[key]!, 0) / model.length;
 	const [ownSpeed, mmaSpeed] = [mean('NT') * 1e12, mean('NT, mma.sync') * 1e12];
+	const mmaShare = mmaSpeed / (h200.peak * 1e12);
 	const layer =
 		shapeOf(knownModel('codellama-13b')!).matrices.reduce((sum, m) => sum + m.rows * m.columns, 0) / 40;
 	const secondsPerTokenLayer = 1 / report.training.result.fourLayersOf13B.tokensPerSecond / 4;
 	const besideProducts = secondsPerTokenLayer - (4 * layer) / ownSpeed;
 	return {
-		products: { bf16: mmaSpeed / (h200.peak * 1e12), fp32: ASSUMED_FLOAT32_SHARE },
+		// of float16 on a T4 nobody has measured a share either: that of bfloat16 is an ASSUMPTION
+		products: { bf16: mmaShare, f16: mmaShare, fp32: ASSUMED_FLOAT32_SHARE },
 		bandwidth: preparing.copyGigabytesPerSecond / h200.bandwidth,
 		bytesPerTokenLayer: besideProducts * preparing.copyGigabytesPerSecond * 1e9,
 	};
@@ -143,7 +144,8 @@ async function main(): Promise<void> {
 		'`node bench/cuda/projection.ts --without-p3 DIR --with-p3 DIR` from one record of an H200 and from data sheets:',
 		'',
 		`- products of bfloat16 by mma.sync reach ${percent(shares.products.bf16)} of the peak, as on the H200, for whose products mma.sync is not made: pessimistic for an A100 or a 4080;`,
-		`- products of float32, which a T4 and a V100 compute, reach ${percent(shares.products.fp32)} of the peak: **an assumption**, nobody has measured them;`,
+		`- products of float16, which a T4 computes, reach the same share, ${(cards.T4.peak * shares.products.f16).toFixed(0)} TFLOP/s: **an assumption**. It is held to 70 W: NVIDIA's own library was [reported](https://forums.developer.nvidia.com/t/about-gpu-peak-performance/264462) to reach 24 of its 65 TFLOP/s, so no kernel comes near the peak;`,
+		`- products of float32, which a V100 computes, reach ${percent(shares.products.fp32)} of the peak: **an assumption**, nobody has measured them;`,
 		`- whatever a step does beside products moves ${(shares.bytesPerTokenLayer / 1e6).toFixed(1)} MB a token and layer, at ${percent(shares.bandwidth)} of the memory's bandwidth, as on the H200;`,
 		'- that record is of activations in float32, which lie in bfloat16 now: what moves beside products is too much by up to half, until a card has measured it;',
 		'- blocks are computed twice (`training.checkpointing`) on all but the A100; tokens are estimated from characters, as the model’s tokenizer is not at hand;',

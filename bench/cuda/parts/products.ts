@@ -1,6 +1,7 @@
 import { createCudaBackend, type View } from '@vulntune/engine';
-import { type CudaDevice, createDevice } from '@vulntune/engine/backends/cuda/device.ts';
-import { type Direction, halfOperandOf, tensorProduct } from '@vulntune/engine/backends/cuda/products.ts';
+import { type CudaDevice, createDevice, type TakeScratch } from '@vulntune/engine/backends/cuda/device.ts';
+import { type Operand, tensorOperandOf } from '@vulntune/engine/backends/cuda/operands.ts';
+import { type Direction, tensorProduct } from '@vulntune/engine/backends/cuda/products.ts';
 import { storages } from '@vulntune/engine/backends/cuda/weights.ts';
 import { bytesOf } from '@vulntune/engine/backends/owned-buffers.ts';
 import { emptyTensor, tensor } from '@vulntune/engine/backends/testing/tensors.ts';
@@ -53,14 +54,8 @@ function productRow(device: CudaDevice, other: CudaDevice, size: Size) {
 			() => 'a product',
 			(take) => {
 				const [rows, columns, depth] = size;
-				const left = {
-					address: randomHalves(on, take, rows * depth),
-					stride: direction === 'TN' ? rows : depth,
-				};
-				const right = {
-					address: randomHalves(on, take, columns * depth),
-					stride: direction === 'NT' ? depth : columns,
-				};
+				const left = randomOperand(on, take, rows, depth, direction === 'TN');
+				const right = randomOperand(on, take, columns, depth, direction !== 'NT');
 				// a gradient of a weight is f32
 				const type = direction === 'TN' ? 'f32' : 'bf16';
 				const address = take(bytesOf(type, rows * columns));
@@ -75,6 +70,21 @@ function productRow(device: CudaDevice, other: CudaDevice, size: Size) {
 		TN: measure(device, 'TN'),
 		'NT, mma.sync': measure(other, 'NT'),
 	};
+}
+
+/** An operand as products take it, so that they alone are timed. */
+function randomOperand(
+	device: CudaDevice,
+	take: TakeScratch,
+	lines: number,
+	depth: number,
+	byDepth: boolean,
+): Operand {
+	const address = randomHalves(device, take, lines * depth);
+	const operand = { address, stride: byDepth ? lines : depth };
+	if (device.tensorType === 'bf16') return () => operand;
+	const largest = randomFloats(device, take, lines);
+	return () => ({ ...operand, largest });
 }
 
 /** Microseconds of a 13B matrix from NF4 to bfloat16, and of 2,048 rows of activations, with dropout and without. */
@@ -93,12 +103,14 @@ function operandTimes(device: CudaDevice) {
 			const microseconds = (run: (takeOwn: typeof take) => void) =>
 				1000 * millisecondsOf(device, () => device.withScratch(() => 'an operand', run));
 			return {
-				nf4Microseconds: microseconds((own) => halfOperandOf(device, own, weight, { rows, columns })),
+				nf4Microseconds: microseconds((own) =>
+					tensorOperandOf(device, own, weight, { rows, columns })('rows'),
+				),
 				activationMicroseconds: microseconds((own) =>
-					halfOperandOf(device, own, x, { rows: tokens, columns }),
+					tensorOperandOf(device, own, x, { rows: tokens, columns })('rows'),
 				),
 				droppedMicroseconds: microseconds((own) =>
-					halfOperandOf(device, own, x, { rows: tokens, columns, dropout }),
+					tensorOperandOf(device, own, x, { rows: tokens, columns, dropout })('rows'),
 				),
 			};
 		},

@@ -8,7 +8,7 @@ import { ptxasPath } from './wheels.mjs';
 /** Which PTX each runs. */
 const cards = [
 	{ card: 'sm_70', modules: ['compute_70'] },
-	{ card: 'sm_75', modules: ['compute_70'] },
+	{ card: 'sm_75', modules: ['compute_75'] },
 	{ card: 'sm_80', modules: ['compute_80'] },
 	{ card: 'sm_86', modules: ['compute_80'] },
 	{ card: 'sm_89', modules: ['compute_80'] },

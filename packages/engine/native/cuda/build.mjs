@@ -13,11 +13,12 @@ import { hashOfSources } from './sources-hash.mjs';
 
 const outputFolder = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..', 'cuda');
 /**
- * A card runs the highest of 70 and 80 that its own capability reaches, and one of 9.0 what is for it alone beside that; where there is
+ * A card runs the highest of 70, 75 and 80 that its own capability reaches, and one of 9.0 what is for it alone beside that; where there is
  * no machine code for it, the driver compiles them when they are first loaded.
  */
 const modules = [
 	{ architecture: 'compute_70', entry: 'module.cuh' },
+	{ architecture: 'compute_75', entry: 'module.cuh' },
 	{ architecture: 'compute_80', entry: 'module.cuh' },
 	{ architecture: 'compute_90a', entry: 'hopper.cuh' },
 ];
@@ -30,8 +31,7 @@ async function buildAll() {
 		`${architecture}.ptx`,
 		compile(compiler, architecture, entry),
 	]);
-	const [, signatures, hopper] = built.map(([, ptx]) => readSignatures(ptx));
-	const json = { sources: hashOfSources(), signatures, hopper };
+	const json = { sources: hashOfSources(), ...kernelsOf(built.map(([, ptx]) => readSignatures(ptx))) };
 	const { resources, cubins } = assembleAll(new Map(built));
 	return new Map([
 		...built,
@@ -39,6 +39,17 @@ async function buildAll() {
 		['resources.json', written(resources)],
 		...cubinFiles(new Map(built), cubins),
 	]);
+}
+
+/**
+ * What the kernels of all modules take but Hopper's own, and which of them a module lacks, having no use for them; beside these Hopper's.
+ */
+function kernelsOf(signaturesByModule) {
+	const [common, hopper] = [signaturesByModule.slice(0, -1), signaturesByModule.at(-1)];
+	const all = Object.entries(Object.assign({}, ...common)).sort(([a], [b]) => (a < b ? -1 : 1));
+	const names = all.map(([name]) => name);
+	const absent = common.map((own, i) => [modules[i].architecture, names.filter((name) => !(name in own))]);
+	return { signatures: Object.fromEntries(all), absent: Object.fromEntries(absent), hopper };
 }
 
 /** The machine code, and of which PTX it is, so that a test without the assembler sees what was not assembled anew. */

@@ -21,6 +21,13 @@ using Count = long long;
 /** Instructions of compute capability 9.0a alone. */
 #define HOPPER
 #endif
+#if __CUDA_ARCH__ >= 800
+/** Tensor cores that take bfloat16, and copies to shared memory while threads go on. */
+#define BFLOAT16_TENSOR_CORES
+#elif __CUDA_ARCH__ >= 750
+/** Turing's, which take float16 alone. A kernel that a module has no use for is not in it, so that nobody starts an empty one. */
+#define FLOAT16_TENSOR_CORES
+#endif
 
 static __device__ __forceinline__ float floatOfFloat16(Half bits) {
 	float value;
@@ -49,7 +56,7 @@ static __device__ __forceinline__ int addProductsOfBytes(int a, int b, int sum) 
 	return result;
 }
 
-#if __CUDA_ARCH__ >= 800
+#ifdef BFLOAT16_TENSOR_CORES
 /** Two bfloat16, the first in the lower half, rounded to nearest even. */
 static __device__ __forceinline__ Word bfloat16Pair(float first, float second) {
 	Word pair;

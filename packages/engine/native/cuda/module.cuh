@@ -6,6 +6,7 @@
 #include "kernels/attention.cuh"
 #include "kernels/elementwise.cuh"
 #include "kernels/flashAttention.cuh"
+#include "kernels/float16Products.cuh"
 #include "kernels/floatProduct.cuh"
 #include "kernels/int8Product.cuh"
 #include "kernels/losses.cuh"

@@ -93,19 +93,30 @@ it.each(Object.entries(kinds))('%s takes on a computer what was rehearsed', (_, 
 it
 	.skipIf(missing !== undefined)
 	.each([
-		...Object.entries(kinds).map(([kind, overrides]) => [kind, tiny, overrides] as const),
-		['a wider model', wide, { ...kinds['QLoRA in NF4'], 'training.precision': 'bf16' }] as const,
-	])('%s takes on a card what was rehearsed, to the byte', (_, model, overrides) => {
-	const folder = openModelFolder(model);
-	const config = configOf(model, overrides);
-	const card = { name: 'dry', capability: 80, multiprocessors: 1, memoryBytes: 2 ** 30 };
-	const found = rehearse(createDryCardBackend(card), runOf(config, folder));
-	const { peakBytes, pool, host } = taken(createStandInBackend(), config, folder);
-	expect(found.base + found.trained + found.activations).toBe(peakBytes);
-	expect(found.total).toBe(pool!.peakHeldBytes);
-	expect(found.onHost).toBe(host!.heldBytes);
-	folder.close();
-});
+		...Object.entries(kinds).map(([kind, overrides]) => [kind, 80, tiny, overrides] as const),
+		...[75, 80].map(
+			(capability) =>
+				[
+					'a wider model',
+					capability,
+					wide,
+					{ ...kinds['QLoRA in NF4'], 'training.precision': 'bf16' },
+				] as const,
+		),
+	])(
+	'%s takes on a card of capability %i what was rehearsed, to the byte',
+	(_, capability, model, overrides) => {
+		const folder = openModelFolder(model);
+		const config = configOf(model, overrides);
+		const card = { name: 'dry', capability, multiprocessors: 1, memoryBytes: 2 ** 30 };
+		const found = rehearse(createDryCardBackend(card), runOf(config, folder));
+		const { peakBytes, pool, host } = taken(createStandInBackend({ capability }), config, folder);
+		expect(found.base + found.trained + found.activations).toBe(peakBytes);
+		expect(found.total).toBe(pool!.peakHeldBytes);
+		expect(found.onHost).toBe(host!.heldBytes);
+		folder.close();
+	},
+);
 
 describe('the memory of a run', () => {
 	const known = knownModel('SmolLM2-135M')!;

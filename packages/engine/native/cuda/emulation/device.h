@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <cstring>
 
-#define __CUDA_ARCH__ 800
+// the kernels of every card
+#define BFLOAT16_TENSOR_CORES
+#define FLOAT16_TENSOR_CORES
 #define __global__
 #define __device__
 #define __constant__
@@ -103,6 +105,11 @@ static inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 static inline int atomicMin(int* target, int value) {
 	const int before = *target;
 	if (value < before) *target = value;
+	return before;
+}
+static inline int atomicMax(int* target, int value) {
+	const int before = *target;
+	if (value > before) *target = value;
 	return before;
 }
 template <class Value>

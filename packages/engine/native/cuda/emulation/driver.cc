@@ -32,6 +32,16 @@ long setting(const char* name, long otherwise) {
 	return text == nullptr ? otherwise : std::atol(text);
 }
 
+/** Bytes that a block may ask for, less than a multiprocessor has on some cards. */
+int mostShared() {
+	switch (setting("VULNTUNE_STAND_IN_CAPABILITY", 80)) {
+		case 70: return 96 * 1024;
+		case 75: return 64 * 1024;
+		case 86: case 89: return 99 * 1024;
+		default: return 163 * 1024;
+	}
+}
+
 std::string fault;
 Result refuse(Result result, std::string why) {
 	fault = std::move(why);
@@ -276,7 +286,6 @@ Result cuDeviceGetAttribute(int* value, int attribute, int) {
 		case 16: *value = static_cast<int>(setting("VULNTUNE_STAND_IN_MULTIPROCESSORS", 1)); return success;
 		case 75: *value = capability / 10; return success;
 		case 76: *value = capability % 10; return success;
-		case 97: *value = 163 * 1024; return success;  // shared memory a block may opt in to
 		default: return refuse(invalidValue, "an attribute that the stand-in doesn't know");
 	}
 }
@@ -346,7 +355,7 @@ Result cuModuleGetFunction(void** function, void* wanted, const char* name) {
 Result cuFuncSetAttribute(void* function, int attribute, int value) {
 	Kernel* kernel = kernelOf(function);
 	if (kernel == nullptr) return refuse(invalidHandle, "no such function");
-	if (attribute != 8 || value < 0 || value > 163 * 1024) return refuse(invalidValue, "shared memory beyond the card's");
+	if (attribute != 8 || value < 0 || value > mostShared()) return refuse(invalidValue, "shared memory beyond the card's");
 	kernel->sharedLimit = static_cast<std::size_t>(value);
 	return success;
 }

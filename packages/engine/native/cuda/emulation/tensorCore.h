@@ -1,5 +1,5 @@
-// The instructions of tensorCore.cuh on the host, with the register layouts of the PTX manual (section "Matrix fragments for
-// mma.m16n8k16 with floating point type"): what a kernel gets wrong about a fragment comes out wrong here too.
+// The instructions of tensorCore.cuh on the host, with the register layouts of the PTX manual (sections "Matrix fragments for
+// mma.m16n8k16 with floating point type" and "... for mma.m16n8k8"): what a kernel gets wrong about a fragment comes out wrong here too.
 #pragma once
 
 /** Four 8 × 8 matrices of 16-bit numbers; thread i gives the address of row i mod 8 of matrix i div 8. */
@@ -43,6 +43,24 @@ static inline void multiplyBfloat16(float (&sum)[4], const Word (&a)[4], Word b0
 	}
 	for (unsigned i = 0; i < 4; i++) {
 		for (unsigned k = 0; k < 16; k++) sum[i] += left[i / 2][k] * right[i % 2][k];
+	}
+}
+
+static inline void multiplyEightFloat16(float (&sum)[4], Word a0, Word a1, Word b) {
+	emulation::Exchange own{};
+	own.words[0] = a0 | (static_cast<std::uint64_t>(a1) << 32);
+	own.words[1] = b;
+	const emulation::Exchange* all = emulation::exchange(own);
+	const unsigned lane = threadIdx.x & 31u;
+	const unsigned group = lane / 4, inGroup = lane % 4;
+	const auto half = [](std::uint64_t words, unsigned index) { return floatOfFloat16(static_cast<Half>(words >> (16 * index))); };
+	for (unsigned i = 0; i < 4; i++) {
+		for (unsigned k = 0; k < 8; k++) {
+			// A: register row ≥ 8, row is the group; B: row is k, column is the group
+			const float left = half(all[4 * group + k / 2].words[0], 2 * (i / 2) + k % 2);
+			const float right = half(all[4 * (2 * inGroup + i % 2) + k / 2].words[1], k % 2);
+			sum[i] += left * right;
+		}
 	}
 }
 

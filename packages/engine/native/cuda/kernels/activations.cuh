@@ -56,17 +56,6 @@ static __device__ __forceinline__ void differentiateOne(Element* dx, int accumul
 	if (i < count) store(dx + i, floatOf(dy[i]) * derivativeOf(kind, floatOf(x[i])), accumulate);
 }
 
-template <class Element>
-static __device__ __forceinline__ void gateEight(Element* y, const Element* gate, const Element* up, Count count) {
-	const Count first = 8 * threadInGrid();
-	float gates[8], ups[8];
-	loadEight(gates, gate, first, count);
-	loadEight(ups, up, first, count);
-#pragma unroll
-	for (int i = 0; i < 8; i++) ups[i] *= gates[i] * sigmoid(gates[i]);
-	storeEight(y, ups, first, count);
-}
-
 /** dGate may be gate and dUp may be up. */
 template <class Element>
 static __device__ __forceinline__ void differentiateEightGates(Element* dGate, Element* dUp, const Element* dy, const Element* gate,
@@ -91,7 +80,9 @@ static __device__ __forceinline__ void differentiateEightGates(Element* dGate, E
 	KERNEL activationBackward##suffix(Element* dx, int accumulate, const Element* dy, const Element* x, int kind, Count count) { \
 		differentiateOne(dx, accumulate, dy, x, kind, count); \
 	} \
-	KERNEL swiglu##suffix(Element* y, const Element* gate, const Element* up, Count count) { gateEight(y, gate, up, count); } \
+	KERNEL swiglu##suffix(Element* y, const Element* gate, const Element* up, Count count) { \
+		combineEight(y, gate, up, count, [](float g, float u) { return u * (g * sigmoid(g)); }); \
+	} \
 	KERNEL swigluBackward##suffix(Element* dGate, Element* dUp, const Element* dy, const Element* gate, const Element* up, Count count) { \
 		differentiateEightGates(dGate, dUp, dy, gate, up, count); \
 	}

@@ -103,3 +103,15 @@ static __device__ __forceinline__ void storeEight(Element* target, const float (
 		if (first + i < length) store(target + first + i, values[i], 0);
 	}
 }
+
+/** target = combine(a, b), eight neighbours a thread; target may be one of these. */
+template <class Element, class Combine>
+static __device__ __forceinline__ void combineEight(Element* target, const Element* a, const Element* b, Count count, Combine combine) {
+	const Count first = 8 * threadInGrid();
+	float left[8], right[8];
+	loadEight(left, a, first, count);
+	loadEight(right, b, first, count);
+#pragma unroll
+	for (int i = 0; i < 8; i++) left[i] = combine(left[i], right[i]);
+	storeEight(target, left, first, count);
+}

@@ -25,28 +25,6 @@ KERNEL convert(void* target, int to, const void* source, int from, Count count) 
 }
 
 template <class Element>
-static __device__ __forceinline__ void addEight(Element* sum, const Element* a, const Element* b, Count count) {
-	const Count first = 8 * threadInGrid();
-	float left[8], right[8];
-	loadEight(left, a, first, count);
-	loadEight(right, b, first, count);
-#pragma unroll
-	for (int i = 0; i < 8; i++) left[i] += right[i];
-	storeEight(sum, left, first, count);
-}
-
-template <class Element>
-static __device__ __forceinline__ void addEightScaled(Element* target, const Element* source, float factor, Count count) {
-	const Count first = 8 * threadInGrid();
-	float sums[8], values[8];
-	loadEight(sums, target, first, count);
-	loadEight(values, source, first, count);
-#pragma unroll
-	for (int i = 0; i < 8; i++) sums[i] += factor * values[i];
-	storeEight(target, sums, first, count);
-}
-
-template <class Element>
 static __device__ __forceinline__ void scaleEight(Element* target, float factor, Count count) {
 	const Count first = 8 * threadInGrid();
 	float values[8];
@@ -74,9 +52,11 @@ static __device__ __forceinline__ void addBiasToOne(Element* y, const Element* x
 
 #define ELEMENTWISE_KERNELS(suffix, Element) \
 	KERNEL fillFloat##suffix(Element* target, Count count, float value) { fillEight(target, count, value); } \
-	KERNEL addFloats##suffix(Element* sum, const Element* a, const Element* b, Count count) { addEight(sum, a, b, count); } \
+	KERNEL addFloats##suffix(Element* sum, const Element* a, const Element* b, Count count) { \
+		combineEight(sum, a, b, count, [](float left, float right) { return left + right; }); \
+	} \
 	KERNEL addScaled##suffix(Element* target, const Element* source, float factor, Count count) { \
-		addEightScaled(target, source, factor, count); \
+		combineEight(target, target, source, count, [factor](float sum, float value) { return sum + factor * value; }); \
 	} \
 	KERNEL scaleFloats##suffix(Element* target, float factor, Count count) { scaleEight(target, factor, count); } \
 	KERNEL dropout##suffix(Element* y, const Element* x, Count count, Mask mask) { dropSomeOfEight(y, x, count, mask); } \

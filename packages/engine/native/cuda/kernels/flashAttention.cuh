@@ -14,6 +14,7 @@ constexpr int flashRows = 64, flashThreads = 128;
 /** Queries of a tile that keys walk over: fewer, since dk and dv fill the registers. */
 constexpr int flashWalked = 32;
 
+#ifdef BFLOAT16_TENSOR_CORES
 /** target [tokens, heads, size] = q, k, v or dOut. A thread 8 elements. */
 KERNEL padHeads(Bfloat16* target, const Bfloat16* source, int tokens, int heads, int headDim, int size, int sourceStride) {
 	const Word chunks = size / 8, at = static_cast<Word>(threadInGrid());
@@ -24,7 +25,6 @@ KERNEL padHeads(Bfloat16* target, const Bfloat16* source, int tokens, int heads,
 	storeEight(target + 8 * static_cast<Count>(at), values);
 }
 
-#if __CUDA_ARCH__ >= 800
 constexpr float log2OfE = 1.4426950408889634f;
 
 /** Rows of a head in shared memory. */
@@ -377,22 +377,19 @@ static __device__ __forceinline__ void flashBackwardKeys(Bfloat16* dk, Bfloat16*
 		storeHead<size>(dv + at, dValue, half, 1.0f, headDim);
 	}
 }
-#define FLASH_BODY(call) call
-#else
-#define FLASH_BODY(call)
-#endif
 
 #define FLASH_KERNELS(size) \
 	KERNEL __launch_bounds__(flashThreads) flashAttention##size(Bfloat16* out, float* logSumExp, const Bfloat16* q, const Bfloat16* k, const Bfloat16* v, int queryStride, int keyStride, int valueStride, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int causal, int window, float scale) { \
-		FLASH_BODY((flashForward<size>(out, logSumExp, {q, k, v, nullptr, queryStride, keyStride, valueStride, 0}, {starts, parents, count}, heads, keyHeads, headDim, {causal, window}, scale))); \
+		flashForward<size>(out, logSumExp, {q, k, v, nullptr, queryStride, keyStride, valueStride, 0}, {starts, parents, count}, heads, keyHeads, headDim, {causal, window}, scale); \
 	} \
 	KERNEL __launch_bounds__(flashThreads) flashBackwardQueries##size(Bfloat16* dq, const Bfloat16* q, const Bfloat16* k, const Bfloat16* v, const Bfloat16* dOut, int queryStride, int keyStride, int valueStride, int upstreamStride, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int gradientStride, int causal, int window, float scale) { \
-		FLASH_BODY((flashBackwardQueries<size>(dq, {q, k, v, dOut, queryStride, keyStride, valueStride, upstreamStride}, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, gradientStride, {causal, window}, scale))); \
+		flashBackwardQueries<size>(dq, {q, k, v, dOut, queryStride, keyStride, valueStride, upstreamStride}, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, gradientStride, {causal, window}, scale); \
 	} \
 	KERNEL __launch_bounds__(flashThreads) flashBackwardKeys##size(Bfloat16* dk, Bfloat16* dv, const Bfloat16* q, const Bfloat16* k, const Bfloat16* v, const Bfloat16* dOut, int queryStride, int keyStride, int valueStride, int upstreamStride, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int gradientStride, int causal, int window, float scale) { \
-		FLASH_BODY((flashBackwardKeys<size>(dk, dv, {q, k, v, dOut, queryStride, keyStride, valueStride, upstreamStride}, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, gradientStride, {causal, window}, scale))); \
+		flashBackwardKeys<size>(dk, dv, {q, k, v, dOut, queryStride, keyStride, valueStride, upstreamStride}, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, gradientStride, {causal, window}, scale); \
 	}
 FLASH_KERNELS(32)
 FLASH_KERNELS(64)
 FLASH_KERNELS(128)
 #undef FLASH_KERNELS
+#endif

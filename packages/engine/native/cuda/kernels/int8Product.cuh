@@ -4,8 +4,6 @@
 #include "reduce.cuh"
 #include "weights.cuh"
 
-static __device__ __forceinline__ float largerOrNan(float a, float b) { return a > b || a != a ? a : b; }
-
 /** codes [rows, 64 × blocks], scales [rows, blocks] of x(row, d); a warp a block. */
 KERNEL quantizeInt8(SignedByte* codes, float* scales, const float* x, Count rowStride, Count depthStride, int rows, int depth) {
 	const int blocks = (depth + scaleBlock - 1) / scaleBlock;

@@ -4,6 +4,7 @@
 
 static __device__ __forceinline__ float add(float a, float b) { return a + b; }
 static __device__ __forceinline__ float larger(float a, float b) { return a > b ? a : b; }
+static __device__ __forceinline__ float largerOrNan(float a, float b) { return a > b || a != a ? a : b; }
 
 /** Over a warp, or over each group of so many of its threads. */
 template <float (*combine)(float, float), int threads = warpSize32>

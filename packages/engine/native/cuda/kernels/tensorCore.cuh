@@ -4,7 +4,7 @@
 
 #ifdef VULNTUNE_EMULATION
 #include "../emulation/tensorCore.h"
-#elif __CUDA_ARCH__ >= 800
+#elif defined(BFLOAT16_TENSOR_CORES) || defined(FLOAT16_TENSOR_CORES)
 static __device__ __forceinline__ Word sharedAddress(const void* pointer) {
 	return static_cast<Word>(__cvta_generic_to_shared(pointer));
 }
@@ -24,6 +24,16 @@ static __device__ __forceinline__ void loadMatrices(Word (&fragment)[4], const v
 	}
 }
 
+#ifdef FLOAT16_TENSOR_CORES
+/** sum [16, 8] += a [16, 8] · b [8, 8], float32 sums of float16 products: the largest that Turing has. */
+static __device__ __forceinline__ void multiplyEightFloat16(float (&sum)[4], Word a0, Word a1, Word b) {
+	asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+				 : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+				 : "r"(a0), "r"(a1), "r"(b));
+}
+#endif
+
+#ifdef BFLOAT16_TENSOR_CORES
 /** sum [16, 8] += a [16, 16] · b [16, 8], float32 sums of bfloat16 products. */
 static __device__ __forceinline__ void multiplyBfloat16(float (&sum)[4], const Word (&a)[4], Word b0, Word b1) {
 	asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
@@ -40,5 +50,14 @@ static __device__ __forceinline__ void commitCopies() { asm volatile("cp.async.c
 template <int groupsLeft>
 static __device__ __forceinline__ void waitForCopies() {
 	asm volatile("cp.async.wait_group %0;" ::"n"(groupsLeft) : "memory");
+}
+#endif
+#endif
+
+#ifdef FLOAT16_TENSOR_CORES
+/** The same as multiplyBfloat16 of float16: the fragments of 16 of the depth are those of 8 twice. */
+static __device__ __forceinline__ void multiplyFloat16(float (&sum)[4], const Word (&a)[4], Word b0, Word b1) {
+	multiplyEightFloat16(sum, a[0], a[1], b0);
+	multiplyEightFloat16(sum, a[2], a[3], b1);
 }
 #endif

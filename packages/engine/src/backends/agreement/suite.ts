@@ -7,7 +7,14 @@ import type { IndependenceCase } from './independence.ts';
 import { layerCases } from './layers.ts';
 import { productCases } from './products.ts';
 import { rowAndLossCases } from './rows-and-losses.ts';
-import { type ActivationType, type AgreementCase, bf16Tolerance, type Outputs, runOn } from './workbench.ts';
+import {
+	type ActivationType,
+	type AgreementCase,
+	bf16Tolerance,
+	float16Tolerance,
+	type Outputs,
+	runOn,
+} from './workbench.ts';
 
 /** Every kernel of the contract, in cases that any backend can run: with the test runner, or without it on another machine. */
 export const fixedCases: readonly AgreementCase[] = [
@@ -42,6 +49,15 @@ export function inBfloat16(cases: readonly AgreementCase[]): readonly AgreementC
 			activations: 'bf16',
 			tolerance: bf16Tolerance,
 		}));
+}
+
+/** The cases as a card computes them whose tensor cores take float16 in place of bfloat16. */
+export function inFloat16Products(cases: readonly AgreementCase[]): readonly AgreementCase[] {
+	return cases.map((one) =>
+		one.withoutBfloat16 === undefined
+			? one
+			: { ...one, tolerance: Math.max(one.tolerance, float16Tolerance) },
+	);
 }
 
 /** What a backend makes of a case. */

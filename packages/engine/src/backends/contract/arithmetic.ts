@@ -4,7 +4,8 @@ import type { View, Weight } from './tensors.ts';
 
 /**
  * Arithmetic of matrix products: `fp32`, or operands rounded to bfloat16 with float32 accumulation. Where the machine has
- * no bfloat16 arithmetic, `bf16` may compute in fp32, which is more exact and no slower there.
+ * no bfloat16 arithmetic, `bf16` may compute in fp32, or in float16 with a power of two taken out of each row or column that is not
+ * summed over; both are more exact and no slower there.
  */
 export type FloatPrecision = 'fp32' | 'bf16';
 

@@ -5,7 +5,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isNightly } from '../../../../../tests/nightly/nightly.ts';
 import { independenceCases } from '../agreement/independence.ts';
-import { dependence, disagreement, fixedCases, foundOn, inBfloat16 } from '../agreement/suite.ts';
+import {
+	dependence,
+	disagreement,
+	fixedCases,
+	foundOn,
+	inBfloat16,
+	inFloat16Products,
+} from '../agreement/suite.ts';
 import type { AgreementCase } from '../agreement/workbench.ts';
 import type { Backend } from '../contract.ts';
 import { createStandInBackend, prepareStandIn, type StandIn } from './testing/stand-in.ts';
@@ -33,8 +40,18 @@ const cards: readonly {
 	{ card: 'of tensor cores', kind: {}, cases: [...sample(fixedCases), ...narrow] },
 	{ card: 'of many multiprocessors', kind: { multiprocessors: 132 }, cases: inBfloat16(products) },
 	{
-		card: 'without bfloat16',
+		card: 'of the Turing generation',
 		kind: { capability: 75 },
+		cases: [...inFloat16Products(products), ...inBfloat16([...products, ...attention])],
+	},
+	{
+		card: 'of the Turing generation with many multiprocessors',
+		kind: { capability: 75, multiprocessors: 40 },
+		cases: inBfloat16(products),
+	},
+	{
+		card: 'of the Volta generation',
+		kind: { capability: 70 },
 		cases: [...products, ...inBfloat16([...products, ...attention])],
 	},
 ];
@@ -52,16 +69,27 @@ describe.skipIf(missing !== undefined).each(cards)('cuda on a card $card', ({ ki
 	});
 });
 
-describe.skipIf(missing !== undefined).each(['f32', 'bf16'] as const)(
-	'cuda with activations in %s computes each part alone as in the whole',
-	(type) => {
+const independence = [
+	{ card: 'of tensor cores', type: 'f32', kind: {}, cases: independenceCases },
+	{ card: 'of tensor cores', type: 'bf16', kind: {}, cases: independenceCases },
+	{
+		card: 'of the Turing generation',
+		type: 'bf16',
+		kind: { capability: 75 },
+		cases: independenceCases.filter(({ name }) => name.includes(' bf16')),
+	},
+] as const;
+
+describe.skipIf(missing !== undefined).each(independence)(
+	'cuda on a card $card with activations in $type computes each part alone as in the whole',
+	({ type, kind, cases }) => {
 		let backend: Backend;
 		beforeAll(() => {
-			backend = createStandInBackend();
+			backend = createStandInBackend(kind);
 		});
 		afterAll(() => backend.close());
 
-		it.for(independenceCases)('$name', (testCase) => {
+		it.for(cases)('$name', (testCase) => {
 			expect(dependence(backend, testCase, type)).toBe(undefined);
 		});
 	},

@@ -1,13 +1,10 @@
 import { type Backend, type FloatPrecision, isQuantized, type Weight } from '../contract.ts';
 import { describe } from '../view.ts';
 import { type CudaDevice, type TakeScratch, threadsPerBlock } from './device.ts';
+import { floatOperand, type MatrixPart, type Operand, tensorOperand, tensorOperandOf } from './operands.ts';
 import {
 	type Direction,
-	floatOperand,
 	floatProduct,
-	halfOperand,
-	halfOperandOf,
-	type MatrixPart,
 	type ProductSize,
 	type ProductTarget,
 	productTarget,
@@ -25,28 +22,23 @@ function logitsTarget(address: number): ProductTarget {
 /** Entries of the vocabulary whose logits are held at once. */
 const mostColumns = 4096;
 
-/** A matrix as an operand of products: in bfloat16 where they run on tensor cores, else in float32. */
-interface Operand {
-	readonly address: number;
-	readonly stride: number;
-}
-
 /** Cross-entropy over a vocabulary, chunk by chunk of its entries. */
 export function crossEntropyGroup(device: CudaDevice): CrossEntropyGroup {
 	const { floats } = device;
 
 	/** Products in the precision that this card has for the one that was asked for. */
 	function arithmetic(precision: FloatPrecision, take: TakeScratch) {
-		const inBfloat16 = precision === 'bf16' && device.hasBfloat16;
+		const onTensorCores = precision === 'bf16' && device.tensorType !== undefined;
 		return {
 			operand(matrix: Weight, part: MatrixPart): Operand {
-				if (inBfloat16) return halfOperand(device, take, matrix, part);
-				return { address: floatOperand(device, take, matrix, part), stride: part.columns };
+				if (onTensorCores) return tensorOperand(device, take, matrix, part);
+				const address = floatOperand(device, take, matrix, part);
+				return () => ({ address, stride: part.columns });
 			},
 			/** Of logits that lie in scratch memory. */
 			logits(address: number, part: MatrixPart): Operand {
-				if (!inBfloat16) return { address, stride: part.columns };
-				return halfOperandOf(device, take, [address, 0, 0, storages.indexOf('f32')], part);
+				if (!onTensorCores) return () => ({ address, stride: part.columns });
+				return tensorOperandOf(device, take, [address, 0, 0, storages.indexOf('f32')], part);
 			},
 			multiply(
 				direction: Direction,
@@ -55,8 +47,8 @@ export function crossEntropyGroup(device: CudaDevice): CrossEntropyGroup {
 				right: Operand,
 				size: ProductSize,
 			): void {
-				if (inBfloat16) tensorProduct(device, direction, target, left, right, size);
-				else floatProduct(device, direction, target, left.address, right.address, size);
+				if (onTensorCores) tensorProduct(device, direction, target, left, right, size);
+				else floatProduct(device, direction, target, left('rows').address, right('rows').address, size);
 			},
 		};
 	}

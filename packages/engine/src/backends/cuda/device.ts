@@ -10,7 +10,7 @@ import { describe, isStrided, stridedError } from '../view.ts';
 import { type Card, chooseCard } from './card.ts';
 import { CardMemoryExhausted, type Driver, DriverFailure, loadDriver, unusableError } from './driver.ts';
 import { createHostCopies, type HostCopies } from './host-copies.ts';
-import { loadKernels } from './kernels.ts';
+import { loadKernels, type TensorType } from './kernels.ts';
 import { createLauncher, type Size3 } from './launch.ts';
 import { cardMemory, createPool, type MemoryPool } from './pool.ts';
 import { createStaging, type Staging } from './staging.ts';
@@ -24,8 +24,8 @@ export type TakeScratch = (bytes: number) => number;
 /** What all groups of the backend's kernels share. */
 export interface CudaDevice {
 	readonly card: Card;
-	/** Whether products run on tensor cores in bfloat16. */
-	readonly hasBfloat16: boolean;
+	/** What products under `precision: bf16` take on tensor cores; undefined where they run in float32. */
+	readonly tensorType: TensorType | undefined;
 	/** Whether Hopper's products are used. */
 	readonly hasWarpGroups: boolean;
 	readonly pool: MemoryPool;
@@ -90,7 +90,7 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 
 	const device: CudaDevice = {
 		card,
-		hasBfloat16: module.compiledFor >= 80,
+		tensorType: module.tensorType,
 		hasWarpGroups: module.hasWarpGroups && kernels === 'auto',
 		pool,
 		driver,

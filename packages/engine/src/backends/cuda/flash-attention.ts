@@ -10,7 +10,7 @@ const headSizes = [32, 64, 128] as const;
 /** Attention on tensor cores where the card has them for activations in bfloat16 and heads are small enough, else in float32. */
 export function mixedAttentionGroup(device: CudaDevice): AttentionGroup {
 	const exact = attentionGroup(device);
-	if (!device.hasBfloat16) return exact;
+	if (device.tensorType !== 'bf16') return exact;
 	const flash = flashAttentionGroup(device);
 	const of = ({ dtype }: View, shape: AttentionShape) =>
 		dtype === 'f32' || flashSizeOf(shape) === undefined ? exact : flash;

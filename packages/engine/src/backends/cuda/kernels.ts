@@ -5,7 +5,7 @@ import { type Driver, DriverFailure } from './driver.ts';
 const folder = new URL('../../../cuda/', import.meta.url);
 
 /** Compute capabilities that the package holds PTX for, highest first; a card runs the highest that it reaches. */
-const compiledFor = [80, 70] as const;
+const compiledFor = [80, 75, 70] as const;
 
 /** CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES */
 const sharedLimitAttribute = 8;
@@ -21,19 +21,31 @@ export interface Kernel {
 	readonly handle: unknown;
 }
 
+/** A type of 16 bits that tensor cores multiply. */
+export type TensorType = 'bf16' | 'f16';
+
+/** By the capability that kernels were compiled for. Volta's tensor cores have other instructions than all later ones, and no kernels here. */
+const tensorTypes: Readonly<Record<(typeof compiledFor)[number], TensorType | undefined>> = {
+	80: 'bf16',
+	75: 'f16',
+	70: undefined,
+};
+
 export interface KernelModule {
 	/** A kernel that may use so much dynamic shared memory. */
 	kernel(name: string, sharedBytes: number): Kernel;
-	/** The capability that the kernels were compiled for: 80 has products on tensor cores, 70 has not. */
-	readonly compiledFor: number;
+	/** What products on tensor cores take; undefined where there are none. */
+	readonly tensorType: TensorType | undefined;
 	/** Whether there are products that whole groups of warps drive. */
 	readonly hasWarpGroups: boolean;
 	unload(): void;
 }
 
 interface KernelList {
-	/** Of compute_70.ptx and compute_80.ptx. */
+	/** Of all modules but Hopper's own. */
 	readonly signatures: Readonly<Record<string, Signature>>;
+	/** Which of these a module has no use for, by its name. */
+	readonly absent: Readonly<Record<string, readonly string[]>>;
 	/** Of compute_90a.ptx. */
 	readonly hopper: Readonly<Record<string, Signature>>;
 }
@@ -44,11 +56,12 @@ const hopperCapability = 90;
 /** Loads the kernels for a card; what its driver has to compile, it keeps for the next time. */
 export function loadKernels(driver: Driver, capability: number): KernelModule {
 	const target = compiledFor.find((compiled) => compiled <= capability)!;
-	const { signatures, hopper } = JSON.parse(
+	const { signatures, absent, hopper } = JSON.parse(
 		readFileSync(new URL('kernels.json', folder), 'utf8'),
 	) as KernelList;
 	const hasWarpGroups = capability === hopperCapability;
-	const module = loadModule(driver, `compute_${target}`, capability);
+	const moduleName = `compute_${target}`;
+	const module = loadModule(driver, moduleName, capability);
 	// its products are wanted by some runs only
 	let hopperModule: unknown;
 	const known = new Map<string, { readonly kernel: Kernel; sharedLimit: number }>();
@@ -56,7 +69,9 @@ export function loadKernels(driver: Driver, capability: number): KernelModule {
 	function find(name: string) {
 		const ofHopper = Object.hasOwn(hopper, name) && hasWarpGroups;
 		const signature = ofHopper ? hopper[name] : signatures[name];
-		if (signature === undefined) throw new TypeError(`there is no CUDA kernel ${name}`);
+		if (signature === undefined || (!ofHopper && absent[moduleName]!.includes(name))) {
+			throw new TypeError(`there is no CUDA kernel ${name} in ${moduleName}`);
+		}
 		if (ofHopper) hopperModule ??= loadModule(driver, 'compute_90a', capability);
 		const handle: [unknown] = [undefined];
 		driver.cuModuleGetFunction(handle, ofHopper ? hopperModule : module, name);
@@ -66,7 +81,7 @@ export function loadKernels(driver: Driver, capability: number): KernelModule {
 	}
 
 	return {
-		compiledFor: target,
+		tensorType: tensorTypes[target],
 		hasWarpGroups,
 		kernel(name, sharedBytes) {
 			const found = known.get(name) ?? find(name);

@@ -2,14 +2,15 @@ import { composedLinear, type LinearGroup, type LinearParts } from '../compose-k
 import { floatPrecision } from '../contract.ts';
 import { describe } from '../view.ts';
 import type { CudaDevice } from './device.ts';
-import { halfOperand, productTarget, tensorProduct } from './products.ts';
+import { tensorOperand } from './operands.ts';
+import { productTarget, tensorProduct } from './products.ts';
 
-/** Linear layers with their adapters: on tensor cores, the input that they share is rounded to bfloat16 once. */
+/** Linear layers with their adapters: on tensor cores, the input that they share is rounded once. */
 export function linearGroup(device: CudaDevice, parts: LinearParts): LinearGroup {
 	const composed = composedLinear(parts);
 	return {
 		linearForward(x, layers, precision) {
-			if (precision !== 'bf16' || !device.hasBfloat16 || layers.length < 2) {
+			if (precision !== 'bf16' || device.tensorType === undefined || layers.length < 2) {
 				composed.linearForward(x, layers, precision);
 				return;
 			}
@@ -18,13 +19,13 @@ export function linearGroup(device: CudaDevice, parts: LinearParts): LinearGroup
 				() => `linear layers of ${describe(x)}`,
 				(keep) => {
 					device.values(x);
-					const left = halfOperand(device, keep, x, { rows, columns: depth });
+					const left = tensorOperand(device, keep, x, { rows, columns: depth });
 					for (const { y, weight, lora } of layers) {
 						const columns = weight.shape[0]!;
 						device.withScratch(
 							() => `a linear layer ${describe(weight)}`,
 							(take) => {
-								const right = halfOperand(device, take, weight, { rows: columns, columns: depth });
+								const right = tensorOperand(device, take, weight, { rows: columns, columns: depth });
 								const size = { rows, columns, depth };
 								tensorProduct(device, 'NT', productTarget(device, y), left, right, size);
 							},

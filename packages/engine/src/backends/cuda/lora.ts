@@ -79,7 +79,7 @@ export function loraGroup(device: CudaDevice, backend: Device & Kernels): LoraGr
 				composed.loraForward(y, h, x, a, b, options);
 				return;
 			}
-			const inBfloat16 = precision === 'bf16' && device.hasBfloat16;
+			const inBfloat16 = precision === 'bf16' && device.tensorType === 'bf16';
 			const narrow = [floats(a), rank, stridesOfA(inputs)] as const;
 			down(floats(h), 1, [x, tokens, inputs], narrow, inBfloat16, maskWords(dropout));
 			const wide = [floats(b), stridesOfB(rank)] as const;
@@ -96,7 +96,7 @@ export function loraGroup(device: CudaDevice, backend: Device & Kernels): LoraGr
 				composed.loraBackward(gradients, saved, dy, options);
 				return;
 			}
-			const inBfloat16 = precision === 'bf16' && device.hasBfloat16;
+			const inBfloat16 = precision === 'bf16' && device.tensorType === 'bf16';
 			const none = maskWords(undefined);
 			const mask = maskWords(dropout);
 			device.withScratch(

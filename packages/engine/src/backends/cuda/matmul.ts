@@ -3,14 +3,8 @@ import { programError } from '../owned-buffers.ts';
 import { describe } from '../view.ts';
 import type { CudaDevice } from './device.ts';
 import { int8Product } from './int8.ts';
-import {
-	floatOperand,
-	floatProduct,
-	halfOperand,
-	type ProductSize,
-	productTarget,
-	tensorProduct,
-} from './products.ts';
+import { floatOperand, tensorOperand } from './operands.ts';
+import { floatProduct, type ProductSize, productTarget, tensorProduct } from './products.ts';
 import { weightArguments } from './weights.ts';
 
 export type MatmulGroup = Pick<Backend, 'matmulNT' | 'matmulNN' | 'matmulTN' | 'dequantize'>;
@@ -38,9 +32,9 @@ export function matmulGroup(device: CudaDevice): MatmulGroup {
 					{ rows: outputs, columns: inputs },
 				];
 				device.values(left);
-				if (precision === 'bf16' && device.hasBfloat16) {
-					const x = halfOperand(device, take, left, leftPart);
-					const w = halfOperand(device, take, weight, rightPart);
+				if (precision === 'bf16' && device.tensorType !== undefined) {
+					const x = tensorOperand(device, take, left, leftPart);
+					const w = tensorOperand(device, take, weight, rightPart);
 					tensorProduct(device, direction, target, x, w, size);
 					return;
 				}
@@ -67,9 +61,9 @@ export function matmulGroup(device: CudaDevice): MatmulGroup {
 						{ rows: size.depth, columns: rows },
 						{ rows: size.depth, columns },
 					];
-					if (precision === 'bf16' && device.hasBfloat16) {
-						const left = halfOperand(device, take, dy, leftPart);
-						const right = halfOperand(device, take, x, rightPart);
+					if (precision === 'bf16' && device.tensorType !== undefined) {
+						const left = tensorOperand(device, take, dy, leftPart);
+						const right = tensorOperand(device, take, x, rightPart);
 						tensorProduct(device, 'TN', target, left, right, size);
 						return;
 					}

@@ -1,15 +1,8 @@
-import { type Dropout, isQuantized, type View, type Weight } from '../contract.ts';
-import {
-	type CudaDevice,
-	type ElementType,
-	elementTypeOf,
-	kernelOf,
-	type TakeScratch,
-	threadsPerBlock,
-} from './device.ts';
-import { maskWords } from './elementwise.ts';
+import type { View } from '../contract.ts';
+import { type CudaDevice, type ElementType, elementTypeOf, kernelOf, threadsPerBlock } from './device.ts';
 import { groupProducts, takesGroups } from './group-products.ts';
-import { type WeightArguments, weightArguments } from './weights.ts';
+import type { TensorType } from './kernels.ts';
+import type { HalfOperand, Operand } from './operands.ts';
 
 /** y = x · Wᵀ, dx = dy · W, dW = dyᵀ · x: how the two operands lie. */
 export type Direction = 'NT' | 'NN' | 'TN';
@@ -39,15 +32,6 @@ export interface ProductSize {
 	readonly depth: number;
 }
 
-/** A matrix in bfloat16 whose rows are padded to `stride`, a multiple of 8. */
-export interface HalfOperand {
-	readonly address: number;
-	readonly stride: number;
-}
-
-/** As in operands.cuh. */
-const chunksPerThread = 8;
-
 interface Tiles {
 	readonly name: string;
 	readonly rows: number;
@@ -56,15 +40,21 @@ interface Tiles {
 	readonly sharedBytes: number;
 }
 
-/** As in tensorProducts.cuh; shared memory is (rows + columns) × depth step × stages bfloat16. */
+/** As in tensorProducts.cuh and float16Products.cuh; shared memory is (rows + columns) × depth step × stages of 16 bits. */
 const tensorTiles = {
-	large: { name: 'Large', rows: 128, columns: 128, threads: 128, sharedBytes: (128 + 128) * 32 * 4 * 2 },
-	small: { name: 'Small', rows: 64, columns: 64, threads: 128, sharedBytes: (64 + 64) * 64 * 3 * 2 },
-} as const satisfies Record<string, Tiles>;
+	bf16: {
+		large: { name: 'Large', rows: 128, columns: 128, threads: 128, sharedBytes: (128 + 128) * 32 * 4 * 2 },
+		small: { name: 'Small', rows: 64, columns: 64, threads: 128, sharedBytes: (64 + 64) * 64 * 3 * 2 },
+	},
+	f16: {
+		large: { name: 'Large', rows: 128, columns: 128, threads: 128, sharedBytes: (128 + 128) * 32 * 2 * 2 },
+		small: { name: 'Small', rows: 64, columns: 64, threads: 128, sharedBytes: (64 + 64) * 32 * 2 * 2 },
+	},
+} as const satisfies Record<TensorType, Record<string, Tiles>>;
 
 /** Large tiles are faster where there are enough of them for the whole card, two on a multiprocessor. */
-function tilesFor(device: CudaDevice, { rows, columns }: ProductSize): Tiles {
-	const { large, small } = tensorTiles;
+function tilesFor(device: CudaDevice, type: TensorType, { rows, columns }: ProductSize): Tiles {
+	const { large, small } = tensorTiles[type];
 	const count = Math.ceil(rows / large.rows) * Math.ceil(columns / large.columns);
 	return count >= 2 * device.card.multiprocessors ? large : small;
 }
@@ -77,95 +67,41 @@ function groupProductOf(device: CudaDevice) {
 	return known;
 }
 
-/** A product of two matrices in bfloat16, summed in float32. */
+/** A product of two matrices in 16 bits, summed in float32. */
 export function tensorProduct(
 	device: CudaDevice,
 	direction: Direction,
 	target: ProductTarget,
-	left: HalfOperand,
-	right: HalfOperand,
+	leftOperand: Operand,
+	rightOperand: Operand,
 	size: ProductSize,
 ): void {
+	const left = leftOperand(direction === 'TN' ? 'columns' : 'rows');
+	const right = rightOperand(direction === 'NT' ? 'rows' : 'columns');
 	if (takesGroups(device, size)) {
 		groupProductOf(device)(direction, target, left, right, size);
 		return;
 	}
-	const tiles = tilesFor(device, size);
+	const type = left.largest === undefined ? 'bf16' : 'f16';
+	const tiles = tilesFor(device, type, size);
 	const blocks = Math.ceil(size.rows / tiles.rows) * Math.ceil(size.columns / tiles.columns);
+	const name = type === 'bf16' ? 'product' : 'float16Product';
 	device.launch(
-		kernelOf(`product${direction}${tiles.name}`, target.type),
+		kernelOf(`${name}${direction}${tiles.name}`, target.type),
 		[blocks],
 		tiles.threads,
 		[
 			...targetArguments(target),
-			...[left.address, left.stride, right.address, right.stride],
+			...operandArguments(left),
+			...operandArguments(right),
 			...[size.rows, size.columns, size.depth],
 		],
 		tiles.sharedBytes,
 	);
 }
 
-/** Part of a matrix: rows from element `first` of the flat matrix on. */
-export interface MatrixPart {
-	readonly rows: number;
-	readonly columns: number;
-	readonly first?: number;
-	readonly dropout?: Dropout | undefined;
-}
-
-/** The matrix in bfloat16; where it lies as the kernels want it already, nothing is copied. */
-export function halfOperand(
-	device: CudaDevice,
-	take: TakeScratch,
-	matrix: Weight,
-	part: MatrixPart,
-): HalfOperand {
-	const { columns, first = 0, dropout } = part;
-	if (!isQuantized(matrix) && matrix.dtype === 'bf16' && dropout === undefined) {
-		const address = device.address(matrix) + 2 * first;
-		if (columns % 8 === 0 && address % 16 === 0) return { address, stride: columns };
-	}
-	return halfOperandOf(device, take, weightArguments(device, take, matrix), part);
-}
-
-/** The same of a matrix that the kernels are told by its addresses. */
-export function halfOperandOf(
-	device: CudaDevice,
-	take: TakeScratch,
-	matrix: WeightArguments,
-	{ rows, columns, first = 0, dropout }: MatrixPart,
-): HalfOperand {
-	const stride = Math.ceil(columns / 8) * 8;
-	const address = take(rows * stride * 2);
-	device.launchOver('matrixToBfloat16', Math.ceil((rows * stride) / 8 / chunksPerThread), [
-		...[address, stride],
-		...matrix,
-		...[first, rows, columns],
-		...maskWords(dropout),
-	]);
-	return { address, stride };
-}
-
-/** The address of a part of a matrix in float32, with dropout; copied where it isn't there already. */
-export function floatOperand(
-	device: CudaDevice,
-	take: TakeScratch,
-	matrix: Weight,
-	{ rows, columns, first = 0, dropout }: MatrixPart,
-): number {
-	const count = rows * columns;
-	const isFloat = !isQuantized(matrix) && matrix.dtype === 'f32';
-	if (isFloat && dropout === undefined) return device.address(matrix) + 4 * first;
-	const target = take(4 * count);
-	if (!isFloat) {
-		const weight = weightArguments(device, take, matrix);
-		device.launchOver('weightToFloats', count, [target, ...weight, first, count, columns]);
-	}
-	if (dropout !== undefined) {
-		const source = isFloat ? device.address(matrix) + 4 * first : target;
-		device.launchOver('dropout', Math.ceil(count / 8), [target, source, count, ...maskWords(dropout)]);
-	}
-	return target;
+function operandArguments({ address, stride, largest }: HalfOperand): readonly number[] {
+	return largest === undefined ? [address, stride] : [address, stride, largest];
 }
 
 /** Strides of an operand [rows of the result, depth], or [depth, rows]. */

@@ -7,8 +7,21 @@ const engine = new URL('../../../', import.meta.url);
 const kernels = JSON.parse(readFileSync(new URL('cuda/kernels.json', engine), 'utf8')) as {
 	sources: string;
 	signatures: Record<string, string>;
+	absent: Record<string, readonly string[]>;
 	hopper: Record<string, string>;
 };
+
+/** The kernels of a module, or those that a card is given from its modules. */
+function namesOf(...modules: readonly string[]): string[] {
+	const names = modules.flatMap((module) => {
+		if (module === 'compute_90a') return Object.keys(kernels.hopper);
+		return Object.keys(kernels.signatures).filter((name) => !kernels.absent[module]!.includes(name));
+	});
+	return names.sort();
+}
+
+const ofBfloat16 = /^(product|matrixToBfloat16|padHeads|flash)/;
+const ofFloat16 = /^(float16Product|matrixToFloat16|rowMaxima|columnMaxima)/;
 
 it('was compiled from the sources of today', async () => {
 	const { hashOfSources } = (await import(new URL('native/cuda/sources-hash.mjs', engine).href)) as {
@@ -17,23 +30,46 @@ it('was compiled from the sources of today', async () => {
 	expect(kernels.sources, 'run npm run cuda').toBe(hashOfSources());
 });
 
-it.each([
-	['70', kernels.signatures],
-	['80', kernels.signatures],
-	['90a', kernels.hopper],
-])('of capability %s has every kernel and loads on drivers of CUDA 12.0', (capability, signatures) => {
+it.each(['70', '75', '80', '90a'])('of capability %s has every kernel of its own', (capability) => {
 	const ptx = readFileSync(new URL(`cuda/compute_${capability}.ptx`, engine), 'utf8');
+	// what drivers of CUDA 12.0 load
 	expect(ptx).toContain('.version 8.0');
 	expect(ptx).toContain(`.target sm_${capability}`);
 	const entries = [...ptx.matchAll(/\.visible \.entry (\w+)/g)].map(([, name]) => name!);
-	expect(entries.sort()).toEqual(Object.keys(signatures).sort());
+	expect(entries.sort()).toEqual(namesOf(`compute_${capability}`));
+});
+
+it('lacks only what a card has no tensor cores for', () => {
+	const names = Object.keys(kernels.signatures);
+	const [bfloat16, float16] = [ofBfloat16, ofFloat16].map((pattern) =>
+		names.filter((name) => pattern.test(name)),
+	);
+	expect([bfloat16!.length, float16!.length]).toEqual([21, 13]);
+	expect(kernels.absent).toEqual({
+		compute_70: [...bfloat16!, ...float16!].sort(),
+		compute_75: bfloat16,
+		compute_80: float16,
+	});
+});
+
+it.each([
+	['75', /^float16Product/, 'mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32'],
+	['80', /^product/, 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32'],
+])('of capability %s multiplies on tensor cores', (capability, products, instruction) => {
+	const ptx = readFileSync(new URL(`cuda/compute_${capability}.ptx`, engine), 'utf8');
+	const bodies = ptx.split('.visible .entry ').slice(1);
+	const ofProducts = bodies.filter((body) => products.test(body));
+	expect(ofProducts).toHaveLength(10);
+	for (const body of ofProducts) expect(body).toContain(instruction);
+	// cards of 7.5 copy no memory beside computation
+	if (capability === '75') expect(ptx).not.toContain('cp.async');
 });
 
 it('has been assembled for common cards', () => {
 	const folder = new URL('cuda/', engine);
 	const read = (file: string) => readFileSync(new URL(file, folder));
 	const sources = JSON.parse(read('cubins.json').toString()) as Record<string, string>;
-	const names = ['70.sm_75', '80.sm_80', '80.sm_86', '80.sm_89', '80.sm_90a', '90a.sm_90a'].map(
+	const names = ['75.sm_75', '80.sm_80', '80.sm_86', '80.sm_89', '80.sm_90a', '90a.sm_90a'].map(
 		(name) => `compute_${name}`,
 	);
 	expect(Object.keys(sources)).toEqual(names);
@@ -63,15 +99,22 @@ it('fits every card without spilling what counts', () => {
 		Record<string, Resources>
 	>;
 	expect(Object.keys(resources)).toEqual(['sm_70', 'sm_75', 'sm_80', 'sm_86', 'sm_89', 'sm_90a']);
-	const all = Object.keys(kernels.signatures);
+	const modulesOf: Readonly<Record<string, readonly string[]>> = {
+		sm_70: ['compute_70'],
+		sm_75: ['compute_75'],
+		sm_90a: ['compute_80', 'compute_90a'],
+	};
 	for (const [card, ofCard] of Object.entries(resources)) {
-		const expected = card === 'sm_90a' ? [...all, ...Object.keys(kernels.hopper)] : all;
-		expect(Object.keys(ofCard).sort()).toEqual(expected.sort());
+		expect(Object.keys(ofCard).sort()).toEqual(namesOf(...(modulesOf[card] ?? ['compute_80'])));
 		for (const [name, { registers, spilled, shared }] of Object.entries(ofCard)) {
 			// a few words at the edge of a loop cost nothing; dk and dv of heads of 128 fill all registers
 			expect(spilled, `${name} on ${card}`).toBeLessThanOrEqual(name === 'flashBackwardKeys128' ? 128 : 64);
 			expect(registers, `${name} on ${card}`).toBeLessThanOrEqual(255);
 			expect(shared, `${name} on ${card}`).toBeLessThanOrEqual(48 * 1024);
+			// two blocks of 128 threads on a multiprocessor of 65,536 registers, none of them in memory
+			if (/Product.*Large|^product.*Large/.test(name) && !name.startsWith('group')) {
+				expect(spilled, `${name} on ${card}`).toBe(0);
+			}
 		}
 	}
 });
