@@ -43,8 +43,15 @@ export function describeMachine(report: MachineReport): string {
 		);
 	}
 	lines.push('', `Would fit ${setting}:`, ...describeFits(report.fits));
-	for (const { ordinal, name, fits } of report.gpus.filter(({ unusable }) => unusable === null)) {
-		lines.push('', `Would fit on card ${ordinal}, ${name} ${setting}:`, ...describeFits(fits));
+	for (const card of report.gpus.filter(({ unusable }) => unusable === null)) {
+		const { ordinal, name, memoryBytes, freeBytes } = card;
+		const room =
+			freeBytes === null ? formatBytes(memoryBytes) : `${formatBytes(freeBytes)} that are free now`;
+		lines.push(
+			'',
+			`Would fit on card ${ordinal}, ${name}, in ${room} ${setting}:`,
+			...describeFits(card.fits),
+		);
 	}
 	return lines.join('\n');
 }
@@ -53,7 +60,8 @@ const setting = '(estimates for adapters of rank 8, 512 tokens)';
 
 function describeFits(all: MachineReport['fits']): string[] {
 	return all.map(({ model, method, bytes, checkpointing, fits }) => {
-		const how = fits && checkpointing ? '  with training.checkpointing' : '';
+		const setting = `  with training.checkpointing${checkpointing === 'host' ? ': host' : ''}`;
+		const how = fits && checkpointing !== false ? setting : '';
 		return `  ${fits ? 'yes' : 'no '}  ${model.padEnd(24)}${method.padEnd(7)}${formatBytes(bytes).padStart(9)}${how}`;
 	});
 }

@@ -13,7 +13,7 @@ export function describeMemory({ tokens, weights, fits }: ModelMemory): string {
 	const table = textTable([['', ...places.map(nameOf)], row('qlora', 'nf4'), row('lora', 'bf16')]);
 	return [
 		`In memory the weights take ${sizes.join(', ')}.`,
-		`Fine-tuning adapters of rank 8 on sequences of ${tokens} tokens, by estimate; c: with training.checkpointing:`,
+		`Fine-tuning adapters of rank 8 on sequences of ${tokens} tokens, by estimate; c: with training.checkpointing, h: with host there:`,
 		table,
 	].join('\n');
 }
@@ -23,5 +23,6 @@ function nameOf({ place, gigabytes }: PlaceFit): string {
 }
 
 function cell({ fits, bytes, checkpointing }: PlaceFit): string {
-	return fits ? `${formatBytes(bytes)}${checkpointing ? ' c' : ''}` : `no: ${formatBytes(bytes)}`;
+	const how = checkpointing === 'host' ? ' h' : checkpointing ? ' c' : '';
+	return fits ? `${formatBytes(bytes)}${how}` : `no: ${formatBytes(bytes)}`;
 }

@@ -1,12 +1,14 @@
 import os from 'node:os';
-import { findCards } from '@vulntune/engine';
+import { type FoundCard, findCards } from '@vulntune/engine';
 import {
 	prepareStandIn,
 	type StandIn,
 	withStandIn,
 } from '@vulntune/engine/backends/cuda/testing/stand-in.ts';
 import { describe, expect, it } from 'vitest';
-import { whatFits } from '../training/what-fits.ts';
+import { describeMachine } from '../commands/doctor.ts';
+import { knownModel } from '../sizing/model-shape.ts';
+import { adapterMemory, whatFits } from '../training/what-fits.ts';
 import { examineMachine } from './examine-machine.ts';
 import { describeGpus } from './gpus.ts';
 
@@ -51,6 +53,50 @@ it('turns to checkpointing where memory is short, and then gives up', () => {
 	expect(short).toMatchObject({ checkpointing: true, fits: true });
 	expect(short.bytes).toBeLessThan(ample.bytes);
 	expect(qlora(short.bytes - 1)).toEqual({ ...short, fits: false });
+});
+
+it('turns to the memory of the machine where a card has too little, and then gives up', () => {
+	const qlora = (memoryBytes: number) =>
+		whatFits(memoryBytes, 'card').find(
+			({ model, method }) => model === 'StarCoder2-3B' && method === 'qlora',
+		)!;
+	const ample = qlora(2 ** 40);
+	const short = qlora(ample.bytes - 1);
+	expect(short).toMatchObject({ checkpointing: true, fits: true });
+	const least = qlora(short.bytes - 1);
+	expect(least).toMatchObject({ checkpointing: 'host', fits: true });
+	expect(least.bytes).toBeLessThan(short.bytes);
+	expect(qlora(least.bytes - 1)).toEqual({ ...least, fits: false });
+});
+
+it('compares with what is free on a card, and says so', () => {
+	const [model, method] = ['DeepSeek-Coder-1.3B', 'qlora'] as const;
+	const { bytes } = whatFits(2 ** 40, 'card').find((fit) => fit.model === model && fit.method === method)!;
+	const card = {
+		ordinal: 0,
+		name: 'a card',
+		capability: 80,
+		multiprocessors: 1,
+		memoryBytes: 4 * bytes,
+		driver: '12.4',
+	};
+	const report = examineMachine();
+	const shown = (free: Partial<FoundCard>) => {
+		const search = { cards: [{ ...card, ...free } as FoundCard], missing: undefined };
+		const text = describeMachine({ ...report, gpus: describeGpus(search) });
+		return text.slice(text.indexOf('Would fit on card 0, a card, in '));
+	};
+	const row = /yes +DeepSeek-Coder-1.3B +qlora +[\d.]+ GiB(.*)/;
+	expect(row.exec(shown({}))?.[1]).toBe('');
+	const busy = shown({ freeBytes: bytes - 1 });
+	expect(row.exec(busy)?.[1]).toBe('  with training.checkpointing');
+	expect(busy).toMatch(/^Would fit on card 0, a card, in [\d.]+ GiB that are free now \(/);
+	expect(shown({})).toMatch(/^Would fit on card 0, a card, in [\d.]+ GiB \(/);
+	const least = adapterMemory(knownModel(model)!, 'qlora', 'card', 'host').total;
+	expect(row.exec(shown({ freeBytes: least }))?.[1]).toBe('  with training.checkpointing: host');
+	const none = shown({ freeBytes: 1e9 });
+	expect(row.test(none)).toBe(false);
+	expect(none).toMatch(/no +DeepSeek-Coder-1.3B +qlora/);
 });
 
 const { missing } = await prepareStandIn();

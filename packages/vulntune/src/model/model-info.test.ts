@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fingerprintDifferences, loadTokenizer, readModelConfig, writePeftAdapter } from '@vulntune/engine';
 import { afterAll, describe, expect, test } from 'vitest';
 import { tinyShapes, writeTinyModel } from '../../../../tests/tiny.ts';
+import { describeMemory } from '../commands/memory-text.ts';
 import { modelCommand } from '../commands/model.ts';
 import { runCommandLine } from '../commands/program.ts';
 import { modelCommands } from '../commands/run-model-commands.ts';
@@ -67,6 +68,19 @@ describe('the memory of a model', () => {
 		expect(exitCode).toBe(2);
 		expect(stderr).toContain('--length 65537 is beyond the 65536 tokens');
 	});
+});
+
+test('what blocks have in the memory of the machine is marked in the table', () => {
+	const weights = { fp32: 4e9, bf16: 2e9, int8: 1e9, nf4: 5e8 };
+	const fit = { place: 'card', gigabytes: 8, bytes: 2 ** 32, fits: true } as const;
+	const text = describeMemory({
+		...{ tokens: 9, weights },
+		fits: [
+			{ ...fit, method: 'qlora', checkpointing: 'host' },
+			{ ...fit, method: 'lora', checkpointing: true },
+		],
+	});
+	expect(text).toMatch(/^qlora \(nf4\) +4\.0 GiB h\nlora \(bf16\) +4\.0 GiB c$/m);
 });
 
 test('a card that is too small by one byte is turned to checkpointing, then given up', () => {

@@ -79,20 +79,24 @@ export function neededBy(backend: Backend, run: RehearsedRun): MemoryOf {
 }
 
 /** What a run takes of a memory, and how. */
-export interface Fit {
-	readonly memory: RunMemory;
+export interface Fit<Memory = RunMemory> {
+	readonly memory: Memory;
 	readonly checkpointing: Checkpointing;
 	readonly fits: boolean;
 }
 
 /** Memory of a run by whether it keeps the activations of one block at a time; computed when it is asked for. */
-export type MemoryOf = (checkpointing: Checkpointing) => RunMemory;
+export type MemoryOf<Memory = RunMemory> = (checkpointing: Checkpointing) => Memory;
 
 /**
  * How a run fits into so many bytes: as its config says, or where that leaves it open, with checkpointing only if it doesn't without, and with
  * blocks' inputs on the host only if that is too much.
  */
-export function fitInto(availableBytes: number, setting: 'auto' | Checkpointing, memoryOf: MemoryOf): Fit {
+export function fitInto<Memory extends { readonly total: number }>(
+	availableBytes: number,
+	setting: 'auto' | Checkpointing,
+	memoryOf: MemoryOf<Memory>,
+): Fit<Memory> {
 	if (setting !== 'auto') return fitOf(setting);
 	let least = fitOf(false);
 	for (const checkpointing of [true, 'host'] as const) {
@@ -102,17 +106,21 @@ export function fitInto(availableBytes: number, setting: 'auto' | Checkpointing,
 	}
 	return least;
 
-	function fitOf(checkpointing: Checkpointing): Fit {
+	function fitOf(checkpointing: Checkpointing): Fit<Memory> {
 		const memory = memoryOf(checkpointing);
 		return { memory, checkpointing, fits: memory.total <= availableBytes };
 	}
 }
 
-/** Each answer once. */
 export function memoryOf(run: RehearsedRun, memory: (run: RehearsedRun) => RunMemory): MemoryOf {
-	const known = new Map<Checkpointing, RunMemory>();
+	return once((checkpointing) => memory(withCheckpointing(run, checkpointing)));
+}
+
+/** Each answer once. */
+export function once<Memory>(memoryOf: MemoryOf<Memory>): MemoryOf<Memory> {
+	const known = new Map<Checkpointing, Memory>();
 	return (checkpointing) => {
-		const found = known.get(checkpointing) ?? memory(withCheckpointing(run, checkpointing));
+		const found = known.get(checkpointing) ?? memoryOf(checkpointing);
 		known.set(checkpointing, found);
 		return found;
 	};

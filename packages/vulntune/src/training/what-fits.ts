@@ -1,18 +1,18 @@
-import type { BaseType, ModelConfig } from '@vulntune/engine';
+import type { BaseType, Checkpointing, ModelConfig } from '@vulntune/engine';
 import { classObjective } from '../objectives/class-objective.ts';
 import { knownModel } from '../sizing/model-shape.ts';
 import type { RehearsedRun } from './rehearse.ts';
 import { fullPacks } from './rehearsed-run.ts';
-import { cardMemory, hostMemory } from './run-memory.ts';
+import { cardMemory, fitInto, hostMemory, type MemoryOf, once, type RunMemory } from './run-memory.ts';
 
 /** Whether a well-known model can be fine-tuned in a given memory, by estimate. */
 export interface Fit {
 	readonly model: string;
 	readonly method: 'qlora' | 'lora';
-	/** Estimate, with checkpointing where `checkpointing` says so. */
+	/** Estimate, with checkpointing as `checkpointing` says. */
 	readonly bytes: number;
-	/** True where the default, without `training.checkpointing`, is too much. */
-	readonly checkpointing: boolean;
+	/** What `training.checkpointing: auto` would come to: true where more is too much, `host` where that is too much on a card. */
+	readonly checkpointing: Checkpointing;
 	readonly fits: boolean;
 }
 
@@ -43,11 +43,8 @@ export function whatFits(memoryBytes: number, place: Place = 'host'): Fit[] {
 		const config = knownModel(model);
 		if (config === undefined) return [];
 		return (['qlora', 'lora'] as const).map((method) => {
-			const bytesWith = (checkpointing: boolean) => adapterBytes(config, method, place, checkpointing);
-			const plain = bytesWith(false);
-			const checkpointing = plain > memoryBytes;
-			const bytes = checkpointing ? bytesWith(true) : plain;
-			return { model, method, bytes, checkpointing, fits: bytes <= memoryBytes };
+			const needed: MemoryOf<Total> = (checkpointing) => adapterMemory(config, method, place, checkpointing);
+			return { model, method, ...fitOf(memoryBytes, needed) };
 		});
 	});
 }
@@ -63,7 +60,7 @@ export interface PlaceFit {
 	/** 10⁹ bytes that the place has. */
 	readonly gigabytes: number;
 	readonly bytes: number;
-	readonly checkpointing: boolean;
+	readonly checkpointing: Checkpointing;
 	readonly fits: boolean;
 }
 
@@ -88,15 +85,15 @@ export function modelMemory(model: ModelConfig, tokens: number, machineBytes: nu
 	];
 	const fits = (['qlora', 'lora'] as const).flatMap((method) => {
 		const needed = {
-			machine: memoryOnce((checkpointing) => adapterBytes(model, method, 'host', checkpointing, tokens)),
-			card: memoryOnce((checkpointing) => adapterBytes(model, method, 'card', checkpointing, tokens)),
+			machine: once<Total>((checkpointing) => adapterMemory(model, method, 'host', checkpointing, tokens)),
+			card: once<Total>((checkpointing) => adapterMemory(model, method, 'card', checkpointing, tokens)),
 		};
-		return places.map(({ place, gigabytes }): PlaceFit => {
-			const plain = needed[place](false);
-			const checkpointing = plain > gigabytes * 1e9;
-			const bytes = checkpointing ? needed[place](true) : plain;
-			return { method, place, gigabytes, bytes, checkpointing, fits: bytes <= gigabytes * 1e9 };
-		});
+		return places.map(
+			({ place, gigabytes }): PlaceFit => ({
+				...{ method, place, gigabytes },
+				...fitOf(gigabytes * 1e9, needed[place]),
+			}),
+		);
 	});
 	// a base in fp32 keeps what a checkpoint holds in 16 bits as it is, so this is one of a checkpoint in fp32
 	const dtypeOf = () => 'F32' as const;
@@ -109,13 +106,11 @@ export function modelMemory(model: ModelConfig, tokens: number, machineBytes: nu
 	return { tokens, weights, fits };
 }
 
-function memoryOnce(bytes: (checkpointing: boolean) => number): (checkpointing: boolean) => number {
-	const known = new Map<boolean, number>();
-	return (checkpointing) => {
-		const found = known.get(checkpointing) ?? bytes(checkpointing);
-		known.set(checkpointing, found);
-		return found;
-	};
+type Total = Pick<RunMemory, 'total'>;
+
+function fitOf(memoryBytes: number, needed: MemoryOf<Total>): Pick<Fit, 'bytes' | 'checkpointing' | 'fits'> {
+	const { memory, checkpointing, fits } = fitInto(memoryBytes, 'auto', needed);
+	return { bytes: memory.total, checkpointing, fits };
 }
 
 /** Layers of the two rehearsals from which those of a whole model follow: each adds as much as the one before it. */
@@ -125,18 +120,19 @@ const [few, more] = [2, 4];
  * Bytes that fine-tuning a model with adapters takes, under `fitSetting`: of a few of its layers rehearsed, the others alike. Beside
  * rehearsals of all layers: within 5 %.
  */
-export function adapterBytes(
+export function adapterMemory(
 	model: ModelConfig,
 	method: Fit['method'],
 	place: Place,
-	checkpointing: boolean,
+	checkpointing: Checkpointing,
 	tokens: number = fitSetting.tokens,
-): number {
+): Total {
 	const base = method === 'qlora' ? 'nf4' : 'bf16';
-	return ofAllLayers(model, (few) => {
+	const total = ofAllLayers(model, (few) => {
 		const run = adapterRun(few, base, tokens, checkpointing);
 		return (place === 'host' ? hostMemory(run) : cardMemory(run)).total;
 	});
+	return { total };
 }
 
 /** A number of bytes that grows by the same with each layer. */
@@ -151,7 +147,7 @@ function adapterRun(
 	model: ModelConfig,
 	base: BaseType,
 	tokens: number,
-	checkpointing: boolean,
+	checkpointing: Checkpointing,
 ): RehearsedRun {
 	const { rank } = fitSetting;
 	const lora = { rank, alpha: 4 * rank, dropout: 0.05, targets: 'all-linear', rsLora: false } as const;
