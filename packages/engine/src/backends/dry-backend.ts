@@ -1,5 +1,5 @@
-import type { Backend, Device, DeviceBuffer, MemoryUse } from './contract.ts';
-import { BYTES_PER_ELEMENT, HOST_ARRAYS } from './contract.ts';
+import type { Backend, Device, DeviceBuffer, HostArray, MemoryUse, View } from './contract.ts';
+import { HOST_ARRAYS } from './contract.ts';
 import type { Card } from './cuda/card.ts';
 import { cudaBackendOn } from './cuda/cuda.ts';
 import { createDeviceOf } from './cuda/device.ts';
@@ -7,6 +7,8 @@ import { dryDriver } from './cuda/dry-driver.ts';
 import { downloadsAtOnce } from './downloads.ts';
 import { createDryHeap } from './dry-heap.ts';
 import { kernelNames } from './method-groups.ts';
+import { bytesOf, uploadedBytes } from './owned-buffers.ts';
+import { sharedZeros } from './shared-zeros.ts';
 import { elements } from './view.ts';
 
 /** A card as far as the memory of a run depends on it. */
@@ -35,6 +37,9 @@ export function createDryCardBackend(card: DryCard): Backend {
 	const backend = cudaBackendOn(createDeviceOf(dryDriver(card.memoryBytes), whole, 'auto'));
 	return {
 		...backend,
+		// the card's own would carry zeros through memory that they wait in, a base of them
+		upload: (target, source) => void uploadedBytes(target, source),
+		...downloadsAtOnce(zerosOf),
 		quantizeTable4(...values) {
 			backend.quantizeTable4(...values);
 			return -1;
@@ -42,27 +47,33 @@ export function createDryCardBackend(card: DryCard): Backend {
 	};
 }
 
+/** Nothing of a rehearsal writes into what it downloads. */
+function zerosOf({ dtype, shape }: View): HostArray {
+	const length = elements(shape);
+	return new HOST_ARRAYS[dtype](sharedZeros(bytesOf(dtype, length)), 0, length);
+}
+
 function countedMemory(): Device {
 	const heap = createDryHeap();
 	const blocks = new Map<DeviceBuffer, number>();
 	let liveBytes = 0;
 	let peakBytes = 0;
-	const bytesOf = ({ dtype, length }: DeviceBuffer) => length * BYTES_PER_ELEMENT[dtype];
+	const bytesIn = ({ dtype, length }: DeviceBuffer) => bytesOf(dtype, length);
 	return {
 		allocate(dtype, length) {
 			const buffer: DeviceBuffer = { dtype, length };
-			blocks.set(buffer, heap.take(bytesOf(buffer)));
-			liveBytes += bytesOf(buffer);
+			blocks.set(buffer, heap.take(bytesIn(buffer)));
+			liveBytes += bytesIn(buffer);
 			peakBytes = Math.max(peakBytes, liveBytes);
 			return buffer;
 		},
 		free(buffer) {
 			heap.give(blocks.get(buffer)!);
 			blocks.delete(buffer);
-			liveBytes -= bytesOf(buffer);
+			liveBytes -= bytesIn(buffer);
 		},
 		upload() {},
-		...downloadsAtOnce(({ dtype, shape }) => new HOST_ARRAYS[dtype](elements(shape))),
+		...downloadsAtOnce(zerosOf),
 		memory: (): MemoryUse => ({
 			...{ liveBuffers: blocks.size, liveBytes, peakBytes },
 			pool: { heldBytes: heap.heldBytes, peakHeldBytes: heap.peakHeldBytes },

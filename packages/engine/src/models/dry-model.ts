@@ -1,4 +1,5 @@
 import type { Backend } from '../backends/contract.ts';
+import { sharedZeros } from '../backends/shared-zeros.ts';
 import { elements } from '../backends/view.ts';
 import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
 import type { SafetensorsDtype } from '../formats/safetensors/dtypes.ts';
@@ -59,14 +60,6 @@ function cheapDtype(
 	if (kind === 'linear' && isQuantizedType(base) && base !== 'nf4' && base !== 'fp4') return 'F32';
 	const dtype = dtypeOf(name);
 	return dtype === 'F16' || dtype === 'BF16' ? dtype : 'F32';
-}
-
-let zeros = new ArrayBuffer(0);
-
-/** So many bytes of zeros, the same for everybody: nobody writes to them, and memory that isn't written to is never taken. */
-function sharedZeros(byteLength: number): ArrayBuffer {
-	if (zeros.byteLength < byteLength) zeros = new ArrayBuffer(byteLength);
-	return zeros;
 }
 
 /** A checkpoint of zeros. */
