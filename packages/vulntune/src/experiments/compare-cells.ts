@@ -8,7 +8,7 @@ import { type Prediction, readPredictions } from '../evaluation/predictions.ts';
 import type { Difference } from '../evaluation/verdict.ts';
 import { defaultResamples, groupRows } from '../metrics/bootstrap.ts';
 import { runFolder } from '../run/run-folder.ts';
-import { findCell, type LedgerCell, readCells, readGrids } from './ledger/cells.ts';
+import { type FoundCell, findCell } from './ledger/cells.ts';
 import type { Ledger } from './ledger/open-ledger.ts';
 
 /** What `vulntune experiment compare --json` prints: cell A minus cell B on the same test functions. */
@@ -31,8 +31,7 @@ export interface CellComparison {
  * have other code under the same id and label
  */
 export async function compareCells(ledger: Ledger, a: string, b: string): Promise<CellComparison> {
-	const [cells, grids] = [readCells(ledger), readGrids(ledger)];
-	const [first, second] = [a, b].map((word) => findCell(cells, grids, word)) as [LedgerCell, LedgerCell];
+	const [first, second] = [findCell(ledger, a), findCell(ledger, b)];
 	const own = await testPredictions(ledger, first);
 	const others = await testPredictions(ledger, second);
 	requireSameData(first, second);
@@ -59,7 +58,7 @@ export async function compareCells(ledger: Ledger, a: string, b: string): Promis
 }
 
 /** What a finished cell made of the test functions. Throws CELL_UNFINISHED. */
-export async function testPredictions(ledger: Ledger, cell: LedgerCell): Promise<Prediction[]> {
+export async function testPredictions(ledger: Ledger, cell: FoundCell): Promise<Prediction[]> {
 	if (cell.status !== 'finished') {
 		throw inputError('CELL_UNFINISHED', `the cell ${cell.name} is ${cell.status}`, {
 			remedy: 'Finish it with vulntune experiment run GRID.yaml --output DIR.',
@@ -68,9 +67,9 @@ export async function testPredictions(ledger: Ledger, cell: LedgerCell): Promise
 	return readPredictions(runFolder(path.resolve(ledger.folder, cell.folder)).predictions('test'));
 }
 
-function requireSameData(first: LedgerCell, second: LedgerCell): void {
+function requireSameData(first: FoundCell, second: FoundCell): void {
 	if (first.datasetHash === second.datasetHash) return;
-	const dataOf = ({ name, config, datasetHash }: LedgerCell) =>
+	const dataOf = ({ name, config, datasetHash }: FoundCell) =>
 		`${name} on ${(parse(config) as Config).data.path} (${datasetHash?.slice(0, 12)})`;
 	throw inputError(
 		'CELLS_DIFFER',

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Difference } from '../evaluation/verdict.ts';
 import { textTable } from '../terminal/text-table.ts';
 import { describeDifference } from './compare-cells.ts';
-import { findCell, readCells, readGrids } from './ledger/cells.ts';
+import { findCell } from './ledger/cells.ts';
 import type { Ledger } from './ledger/open-ledger.ts';
 import {
 	readDifferences,
@@ -15,8 +15,9 @@ import {
 /** What `vulntune experiment show --json` prints: all that the ledger holds of a cell. */
 export interface CellReport {
 	readonly schema: 'vulntune.cell/1';
-	readonly grid: string;
-	readonly position: number;
+	/** null, as its position, where no grid has the cell any more. */
+	readonly grid: string | null;
+	readonly position: number | null;
 	readonly name: string;
 	readonly settings: Readonly<Record<string, unknown>>;
 	readonly status: string;
@@ -39,7 +40,7 @@ export interface CellReport {
 }
 
 export function readCell(ledger: Ledger, word: string): CellReport {
-	const cell = findCell(readCells(ledger), readGrids(ledger), word);
+	const cell = findCell(ledger, word);
 	const { grid, position, name, settings, status, runId, attempts, errorCode, errorMessage } = cell;
 	const metrics = readMetrics(ledger, runId);
 	return {
@@ -81,7 +82,7 @@ export function renderCell(cell: CellReport): string {
 					),
 				];
 	return [
-		`${cell.grid}:${cell.position}  ${cell.name}`,
+		cell.grid === null ? `${cell.name}, in no grid any more` : `${cell.grid}:${cell.position}  ${cell.name}`,
 		`${cell.status}, run ${cell.run.slice(0, 16)} in ${cell.folder}`,
 		...(cell.error === null ? [] : [cell.error.message]),
 		...(cell.verdict === null ? [] : [cell.verdict]),

@@ -32,13 +32,8 @@ export interface GridEntry {
 	readonly columns: readonly string[];
 }
 
-/** A cell with what is known of its run. */
-export interface LedgerCell {
-	readonly grid: string;
-	readonly position: number;
-	readonly name: string;
-	readonly settings: Readonly<Record<string, unknown>>;
-	readonly rung: number;
+/** What is known of a run. */
+export interface LedgerRun {
 	readonly runId: string;
 	/** As the ledger has it: relative to its folder, or absolute. */
 	readonly folder: string;
@@ -54,6 +49,21 @@ export interface LedgerCell {
 	readonly verdict: string | null;
 	readonly seconds: number | null;
 	readonly peakBytes: number | null;
+}
+
+/** A cell with what is known of its run. */
+export interface LedgerCell extends LedgerRun {
+	readonly grid: string;
+	readonly position: number;
+	readonly name: string;
+	readonly settings: Readonly<Record<string, unknown>>;
+	readonly rung: number;
+}
+
+/** A cell, or a run whose cell is in no grid any more: then grid and position are null, and nothing is known of its settings. */
+export interface FoundCell extends Omit<LedgerCell, 'grid' | 'position' | 'rung'> {
+	readonly grid: string | null;
+	readonly position: number | null;
 }
 
 /**
@@ -171,6 +181,20 @@ export function readCells({ database }: Ledger, grid?: string): LedgerCell[] {
 		name: row.name as string,
 		settings: JSON.parse(row.settings as string),
 		rung: row.rung as number,
+		...runOf(row),
+	}));
+}
+
+/** The runs whose cells no grid has any more. */
+function readRunsWithoutCell({ database }: Ledger): LedgerRun[] {
+	return database
+		.prepare('SELECT * FROM runs WHERE id NOT IN (SELECT run FROM cells) ORDER BY folder')
+		.all()
+		.map(runOf);
+}
+
+function runOf(row: Readonly<Record<string, unknown>>): LedgerRun {
+	return {
 		runId: row.id as string,
 		folder: row.folder as string,
 		status: row.status as CellStatus,
@@ -184,7 +208,7 @@ export function readCells({ database }: Ledger, grid?: string): LedgerCell[] {
 		verdict: row.verdict as string | null,
 		seconds: row.seconds as number | null,
 		peakBytes: row.peak_bytes as number | null,
-	}));
+	};
 }
 
 export function readGrids({ database }: Ledger): GridEntry[] {
@@ -201,28 +225,40 @@ export function cellLabel({ grid, position }: LedgerCell, grids: readonly GridEn
 	return grids.length > 1 ? `${grid}:${position}` : String(position);
 }
 
+/** Letters of an identity that are enough to name a run. */
+const shortestIdentity = 6;
+
 /**
- * The cell that a word names: its number (`3`, `grid:3`), its name, or the beginning of its run's identity.
+ * The cell that a word names: its number (`3`, `grid:3`), its name, or the beginning of its run's identity; one that no grid has any more
+ * by that beginning or by its run's folder.
  *
  * @throws VulntuneError CELL_UNKNOWN
  */
-export function findCell(
-	cells: readonly LedgerCell[],
-	grids: readonly GridEntry[],
-	word: string,
-): LedgerCell {
+export function findCell(ledger: Ledger, word: string): FoundCell {
+	const [cells, grids] = [readCells(ledger), readGrids(ledger)];
+	const isIdentity = ({ runId }: LedgerRun) => word.length >= shortestIdentity && runId.startsWith(word);
 	const tests: ((cell: LedgerCell) => boolean)[] = [
 		(cell) => cellLabel(cell, grids) === word || `${cell.grid}:${cell.position}` === word,
 		({ name }) => name === word,
-		({ runId }) => word.length >= 6 && runId.startsWith(word),
+		isIdentity,
 	];
 	for (const test of tests) {
 		const found = cells.filter(test);
 		const runs = new Set(found.map(({ runId }) => runId));
 		if (runs.size === 1) return found[0]!;
 	}
-	const shown = cells.slice(0, 5).map((cell) => `${cellLabel(cell, grids)} (${cell.name})`);
+	const others = readRunsWithoutCell(ledger);
+	const found = others.filter((run) => run.folder === word || isIdentity(run));
+	if (found.length === 1) {
+		const [run] = found as [LedgerRun];
+		return { ...run, grid: null, position: null, name: run.folder, settings: {} };
+	}
+	const list = (names: readonly string[]) =>
+		`${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`;
+	const inGrids = list(cells.map((cell) => `${cellLabel(cell, grids)} (${cell.name})`));
+	const inNone =
+		others.length === 0 ? '' : `; and in no grid any more ${list(others.map(({ folder }) => folder))}`;
 	throw inputError('CELL_UNKNOWN', `no one cell is called ${word}`, {
-		remedy: `There are ${shown.join(', ')}${cells.length > shown.length ? ', …' : ''}: see vulntune experiment status.`,
+		remedy: `There are ${inGrids}: see vulntune experiment status${inNone}.`,
 	});
 }

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -102,6 +102,49 @@ describe('a ledger', () => {
 		writeFileSync(ledgerFile(folder), 'x'.repeat(5000));
 		expect(() => openLedger(folder)).toThrow(/no ledger of vulntune: file is not a database/);
 		expect(() => openLedger(inside('absent'))).toThrow(/the folder holds no ledger/);
+	});
+
+	it('that was cut is refused, though SQLite takes a byte for a new one and what is missing of a page for zeros', () => {
+		const { folder, database } = ledgerOf(1);
+		database.close();
+		const file = ledgerFile(folder);
+		const whole = readFileSync(file);
+		for (const size of [0, 1, 50, whole.length - 1, whole.length - 4096]) {
+			writeFileSync(file, whole.subarray(0, size));
+			expect(() => openLedger(folder), `${size}`).toThrow(
+				expect.objectContaining({ code: 'LEDGER_DAMAGED' }),
+			);
+			expect(readFileSync(file), `${size}`).toHaveLength(size);
+		}
+		writeFileSync(file, whole);
+		openLedger(folder).close();
+		// what a process has made that is about to write
+		writeFileSync(file, '');
+		openLedger(folder, { create: true }).close();
+	});
+
+	it('that was not written to its end is whole where its log is', () => {
+		const { folder, database } = ledgerOf(1);
+		const [file, copy] = [ledgerFile(folder), inside('with-log')];
+		makeFolder(copy);
+		for (const end of ['', '-wal']) cpSync(`${file}${end}`, `${ledgerFile(copy)}${end}`);
+		database.close();
+		appendFileSync(ledgerFile(copy), 'half a page');
+		const ledger = openLedger(copy);
+		expect(readCells(ledger)).toHaveLength(1);
+		ledger.close();
+	});
+
+	// a version has a byte of them to itself for long
+	it.each([60, 61, 62])('whose version is damaged at byte %i is damaged, not newer', (at) => {
+		const { folder, database } = ledgerOf(1);
+		database.close();
+		for (const value of [0x01, 0x7f, 0xff]) {
+			const bytes = readFileSync(ledgerFile(folder));
+			bytes[at] = value;
+			writeFileSync(ledgerFile(folder), bytes);
+			expect(() => openLedger(folder)).toThrow(expect.objectContaining({ code: 'LEDGER_DAMAGED' }));
+		}
 	});
 
 	it('that another process holds for long is said to be held, not damaged', () => {

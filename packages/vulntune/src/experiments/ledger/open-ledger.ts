@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { inputError, VulntuneError } from '@vulntune/engine/errors.ts';
@@ -47,6 +47,7 @@ export function openLedger(folder: string, { create = false, patience = busyMill
 	}
 	const database = open(file, patience);
 	try {
+		requireWhole(file, create);
 		reading(file, () => {
 			database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
 			transaction(database, () => migrate(database, file));
@@ -101,20 +102,48 @@ export function ledgerError(cause: unknown, file: string): unknown {
 		return fileError(Object.assign(new Error(), { code: fileCode, cause }), file, 'written');
 	}
 	// corrupt, no database at all, or tables of somebody else's
-	return inputError(
-		'LEDGER_DAMAGED',
-		`the ledger is damaged, or no ledger of vulntune: ${(cause as Error).message}`,
-		{
-			place: file,
-			remedy:
-				'Put a copy of it back; or keep it under another name, with the ledger.sqlite-wal and -shm beside it, and call vulntune experiment run GRID.yaml --output with this folder again: it makes a new ledger and takes the finished runs of runs/ as they are, which can be read without it (report.html, metrics.jsonl, predictions).',
-			cause,
-		},
-	);
+	return damaged(file, (cause as Error).message, cause);
 }
+
+function damaged(file: string, what: string, cause?: unknown): VulntuneError {
+	return inputError('LEDGER_DAMAGED', `the ledger is damaged, or no ledger of vulntune: ${what}`, {
+		place: file,
+		remedy:
+			'Put a copy of it back; or keep it under another name, with the ledger.sqlite-wal and -shm beside it, and call vulntune experiment run GRID.yaml --output with this folder again: it makes a new ledger and takes the finished runs of runs/ as they are, which can be read without it (report.html, metrics.jsonl, predictions).',
+		cause,
+	});
+}
+
+/** Bytes of the header of SQLite's files, in which the size of a page stands at 16. */
+const headerBytes = 100;
+
+/**
+ * Refuses a file that was cut, where SQLite does not: it takes one of a byte for a new database, and the end of a last page that is
+ * gone for zeros. One of no bytes is what somebody has who is about to write the first tables.
+ */
+function requireWhole(file: string, create: boolean): void {
+	const { size } = statSync(file);
+	if (size === 0 && create) return;
+	if (size < headerBytes) throw damaged(file, `it has ${size} bytes`);
+	// what was not written to its end is whole in the log beside it
+	if (existsSync(`${file}-wal`)) return;
+	const header = Buffer.alloc(headerBytes);
+	const descriptor = openSync(file, 'r');
+	readSync(descriptor, header);
+	closeSync(descriptor);
+	if (!header.toString('latin1').startsWith('SQLite format 3')) return;
+	const stored = header.readUInt16BE(16);
+	const pageBytes = stored === 1 ? 2 ** 16 : stored;
+	if (size % pageBytes !== 0) throw damaged(file, `its ${size} bytes are no whole pages of ${pageBytes}`);
+}
+
+/** There have been few, so a number beyond it is damage. */
+const plausibleVersion = 100;
 
 function migrate(database: DatabaseSync, place: string): void {
 	const version = Number(database.prepare('PRAGMA user_version').get()!.user_version);
+	if (version < 0 || version > plausibleVersion)
+		throw damaged(place, `it says that it has version ${version}`);
 	if (version > ledgerVersion) {
 		throw inputError(
 			'LEDGER_NEWER',
