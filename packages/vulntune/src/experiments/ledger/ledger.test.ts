@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { writeSampleRun } from '../../report/testing/sample-run.ts';
 import { ownHolder } from '../../run/run-lock.ts';
 import { readStudy } from '../read-study.ts';
+import { readCell, renderCell } from '../show-cell.ts';
 import { beatOf } from '../start-study.ts';
 import { studyFolder } from '../testing/study-folder.ts';
 import {
@@ -229,13 +230,27 @@ describe('a ledger', () => {
 
 	it('finds cells by number, name and identity', () => {
 		const ledger = ledgerOf(1, 2);
-		const find = (word: string) => findCell(readCells(ledger), readGrids(ledger), word).position;
+		const find = (word: string) => findCell(ledger, word).position;
 		expect([find('1'), find('grid:2'), find('seed=2'), find('222222')]).toEqual([1, 2, 2, 2]);
 		expect(() => find('22222')).toThrow(/no one cell is called 22222/);
 		registerGrid(ledger, { name: 'other', file: 'o.yaml', columns: [] }, [entry(1, 'a'.repeat(8))]);
 		expect(() => find('1')).toThrow(/no one cell is called 1\n.*grid:1 \(seed=1\)/);
-		expect(findCell(readCells(ledger), readGrids(ledger), 'other:1').runId).toBe('a'.repeat(8));
+		expect(findCell(ledger, 'other:1').runId).toBe('a'.repeat(8));
 		expect(cellLabel(readCells(ledger)[0]!, readGrids(ledger))).toBe('grid:1');
+	});
+
+	it('shows a run whose cell is in no grid any more, by its identity and its folder', () => {
+		const ledger = ledgerOf(1, 2);
+		registerGrid(ledger, { name: 'grid', file: 'grid.yaml', columns: [] }, [entry(1)]);
+		for (const word of ['222222', 'runs/22222222']) {
+			const cell = readCell(ledger, word);
+			expect(cell).toMatchObject({ grid: null, position: null, run: runs[1], status: 'pending' });
+			expect(renderCell(cell)).toMatch(/^runs\/22222222, in no grid any more\npending, run 22222222 in .+\n/);
+		}
+		expect(renderCell(readCell(ledger, '1'))).toMatch(/^grid:1 {2}seed=1\n/);
+		expect(() => readCell(ledger, 'seed=2')).toThrow(
+			/There are 1 \(seed=1\): .+ no grid any more runs\/22222222\./,
+		);
 	});
 });
 
