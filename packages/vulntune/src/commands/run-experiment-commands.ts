@@ -85,6 +85,7 @@ async function runExperiment(
 	const { progress } = context;
 	if (dryRun) {
 		const plan = await planStudy(request, {
+			jobs,
 			note: progress.note,
 			progress: (done, total) => progress.update({ task: 'planning', done, total, unit: 'cells' }),
 		});

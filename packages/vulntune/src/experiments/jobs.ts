@@ -18,6 +18,11 @@ export interface JobParts {
 
 const parts: JobParts = { script: new URL('./job-process.ts', import.meta.url), own: startStudy };
 
+/** Threads of the kernels of each of so many processes, where a config leaves them open; null for the config's own choice. */
+export function threadsOfJobs(jobs: number): number | null {
+	return jobs === 1 ? null : Math.max(1, Math.floor(os.availableParallelism() / jobs));
+}
+
 /**
  * Runs a study by several processes at the same time, each of which takes cells from the ledger as any other process would. This one is
  * one of them, and shows what its own cells do; of the others it shows which cells they begin and which fail. Its own end is that of the
@@ -31,7 +36,7 @@ export async function startJobs(
 	{ script, own }: JobParts = parts,
 ): Promise<StudyOutcome> {
 	if (jobs === 1) return own(request, onEvent, interruption);
-	const shared = { ...request, threads: Math.max(1, Math.floor(os.availableParallelism() / jobs)) };
+	const shared = { ...request, threads: threadsOfJobs(jobs) };
 	const note = (line: string) => onEvent({ type: 'note', line });
 	// what was taken once is in the ledger for all
 	const others = Array.from({ length: jobs - 1 }, () =>

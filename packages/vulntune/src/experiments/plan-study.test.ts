@@ -1,9 +1,9 @@
 import os from 'node:os';
-import { createReferenceBackend } from '@vulntune/engine';
+import { createBackend, createReferenceBackend } from '@vulntune/engine';
 import { beforeAll, expect, it } from 'vitest';
-import { writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
+import { testBackend, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
 import { openLedger } from './ledger/open-ledger.ts';
-import { planStudy, renderStudyPlan } from './plan-study.ts';
+import { planStudy, renderStudyPlan, timeOf } from './plan-study.ts';
 import { runStudy } from './run-study.ts';
 import { requestOf, silent, standIn, studyFolder } from './testing/study-folder.ts';
 
@@ -36,7 +36,7 @@ backend: reference
 });
 
 /** The plan of what is left, where the finished cell took 60 seconds for 3 epochs in these surroundings. */
-async function planAfter(environment: object) {
+async function planAfter(environment: object, jobs = 1, overrides: Readonly<Record<string, string>> = {}) {
 	const ledger = openLedger(study);
 	const { id } = ledger.database.prepare("SELECT id FROM runs WHERE status = 'finished'").get() as {
 		id: string;
@@ -48,8 +48,9 @@ async function planAfter(environment: object) {
 	const epoch = ledger.database.prepare('INSERT INTO epochs (run, epoch, loss) VALUES (?, ?, 1)');
 	for (const number of [1, 2, 3]) epoch.run(id, number);
 	ledger.close();
-	const plan = await planStudy(requestOf(inside('grid.yaml'), study), { note: () => {}, progress: () => {} });
-	return { cells: plan.cells, text: renderStudyPlan(plan) };
+	const request = requestOf(inside('grid.yaml'), study, { overrides });
+	const plan = await planStudy(request, { jobs, note: () => {}, progress: () => {} });
+	return { ...plan, text: renderStudyPlan(plan) };
 }
 
 it('times cells by the speed that a finished one had on this machine', async () => {
@@ -79,4 +80,31 @@ it.each([
 	const { cells, text } = await planAfter({ ...here, ...other });
 	expect(cells.map(({ isMeasured }) => isMeasured)).toEqual([false, false, false, false]);
 	expect(text).toContain('one after another, by a short measurement of this machine as it is now.');
+});
+
+it('shares the time out among processes that take cells as they come, and adds up what they hold', async () => {
+	const { cells, seconds, memoryBytes, text } = await planAfter(here, 2);
+	// 240 by one, 120 and 240 by the other
+	expect(seconds).toBeCloseTo(360, 6);
+	expect(memoryBytes).toBe(cells[1]!.memoryBytes! + cells[2]!.memoryBytes!);
+	expect(text).toMatch(
+		/4 cells, about 6 min 0 s with 2 at the same time in up to [\d.]+ [MG]iB, by the speed/,
+	);
+	expect((await planAfter(here, 9)).seconds).toBeCloseTo(240, 6);
+});
+
+it('plans each of several processes with its share of the threads', async () => {
+	const type = testBackend as 'cpu';
+	const backend = createBackend({ type, isa: 'auto', threads: 1 }, () => {});
+	const measured = { ...here, backend: `${backend.name} (${backend.description})` };
+	backend.close();
+	const { cells } = await planAfter(measured, os.availableParallelism(), { 'backend.type': type });
+	expect(cells.map(({ isMeasured }) => isMeasured)).toEqual([false, true, true, true]);
+});
+
+it('shares out no time of a card, which all processes share', () => {
+	const cells = (isOnCard: boolean) => [3, 1, 2, null].map((seconds) => ({ seconds, isOnCard }));
+	expect([timeOf(cells(false), 2), timeOf(cells(true), 2), timeOf([], 2)]).toEqual([3, 6, 0]);
+	// the slower of the two kinds decides
+	expect(timeOf([...cells(true), { seconds: 9, isOnCard: false }], 2)).toBe(12);
 });

@@ -6,12 +6,13 @@ import { planNgram } from '../plan/plan-ngram.ts';
 import { planTraining } from '../plan/plan-training.ts';
 import { formatBytes, formatDuration } from '../terminal/format.ts';
 import { textTable } from '../terminal/text-table.ts';
-import { loadGrid } from './grid/load-grid.ts';
+import { type GridCell, loadGrid } from './grid/load-grid.ts';
 import { atRung } from './halving.ts';
 import { createIdentifier } from './identify.ts';
+import { threadsOfJobs } from './jobs.ts';
 import { ledgerFile, openLedger } from './ledger/open-ledger.ts';
 import { type FinishedRun, type MeasuredSpeed, measuredSpeed, readFinishedRuns } from './measured-speed.ts';
-import type { StudyRequest } from './run-study.ts';
+import { type StudyRequest, withThreads } from './run-study.ts';
 import { selectCells } from './select-cells.ts';
 
 /** What one cell would take. */
@@ -25,6 +26,8 @@ export interface CellPlan {
 	/** Whether the time is by the speed of a finished cell, and not by a short measurement of this machine. */
 	readonly isMeasured: boolean;
 	readonly memoryBytes: number | null;
+	/** Whether a card computes it. */
+	readonly isOnCard: boolean;
 	/** Data that isn't there. */
 	readonly missing: string | null;
 	/** Why it can't be run. */
@@ -36,17 +39,28 @@ export interface StudyPlan {
 	readonly schema: 'vulntune.studyPlan/1';
 	readonly grid: string;
 	readonly cells: readonly CellPlan[];
-	/** Of the cells that are left and could be estimated, one after another. */
+	/** Processes that run cells at the same time. */
+	readonly jobs: number;
+	/** Of the cells that are left and could be estimated, shared out among the processes; one after another on a card, which they share. */
 	readonly seconds: number;
+	/** What the processes take together where their largest cells meet; null where none could be estimated. */
+	readonly memoryBytes: number | null;
 	readonly budgetHours: number | null;
 	/** Under successive halving: cells of higher rungs, which are chosen as it goes, are not in the plan. */
 	readonly isFirstRung: boolean;
 }
 
+export interface PlanStudyOptions {
+	/** Processes that would run cells at the same time, each with its share of the threads. */
+	readonly jobs?: number;
+	readonly note: (line: string) => void;
+	readonly progress: (done: number, total: number) => void;
+}
+
 /** Estimates what a grid takes; computes and writes nothing. */
 export async function planStudy(
 	request: StudyRequest,
-	{ note, progress }: { note: (line: string) => void; progress: (done: number, total: number) => void },
+	{ jobs = 1, note, progress }: PlanStudyOptions,
 ): Promise<StudyPlan> {
 	const grid = loadGrid(request.grid, { overrides: request.overrides });
 	for (const line of grid.notes) note(line);
@@ -55,6 +69,8 @@ export async function planStudy(
 	const identifier = createIdentifier();
 	const speedOf = measuredSpeed(runs, identifier);
 	const isHalving = grid.search.type === 'halving';
+	const threads = threadsOfJobs(jobs);
+	const estimateOf = ({ config }: GridCell) => estimate(withThreads(config, threads), speedOf);
 	const cells: CellPlan[] = [];
 	const chosen = selectCells(grid, request);
 	for (const [done, position] of chosen.entries()) {
@@ -62,26 +78,51 @@ export async function planStudy(
 		const cell = isHalving ? atRung(grid, grid.cells[position]!, 0) : grid.cells[position]!;
 		const { config, name } = cell;
 		const common = { cell: position, name };
-		const nothing = { seconds: null, isMeasured: false, memoryBytes: null, missing: null, error: null };
+		const nothing = {
+			...{ seconds: null, isMeasured: false, memoryBytes: null },
+			...{ isOnCard: false, missing: null, error: null },
+		};
 		if (!existsSync(config.data.path)) {
-			const plan = await estimate(cell.config, speedOf);
+			const plan = await estimateOf(cell);
 			cells.push({ ...common, finished: false, ...nothing, ...plan, missing: config.data.path });
 			continue;
 		}
 		const entry = existsSync(config.model) ? await identifier.entryOf(cell, position) : undefined;
 		const isFinished = entry !== undefined && finished.has(entry.run.id);
 		if (isFinished) cells.push({ ...common, finished: true, ...nothing });
-		else cells.push({ ...common, finished: false, ...nothing, ...(await estimate(cell.config, speedOf)) });
+		else cells.push({ ...common, finished: false, ...nothing, ...(await estimateOf(cell)) });
 	}
 	progress(chosen.length, chosen.length);
 	return {
 		schema: 'vulntune.studyPlan/1',
 		grid: path.resolve(request.grid),
 		cells,
-		seconds: cells.reduce((sum, { seconds }) => sum + (seconds ?? 0), 0),
+		jobs,
+		seconds: timeOf(cells, jobs),
+		memoryBytes: memoryOf(cells, jobs),
 		budgetHours: grid.budgetHours,
 		isFirstRung: isHalving,
 	};
+}
+
+/**
+ * Seconds until the last of so many processes is done, each of which takes the next cell when it has ended one. On a card, which they
+ * share, cells take no less than one after another.
+ */
+export function timeOf(cells: readonly Pick<CellPlan, 'seconds' | 'isOnCard'>[], processes: number): number {
+	const busy = new Array<number>(processes).fill(0);
+	let onCard = 0;
+	for (const { seconds, isOnCard } of cells) {
+		busy[busy.indexOf(Math.min(...busy))]! += seconds ?? 0;
+		if (isOnCard) onCard += seconds ?? 0;
+	}
+	return Math.max(onCard, ...busy);
+}
+
+/** Bytes of as many of the largest cells as run at the same time. */
+function memoryOf(cells: readonly CellPlan[], jobs: number): number | null {
+	const largest = cells.flatMap(({ memoryBytes }) => memoryBytes ?? []).toSorted((a, b) => b - a);
+	return largest.length === 0 ? null : largest.slice(0, jobs).reduce((sum, bytes) => sum + bytes, 0);
 }
 
 function finishedRuns(output: string): FinishedRun[] {
@@ -94,7 +135,7 @@ function finishedRuns(output: string): FinishedRun[] {
 	}
 }
 
-type Estimate = Partial<Pick<CellPlan, 'seconds' | 'isMeasured' | 'memoryBytes' | 'error'>>;
+type Estimate = Partial<Pick<CellPlan, 'seconds' | 'isMeasured' | 'memoryBytes' | 'isOnCard' | 'error'>>;
 
 /** What a plan of the cell's own says; a cell that would fail says why. */
 async function estimate(config: Config, speedOf: MeasuredSpeed): Promise<Estimate> {
@@ -104,10 +145,10 @@ async function estimate(config: Config, speedOf: MeasuredSpeed): Promise<Estimat
 			return {};
 		}
 		const plan = await planTraining(config);
-		const memoryBytes = plan.memoryBytes.total;
+		const memory = { memoryBytes: plan.memoryBytes.total, isOnCard: plan.backend.startsWith('cuda') };
 		const speed = plan.operations === null ? undefined : await speedOf(config, plan.backend);
-		if (speed === undefined) return { seconds: plan.seconds?.total ?? null, memoryBytes };
-		return { seconds: plan.operations! / speed, isMeasured: true, memoryBytes };
+		if (speed === undefined) return { seconds: plan.seconds?.total ?? null, ...memory };
+		return { seconds: plan.operations! / speed, isMeasured: true, ...memory };
 	} catch (error) {
 		if (!(error instanceof VulntuneError)) throw error;
 		return { error: error.message };
@@ -115,7 +156,8 @@ async function estimate(config: Config, speedOf: MeasuredSpeed): Promise<Estimat
 }
 
 /** The plan for people. */
-export function renderStudyPlan({ cells, seconds, budgetHours, isFirstRung }: StudyPlan): string {
+export function renderStudyPlan(plan: StudyPlan): string {
+	const { cells, seconds, budgetHours, isFirstRung } = plan;
 	const rows = cells.map(({ cell, name, finished, seconds: own, memoryBytes, missing, error }) => [
 		`${cell}  ${name}`,
 		own === null ? '' : formatDuration(own),
@@ -127,12 +169,18 @@ export function renderStudyPlan({ cells, seconds, budgetHours, isFirstRung }: St
 	return [
 		textTable([['cell', 'time', 'memory', ''], ...rows]),
 		'',
-		`${cells.length} cells, about ${formatDuration(seconds)} one after another${basisOf(cells)}.`,
+		`${cells.length} cells, about ${formatDuration(seconds)} ${orderOf(plan)}${basisOf(cells)}.`,
 		...(isFirstRung ? ['These are of the first rung; which go on for more epochs shows as they end.'] : []),
 		...(budgetHours === null ? [] : [`No cell is begun after ${budgetHours} hours of computing.`]),
 		...[...missing].map((place) => `${place} is not there: no time for its cells.`),
 		...errors,
 	].join('\n');
+}
+
+function orderOf({ jobs, memoryBytes }: StudyPlan): string {
+	if (jobs === 1) return 'one after another';
+	const memory = memoryBytes === null ? '' : ` in up to ${formatBytes(memoryBytes)}`;
+	return `with ${jobs} at the same time${memory}`;
 }
 
 /** What the times are by. */

@@ -198,12 +198,10 @@ async function runCell(
 	signals.emit({ type: 'cell', name, position, ...counts });
 	const output = path.resolve(ledger.folder, cell.folder);
 	const config = configs.get(runId)!;
-	const { threads } = config.backend;
-	const backend = { ...config.backend, threads: threads === 'auto' ? (request.threads ?? threads) : threads };
 	try {
 		await requireUnchanged(cell, config);
 		const mode = { resume: existsSync(output), overwrite: false, began: performance.now() };
-		const outcome = await compute({ ...config, backend, output }, mode, signals);
+		const outcome = await compute({ ...withThreads(config, request.threads), output }, mode, signals);
 		if (outcome.status === 'interrupted') {
 			releaseRun(ledger, runId);
 			return 'interrupted';
@@ -219,6 +217,12 @@ async function runCell(
 	}
 	logCell(study, cell);
 	return 'ended';
+}
+
+/** The config with so many threads where it leaves them open. */
+export function withThreads(config: Config, threads: number | null): Config {
+	if (threads === null || config.backend.threads !== 'auto') return config;
+	return { ...config, backend: { ...config.backend, threads } };
 }
 
 /**
