@@ -106,6 +106,25 @@ describe('the command line', () => {
 		expect((await run(['train', '--debug'], failure)).stderr).toContain('program.test.ts');
 	});
 
+	it('names all unknown flags at once, and no value of a known one', async () => {
+		const known = ['--epochs', '--some', '--training.learningRate=1', '--json'];
+		const { exitCode, stdout, stderr } = await run([
+			...['train', ...known, '--learning-rate=3', '-q', '--epoch', '-2', '--lines'],
+			...['--', '--behind'],
+		]);
+		expect(exitCode).toBe(2);
+		expect(stderr).toBe(
+			`error: unknown options
+  --learning-rate (did you mean --training.learningRate?)
+  -q
+  --epoch (did you mean --epochs?)
+  --lines
+  See vulntune train --help.
+`,
+		);
+		expect(JSON.parse(stdout).error.code).toBe('USAGE');
+	});
+
 	it.each([
 		[['tran'], "unknown command 'tran'", 'Did you mean train?'],
 		[['tran', '--help'], "unknown command 'tran'", 'Did you mean train?'],

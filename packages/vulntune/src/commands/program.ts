@@ -7,7 +7,14 @@ import { createProgressRenderer } from '../terminal/progress.ts';
 import { spellCommands } from '../terminal/spelled-command.ts';
 import { printable, type Terminal } from '../terminal/terminal.ts';
 import { describeCommand, fullName, helpLayout } from './help.ts';
-import { missingValue, nearestFlags, spellOutBooleans, surplusValue } from './schema-flags.ts';
+import {
+	meantFlag,
+	missingValue,
+	nearestFlags,
+	spellOutBooleans,
+	surplusValue,
+	unknownFlags,
+} from './schema-flags.ts';
 
 /** Registers one command: its options, and what runs when it is called. */
 export type CommandDefinition = (program: Command, run: CommandRunner) => void;
@@ -147,6 +154,12 @@ function usageError(error: CommanderError, program: Command, argv: readonly stri
 	const [message = '', ...hints] = error.message.replace(/^error: /, '').split('\n');
 	const flag = error.code === 'commander.unknownOption' ? /'(--[^']+)'/.exec(message)?.[1] : undefined;
 	const called = calledCommand(program, argv);
+	const unknown = flag === undefined ? [] : unknownFlags(argv, called);
+	if (unknown.length > 1) {
+		const list = unknown.map((one) => `  ${one}${meantFlag(one, called)}`).join('\n');
+		const remedy = `See ${fullName(called)} --help.`;
+		return inputError('USAGE', `unknown options\n${list}`, { remedy, cause: error });
+	}
 	const meant = flag === undefined ? [] : nearestFlags(flag, called);
 	const hint =
 		meant.length > 0 ? `Did you mean ${meant.join(' or ')}?` : hints.join(' ').replace(/^\(|\)$/g, '');

@@ -5,6 +5,7 @@ import type { ConfigDefinition } from '../config/definition.ts';
 import { expectation } from '../config/expectation.ts';
 import { valueFault } from '../config/fault-text.ts';
 import { toJsonSchema } from '../config/json-schema.ts';
+import { nearestName } from '../config/nearest.ts';
 import { describeNeeds } from '../config/needs.ts';
 import { type ConfigSection, configOptions, optionsOf, type SchemaOption } from '../config/options.ts';
 import { type ConfigOverrides, readFlagValue } from '../config/overrides.ts';
@@ -119,6 +120,37 @@ export function nearestFlags(flag: string, command: Command): string[] {
 	const wanted = plain(flag.replace(/=.*/s, ''));
 	const flags = command.options.flatMap(({ long }) => (long?.includes('.') ? [long] : []));
 	return flags.filter((long) => plain(long.split('.').at(-1)!) === wanted);
+}
+
+/** The flags of a command line that its command does not take; commander names the first alone. */
+export function unknownFlags(argv: readonly string[], command: Command): string[] {
+	const known = optionsFor(command);
+	const end = argv.indexOf('--');
+	const words = spellOutBooleans(end < 0 ? argv : argv.slice(0, end), command);
+	const unknown: string[] = [];
+	for (let i = 0; i < words.length; i++) {
+		const [name = '', value] = words[i]!.split('=', 2);
+		if (!/^--?[a-z]/i.test(name)) continue;
+		const option = known.find(({ long, short }) => long === name || short === name);
+		if (option === undefined) unknown.push(name);
+		// what follows is its value, whatever that begins with
+		else if (option.required && value === undefined) i += 1;
+	}
+	return unknown;
+}
+
+/** What an unknown flag may have meant: ` (did you mean --training.epochs?)`, or nothing. */
+export function meantFlag(flag: string, command: Command): string {
+	const flags = optionsFor(command).flatMap(({ long }) => long ?? []);
+	const nearest = nearestName(flag, flags);
+	const meant = [...nearestFlags(flag, command), ...(nearest === undefined ? [] : [nearest])];
+	return meant.length === 0 ? '' : ` (did you mean ${meant[0]}?)`;
+}
+
+/** Of the command and of those that it is a part of. */
+function optionsFor(command: Command): readonly Option[] {
+	const own = [...command.options, ...(command.parent === null ? [] : optionsFor(command.parent))];
+	return [...own, new Option('-h, --help')];
 }
 
 /** Gives a command the flags of its own schema: `dryRun` is `--dry-run`; what is true by default is `--no-…`. */
