@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Config, resolveConfig, runTraining } from 'vulntune';
@@ -119,10 +119,16 @@ const variants: Record<string, Overrides> = {
 	'int8 on a dense base, next token': { ...nextToken, 'training.precision': 'int8' },
 };
 
+/** What the runs have said, behind their names. */
+const notes: string[] = [];
+
 describe.each(Object.entries(variants))('%s', (name, overrides) => {
 	it('learns, and its adapter gives its predictions again', async () => {
 		const config = configOf(name, overrides);
-		const outcome = await runTraining(config, fresh, silent);
+		const outcome = await runTraining(config, fresh, {
+			...silent,
+			emit: (event) => event.type === 'note' && notes.push(`${name}: ${event.line}`),
+		});
 		expect(outcome.status).toBe('finished');
 		const losses = lossPerEpoch(config.output);
 		expect(losses.at(-1)!).toBeLessThan(losses[0]!);
@@ -167,6 +173,24 @@ it('a detector whose blocks see both ways says so, and claims nothing of PEFT', 
 	const card = readFileSync(path.join(output, 'README.md'), 'utf8');
 	expect(card).toContain('lets no token see those after it');
 	expect(card).toContain('the last 2 blocks seeing both ways');
+});
+
+it('what PEFT would give other numbers with is said beside the adapter and at the end of its run, of no other', () => {
+	const saying = (name: string) => {
+		const { output } = configOf(name, variants[name]!);
+		const card = path.join(output, 'adapter', 'README.md');
+		const said = notes.some((line) => line.startsWith(`${name}: warning: vulntune alone gives these`));
+		expect(existsSync(card), name).toBe(said);
+		return said ? readFileSync(card, 'utf8') : '';
+	};
+	expect(saying('lora under blocks that see both ways, the first token')).toContain(
+		'no token see those after it',
+	);
+	expect(saying('lora under a stacked head with a hidden layer')).toContain('but not its head');
+	expect(saying('pairs parted, mean and maximum')).toContain('but not its head');
+	for (const name of ['qlora nf4', 'next token, qlora', 'full fine-tuning', 'head, last token']) {
+		expect(saying(name), name).toBe('');
+	}
 });
 
 describe('method.from', () => {

@@ -14,6 +14,7 @@ import { leftOutLines, summarizeData } from '../data/summary.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
 import { STACK_FILE } from '../methods/description.ts';
 import type { Detector } from '../methods/detector.ts';
+import { peftLimit } from '../methods/peft-limit.ts';
 import { restoreDetector, saveDetector } from '../methods/saved-detector.ts';
 import { blamingBase } from '../model/damaged-base.ts';
 import type { Base } from '../model/open-base.ts';
@@ -29,7 +30,7 @@ import {
 	runFolder,
 } from '../run/run-folder.ts';
 import { writeRunHeader } from '../run/run-header.ts';
-import { createDetectorOf, methodOf } from '../scoring/configured-detector.ts';
+import { createDetectorOf, headOf, methodOf } from '../scoring/configured-detector.ts';
 import { describeLowerStates, withKeptStates } from '../scoring/frozen-states.ts';
 import { type PreparedData, prepareData } from '../scoring/prepare-data.ts';
 import { scoreSplit } from '../scoring/score-split.ts';
@@ -234,6 +235,7 @@ async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals
 			state.finished = true;
 			backend.upload(detector.parameters.values, last);
 			progress.save();
+			warnOfPeft(config, signals);
 			return { status: 'finished', summary };
 		} finally {
 			progress.close();
@@ -241,6 +243,14 @@ async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals
 	} finally {
 		optimizer.free();
 	}
+}
+
+/** What an adapter folder says in its README.md too. */
+function warnOfPeft(config: Config, signals: RunSignals): void {
+	const { type } = config.method;
+	const isAdapter = type === 'lora' || type === 'qlora';
+	const limit = isAdapter ? peftLimit({ ...config.method, head: headOf(config) }) : undefined;
+	if (limit !== undefined) signals.emit({ type: 'note', line: `warning: ${limit}` });
 }
 
 /** Where the run stands in its folder, its tensors restored; writes what a run begins with. */

@@ -25,12 +25,14 @@ import {
 } from '@vulntune/engine';
 import { DESCRIPTION, type DetectorDescription } from './description.ts';
 import { type Detector, type MethodOptions, uploadAdapter } from './detector.ts';
-import { isPeftHead } from './head.ts';
+import { peftLimit } from './peft-limit.ts';
 import { promptOf, uploadPrefix } from './prefix.ts';
 
 /** Of a detector whose head alone was trained. */
 const HEAD_FILE = 'head.safetensors';
 const MODEL = 'model.safetensors';
+/** Beside an adapter that PEFT would give other numbers with, where whoever opens it looks. */
+const CARD = 'README.md';
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
 
 /** What lies beside a detector because it can't score without it: texts by the name of their file. */
@@ -117,10 +119,9 @@ function saveLora(
 ): void {
 	const matrices = new Map([...tensors].filter(([name]) => !head.has(name)));
 	const adapter = { config, baseModel: description.model, matrices, head };
-	// PEFT lets no token see those after it, and then gives other states
-	const isCausal = description.bidirectionalLayers === undefined;
-	const isOwnHead = options !== undefined && isPeftHead(options);
-	writePeftAdapter(folder, adapter, { isPeftHead: isCausal && isOwnHead });
+	const limit = peftLimit({ ...description, head: options });
+	writePeftAdapter(folder, adapter, { isPeftHead: options !== undefined && limit === undefined });
+	if (limit !== undefined) writeText(path.join(folder, CARD), `# An adapter of vulntune\n\n${limit}\n`);
 }
 
 /** Copies a saved detector's matrices over the parameters. Throws ADAPTER_MISMATCH where they don't fit. */

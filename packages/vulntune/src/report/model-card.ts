@@ -5,7 +5,7 @@ import { type NumberedReasons, numberReasons } from '../evaluation/numbered-reas
 import { withoutThreshold } from '../evaluation/render-comparison.ts';
 import { hubNameOf } from '../hub/cache.ts';
 import { isHubName, parseHubName } from '../hub/names.ts';
-import { isPeftHead } from '../methods/head.ts';
+import { peftLimit } from '../methods/peft-limit.ts';
 import type { Evaluation, Metric } from '../metrics/evaluation.ts';
 import { headOf } from '../scoring/configured-detector.ts';
 import { calibratedTest } from './calibrated-test.ts';
@@ -44,7 +44,7 @@ function frontMatter(data: ReportData): string {
 	return stringify(
 		{
 			...baseModel(data),
-			library_name: readers(data) === 'peft' ? 'peft' : 'vulntune',
+			library_name: readers(data).isPeft ? 'peft' : 'vulntune',
 			pipeline_tag: 'text-classification',
 			tags: ['code', 'vulnerability-detection', data.method, ...(data.isSynthetic ? ['synthetic-data'] : [])],
 			metrics: metrics.map(({ type }) => type),
@@ -69,27 +69,18 @@ function frontMatter(data: ReportData): string {
 	);
 }
 
-type Readers = 'peft' | 'features' | 'causal' | 'model' | 'vulntune';
-
-/** What reads what was trained and gives its probabilities, beside vulntune. */
-function readers({ method, settings }: ReportData): Readers {
-	if (method === 'full') return 'model';
-	if (method !== 'lora' && method !== 'qlora') return 'vulntune';
-	if (settings.method.bidirectionalLayers > 0) return 'causal';
-	const head = headOf(settings);
-	return head === undefined || isPeftHead(head) ? 'peft' : 'features';
+/** What reads what was trained and gives its probabilities, beside vulntune; and whether that is PEFT. */
+function readers({ method, settings }: ReportData): { readonly text: string; readonly isPeft: boolean } {
+	if (method === 'full') {
+		const text =
+			"The adapter folder holds a whole model, head included, in Hugging Face's layout; the probabilities are those of vulntune.";
+		return { text, isPeft: false };
+	}
+	if (method !== 'lora' && method !== 'qlora') return { text: 'vulntune alone reads it.', isPeft: false };
+	const limit = peftLimit({ ...settings.method, head: headOf(settings) });
+	const text = limit ?? 'The adapter is in the layout of PEFT, which reads it with its base model.';
+	return { text, isPeft: limit === undefined };
 }
-
-const readBy: Readonly<Record<Readers, string>> = {
-	peft: 'The adapter is in the layout of PEFT, which reads it with its base model.',
-	features:
-		'vulntune alone gives these probabilities: PEFT reads the matrices of the adapter, but not its head (PEFT pools the last token, knows heads of one matrix only, and no n-grams beside them).',
-	causal:
-		'vulntune alone gives these probabilities: PEFT reads the matrices of the adapter, but lets no token see those after it.',
-	model:
-		"The adapter folder holds a whole model, head included, in Hugging Face's layout; the probabilities are those of vulntune.",
-	vulntune: 'vulntune alone reads it.',
-};
 
 /** The base's name on a hub, by which it was given or from whose cache it was taken; none for a folder of this machine. */
 function baseModel({ model }: ReportData): { readonly base_model?: string } {
@@ -116,7 +107,7 @@ function body(data: ReportData): string {
 
 RUN is the folder that holds this file, DATASET a folder or .tar.gz of rows.
 
-${readBy[readers(data)]}
+${readers(data).text}
 
 ${threshold.value === null ? withoutThreshold : `A function counts as vulnerable from a probability of ${threshold.value} on. The threshold comes from the validation split and is stored beside the adapter.`}`,
 		`## How it was trained
