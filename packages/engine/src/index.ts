@@ -125,11 +125,8 @@ export { type QuantizedMatrix8, quantizeInt8 } from './quantize/int8.ts';
 export {
 	blankMatrix,
 	dequantizeMatrix,
-	isQuantizedType,
 	matrixCodebook,
 	type QuantizedMatrix,
-	type QuantizedType,
-	quantizedTypes,
 	quantizeMatrix,
 } from './quantize/matrix.ts';
 export { type QuantileBits, type QuantileReading, quantileCodebook } from './quantize/quantile-codebook.ts';
@@ -141,6 +138,7 @@ export {
 } from './quantize/quantization-error.ts';
 export { quantizeStored, type StoredMatrix } from './quantize/quantize-stored.ts';
 export { quantizedMatrixEntries, readQuantizedMatrix } from './quantize/stored-matrix.ts';
+export { isQuantizedType, type QuantizedType, quantizedTypes } from './quantize/types.ts';
 export { normalQuantile } from './random/normal-quantile.ts';
 export { philox } from './random/philox.ts';
 export {

@@ -5,8 +5,9 @@ import { afterAll, expect, test } from 'vitest';
 import { smallConfig, smallTensors, writeSmallModel } from '../formats/testing/small-model.ts';
 import { thrownBy } from '../formats/testing/thrown-by.ts';
 import type { FourBitOptions } from '../quantize/four-bit.ts';
-import { type QuantizedType, quantizeMatrix } from '../quantize/matrix.ts';
+import { quantizeMatrix } from '../quantize/matrix.ts';
 import { quantizedMatrixEntries } from '../quantize/stored-matrix.ts';
+import type { QuantizedType } from '../quantize/types.ts';
 import { openModelFolder } from './model-folder.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'vulntune-claims-'));

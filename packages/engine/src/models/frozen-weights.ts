@@ -13,14 +13,13 @@ import { readFloat32, type WeightSource } from '../formats/weight-source.ts';
 import { type DoubleQuantization, quantizeAbsmax } from '../quantize/double-quantization.ts';
 import {
 	dequantizeMatrix,
-	isQuantizedType,
 	matrixCodebook,
 	type QuantizedMatrix,
-	type QuantizedType,
 	quantizeMatrix,
 } from '../quantize/matrix.ts';
 import { readQuantizedMatrix } from '../quantize/stored-matrix.ts';
 import { readStored } from '../quantize/stored-values.ts';
+import { isQuantizedType, type QuantizedType } from '../quantize/types.ts';
 import { allocateTogether } from '../tensor/allocate-together.ts';
 import { type Tensor, uploadOwned } from '../tensor/tensor.ts';
 import type { WeightPlacer } from './placement.ts';

@@ -3,7 +3,7 @@ import { inputError } from '../errors.ts';
 import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
 import { readFloat32 } from '../formats/weight-source.ts';
 import { createRopeTable } from '../layers/rope-table.ts';
-import { isQuantizedType } from '../quantize/matrix.ts';
+import { isQuantizedType } from '../quantize/types.ts';
 import { createParameters, type ParameterSpec, type Parameters } from '../tensor/parameters.ts';
 import { expectedTensors, familyOf } from './families.ts';
 import type { ModelConfig } from './family.ts';

@@ -3,7 +3,6 @@ import { quantizeAbsmax } from './double-quantization.ts';
 import {
 	dequantizeFourBit,
 	type FourBitOptions,
-	type FourBitType,
 	fourBitCodebook,
 	type QuantizedMatrix4,
 	quantizeFourBit,
@@ -12,39 +11,12 @@ import { dequantizeInt8, type QuantizedMatrix8, quantizeInt8 } from './int8.ts';
 import {
 	dequantizeQuantile,
 	type QuantileMatrix,
-	type QuantileType,
 	quantileTypeCodebook,
 	quantizeQuantile,
 } from './quantile-matrix.ts';
-
-/** The types of a quantised base, as `method.base` names them. */
-export type QuantizedType = FourBitType | 'int8' | QuantileType;
+import type { QuantizedType } from './types.ts';
 
 export type QuantizedMatrix = QuantizedMatrix4 | QuantizedMatrix8 | QuantileMatrix;
-
-export const quantizedTypes: readonly QuantizedType[] = [
-	'nf4',
-	'fp4',
-	'int8',
-	'quantile2',
-	'quantile3',
-	'quantile4',
-	'quantile5',
-	'quantile6',
-	'quantile7',
-	'quantile8',
-	'normal2',
-	'normal3',
-	'normal4',
-	'normal5',
-	'normal6',
-	'normal7',
-	'normal8',
-];
-
-export function isQuantizedType(name: unknown): name is QuantizedType {
-	return (quantizedTypes as readonly unknown[]).includes(name);
-}
 
 /**
  * Quantises a row-major matrix [rows, columns]; `options` matter to nf4 and fp4 only. Throws `QUANTIZE_SHAPE`,

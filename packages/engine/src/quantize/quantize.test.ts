@@ -6,16 +6,11 @@ import { dynamicCodebook } from './codebooks.ts';
 import { quantizeAbsmax, restoreAbsmax } from './double-quantization.ts';
 import { dequantizeFourBit, fourBitCodebook, quantizeFourBit } from './four-bit.ts';
 import { dequantizeInt8, quantizeInt8 } from './int8.ts';
-import {
-	dequantizeMatrix,
-	isQuantizedType,
-	matrixCodebook,
-	quantizedTypes,
-	quantizeMatrix,
-} from './matrix.ts';
+import { dequantizeMatrix, matrixCodebook, quantizeMatrix } from './matrix.ts';
 import { nearestCode, nearestTable } from './nearest.ts';
 import { quantileTypeCodebook } from './quantile-matrix.ts';
 import { quantizationError } from './quantization-error.ts';
+import { isQuantizedType, quantizedTypes } from './types.ts';
 
 const finite = fc.float({ noNaN: true, noDefaultInfinity: true });
 

@@ -5,9 +5,10 @@ import type { SafetensorsEntry } from '../formats/safetensors/writer.ts';
 import { damaged } from '../formats/testing/damage.ts';
 import type { WeightSource } from '../formats/weight-source.ts';
 import { normalArray } from '../random/streams.ts';
-import { dequantizeMatrix, quantizedTypes, quantizeMatrix } from './matrix.ts';
+import { dequantizeMatrix, quantizeMatrix } from './matrix.ts';
 import type { QuantileMatrix } from './quantile-matrix.ts';
 import { quantizedMatrixEntries, readQuantizedMatrix } from './stored-matrix.ts';
+import { quantizedTypes } from './types.ts';
 
 const name = 'layer.weight';
 const [rows, columns] = [37, 15];

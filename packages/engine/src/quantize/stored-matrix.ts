@@ -2,9 +2,10 @@ import { storedLayout } from '../formats/huggingface/stored-layouts.ts';
 import type { SafetensorsEntry } from '../formats/safetensors/writer.ts';
 import type { WeightSource } from '../formats/weight-source.ts';
 import { fourBitEntries, readFourBit } from './bitsandbytes-tensors.ts';
-import { isQuantizedType, type QuantizedMatrix, type QuantizedType } from './matrix.ts';
+import type { QuantizedMatrix } from './matrix.ts';
 import { int8Entries, quantileEntries, readInt8, readQuantile } from './own-tensors.ts';
 import { storedError } from './stored-tensors.ts';
+import { isQuantizedType, type QuantizedType } from './types.ts';
 
 /**
  * The tensors that store a quantised matrix under `name` (`….weight`): bitsandbytes' layout for nf4 and fp4 (`fourBitEntries`), ours for

@@ -1,7 +1,7 @@
+import { quantizedTypes } from '@vulntune/engine/quantize/types.ts';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import type { ConfigOverrides } from '../config/overrides.ts';
-import { quantizedBases } from '../config/schema.ts';
 import { trainingConfig } from '../config/training-config.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
 import { backendOptions, backendOverrides } from './backend-flags.ts';
@@ -12,7 +12,7 @@ import { addConfigFlags, addFlags, readFlags } from './schema-flags.ts';
 
 const quantizeFlags = z.strictObject({
 	type: z
-		.enum(quantizedBases)
+		.enum(quantizedTypes)
 		.describe(
 			"how weights are stored; quantilek: k bits by the paper's equation (1); normalk: k bits as NF4 is made",
 		),

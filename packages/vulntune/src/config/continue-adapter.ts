@@ -4,9 +4,10 @@ import { VulntuneError } from '@vulntune/engine/errors.ts';
 import { modelFiles } from '@vulntune/engine/formats/model-files.ts';
 import { readAdapterConfig } from '@vulntune/engine/models/adapter-config.ts';
 import { readPeftModules } from '@vulntune/engine/models/peft-adapter.ts';
+import { quantizedTypes } from '@vulntune/engine/quantize/types.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
-import { type Config, type MethodBase, quantizedBases } from './schema.ts';
+import type { Config, MethodBase } from './schema.ts';
 import type { ConfigFault } from './validate.ts';
 
 /** A config with what it takes from the adapter that it starts from, and what it says against it. */
@@ -126,7 +127,7 @@ function baseOf(options: Options, description: DetectorDescription | undefined, 
 	const own = { base, doubleQuantization };
 	if (description === undefined) return own;
 	const adapters = description.base as MethodBase;
-	const isQuantized = (quantizedBases as readonly string[]).includes(adapters);
+	const isQuantized = (quantizedTypes as readonly string[]).includes(adapters);
 	const fits = isQuantized === (type === 'qlora');
 	if (allowOther) {
 		return {

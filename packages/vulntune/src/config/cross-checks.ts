@@ -1,4 +1,5 @@
-import { floatBases, type ParsedConfig, quantizedBases } from './schema.ts';
+import { quantizedTypes } from '@vulntune/engine/quantize/types.ts';
+import { floatBases, type ParsedConfig } from './schema.ts';
 
 /** A rule between options. It is tried only when all of `options` are right by themselves. */
 export interface CrossCheck<Parsed> {
@@ -8,7 +9,7 @@ export interface CrossCheck<Parsed> {
 	check(config: Parsed): string | undefined;
 }
 
-const quantized: readonly string[] = quantizedBases;
+const quantized: readonly string[] = quantizedTypes;
 
 export const crossChecks: readonly CrossCheck<ParsedConfig>[] = [
 	{
@@ -17,7 +18,7 @@ export const crossChecks: readonly CrossCheck<ParsedConfig>[] = [
 			if (base === undefined || type === 'ngram') return undefined;
 			const isQuantized = quantized.includes(base);
 			if (type === 'qlora' && !isQuantized) {
-				return `expected one of ${quantizedBases.join(', ')} for qlora, found ${base} (or set method.type to lora)`;
+				return `expected one of ${quantizedTypes.join(', ')} for qlora, found ${base} (or set method.type to lora)`;
 			}
 			if (type === 'full' && base !== 'fp32') {
 				return `expected fp32 for full, which holds the weights that it trains as fp32, found ${base} (or set method.type to ${isQuantized ? 'qlora' : 'lora'})`;

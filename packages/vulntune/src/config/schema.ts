@@ -1,3 +1,4 @@
+import { quantizedTypes } from '@vulntune/engine/quantize/types.ts';
 import { z } from 'zod';
 import { pairLossKinds } from '../objectives/pair-loss-kinds.ts';
 import type { Needs, OptionFacts } from './needs.ts';
@@ -7,29 +8,6 @@ import type { Needs, OptionFacts } from './needs.ts';
  * and the docs: an option is added here and nowhere else.
  */
 
-/**
- * Quantised types of a frozen base; any other base is a float type. quantilek: equation (1) of the paper, 2^k - 1 values; normalk: NF4's
- * own construction for k bits.
- */
-export const quantizedBases = [
-	'nf4',
-	'fp4',
-	'int8',
-	'quantile2',
-	'quantile3',
-	'quantile4',
-	'quantile5',
-	'quantile6',
-	'quantile7',
-	'quantile8',
-	'normal2',
-	'normal3',
-	'normal4',
-	'normal5',
-	'normal6',
-	'normal7',
-	'normal8',
-] as const;
 export const backendTypes = ['auto', 'cuda', 'cpu', 'wasm', 'reference'] as const;
 export const floatBases = ['fp32', 'bf16'] as const;
 
@@ -101,7 +79,7 @@ const method = z.strictObject({
 		.describe('keys and values in front of every function, in each block of a decoder')
 		.meta(facts({ needs: { 'method.type': ['prefix'] } })),
 	base: z
-		.enum([...quantizedBases, ...floatBases])
+		.enum([...quantizedTypes, ...floatBases])
 		.optional()
 		.describe(
 			'storage of the base; default nf4 (qlora), bf16, or fp32; quantilek: k bits by equation (1), normalk: k bits as NF4 is made',
