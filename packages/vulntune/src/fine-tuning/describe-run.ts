@@ -36,18 +36,34 @@ export interface DescribedRun {
 
 /** What is written beside an adapter: all that scoring with it needs, and what it was trained by. */
 export function describeDetector(
-	{ config, data, base, stack }: DescribedRun,
+	run: DescribedRun,
 	{ earlierBases }: TrainingState,
-	best: { readonly epoch: number; readonly threshold: number | null },
+	{ epoch, threshold }: { readonly epoch: number; readonly threshold: number | null },
 	validation: Float64Array,
 ): DetectorDescription {
-	const labels = data.splits.valid.rows.map((row) => row.label);
+	const labels = run.data.splits.valid.rows.map((row) => row.label);
 	const calibration = fitCalibration(labels, validation);
+	return {
+		...describeConfig(run),
+		...(earlierBases === undefined ? {} : { earlierBases }),
+		...{ epoch, threshold },
+		...(calibration === undefined ? {} : { calibration }),
+	};
+}
+
+/** The part of it that is known before anything is trained. */
+export function describeConfig({
+	config,
+	data,
+	base,
+	stack,
+}: Pick<DescribedRun, 'config' | 'base' | 'stack'> & {
+	readonly data: Pick<PreparedData, 'tokenizer' | 'scoring'>;
+}): Omit<DetectorDescription, 'epoch' | 'threshold'> {
 	return {
 		format: 1,
 		model: config.model,
 		baseFingerprint: base.fingerprint,
-		...(earlierBases === undefined ? {} : { earlierBases }),
 		method: methodOf(config).type,
 		base: config.method.base,
 		doubleQuantization: config.method.doubleQuantization,
@@ -60,9 +76,6 @@ export function describeDetector(
 		collapseWhitespace: config.data.collapseWhitespace,
 		sequence: { ...data.scoring.packing, windowCombination: config.sequence.windowCombination },
 		precision: data.scoring.pass.precision,
-		threshold: best.threshold,
-		...(calibration === undefined ? {} : { calibration }),
-		epoch: best.epoch,
 		seed: config.training.seed,
 	};
 }

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { createBackend, hashStream, normalArray, permutation, uniform } from '@vulntune/engine';
+import { createBackend, hashStream, normalArray, permutation } from '@vulntune/engine';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { runsOf } from '../../../../tests/nightly/nightly.ts';
@@ -20,12 +20,13 @@ import { createDetectorOf } from './configured-detector.ts';
 import { scorePack } from './micro-batch.ts';
 import { type ScoringOptions, scoreFunctions, scoringPacking } from './score-split.ts';
 import { scoringOf } from './scoring-options.ts';
+import { functionsBeginningAlike } from './testing/functions-beginning-alike.ts';
 
 const root = temporaryFolder();
 
-/** Tokens in common with others and of its own: functions that begin alike, one without a token, some longer than a sequence. */
-const sizes = [
-	...[
+/** Functions that begin alike, one without a token, some longer than a sequence. */
+const tokens = functionsBeginningAlike([
+	...([
 		[40, 20],
 		[40, 1],
 		[40, 0],
@@ -34,22 +35,16 @@ const sizes = [
 		[0, 30],
 		[0, 0],
 		[0, 1],
-	],
-	...[
+	] as const),
+	...([
 		[0, 150],
 		[40, 140],
 		[0, 96],
 		[17, 5],
 		[0, 63],
 		[0, 64],
-	],
-] as const;
-const tokens = sizes.map(([common, own], i) =>
-	Int32Array.from({ length: common + own }, (_, t) => {
-		const stream = t < common ? common : 100 + i;
-		return 3 + Math.floor(290 * uniform(7, hashStream(`tokens ${stream}`), t));
-	}),
-);
+	] as const),
+]);
 
 /** How an evaluation might pack the same functions. */
 const anyPacking = fc.record({

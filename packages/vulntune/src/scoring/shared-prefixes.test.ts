@@ -1,10 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { hashStream, normalArray, openModelFolder, uniform } from '@vulntune/engine';
-import { afterAll, describe, expect, it } from 'vitest';
+import { normalArray, openModelFolder } from '@vulntune/engine';
+import { describe, expect, it } from 'vitest';
 import { backendsUnderTest } from '../../../../tests/backends.ts';
-import { writeTinyModel } from '../../../../tests/tiny.ts';
+import { temporaryFolder, writeTinyModel } from '../../../../tests/tiny.ts';
 import { createDetector, type Detector } from '../methods/detector.ts';
 import type { Pool } from '../methods/head.ts';
 import { classObjective } from '../objectives/class-objective.ts';
@@ -13,26 +11,19 @@ import type { PackingOptions } from '../packing/options.ts';
 import { packFunctions } from '../packing/pack-functions.ts';
 import { type PassOptions, scorePack, trainOnPack } from './micro-batch.ts';
 import { assemblePack, splitData } from './split-data.ts';
+import { functionsBeginningAlike } from './testing/functions-beginning-alike.ts';
 
-const root = mkdtempSync(path.join(os.tmpdir(), 'vulntune-prefixes-'));
-afterAll(() => rmSync(root, { recursive: true }));
-const model = writeTinyModel(path.join(root, 'model'));
+const model = writeTinyModel(path.join(temporaryFolder(), 'model'));
 
-/** Tokens in common and of its own of each function; the first three and the next two begin alike. */
-const sizes = [
+// the first three and the next two begin alike
+const tokens = functionsBeginningAlike([
 	[40, 20],
 	[40, 1],
 	[40, 0],
 	[17, 60],
 	[17, 5],
 	[0, 30],
-] as const;
-const tokens = sizes.map(([common, own], i) =>
-	Int32Array.from({ length: common + own }, (_, t) => {
-		const stream = t < common ? common : 100 + i;
-		return 3 + Math.floor(290 * uniform(7, hashStream(`tokens ${stream}`), t));
-	}),
-);
+]);
 const rows = tokens.map((_, i) => ({ id: String(i), code: '', label: (i % 2) as 0 | 1 }));
 const data = splitData(rows, tokens, { alpha: null, classWeights: [1, 2.5], statusWeights: null });
 const suffix = [5, 6, 7];

@@ -11,11 +11,12 @@ import {
 import { fitNgram } from '../../baselines/ngram/model.ts';
 import type { StackedNgram } from '../../baselines/ngram/stack.ts';
 import { writtenStack } from '../../baselines/ngram/stack-file.ts';
+import { describeConfig } from '../../fine-tuning/describe-run.ts';
 import { type DetectorDescription, STACK_FILE } from '../../methods/description.ts';
 import { saveDetector } from '../../methods/saved-detector.ts';
 import { openBase } from '../../model/open-base.ts';
 import { createDetectorOf, methodOf } from '../../scoring/configured-detector.ts';
-import { answersOf, scoringOf } from '../../scoring/scoring-options.ts';
+import { scoringOf } from '../../scoring/scoring-options.ts';
 
 /** config.json of a tiny model. */
 export type TinyShape = Readonly<Record<string, unknown>> & { readonly architectures: readonly string[] };
@@ -52,9 +53,9 @@ export function makeRun(
 	const json = JSON.parse(readFileSync(tokenizer, 'utf8'));
 	changeTokenizer(json);
 	writeFileSync(tokenizer, JSON.stringify(json));
-	const data = writeTinyDataset(path.join(root, 'data'), { train: 2, valid: 3, test: 2 });
+	const rows = writeTinyDataset(path.join(root, 'data'), { train: 2, valid: 3, test: 2 });
 	const run = path.join(root, 'run');
-	const config = tinyConfig({ model, data, output: run }, options);
+	const config = tinyConfig({ model, data: rows, output: run }, options);
 	const base = openBase(config);
 	const backend = createReferenceBackend();
 	const detector = createDetectorOf(config, backend, base.folder);
@@ -66,26 +67,9 @@ export function makeRun(
 	const scoring = scoringOf(config, base.tokenizer, base.folder.config);
 	makeFolder(run);
 	const stack = config.method.stack === null ? undefined : writtenStack(madeStack);
-	const description: DetectorDescription = {
-		format: 1,
-		model,
-		baseFingerprint: base.fingerprint,
-		method: methodOf(config).type,
-		base: config.method.base,
-		doubleQuantization: config.method.doubleQuantization,
-		bidirectionalLayers: config.method.bidirectionalLayers || undefined,
-		objective: config.objective,
-		nextToken: config.nextToken,
-		answers: answersOf(config, base.tokenizer),
-		head: config.head,
-		...(stack && { stack: stack.description }),
-		collapseWhitespace: config.data.collapseWhitespace,
-		sequence: { ...scoring.packing, windowCombination: config.sequence.windowCombination },
-		precision: config.training.precision,
-		threshold: 0.5,
-		epoch: 1,
-		seed: config.training.seed,
-	};
+	const data = { tokenizer: base.tokenizer, scoring };
+	const described = describeConfig({ config, data, base, stack: stack?.description });
+	const description: DetectorDescription = { ...described, threshold: 0.5, epoch: 1 };
 	const companions = stack && { [STACK_FILE]: stack.text };
 	saveDetector(path.join(run, 'adapter'), detector, methodOf(config), description, companions);
 	// JSON is YAML
