@@ -27,7 +27,7 @@ const flags = [
 
 /** The path of the stand-in for libcuda; builds it unless it is there. Throws with the compiler's words. */
 export function buildStandIn() {
-	return buildLibrary('libcuda', ['driver.cc', 'fibers.cc']);
+	return buildLibrary('libcuda', ['driver.cc', 'kernels.cc', 'memory.cc', 'streams.cc', 'fibers.cc']);
 }
 
 /** The same of the one for libnccl. */

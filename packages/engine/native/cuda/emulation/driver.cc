@@ -4,33 +4,27 @@
 //
 // The environment sets what it pretends to be: VULNTUNE_STAND_IN_DEVICES, _DRIVER (12000 = CUDA 12.0), _CAPABILITY (80 = 8.0),
 // _MULTIPROCESSORS, _MEMORY (bytes, of which a GiB can be had), _CUBINS (0 refuses machine code) and _DAMAGED (refuses every module). Without a kernel of the name that is asked for it answers as a driver does.
-#include <sys/mman.h>
-
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <functional>
-#include <map>
-#include <memory>
 #include <string>
-#include <tuple>
-#include <utility>
-#include <vector>
 
-#include "../module.cuh"
 #include "fibers.h"
+#include "kernels.h"
+#include "memory.h"
+#include "results.h"
+#include "streams.h"
 
 namespace {
-using Result = int;
-constexpr Result success = 0, invalidValue = 1, outOfMemory = 2, notInitialized = 3, noDevice = 100, invalidDevice = 101,
-				 invalidImage = 200, noBinary = 209, invalidPtx = 218, invalidContext = 201, invalidHandle = 400, notFound = 500, illegalAddress = 700,
-				 launchFailed = 719, notSupported = 801;
+using namespace emulation;
 
-long setting(const char* name, long otherwise) {
-	const char* text = std::getenv(name);
-	return text == nullptr ? otherwise : std::atol(text);
-}
+struct Object {
+	const char* what;
+};
+Object context{"context"}, module{"module"};
+bool initialized = false, contextCurrent = false, moduleLoaded = false;
+/** Modules of PTX that were loaded. */
+int compilations = 0;
 
 /** Bytes that a block may ask for, less than a multiprocessor has on some cards. */
 int mostShared() {
@@ -42,204 +36,19 @@ int mostShared() {
 	}
 }
 
-std::string fault;
-Result refuse(Result result, std::string why) {
-	fault = std::move(why);
-	return result;
-}
-
-/** Arguments as the driver lays them out: each aligned to its own size. */
-template <class... Argument>
-struct Call {
-	static constexpr std::size_t bytes() {
-		std::size_t offset = 0;
-		((offset = (offset + alignof(Argument) - 1) / alignof(Argument) * alignof(Argument) + sizeof(Argument)), ...);
-		return offset;
-	}
-	template <class Value>
-	static Value take(const unsigned char* buffer, std::size_t& offset) {
-		offset = (offset + alignof(Value) - 1) / alignof(Value) * alignof(Value);
-		Value value;
-		std::memcpy(&value, buffer + offset, sizeof value);
-		offset += sizeof value;
-		return value;
-	}
-	static std::tuple<Argument...> arguments(const unsigned char* buffer) {
-		std::size_t offset = 0;
-		return std::tuple<Argument...>{take<Argument>(buffer, offset)...};
-	}
-};
-
-struct Kernel {
-	const char* name;
-	std::size_t argumentBytes;
-	std::function<void()> (*bind)(const unsigned char* arguments);
-	/** Without a KiB for the kernel's own variables, whose size the emulation doesn't know. */
-	std::size_t sharedLimit = 47 * 1024;
-};
-
-template <auto kernel, class... Argument>
-constexpr Kernel entryOf(const char* name, void (*)(Argument...)) {
-	return {name, Call<Argument...>::bytes(), [](const unsigned char* buffer) -> std::function<void()> {
-				return [values = Call<Argument...>::arguments(buffer)] { std::apply(kernel, values); };
-			}};
-}
-
-Kernel kernels[] = {
-#define ENTRY(name) entryOf<name>(#name, name),
-#include <kernels.inc>
-#undef ENTRY
-};
-
-struct Object {
-	const char* what;
-};
-Object context{"context"}, module{"module"};
-bool initialized = false, contextCurrent = false, moduleLoaded = false;
-
-/**
- * The first stream of a context runs kernels when it is given them; copies from and to locked memory of the host run as late as they
- * may, when their stream is waited for or goes on, and what they bring to the host arrives when the host waits.
- */
-/** From or to this memory of the host. */
-struct Copy {
-	const void* host;
-	std::function<void()> go;
-};
-struct Stream {
-	/** Of copies alone: the stream of the kernels beside them. */
-	Stream* kernels = nullptr;
-	std::vector<Copy> copies, arrivals;
-	/** Copies that have run, and calls that may write the card's memory. */
-	std::size_t copied = 0, calls = 0;
-	/** Calls of `kernels` that it has waited for. */
-	std::size_t seen = 0;
-};
-struct Event {
-	Stream* stream = nullptr;
-	std::size_t copies = 0, calls = 0;
-};
-std::vector<std::unique_ptr<Stream>> streams;
-/** The first of a context's two streams, until the second is made. */
-Stream* kernelStream = nullptr;
-
-Stream* streamOf(void* wanted) {
-	for (const auto& stream : streams) {
-		if (stream.get() == wanted) return stream.get();
-	}
-	return nullptr;
-}
-
-/** Runs a stream's copies until so many have run since it was made. */
-void run(Stream& stream, std::size_t until) {
-	std::size_t count = 0;
-	for (; stream.copied < until && count < stream.copies.size(); stream.copied++) stream.copies[count++].go();
-	stream.copies.erase(stream.copies.begin(), stream.copies.begin() + static_cast<std::ptrdiff_t>(count));
-}
-void runAll(Stream& stream) { run(stream, stream.copied + stream.copies.size()); }
-/** Before a call that runs at once. */
-void proceed(Stream& stream) {
-	runAll(stream);
-	stream.calls++;
-}
-
-/** Modules of PTX that were loaded. */
-int compilations = 0;
-/** How often the host waited for the card, or asked for what may make it wait. */
-int waits = 0;
-
-/** Memory of the host that the card reaches by itself, by its beginning. */
-std::map<std::uintptr_t, std::size_t> locked;
-bool isLocked(const void* memory, std::size_t bytes) {
-	const auto at = reinterpret_cast<std::uintptr_t>(memory);
-	auto after = locked.upper_bound(at);
-	if (after == locked.begin()) return false;
-	--after;
-	return at + bytes <= after->first + after->second;
-}
-
-/** What is still to be copied to the card: the host may not change it. */
-struct Upload {
-	const void* from;
-	std::vector<unsigned char> bytes;
-	Stream* stream;
-};
-std::vector<Upload> uploads;
-
-/** Ends what a stream's copies were waiting for; says whether the host left their sources alone. */
-bool settle(Stream& stream) {
-	runAll(stream);
-	for (const auto& arrival : stream.arrivals) arrival.go();
-	stream.arrivals.clear();
-	bool intact = true;
-	std::erase_if(uploads, [&](const Upload& upload) {
-		if (upload.stream != &stream) return false;
-		intact = intact && std::memcmp(upload.from, upload.bytes.data(), upload.bytes.size()) == 0;
-		return true;
-	});
-	return intact;
-}
-
-constexpr std::size_t granularity = 4096;
-unsigned char* arena = nullptr;
-std::size_t arenaBytes = 0;
-/** Live allocations by their place in the arena. */
-std::map<std::size_t, std::size_t> allocations;
-
-void openArena() { mprotect(arena, arenaBytes, PROT_READ | PROT_WRITE); }
-void closeArena() { mprotect(arena, arenaBytes, PROT_NONE); }
-
-/** What the card has now; the arena stays as large as it was made. */
-std::size_t memoryBytes() { return static_cast<std::size_t>(setting("VULNTUNE_STAND_IN_MEMORY", 1L << 30)); }
-
-bool makeArena() {
-	if (arena != nullptr) return true;
-	arenaBytes = 1UL << 30;
-	void* memory = mmap(nullptr, arenaBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED) return false;
-	arena = static_cast<unsigned char*>(memory);
-	return true;
-}
-
-std::size_t usedBytes() {
-	std::size_t used = 0;
-	for (const auto& [start, length] : allocations) used += length;
-	return used;
-}
-
-bool isLive(std::uint64_t address, std::size_t bytes) {
-	const auto start = reinterpret_cast<std::uint64_t>(arena);
-	if (address < start || address >= start + arenaBytes) return false;
-	const std::size_t at = address - start;
-	auto after = allocations.upper_bound(at);
-	if (after == allocations.begin()) return false;
-	--after;
-	return at + bytes <= after->first + after->second;
-}
-
-Kernel* kernelOf(void* function) {
-	for (Kernel& kernel : kernels) {
-		if (&kernel == function) return &kernel;
-	}
-	return nullptr;
-}
-
 Result ready() {
 	if (!initialized) return refuse(notInitialized, "cuInit was not called");
 	if (!contextCurrent) return refuse(invalidContext, "no context is current");
 	return success;
 }
 
-Result copyCheck(std::uint64_t device, const void* host, std::size_t bytes) {
+/** A copy lies within an allocation of the card, and touches what the kernels before it have made, or are done with. */
+Result copyCheck(const Stream& stream, std::uint64_t device, const void* host, std::size_t bytes) {
 	if (const Result result = ready(); result != success) return result;
 	if (!isLive(device, bytes)) return refuse(invalidValue, "a copy leaves the allocation that it begins in");
 	if (host == nullptr && bytes > 0) return refuse(invalidValue, "a copy from or to nowhere");
+	if (!isOrdered(stream)) return refuse(invalidValue, "a copy that does not wait for the kernels before it");
 	return success;
-}
-/** A copy beside the kernels touches what those before it have made, or are done with. */
-Result orderCheck(const Stream& stream) {
-	if (stream.kernels == nullptr || stream.seen == stream.kernels->calls) return success;
-	return refuse(invalidValue, "a copy that does not wait for the kernels before it");
 }
 }  // namespace
 
@@ -251,7 +60,7 @@ int standInCompilations() { return compilations; }
 /** How often the host waited for the card so far, or asked for what may make it wait: an allocation, a copy from or to memory of its own. */
 int standInWaits() { return waits; }
 /** Allocations that nobody freed. */
-int standInAllocations() { return static_cast<int>(allocations.size()); }
+int standInAllocations() { return static_cast<int>(liveAllocations()); }
 
 Result cuInit(unsigned flags) {
 	if (flags != 0) return refuse(invalidValue, "cuInit takes 0");
@@ -304,21 +113,13 @@ Result cuCtxSetCurrent(void* wanted) {
 Result cuStreamCreate(void** made, unsigned flags) {
 	if (const Result result = ready(); result != success) return result;
 	if (flags > 1) return refuse(invalidValue, "unknown flags of a stream");
-	auto stream = std::make_unique<Stream>();
-	stream->kernels = std::exchange(kernelStream, kernelStream == nullptr ? stream.get() : nullptr);
-	*made = stream.get();
-	streams.push_back(std::move(stream));
+	*made = makeStream();
 	return success;
 }
 Result cuStreamDestroy_v2(void* wanted) {
 	Stream* const stream = streamOf(wanted);
 	if (stream == nullptr) return refuse(invalidHandle, "no such stream");
-	settle(*stream);
-	for (const auto& one : streams) {
-		if (one->kernels == stream) return refuse(invalidHandle, "a stream with one of copies beside it");
-	}
-	std::erase_if(streams, [stream](const auto& one) { return one.get() == stream; });
-	return success;
+	return endStream(*stream) ? success : refuse(invalidHandle, "a stream with one of copies beside it");
 }
 Result cuStreamSynchronize(void* wanted) {
 	Stream* const stream = streamOf(wanted);
@@ -345,12 +146,10 @@ Result cuModuleLoadData(void** made, const void* image) {
 Result cuModuleUnload(void* wanted) { return wanted == &module ? success : refuse(invalidHandle, "no module"); }
 Result cuModuleGetFunction(void** function, void* wanted, const char* name) {
 	if (wanted != &module || !moduleLoaded) return refuse(invalidHandle, "a module that was not loaded");
-	for (Kernel& kernel : kernels) {
-		if (std::strcmp(kernel.name, name) != 0) continue;
-		*function = &kernel;
-		return success;
-	}
-	return refuse(notFound, std::string("no kernel ") + name);
+	Kernel* const kernel = kernelNamed(name);
+	if (kernel == nullptr) return refuse(notFound, std::string("no kernel ") + name);
+	*function = kernel;
+	return success;
 }
 Result cuFuncSetAttribute(void* function, int attribute, int value) {
 	Kernel* kernel = kernelOf(function);
@@ -362,28 +161,16 @@ Result cuFuncSetAttribute(void* function, int attribute, int value) {
 Result cuMemAlloc_v2(std::uint64_t* address, std::size_t bytes) {
 	if (const Result result = ready(); result != success) return result;
 	if (bytes == 0) return refuse(invalidValue, "an allocation of 0 bytes");
-	// a page between allocations, so that what leaves one doesn't reach the next
-	const std::size_t wanted = (bytes + granularity - 1) / granularity * granularity + granularity;
-	std::size_t at = 0;
-	for (const auto& [start, length] : allocations) {
-		if (start - at >= wanted) break;
-		at = start + (length + granularity - 1) / granularity * granularity + granularity;
-	}
-	if (at + wanted > arenaBytes || usedBytes() + bytes > memoryBytes()) return refuse(outOfMemory, "the arena is full");
+	const std::uint64_t allocated = allocate(bytes);
+	if (allocated == 0) return refuse(outOfMemory, "the arena is full");
 	waits++;
-	allocations[at] = bytes;
-	openArena();
-	std::memset(arena + at, 0xff, bytes);
-	closeArena();
-	*address = reinterpret_cast<std::uint64_t>(arena + at);
+	*address = allocated;
 	return success;
 }
 Result cuMemFree_v2(std::uint64_t address) {
 	if (const Result result = ready(); result != success) return result;
-	const auto found = allocations.find(address - reinterpret_cast<std::uint64_t>(arena));
-	if (found == allocations.end()) return refuse(invalidValue, "freed twice, or never allocated");
+	if (!release(address)) return refuse(invalidValue, "freed twice, or never allocated");
 	waits++;
-	allocations.erase(found);
 	return success;
 }
 Result cuMemGetInfo_v2(std::size_t* free, std::size_t* total) {
@@ -393,77 +180,32 @@ Result cuMemGetInfo_v2(std::size_t* free, std::size_t* total) {
 }
 Result cuMemAllocHost_v2(std::uint64_t* address, std::size_t bytes) {
 	if (const Result result = ready(); result != success) return result;
-	void* const memory = std::aligned_alloc(granularity, (bytes + granularity - 1) / granularity * granularity);
-	if (memory == nullptr || bytes == 0) return refuse(outOfMemory, "no memory to lock");
+	void* const memory = bytes == 0 ? nullptr : lockMemory(bytes);
+	if (memory == nullptr) return refuse(outOfMemory, "no memory to lock");
 	waits++;
-	std::memset(memory, 0xff, bytes);
 	*address = reinterpret_cast<std::uintptr_t>(memory);
-	locked[*address] = bytes;
 	return success;
 }
 Result cuMemFreeHost(std::uint64_t address) {
-	const auto found = locked.find(address);
-	if (found == locked.end()) return refuse(invalidValue, "host memory that was not allocated here");
-	for (const auto& stream : streams) {
-		for (const auto* const waiting : {&stream->copies, &stream->arrivals}) {
-			for (const Copy& copy : *waiting) {
-				if (reinterpret_cast<std::uintptr_t>(copy.host) - address < found->second) {
-					return refuse(invalidValue, "host memory that a copy may still read or fill");
-				}
-			}
-		}
-	}
-	locked.erase(found);
+	const std::size_t bytes = lockedAt(address);
+	if (bytes == 0) return refuse(invalidValue, "host memory that was not allocated here");
+	if (isAwaited(address, bytes)) return refuse(invalidValue, "host memory that a copy may still read or fill");
+	unlockMemory(address);
 	waits++;
-	std::free(reinterpret_cast<void*>(address));
 	return success;
 }
 Result cuMemcpyHtoDAsync_v2(std::uint64_t device, const void* host, std::size_t bytes, void* wanted) {
 	Stream* const stream = streamOf(wanted);
 	if (stream == nullptr) return refuse(invalidHandle, "no such stream");
-	if (const Result result = copyCheck(device, host, bytes); result != success) return result;
-	if (const Result result = orderCheck(*stream); result != success) return result;
-	const auto copy = [device, host, bytes] {
-		openArena();
-		std::memcpy(reinterpret_cast<void*>(device), host, bytes);
-		closeArena();
-	};
-	if (!isLocked(host, bytes)) {
-		waits++;
-		proceed(*stream);
-		copy();
-		return success;
-	}
-	stream->calls++;
-	stream->copies.push_back({host, copy});
-	const auto* const start = static_cast<const unsigned char*>(host);
-	// the source of a copy between streams is one that the host never looks at
-	if (stream->kernels == nullptr) uploads.push_back({host, {start, start + bytes}, stream});
+	if (const Result result = copyCheck(*stream, device, host, bytes); result != success) return result;
+	copyToCard(*stream, device, host, bytes);
 	return success;
 }
 Result cuMemcpyDtoHAsync_v2(void* host, std::uint64_t device, std::size_t bytes, void* wanted) {
 	Stream* const stream = streamOf(wanted);
 	if (stream == nullptr) return refuse(invalidHandle, "no such stream");
-	if (const Result result = copyCheck(device, host, bytes); result != success) return result;
-	if (const Result result = orderCheck(*stream); result != success) return result;
-	const auto read = [device, bytes] {
-		openArena();
-		const auto* const start = reinterpret_cast<const unsigned char*>(device);
-		std::vector<unsigned char> values(start, start + bytes);
-		closeArena();
-		return values;
-	};
-	if (!isLocked(host, bytes)) {
-		waits++;
-		proceed(*stream);
-		std::memcpy(host, read().data(), bytes);
-	} else if (stream->kernels != nullptr) {
-		stream->copies.push_back({host, [host, read, bytes] { std::memcpy(host, read().data(), bytes); }});
-	} else {
-		stream->copies.push_back({host, [host, read, bytes, stream] {
-			stream->arrivals.push_back({host, [host, values = read(), bytes] { std::memcpy(host, values.data(), bytes); }});
-		}});
-	}
+	if (const Result result = copyCheck(*stream, device, host, bytes); result != success) return result;
+	copyToHost(*stream, host, device, bytes);
 	return success;
 }
 Result cuMemcpyDtoDAsync_v2(std::uint64_t to, std::uint64_t from, std::size_t bytes, void* wanted) {
