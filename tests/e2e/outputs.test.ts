@@ -26,7 +26,11 @@ const lines = (name: string) =>
 		.trim()
 		.split('\n')
 		.map((line) => JSON.parse(line));
-const json = async (...argv: string[]) => JSON.parse((await vulntune([...argv, '--json'], { cwd })).stdout);
+/** What a command prints; those that need a process of their own have one. */
+const json = async (...argv: string[]) => {
+	const run = ['pretrain', 'cross-validate', 'dataset'].includes(argv[0]!) ? vulntune : vulntuneHere;
+	return JSON.parse((await run([...argv, '--json'], { cwd })).stdout);
+};
 
 const pretraining = `source: { type: generated, functions: 30 }
 model: { vocabularySize: 300, hiddenSize: 8, intermediateSize: 8, layers: 1, heads: 2, keyValueHeads: 1 }
@@ -91,18 +95,24 @@ describe('the schemas of the package', () => {
 			inside('grid.yaml'),
 			'config: config.yaml\naxes: { training.seed: [1] }\ncells: [{ method.type: ngram }]\n',
 		);
-		const here = async (...argv: string[]) =>
-			JSON.parse((await vulntuneHere(['experiment', ...argv, '--json'], { cwd })).stdout);
+		const here = (...argv: string[]) => json('experiment', ...argv);
 		const run = ['run', 'grid.yaml', '--output', 'study', '--training.epochs', '1'];
 		expect(faultsOf('studyPlan', await here(...run, '--dry-run'))).toBe('');
 		expect(faultsOf('study', await here(...run))).toBe('');
 		expect(faultsOf('study', await here('status', 'study'))).toBe('');
-		expect(faultsOf('studyCell', await here('show', 'study', '0'))).toBe('');
+		const cell = await here('show', 'study', '0');
+		expect(faultsOf('studyCell', cell)).toBe('');
 		expect(faultsOf('studyReport', await here('report', 'study'))).toBe('');
 		const table = ['export', 'study', '--format', 'csv'];
 		expect(faultsOf('study', await here(...table))).toBe('');
 		expect(faultsOf('studyExport', await here(...table, '--output', 'study.csv'))).toBe('');
 		expect(faultsOf('cellComparison', await here('compare', 'study', '0', '1'))).toBe('');
+		// the grid forgets a cell, the ledger keeps its run
+		writeFileSync(inside('grid.yaml'), 'config: config.yaml\ncells: [{ method.type: ngram }]\n');
+		expect(faultsOf('study', await here(...run))).toBe('');
+		const forgotten = await here('show', 'study', cell.run);
+		expect(forgotten).toMatchObject({ grid: null, position: null, run: cell.run, status: 'finished' });
+		expect(faultsOf('studyCell', forgotten)).toBe('');
 	});
 
 	it('fit what commands print of data and detectors', async () => {
