@@ -75,24 +75,17 @@ describe.skipIf(missing !== undefined)('several processes on cards', () => {
 		expect(resultsOf(inside('torchrun'))).toEqual(whole);
 	});
 
-	it('listen beside the store of torchrun, which has MASTER_PORT', async () => {
+	it('end together where one of them fails, and the first says why: beside the store of torchrun, which has MASTER_PORT', async () => {
 		const port = await freePort();
 		const store = createServer().listen(port);
+		const variables = { MASTER_PORT: String(port), TORCHELASTIC_USE_AGENT_STORE: 'True' };
 		try {
-			const [first] = await torchrun(train('beside'), undefined, {
-				MASTER_PORT: String(port),
-				TORCHELASTIC_USE_AGENT_STORE: 'True',
-			});
-			expect(first!.code, first!.stderr).toBe(0);
+			const [first, second] = await torchrun(train('failing'), [[], ['--data.path', 'absent']], variables);
+			expect([first!.code, second!.code, second!.stderr]).toEqual([2, 0, '']);
+			expect(first!.stderr).toContain('process 1: there is no such folder');
 		} finally {
 			store.close();
 		}
-	});
-
-	it('end together where one of them fails, and the first says why', async () => {
-		const [first, second] = await torchrun(train('failing'), [[], ['--data.path', 'absent']]);
-		expect([first!.code, second!.code, second!.stderr]).toEqual([2, 0, '']);
-		expect(first!.stderr).toContain('process 1: there is no such folder');
 	});
 
 	it.each([
