@@ -119,6 +119,53 @@ describe('a config that starts from an adapter', () => {
 		});
 	});
 
+	describe('is checked with what it takes from the adapter, as if it were written', () => {
+		const asking = writeAdapter('asking', modules, { ...description, objective: 'nextToken' });
+		const bothWays = writeAdapter('sees-both-ways', modules, { ...description, bidirectionalLayers: 1 });
+		const asIts = (option: string) => `${option}: as the adapter in method.from has it`;
+		it.each([
+			['method.stack', { method: { stack: 'ngram' } }],
+			['loss.pair', { rest: { loss: { pair: 'rank' } } }],
+			['head.pool', { rest: { head: { pool: 'mean' } } }],
+		])('an objective that leaves %s without effect', (name, given) => {
+			const refused = () => resolve(given, asking);
+			expect(refused).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+			expect(refused).toThrow(`${name}: has no effect with objective nextToken (${asIts('objective')})`);
+			// its own objective gives it one, but for what the head is
+			const rest = { objective: 'class', ...('rest' in given ? given.rest : {}) };
+			expect(resolve({ ...given, rest }, asking).objective).toBe('class');
+		});
+
+		it('an objective that gives a question its effect', () => {
+			const own = resolve({ rest: { nextToken: { prompt: '!' } } }, asking);
+			expect(own).toMatchObject({ objective: 'nextToken', nextToken: { prompt: '!', negative: 'N' } });
+		});
+
+		it('answers that become the same, and those that do not', () => {
+			const answer = (positive: string) => resolve({ rest: { nextToken: { positive } } }, asking);
+			expect(() => answer('N')).toThrow(
+				`expected another answer than nextToken.positive, found "N" for both (${asIts('nextToken.negative')})`,
+			);
+			expect(answer(' NO').nextToken).toMatchObject({ positive: ' NO', negative: 'N' });
+		});
+
+		it('packs in which a function can not be seen both ways', () => {
+			const leaky = { rest: { sequence: { packing: 'leaky' } } };
+			expect(() => resolve(leaky, bothWays)).toThrow(
+				`expected 0 where sequence.packing is leaky, whose functions see what lies before them alone, found 1 (${asIts('method.bidirectionalLayers')})`,
+			);
+			expect(resolve(leaky).sequence.packing).toBe('leaky');
+			expect(() => resolve({ rest: { objective: 'nextToken' } }, bothWays)).toThrow(
+				/expected 0 where objective/,
+			);
+		});
+
+		it('all at once', () => {
+			const given = { method: { rank: 8 }, rest: { loss: { pair: 'rank', gamma: -1 } } };
+			expect(() => resolve(given, asking)).toThrow(/3 faults.*loss\.gamma.*method\.rank.*loss\.pair/s);
+		});
+	});
+
 	it('starts on a base that is held otherwise only by name', () => {
 		const plain = { method: { type: 'lora' } };
 		expect(() => resolve(plain)).toThrow(

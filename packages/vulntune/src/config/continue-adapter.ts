@@ -8,19 +8,14 @@ import { quantizedTypes } from '@vulntune/engine/quantize/types.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
 import { type DetectorDescription, readDescription } from '../methods/description.ts';
 import type { Config, MethodBase } from './schema.ts';
-import type { ConfigFault } from './validate.ts';
-
-/** A config with what it takes from the adapter that it starts from, and what it says against it. */
-export interface Continuation {
-	readonly config: Config;
-	readonly faults: readonly ConfigFault[];
-}
+import type { ConfigFault, TakenOptions } from './validate.ts';
 
 /**
- * Lets a config go on with the adapter in `method.from`: what it doesn't say in so many words is as the adapter has it, and what it
+ * What a config takes from the adapter in `method.from`: what it doesn't say in so many words is as the adapter has it, and what it
  * says otherwise is a fault where it would start another function than the adapter's: rank, alpha, rsLora, targets, bidirectionalLayers; how the
  * base is held; of the same objective also the head. Dropout, the objective and its question may be others.
  *
+ * @param config without what it takes
  * @param isWritten whether the file or the command line gives an option
  * @param allowOtherBase the base may be held otherwise too
  */
@@ -28,46 +23,38 @@ export function continueAdapter(
 	config: Config,
 	isWritten: (option: string) => boolean,
 	allowOtherBase: boolean,
-): Continuation {
+): TakenOptions {
 	const folder = adapterFolder(config.method.from!);
 	const file = path.join(folder, 'adapter_config.json');
 	// what is missing is said where the adapter is read
-	if (!existsSync(file)) return { config, faults: [] };
+	if (!existsSync(file)) return { values: {}, faults: [] };
 	const { rank, alpha, rsLora, dropout } = readAdapterConfig(file);
 	const description = readDescription(folder);
 	const options = { config, isWritten, faults: [] as ConfigFault[] };
 	const objective = chosen(options, 'objective', config.objective, description?.objective);
 	const question = (name: keyof Config['nextToken']) =>
 		chosen(options, `nextToken.${name}`, config.nextToken[name], description?.nextToken[name]);
-	return {
-		config: {
-			...config,
-			objective,
-			nextToken: {
-				prompt: question('prompt'),
-				positive: question('positive'),
-				negative: question('negative'),
-			},
-			head: headOf(options, description, objective),
-			method: {
-				...config.method,
-				rank: bound(options, 'method.rank', config.method.rank, rank),
-				alpha: bound(options, 'method.alpha', config.method.alpha, alpha),
-				rsLora: bound(options, 'method.rsLora', config.method.rsLora, rsLora),
-				dropout: chosen(options, 'method.dropout', config.method.dropout, dropout),
-				targets: targetsOf(options, folder),
-				bidirectionalLayers: bound(
-					options,
-					'method.bidirectionalLayers',
-					config.method.bidirectionalLayers,
-					description && (description.bidirectionalLayers ?? 0),
-				),
-				stack: stackOf(options, description, objective),
-				...baseOf(options, description, allowOtherBase),
-			},
-		},
-		faults: options.faults,
+	const { method } = config;
+	const values = {
+		objective,
+		'nextToken.prompt': question('prompt'),
+		'nextToken.positive': question('positive'),
+		'nextToken.negative': question('negative'),
+		...headOf(options, description, objective),
+		'method.rank': bound(options, 'method.rank', method.rank, rank),
+		'method.alpha': bound(options, 'method.alpha', method.alpha, alpha),
+		'method.rsLora': bound(options, 'method.rsLora', method.rsLora, rsLora),
+		'method.dropout': chosen(options, 'method.dropout', method.dropout, dropout),
+		'method.targets': targetsOf(options, folder),
+		'method.bidirectionalLayers': bound(
+			options,
+			'method.bidirectionalLayers',
+			method.bidirectionalLayers,
+			description && (description.bidirectionalLayers ?? 0),
+		),
+		...baseOf(options, description, allowOtherBase),
 	};
+	return { values, faults: options.faults };
 }
 
 interface Options {
@@ -95,49 +82,33 @@ function addFault({ faults }: Options, name: string, expected: string, found: st
 	faults.push({ path: name.split('.'), message });
 }
 
-function headOf(
-	options: Options,
-	description: DetectorDescription | undefined,
-	objective: Config['objective'],
-): Config['head'] {
-	const { head } = options.config;
+/** The head, and what it sees beside the model. */
+function headOf(options: Options, description: DetectorDescription | undefined, objective: string): object {
+	const { head, method } = options.config;
 	// an adapter of the other objective has no head: a fresh one is as the config says
-	if (description?.objective !== 'class' || objective !== 'class') return head;
+	if (description?.objective !== 'class' || objective !== 'class') return {};
+	const stack = description.stack?.type ?? null;
 	return {
-		pool: bound(options, 'head.pool', head.pool, description.head.pool),
-		hidden: bound(options, 'head.hidden', head.hidden, description.head.hidden),
-		bias: bound(options, 'head.bias', head.bias, description.head.bias ?? false),
+		'head.pool': bound(options, 'head.pool', head.pool, description.head.pool),
+		'head.hidden': bound(options, 'head.hidden', head.hidden, description.head.hidden),
+		'head.bias': bound(options, 'head.bias', head.bias, description.head.bias ?? false),
+		'method.stack': bound(options, 'method.stack', method.stack, stack),
 	};
 }
 
-/** What the head sees beside the model is a part of it. */
-function stackOf(
-	options: Options,
-	description: DetectorDescription | undefined,
-	objective: Config['objective'],
-): Config['method']['stack'] {
-	const { stack } = options.config.method;
-	if (description?.objective !== 'class' || objective !== 'class') return stack;
-	return bound(options, 'method.stack', stack, description.stack?.type ?? null);
-}
-
 /** How the base is held. */
-function baseOf(options: Options, description: DetectorDescription | undefined, allowOther: boolean) {
+function baseOf(options: Options, description: DetectorDescription | undefined, allowOther: boolean): object {
 	const { type, base, doubleQuantization } = options.config.method;
-	const own = { base, doubleQuantization };
-	if (description === undefined) return own;
+	if (description === undefined) return {};
 	const adapters = description.base as MethodBase;
 	const isQuantized = (quantizedTypes as readonly string[]).includes(adapters);
 	const fits = isQuantized === (type === 'qlora');
+	const [baseName, doubleName] = ['method.base', 'method.doubleQuantization'];
+	const { doubleQuantization: doubled } = description;
 	if (allowOther) {
 		return {
-			base: fits ? chosen(options, 'method.base', base, adapters) : base,
-			doubleQuantization: chosen(
-				options,
-				'method.doubleQuantization',
-				doubleQuantization,
-				description.doubleQuantization,
-			),
+			...(fits ? { [baseName]: chosen(options, baseName, base, adapters) } : {}),
+			[doubleName]: chosen(options, doubleName, doubleQuantization, doubled),
 		};
 	}
 	if (!fits) {
@@ -146,13 +117,11 @@ function baseOf(options: Options, description: DetectorDescription | undefined, 
 		const otherwise = 'or take the base held otherwise by name, with --allow-other-base';
 		const message = `${name}: expected ${expected}, as the adapter in method.from was trained (${otherwise}), found ${type}`;
 		options.faults.push({ path: name.split('.'), message });
-		return own;
+		return {};
 	}
 	return {
-		base: bound(options, 'method.base', base, adapters),
-		doubleQuantization: isQuantized
-			? bound(options, 'method.doubleQuantization', doubleQuantization, description.doubleQuantization)
-			: doubleQuantization,
+		[baseName]: bound(options, baseName, base, adapters),
+		...(isQuantized ? { [doubleName]: bound(options, doubleName, doubleQuantization, doubled) } : {}),
 	};
 }
 

@@ -5,12 +5,11 @@ import { inputError, type VulntuneError } from '@vulntune/engine/errors.ts';
 import { continueAdapter } from './continue-adapter.ts';
 import type { ConfigDefinition } from './definition.ts';
 import { type ConfigDocument, readConfigDocument } from './document.ts';
-import { valueAt } from './needs.ts';
 import { applyOverrides, type ConfigOverrides } from './overrides.ts';
 import { resolveModel, resolvePath } from './paths.ts';
 import type { Config, MethodBase, ParsedConfig } from './schema.ts';
 import { trainingConfig } from './training-config.ts';
-import { type ConfigFault, validateConfig } from './validate.ts';
+import { type ConfigFault, type ConfigSource, validateConfig } from './validate.ts';
 
 export interface ConfigContext {
 	/** Options from the command line; they win over the file. */
@@ -75,25 +74,29 @@ export interface ValueContext extends ConfigContext {
 
 /** A config from a value instead of a file: same checks, same defaults, same errors without the line. */
 export function resolveConfig(value: unknown, context: ValueContext): Config {
-	const config = complete(checkConfig(value, trainingConfig, context), context);
-	if (config.method.from === null || context.isRecord === true) return config;
-	const written = applyOverrides(value ?? {}, context.overrides ?? {}, trainingConfig.options);
-	const isWritten = (option: string) => valueAt(written, option.split('.')) !== undefined;
-	const { config: continued, faults } = continueAdapter(config, isWritten, context.allowOtherBase === true);
-	if (faults.length > 0) throw configError(faults, context);
-	return continued;
+	const take: ConfigSource<ParsedConfig>['take'] = (parsed, isWritten) => {
+		const { from, type } = parsed.method;
+		if (from === null || context.isRecord === true || (type !== 'lora' && type !== 'qlora')) return undefined;
+		return continueAdapter(complete(parsed, context), isWritten, context.allowOtherBase === true);
+	};
+	return complete(checkConfig(value, trainingConfig, context, take), context);
 }
 
-/** Checks a value and the overrides over it; throws CONFIG_INVALID with all faults at once. */
+/**
+ * Checks a value and the overrides over it; throws CONFIG_INVALID with all faults at once.
+ *
+ * @param take what it has from elsewhere where it doesn't say it
+ */
 export function checkConfig<Parsed extends object>(
 	value: unknown,
 	definition: ConfigDefinition<Parsed>,
 	context: ValueContext,
+	take?: ConfigSource<Parsed>['take'],
 ): Parsed {
 	const overridden = applyOverrides(value ?? {}, context.overrides ?? {}, definition.options);
 	const flags = new Set(Object.keys(context.overrides ?? {}));
 	const notesIdle = context.isRecord === true || context.isCell === true;
-	const result = validateConfig(overridden, definition, { flags, notesIdle });
+	const result = validateConfig(overridden, definition, { flags, notesIdle, take });
 	if (result.faults !== undefined) throw configError(result.faults, context);
 	for (const note of result.notes) context.note?.(note);
 	return result.config;

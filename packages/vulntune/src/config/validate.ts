@@ -24,19 +24,36 @@ export type ValidationResult<Parsed> =
 	  }
 	| { readonly config?: undefined; readonly faults: readonly ConfigFault[] };
 
+/** What a config takes from elsewhere where it doesn't say it, by the name of the option, and what it says against that. */
+export interface TakenOptions {
+	readonly values: Readonly<Record<string, unknown>>;
+	readonly faults: readonly ConfigFault[];
+}
+
+/** Where a config comes from. */
+export interface ConfigSource<Parsed> {
+	/** Names of the options that the command line gave. */
+	readonly flags: ReadonlySet<string>;
+	/** Whether the config is one in which nothing without effect is a fault: what a run wrote, or a cell of a grid. */
+	readonly notesIdle: boolean;
+	/**
+	 * What the config takes from elsewhere; `isWritten` knows what it says itself. Rules between options are tried with that.
+	 */
+	readonly take?:
+		| ((config: Parsed, isWritten: (option: string) => boolean) => TakenOptions | undefined)
+		| undefined;
+}
+
 /**
  * Checks a whole config and finds all of its faults at once, those between options included.
  *
  * An option that has no effect beside the others is a fault, unless it has its default, or a flag gave it no meaning that the file
  * could not know of: then it is a note.
- *
- * @param source names of the options that the command line gave; whether the config is one in which nothing without effect is a fault:
- * what a run wrote, or a cell of a grid
  */
 export function validateConfig<Parsed extends object>(
 	value: unknown,
 	definition: ConfigDefinition<Parsed>,
-	{ flags, notesIdle }: { readonly flags: ReadonlySet<string>; readonly notesIdle: boolean },
+	{ flags, notesIdle, take }: ConfigSource<Parsed>,
 ): ValidationResult<Parsed> {
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
 		return { faults: [{ path: [], message: `expected sections and options, found ${found(value)}` }] };
@@ -47,27 +64,56 @@ export function validateConfig<Parsed extends object>(
 	const faults = parsed.success ? [] : collectFaults(raw, parsed.error.issues, definition);
 	// With every faulty part taken out, what is left can be checked for rules between options.
 	const rest = parsed.success ? parsed : schema.safeParse(withoutFaults(raw, faults, definition));
+	const isWritten = (name: string) => valueAt(raw, name.split('.')) !== undefined;
+	const given = rest.success ? take?.(rest.data, isWritten) : undefined;
+	const { values: taken, faults: contradictions } = given ?? { values: {}, faults: [] };
+	/** Which of these options are not as they would be without what is taken, in words. */
+	const notOwn = (names: readonly string[]) => {
+		const isOther = (name: string) =>
+			Object.hasOwn(taken, name) && !isDeepStrictEqual(taken[name], valueAt(rest.data, name.split('.')));
+		const found = names.filter((name) => isOther(name) && !isWritten(name));
+		return found.length === 0 ? '' : ` (${found.join(', ')}: as the adapter in method.from has it)`;
+	};
 	if (rest.success) {
+		const config = withOptions(rest.data, taken);
+		faults.push(...contradictions);
 		const faulty = new Set(faults.map((fault) => fault.path.join('.')));
 		for (const { options, check } of crossChecks) {
 			if (options.some((name) => isFaulty(name, faulty))) continue;
-			const message = check(rest.data);
+			const message = check(config);
 			const [first] = options;
-			if (message !== undefined) faults.push({ path: first!.split('.'), message: `${first}: ${message}` });
+			if (message === undefined) continue;
+			faults.push({ path: first!.split('.'), message: `${first}: ${message}${notOwn(options)}` });
 		}
 	}
 	const faulty = new Set(faults.map((fault) => fault.path.join('.')));
-	const idle = idleOptions(raw, options).filter(({ cause }) => !isFaulty(cause, faulty));
+	const idle = idleOptions(withOptions(raw, taken), options).filter(
+		({ cause, option }) => !isFaulty(cause, faulty) && isWritten(option.name),
+	);
 	const isNote = ({ option, value, cause }: IdleOption) =>
 		notesIdle || isDeepStrictEqual(value, option.default) || (flags.has(cause) && !flags.has(option.name));
 	for (const { option, cause, causeValue } of idle.filter(
 		(found) => !isNote(found) && !faulty.has(found.option.name),
 	)) {
-		const why = `has no effect with ${cause} ${causeValue} (only with ${cause} ${meaningfulValues(option.needs[cause]!)}): leave it out`;
+		const only = `only with ${cause} ${meaningfulValues(option.needs[cause]!)}`;
+		const why = `has no effect with ${cause} ${causeValue}${notOwn([cause])} (${only}): leave it out`;
 		faults.push({ path: option.path, message: `${option.name}: ${why}` });
 	}
 	if (!parsed.success || faults.length > 0) return { faults };
-	return { config: withoutIdle(parsed.data, options), notes: notesOn(idle) };
+	const config = withoutIdle(withOptions(parsed.data, taken), options);
+	// what has no effect now is kept as it is there, for what goes on from here
+	return { config: withOptions(config, taken), notes: notesOn(idle) };
+}
+
+/** A config with some options replaced. */
+function withOptions<Tree extends object>(config: Tree, values: TakenOptions['values']): Tree {
+	const result = structuredClone(config) as Record<string, unknown>;
+	for (const [name, value] of Object.entries(values)) {
+		const [first, second] = name.split('.');
+		if (second === undefined) result[first!] = value;
+		else result[first!] = { ...(result[first!] as object), [second]: value };
+	}
+	return result as Tree;
 }
 
 /** One line for all options that one other leaves without effect. */
