@@ -1,10 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openScorer, resolveConfig, runTraining } from 'vulntune';
 import { filesOf } from '../files.ts';
 import { temporaryFolder, testBackend, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';
 
+type Emit = Parameters<typeof runTraining>[2]['emit'];
 const root = temporaryFolder();
 const model = writeTinyModel(path.join(root, 'model'));
 const data = writeTinyDataset(path.join(root, 'data'), { train: 12, valid: 6, test: 6 });
@@ -70,6 +71,14 @@ describe('a run whose head sees n-grams', () => {
 		expect((await runFor(output, 0)).status).toBe('interrupted');
 		expect(existsSync(output) ? filesOf(output) : []).toEqual([]);
 		expect((await runFor(output, 2)).status).toBe('interrupted');
+		const seen = path.join(output, 'adapter/ngram-stack.json');
+		let isTested = false;
+		const emit: Emit = (event) => void (isTested ||= event.type === 'scoring' && event.split === 'test');
+		const untilTested = { emit, interrupted: () => isTested };
+		const resumed = { resume: true, overwrite: false };
+		expect((await runTraining(configOf(output), resumed, untilTested)).status).toBe('interrupted');
+		// no epoch is left that would write them again
+		rmSync(seen);
 		expect((await runFor(output, Number.POSITIVE_INFINITY, true)).status).toBe('finished');
 		expect(bytesOf(output)).toEqual(bytesOf(whole));
 	});
@@ -84,12 +93,23 @@ describe('a run whose head sees n-grams', () => {
 		const place = { place: 'test', folder: '/' };
 		const config = resolveConfig(value, place);
 		expect(config.method.stack).toBe('ngram');
-		expect((await runTraining(config, fresh, { emit: () => {}, interrupted: () => false })).status).toBe(
-			'finished',
-		);
+		const notes: string[] = [];
+		const emit: Emit = (event) => void (event.type === 'note' && notes.push(event.line));
+		expect((await runTraining(config, fresh, { emit, interrupted: () => false })).status).toBe('finished');
 		expect(linesOf(path.join(config.output, 'predictions.test.jsonl'))).toEqual(
 			linesOf(path.join(whole, 'predictions.test.jsonl')),
 		);
+		expect(notes.join()).not.toContain('n-grams that the head sees are');
+		// n-grams of other rows are said to be others
+		const others = writeTinyDataset(path.join(root, 'others'), { train: 16, valid: 6, test: 6 });
+		const onOthers = {
+			...config,
+			data: { ...config.data, path: others },
+			output: path.join(root, 'on-others'),
+		};
+		const isSaid = () => notes.some((line) => line.includes('fitted anew on these training functions'));
+		await runTraining(onOthers, fresh, { emit, interrupted: isSaid });
+		expect(isSaid()).toBe(true);
 		const without = { ...value, method: { ...value.method, stack: null } };
 		expect(() => resolveConfig(without, place)).toThrow(/method\.stack: expected "ngram", as the adapter/);
 	});

@@ -13,12 +13,14 @@ export interface ApartSplits {
 /**
  * Leaves out of the training split what is a near-duplicate of a validation or test function, and of the validation split what is one of
  * a test function. Test stays as it is, so that numbers on it remain comparable.
+ *
+ * @param least from which similarity on two functions are near-duplicates
  */
-export function dropNearDuplicates(splits: SplitRows): ApartSplits {
+export function dropNearDuplicates(splits: SplitRows, least: number = NEAR): ApartSplits {
 	const { rows, splitOf } = joinSplits(splits);
 	const stays = rows.map(() => true);
 	for (const { a, b, similarity } of acrossSplits(findDuplicates(rows.map(({ code }) => code)), splitOf)) {
-		if (similarity < NEAR) continue;
+		if (similarity < least) continue;
 		const order = (index: number) => splitNames.indexOf(splitOf[index]!);
 		stays[order(a) < order(b) ? a : b] = false;
 	}

@@ -56,6 +56,19 @@ export function projectOf(
 	return name === undefined ? undefined : plainName(name);
 }
 
+/** How many of some rows are of a project that nobody names. */
+export function countWithoutProject(
+	rows: readonly Pick<FunctionRow, 'repo' | 'commit'>[],
+	projects: Projects,
+): number {
+	return rows.filter((row) => projectOf(row, projects) === undefined).length;
+}
+
+/** What a reader of groups by project must know of these rows; empty where there are none. */
+export function describeWithoutProject(count: number): string {
+	return count === 0 ? '' : `; the project of ${count} is not known, these stay with their commit`;
+}
+
 /** One name for one repository: an address, a name and one in other letters are the same. */
 function plainName(name: string): string {
 	return name

@@ -49,11 +49,7 @@ export function groupRowsBy(
  *
  * @param similarity from which on two functions are near-duplicates
  */
-export function clustersOf(
-	rows: readonly FunctionRow[],
-	projects: Projects,
-	similarity: number = NEAR,
-): Int32Array {
+export function clustersOf(rows: readonly FunctionRow[], projects: Projects, similarity: number): Int32Array {
 	const duplicates = findDuplicates(rows.map(({ code }) => code));
 	return groupRowsBy(rows, ['project', 'nearDuplicate'], projects, duplicates, similarity);
 }

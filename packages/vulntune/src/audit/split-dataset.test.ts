@@ -89,6 +89,14 @@ describe('a split', () => {
 		);
 		expect(codes[0]!.isDisjointFrom(codes[2]!) && codes[1]!.isDisjointFrom(codes[2]!)).toBe(true);
 		expect(codes[0]!.isDisjointFrom(codes[1]!)).toBe(true);
+		// 20 sequences of five words of 28 are those of another function
+		const alike = lines.map((line) => {
+			const words = Array.from({ length: 28 }, (_, i) => `w${line.idx >> 1}_${i}`);
+			return { ...line, commit: undefined, code: [...words, `own${line.idx}`].join(' ') };
+		});
+		const looser = { by: ['commit'], dropNearDuplicates: true, similarity: 0.5 } as const;
+		expect((await splitDataset(request(alike, { ...looser, similarity: 1 }))).leftOut.nearDuplicates).toBe(0);
+		expect((await splitDataset(request(alike, looser))).leftOut.nearDuplicates).toBeGreaterThan(0);
 	});
 
 	it('refuses what it cannot do, and writes nothing', async () => {

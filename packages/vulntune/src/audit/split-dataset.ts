@@ -85,7 +85,7 @@ export async function splitDataset(request: SplitRequest): Promise<SplitReport> 
 					shares,
 					seed,
 				);
-	const dealt = keepApart(rows, lines, parts, request.dropNearDuplicates);
+	const dealt = keepApart(rows, lines, parts, request);
 	checkSplits(dealt.splits, dealt.lines, request);
 	const sizeOf = (split: SplitName) => ({
 		functions: dealt.splits[split].length,
@@ -140,7 +140,7 @@ function keepApart(
 	rows: readonly FunctionRow[],
 	lines: readonly string[],
 	parts: Int32Array,
-	isDropping: boolean,
+	{ dropNearDuplicates: isDropping, similarity }: SplitRequest,
 ) {
 	const members = splitNames.map((_, part) => [...rows.keys()].filter((index) => parts[index] === part));
 	const pick = <Item>(items: readonly Item[], [train, valid, test]: readonly (readonly number[])[]) => ({
@@ -148,7 +148,7 @@ function keepApart(
 		valid: valid!.map((index) => items[index]!),
 		test: test!.map((index) => items[index]!),
 	});
-	const stays = isDropping ? dropNearDuplicates(pick(rows, members)).stays : undefined;
+	const stays = isDropping ? dropNearDuplicates(pick(rows, members), similarity).stays : undefined;
 	let place = 0;
 	const kept = members.map((own) => own.filter(() => stays?.[place++] ?? true));
 	return {

@@ -73,6 +73,15 @@ it('drops from training what validation or test has, from validation what test h
 	expect(splits.valid.map(({ id }) => id)).toEqual([3]);
 	expect(splits.test.map(({ id }) => id)).toEqual([5, 6]);
 	expect(dropped).toEqual({ train: 2, valid: 1 });
+	const words = Array.from({ length: 40 }, (_, i) => `w${i}`);
+	// 32 sequences of five words of 37 are the same
+	const alike = {
+		train: [row(0, { code: words.join(' ') })],
+		valid: [],
+		test: [row(1, { code: [...words.slice(0, 36), 'x'].join(' ') })],
+	};
+	expect(dropNearDuplicates(alike).dropped.train).toBe(0);
+	expect(dropNearDuplicates(alike, 0.8).dropped.train).toBe(1);
 });
 
 it('keeps an audit, and makes it again where the file is damaged', async () => {

@@ -67,6 +67,7 @@ describe('defaults', () => {
 				bidirectionalLayers: 0,
 				rsLora: false,
 				stack: null,
+				stackSimilarity: 0.9,
 				from: null,
 			},
 			objective: 'class',

@@ -14,6 +14,7 @@ export const floatBases = ['fp32', 'bf16'] as const;
 // where options have a meaning
 const withModel: Needs = { 'method.type': ['qlora', 'lora', 'prefix', 'full', 'head'] };
 const withAdapters: Needs = { 'method.type': ['qlora', 'lora'] };
+const withStackable: Needs = { ...withModel, objective: ['class'] };
 const inPacks: Needs = { 'sequence.packing': ['isolated', 'leaky'] };
 const inWindows: Needs = { 'sequence.largeFunctions': ['window'] };
 const withFocal: Needs = { 'loss.type': ['focal'] };
@@ -148,7 +149,16 @@ const method = z.strictObject({
 		.describe(
 			'ngram: the head also sees the score of the n-gram baseline, of a training row from a fit without its project',
 		)
-		.meta(facts({ needs: { ...withModel, objective: ['class'] } })),
+		.meta(facts({ needs: withStackable })),
+	stackSimilarity: z
+		.number()
+		.min(0.5)
+		.max(1)
+		.default(0.9)
+		.describe(
+			"Jaccard similarity from which on a training row's near-duplicates are kept from the n-grams that score it",
+		)
+		.meta(facts({ needs: { 'method.stack': ['ngram'] } })),
 });
 
 const nextToken = section({

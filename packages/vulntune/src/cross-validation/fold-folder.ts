@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, makeFolder, writeFileAtomically } from '@vulntune/engine';
+import { NEAR } from '../audit/duplicates.ts';
 import { type Projects, projectOf } from '../audit/projects.ts';
 import type { Config } from '../config/schema.ts';
 import type { FunctionRow } from '../data/row.ts';
@@ -55,12 +56,23 @@ function lineOf(row: FunctionRow, index: number, projects: Projects): object {
 	};
 }
 
-/** The config of a fold's run. */
-export function foldConfig(config: Config, { data, run }: FoldFolder, repeat: number): Config {
+/**
+ * The config of a fold's run.
+ *
+ * @param similarity from which on folds keep two functions together; those of a stacked head do too, where the config says no other
+ */
+export function foldConfig(
+	config: Config,
+	{ data, run }: FoldFolder,
+	{ repeat, similarity }: { readonly repeat: number; readonly similarity: number },
+): Config {
+	const { stack, stackSimilarity } = config.method;
+	const isOpen = stack !== null && stackSimilarity === NEAR;
 	return {
 		...config,
 		// near-duplicates are in one fold, and rows have their projects
 		data: { ...config.data, path: data, projects: null, dropNearDuplicates: false },
+		method: { ...config.method, stackSimilarity: isOpen ? similarity : stackSimilarity },
 		training: { ...config.training, seed: config.training.seed + repeat },
 		output: run,
 	};

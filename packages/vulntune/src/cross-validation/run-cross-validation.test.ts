@@ -82,10 +82,22 @@ describe('a cross-validation', () => {
 	it('trains each repeat from another seed, on rows that are apart already', () => {
 		const config = configOf('repeats', { 'training.seed': '5', 'data.dropNearDuplicates': 'true' });
 		const folder = foldFolder(config.output, 2, 1);
-		const found = foldConfig(config, folder, 2);
+		const found = foldConfig(config, folder, { repeat: 2, similarity: 0.9 });
 		expect(found.training.seed).toBe(7);
 		expect(found.data).toMatchObject({ path: folder.data, dropNearDuplicates: false });
 		expect(found.output).toBe(inside('repeats/folds/3-2/run'));
+	});
+
+	it('keeps near-duplicates from the n-grams that a head sees as it keeps them in one fold', () => {
+		const own = (overrides: Readonly<Record<string, string>>) => {
+			const config = configOf('stacked', { 'method.type': 'head', ...overrides });
+			const folder = foldFolder(config.output, 0, 0);
+			return foldConfig(config, folder, { repeat: 0, similarity: 0.7 }).method.stackSimilarity;
+		};
+		expect(own({ 'method.stack': 'ngram' })).toBe(0.7);
+		expect(own({ 'method.stack': 'ngram', 'method.stackSimilarity': '0.8' })).toBe(0.8);
+		// what has no effect is no part of a run
+		expect(own({})).toBe(0.9);
 	});
 
 	it('refuses folds that were made on different bases', async () => {

@@ -2,7 +2,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, makeFolder, VulntuneError, writeFileAtomically } from '@vulntune/engine';
 import { joinSplits } from '../audit/join-splits.ts';
-import { type Projects, projectOf, readProjects } from '../audit/projects.ts';
+import {
+	countWithoutProject,
+	describeWithoutProject,
+	type Projects,
+	readProjects,
+} from '../audit/projects.ts';
 import { clustersOf } from '../audit/row-groups.ts';
 import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
@@ -96,7 +101,7 @@ export async function crossValidate(
 	const result = compareFolds(evaluated, byRepeat, {
 		...{ output, folds, repeats, seed: config.training.seed, similarity: request.similarity },
 		foldOf: plans.map((plan) => plan.foldOf),
-		withoutProject: rows.filter((row) => projectOf(row, projects) === undefined).length,
+		withoutProject: countWithoutProject(rows, projects),
 	});
 	writeText(path.join(output, 'comparison.json'), `${JSON.stringify(result, null, '\t')}\n`);
 	return result;
@@ -171,7 +176,7 @@ interface FoldWork {
 }
 
 async function runFold(
-	{ config }: CrossValidationRequest,
+	{ config, similarity }: CrossValidationRequest,
 	{ repeat, fold, plan, rows, projects }: FoldWork,
 	{ event, interruption }: CrossValidationListener,
 ): Promise<void> {
@@ -179,7 +184,12 @@ async function runFold(
 	const resume = isBegun(folder);
 	if (!resume) writeFoldData(folder, rows, plan.parts[fold]!, projects);
 	const mode = { resume, overwrite: false };
-	const outcome = await startTraining(foldConfig(config, folder, repeat), mode, event, interruption);
+	const outcome = await startTraining(
+		foldConfig(config, folder, { repeat, similarity }),
+		mode,
+		event,
+		interruption,
+	);
 	if (outcome.status !== 'interrupted') return;
 	throw new VulntuneError({
 		code: 'INTERRUPTED',
@@ -220,8 +230,7 @@ function describePlan(
 	repeats: number,
 ): string {
 	const clusters = new Set(clusterOf).size;
-	const unknown = rows.filter((row) => projectOf(row, projects) === undefined).length;
-	const apart = unknown === 0 ? '' : `; the project of ${unknown} is not known, these stay with their commit`;
+	const apart = describeWithoutProject(countWithoutProject(rows, projects));
 	const times = repeats > 1 ? ` ${repeats} times` : '';
 	return `${rows.length} functions in ${clusters} groups of projects and near-duplicates, dealt to ${folds} folds${times}${apart}`;
 }

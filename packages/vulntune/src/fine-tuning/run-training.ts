@@ -6,6 +6,7 @@ import {
 	type ModelFingerprint,
 	requireBackend,
 } from '@vulntune/engine';
+import { restoreStack } from '../baselines/ngram/stack-file.ts';
 import { alone, type Processes, type VectorCommunicator } from '../communication/communicator.ts';
 import { fromFirst } from '../communication/from-first.ts';
 import { openSameBackend, ownBackend } from '../communication/own-backend.ts';
@@ -59,7 +60,7 @@ import { describeExtension, extendRun, extensionRecord } from './extend-run.ts';
 import { countSteps, fineTuningTask } from './fine-tuning-task.ts';
 import { savePredictions } from './predictions.ts';
 import type { RunMode, RunOutcome, RunSignals } from './run-events.ts';
-import { type SeenNgram, stackOnNgram } from './stack-ngram.ts';
+import { describeRefit, type SeenNgram, stackOnNgram } from './stack-ngram.ts';
 import { openTrainingBase, type StartAdapter } from './start-adapter.ts';
 import { describeTrainingRows, oneClassValidationNote, trainingFunctions } from './training-rows.ts';
 
@@ -90,6 +91,8 @@ export async function runTraining(
 		const stacked = stackOnNgram(config, read, { note, stop });
 		if (stacked === undefined) return { status: 'interrupted', output: folder.root };
 		const { data: prepared, ngram } = stacked;
+		const refitted = describeRefit(ngram?.description, start?.stack);
+		if (refitted !== undefined) note(refitted);
 		const { splits, scoring } = prepared;
 		const sizes = rehearsedRun(config, base.folder, scoring.pass, fullestPacks(splits, scoring));
 		const backend = await openSameBackend(processes, choice, note, (own) =>
@@ -216,7 +219,10 @@ async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals
 			if (outcome === 'interrupted') return { status: 'interrupted', output: folder.root };
 			// the best epoch is scored, but what the run would go on with is the last
 			const last = Float32Array.from(backend.download(detector.parameters.values));
-			if (isFirst) restoreDetector(folder.adapter, detector, config.method.type as 'qlora');
+			if (isFirst) {
+				if (run.ngram !== undefined) restoreStack(folder.adapter, run.ngram.text);
+				restoreDetector(folder.adapter, detector, config.method.type as 'qlora');
+			}
 			await communicator.gather('restored');
 			await communicator.broadcast(detector.parameters.values);
 			const scores = await scoreTest(data, detector, signals, communicator);

@@ -1,5 +1,5 @@
 import { assignGroups } from '../audit/assign-groups.ts';
-import { readProjects } from '../audit/projects.ts';
+import { countWithoutProject, describeWithoutProject, readProjects } from '../audit/projects.ts';
 import { clustersOf } from '../audit/row-groups.ts';
 import type { Stoppable } from '../baselines/ngram/model.ts';
 import { type NgramSelection, selectNgram } from '../baselines/ngram/select.ts';
@@ -8,6 +8,7 @@ import { writtenStack } from '../baselines/ngram/stack-file.ts';
 import type { Config } from '../config/schema.ts';
 import type { FunctionRow } from '../data/row.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
+import type { StackDescription } from '../methods/description.ts';
 import type { PreparedData } from '../scoring/prepare-data.ts';
 import { requireBothClasses } from './training-rows.ts';
 
@@ -26,15 +27,24 @@ export interface SeenNgram extends ReturnType<typeof writtenStack> {
 /** Parts of the training rows, each of which is scored by n-grams of the others. */
 const FOLDS = 5;
 
+/** How training rows are dealt to be scored. */
+export interface StackFolds {
+	/** [rows] the fold in which each is scored: no project, commit or near-duplicate is parted. */
+	readonly foldOf: Int32Array;
+	/** Rows whose project is not known. */
+	readonly withoutProject: number;
+}
+
 /**
- * [rows] the fold in which each training row is scored: no project, commit or near-duplicate is parted.
+ * Deals the training rows to the folds in which they are scored.
  *
  * Throws STACK_FOLDS where a fold leaves rows of one class alone.
  *
  * @param rows of training
  */
-export function stackFolds({ data, training }: Config, rows: readonly FunctionRow[]): Int32Array {
-	const clusterOf = clustersOf(rows, readProjects(data.projects));
+export function stackFolds({ data, method, training }: Config, rows: readonly FunctionRow[]): StackFolds {
+	const projects = readProjects(data.projects);
+	const clusterOf = clustersOf(rows, projects, method.stackSimilarity);
 	const labels = rows.map(({ label }) => label);
 	const foldOf = assignGroups(clusterOf, labels, new Array<number>(FOLDS).fill(1 / FOLDS), training.seed);
 	for (const fold of new Set(foldOf)) {
@@ -44,12 +54,27 @@ export function stackFolds({ data, training }: Config, rows: readonly FunctionRo
 		const message = `without the ${heldOut} training functions of a fold there are none of both classes to fit n-grams on`;
 		throw nothingToStack(message);
 	}
-	return foldOf;
+	return { foldOf, withoutProject: countWithoutProject(rows, projects) };
 }
 
 /** How the training rows are scored, in a line. */
-export function describeStackFolds(foldOf: Int32Array): string {
-	return `the head sees n-grams of ${foldOf.length} training functions; these are scored in ${new Set(foldOf).size} folds, each by n-grams without its projects, commits and near-duplicates`;
+export function describeStackFolds({ foldOf, withoutProject }: StackFolds): string {
+	const projects = withoutProject === foldOf.length ? '' : 'projects, ';
+	const folds = `${new Set(foldOf).size} folds, each by n-grams without its ${projects}commits and near-duplicates`;
+	return `the head sees n-grams of ${foldOf.length} training functions; these are scored in ${folds}${describeWithoutProject(withoutProject)}`;
+}
+
+/** What a run must say that goes on with a stacked head whose n-grams were others; undefined where they are the same. */
+export function describeRefit(
+	own: StackDescription | undefined,
+	start: StackDescription | undefined,
+): string | undefined {
+	if (own === undefined || start === undefined) return undefined;
+	if (own.hash !== start.hash) {
+		return 'the n-grams that the head sees are fitted anew on these training functions: those of the adapter in method.from were fitted on others, so its scores change before it has learnt anything';
+	}
+	if (own.mean === start.mean && own.deviation === start.deviation) return undefined;
+	return "the n-grams that the head sees are those of the adapter in method.from, their scores in units of this run's folds";
 }
 
 /**
@@ -70,11 +95,11 @@ export function stackOnNgram(
 	requireBothClasses(train.rows);
 	const read = (rows: readonly FunctionRow[]) => textRows(rows, config.data.collapseWhitespace);
 	const textsOf = (rows: readonly FunctionRow[]) => read(rows).map(({ text }) => text);
-	const foldOf = stackFolds(config, train.rows);
-	note(describeStackFolds(foldOf));
+	const folds = stackFolds(config, train.rows);
+	note(describeStackFolds(folds));
 	const selection = selectNgram(read(train.rows), read(valid.rows), { stop });
 	if (selection === undefined) return undefined;
-	const fitted = fitStack(selection.model, read(train.rows), foldOf, { stop });
+	const fitted = fitStack(selection.model, read(train.rows), folds.foldOf, { stop });
 	if (fitted === undefined) return undefined;
 	const { stack, scores } = fitted;
 	const splits = {

@@ -13,7 +13,7 @@ import {
 } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
-import { readDescription } from '../methods/description.ts';
+import { readDescription, type StackDescription } from '../methods/description.ts';
 import { checkTrainable } from '../model/base-model.ts';
 import { type Base, checkBase, checkPositions, openBase, type RecordedBase } from '../model/open-base.ts';
 import { methodOf, positionsOf } from '../scoring/configured-detector.ts';
@@ -24,6 +24,8 @@ export interface StartAdapter {
 	/** SHA-256 of its matrices, in hex. */
 	readonly hash: string;
 	readonly base: RecordedBase;
+	/** What is said of the n-grams that its head sees; undefined where it sees none. */
+	readonly stack: StackDescription | undefined;
 }
 
 /** The base of a training, open, with the adapter that it starts from. */
@@ -71,6 +73,7 @@ export function readStartAdapter({ method: { from } }: Config): StartAdapter | u
 		adapter,
 		hash: hashMatrices(adapter),
 		base: { adapter: folder, model, fingerprint: description?.baseFingerprint },
+		stack: description?.stack,
 	};
 }
 

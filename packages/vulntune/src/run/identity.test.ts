@@ -106,4 +106,10 @@ it('knows the projects only where a stacked score is kept from them', () => {
 	const stacked = { 'method.stack': 'ngram' };
 	expect(of(stacked, 'a/x')).not.toBe(of(stacked, 'b/y'));
 	expect(of(stacked, 'a/x')).not.toBe(of({}, 'a/x'));
+	const looser = { ...stacked, 'method.stackSimilarity': '0.7' };
+	expect(of(looser, 'a/x')).not.toBe(of(stacked, 'a/x'));
+	// runs of versions without it are known
+	expect(of({ ...stacked, 'method.stackSimilarity': '0.9' }, 'a/x')).toBe(of(stacked, 'a/x'));
+	const own = resolveConfig(value, { place: 'test', folder: '/', overrides: stacked });
+	expect(Object.keys((resultSettings(own) as { method: object }).method)).not.toContain('stackSimilarity');
 });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson, inputError, type ModelFingerprint } from '@vulntune/engine';
+import { NEAR } from '../audit/duplicates.ts';
 import { readProjects } from '../audit/projects.ts';
 import type { Config } from '../config/schema.ts';
 
@@ -73,12 +74,20 @@ export function resultSettings(config: Config): object {
 		...(dropNearDuplicates ? { dropNearDuplicates } : {}),
 		...(sample === null ? {} : { sample, sampleSeed }),
 	};
-	const { from: _from, layersToTransform, bidirectionalLayers, stack, ...everyBlock } = method;
+	const {
+		from: _from,
+		layersToTransform,
+		bidirectionalLayers,
+		stack,
+		stackSimilarity,
+		...everyBlock
+	} = method;
 	const trainedMethod = {
 		...everyBlock,
 		...(layersToTransform === null ? {} : { layersToTransform }),
 		...(bidirectionalLayers === 0 ? {} : { bidirectionalLayers }),
 		...(stack === null ? {} : { stack }),
+		...(stack === null || stackSimilarity === NEAR ? {} : { stackSimilarity }),
 	};
 	const { pair, pairWeight, ...ofFunctions } = loss;
 	const losses = pair === null ? ofFunctions : loss;

@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { inputError } from '@vulntune/engine';
-import { STACK_FILE, type StackDescription } from '../../methods/description.ts';
+import { inputError, writeFileAtomically } from '@vulntune/engine';
+import {
+	DESCRIPTION,
+	readDescription,
+	STACK_FILE,
+	type StackDescription,
+} from '../../methods/description.ts';
 import { parseNgram, serializeNgram } from './file.ts';
 import type { StackedNgram } from './stack.ts';
 
@@ -33,6 +38,33 @@ export function readStack(adapter: string, { mean, deviation, hash }: StackDescr
 	const text = readFileSync(file, 'utf8');
 	if (sha256(text) !== hash) throw refuse('these are not the n-grams that the head was trained with');
 	return { model: parseNgram(text, file).model, mean, deviation };
+}
+
+/**
+ * Writes the n-grams of a stacked head again where they were lost beside it, or changed.
+ *
+ * Throws DETECTOR_DESCRIPTION where what says of them is lost too, STACK_FILE where the head was trained with others than these.
+ *
+ * @param text as they are written
+ */
+export function restoreStack(adapter: string, text: string): void {
+	const stack = readDescription(adapter)?.stack;
+	if (stack === undefined) {
+		throw inputError(
+			'DETECTOR_DESCRIPTION',
+			'nothing says any more which n-grams the head was trained with',
+			{
+				place: path.join(adapter, DESCRIPTION),
+				remedy: 'Put the file back as the run wrote it, or start the run anew with --overwrite.',
+			},
+		);
+	}
+	const file = path.join(adapter, STACK_FILE);
+	const isWhole = existsSync(file) && sha256(readFileSync(file, 'utf8')) === stack.hash;
+	if (!isWhole && sha256(text) === stack.hash) {
+		writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+	}
+	readStack(adapter, stack);
 }
 
 function sha256(text: string): string {

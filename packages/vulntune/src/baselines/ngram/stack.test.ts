@@ -47,6 +47,18 @@ describe('n-grams that a head sees', () => {
 		expect(scores[0]! * stack.deviation + stack.mean).toBeCloseTo(expected[0]!, 5);
 	});
 
+	it('are refused where nothing but rounding tells rows apart', () => {
+		const alike = Array.from(
+			{ length: 42 },
+			(_, i): TextRow => ({ text: 'void f() { g(1); }', label: i % 3 ? 0 : 1 }),
+		);
+		// one fit in every fold, but the mean of its scores is not quite that score
+		const evenly = Int32Array.from(alike, (_, i) => Math.floor(i / 6));
+		expect(() => fitStack(fitNgram(alike), alike, evenly, never)).toThrow(
+			expect.objectContaining({ code: 'STACK_FOLDS' }),
+		);
+	});
+
 	it('are not fitted further where that is stopped, and refused where they tell no rows apart', () => {
 		expect(fitStack(model, rows, foldOf, { stop: () => true })).toBeUndefined();
 		const same = rows.map(({ label }) => ({ text: 'void f() {}', label }));

@@ -18,6 +18,9 @@ export function stackedScores(
 	return standardised(ngramLogOdds(model, texts), mean, deviation);
 }
 
+/** What equal scores may lie apart by, beside the largest and 1: they are sums of float32 weights of several fits. */
+const ROUNDING = 1e-6;
+
 /** What a head learns from: the n-grams, and the score of each row that they were fitted on. */
 export interface FittedStack {
 	readonly stack: StackedNgram;
@@ -55,8 +58,11 @@ export function fitStack(
 	}
 	const mean = logOdds.reduce((sum, value) => sum + value, 0) / logOdds.length;
 	const variance = logOdds.reduce((sum, value) => sum + (value - mean) ** 2, 0) / logOdds.length;
-	if (variance === 0) throw nothingToStack('the n-grams give every training function the same score');
 	const deviation = Math.sqrt(variance);
+	const largest = logOdds.reduce((found, value) => Math.max(found, Math.abs(value)), 1);
+	if (deviation <= ROUNDING * largest) {
+		throw nothingToStack('the n-grams give every training function the same score');
+	}
 	return { stack: { model, mean, deviation }, scores: standardised(logOdds, mean, deviation) };
 }
 
