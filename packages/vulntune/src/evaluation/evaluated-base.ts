@@ -11,6 +11,7 @@ import {
 import type { Config } from '../config/schema.ts';
 import { DESCRIPTION, type DetectorDescription } from '../methods/description.ts';
 import { type Base, checkBase, openBase } from '../model/open-base.ts';
+import { quantizedDetector } from '../model/quantized-detector.ts';
 import { openRunBackend } from '../run/run-backend.ts';
 import type { RunFolder } from '../run/run-folder.ts';
 
@@ -41,7 +42,11 @@ export function openEvaluatedBase(
 		});
 	}
 	const base = openBase(config);
-	if (description.method === 'full') return { base, told: undefined, caution: undefined };
+	if (description.method === 'full') {
+		const { quantization } = base.folder.config;
+		const caution = quantization && quantizedDetector(quantization.type);
+		return { base, told: undefined, caution };
+	}
 	const recorded = description.baseFingerprint;
 	try {
 		const caution = checkBase({ adapter, model: description.model, fingerprint: recorded }, base, allowOther);

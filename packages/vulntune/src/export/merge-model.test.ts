@@ -16,11 +16,13 @@ import { openScorer } from '../evaluation/scorer.ts';
 import { describeModel } from '../model/info-text.ts';
 import { readModelInfo } from '../model/model-info.ts';
 import { quantizeModel } from '../model/quantize-model.ts';
+import { describeQuantization } from '../model/quantize-text.ts';
 import { exportModel } from './export-model.ts';
 import { type MergeOptions, mergeModel } from './merge-model.ts';
 import { describeMerge } from './merge-text.ts';
 import { makeRun } from './testing/made-run.ts';
 
+type Edited = Readonly<Record<string, object>>;
 const onReference = { 'backend.type': 'reference' };
 const texts = ['int f(int a) { return a; }', 'String g() { return run("x"); }'];
 
@@ -200,7 +202,7 @@ describe('a merged model', () => {
 		const { output } = await merge(run);
 		const quantised = path.join(temporaryFolder(), 'quantised');
 		const options = { type: 'nf4', doubleQuantization: true, overwrite: false } as const;
-		await quantizeModel({ model: output, output: quantised, ...options });
+		const quantized = await quantizeModel({ model: output, output: quantised, ...options });
 		const [before, after] = [output, quantised].map((folder) => {
 			const source = openWeights(folder);
 			const head = readFloat32(source, 'score.weight');
@@ -208,6 +210,13 @@ describe('a merged model', () => {
 			return head;
 		});
 		expect(after).toEqual(before);
+		const [warning] = quantized.warnings;
+		expect(warning).toMatch(/quantised \(nf4\) after its threshold and calibration had been chosen/);
+		expect(describeQuantization(quantized)).toContain(warning);
+		const notes: string[] = [];
+		const scorer = await openScorer(quantised, { overrides: onReference, note: (line) => notes.push(line) });
+		scorer.free();
+		expect(notes).toContain(warning);
 		const { quantization_config: quantization } = configOf(quantised);
 		expect(quantization.llm_int8_skip_modules).toEqual(['score', 'lm_head']);
 		// transformers refuses it as a whole number, which is what JSON here would say
@@ -280,9 +289,38 @@ it('merges an adapter that another tool saved onto the base as it is, and says t
 	expect(report.difference!.largest).toBeLessThan(1e-5);
 	expect(notes.join()).toContain('does not say which base');
 	expect(readdirSync(report.output)).not.toContain('vulntune.json');
+	// nor has what was merged on a detector that one's threshold and n-grams
+	const detector = await merge(makeRun({ 'method.stack': 'ngram' }).run, { compare: 0 });
+	const files = ['ngram-stack.json', 'vulntune.json'];
+	expect(readdirSync(detector.output)).toEqual(expect.arrayContaining(files));
+	const onDetector = await merge(adapter, {
+		compare: 0,
+		overrides: { ...onReference, model: detector.output },
+	});
+	expect(readdirSync(onDetector.output).filter((name) => files.includes(name))).toEqual([]);
 	const away = { overrides: { ...onReference, model: path.join(adapter, 'nowhere') } };
 	await expect(merge(adapter, away)).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' });
 });
+
+it.each([{ 'method.type': 'head' }, {}, { 'method.type': 'full' }])(
+	'has no head of less than was trained, whatever is said beside it: %o',
+	async (options) => {
+		const { run } = makeRun({ ...options, 'method.stack': 'ngram' });
+		// as someone would edit it who wants an export in spite of EXPORT_STACK
+		for (const [file, change] of [
+			['adapter/vulntune.json', ({ stack: _stack, ...rest }: Edited) => rest],
+			['config.yaml', (config: Edited) => ({ ...config, method: { ...config.method, stack: null } })],
+		] as const) {
+			const text = readFileSync(path.join(run, file), 'utf8');
+			writeFileSync(path.join(run, file), JSON.stringify(change(JSON.parse(text))));
+		}
+		const refused = { code: 'ADAPTER_MISMATCH', summary: expect.stringContaining('score.stack.weight') };
+		const to = { to: 'onnx', output: path.join(run, 'model.onnx'), overwrite: false } as const;
+		const exported = exportModel({ run, overrides: onReference, allowOtherBase: false, ...to });
+		await expect(exported).rejects.toMatchObject(refused);
+		await expect(merge(run, { compare: 0 })).rejects.toMatchObject(refused);
+	},
+);
 
 describe('the matrices of an adapter', () => {
 	/** An adapter of PEFT's with its tensors under other names; `undefined` leaves one out. */

@@ -139,10 +139,7 @@ export function restoreDetector(folder: string, detector: Detector, method: Meth
 	}
 	const source = method === 'full' ? openWeights(folder) : openHead(folder);
 	try {
-		const known = new Set(parameters.specs.map(({ name }) => name));
-		const unread = source.names.find((name) => name.startsWith('score.') && !known.has(name));
-		if (unread !== undefined)
-			throw mismatch(source.place, `the head has ${unread}, which nothing here has a place for`);
+		refuseUnread(source.place, source.names, parameters.specs);
 		for (const { name } of parameters.specs) {
 			if (source.info(name) === undefined) throw missingTensor(source.place, name);
 			backend.upload(parameters.get(name), readFloat32(source, name));
@@ -158,6 +155,7 @@ export function checkHead(
 	head: ReadonlyMap<string, Pick<HostMatrix, 'shape'>>,
 	specs: readonly ParameterSpec[],
 ): void {
+	refuseUnread(place, [...head.keys()], specs);
 	for (const { name, shape } of specs.filter((spec) => spec.name.startsWith('score.'))) {
 		const found = head.get(name)?.shape;
 		if (found === undefined) throw missingTensor(place, name);
@@ -165,6 +163,14 @@ export function checkHead(
 			throw mismatch(place, `${name} is [${found.join(', ')}], and the base needs [${shape.join(', ')}]`);
 		}
 	}
+}
+
+/** What a head has more would be left out without a word. */
+function refuseUnread(place: string, names: readonly string[], specs: readonly ParameterSpec[]): void {
+	const known = new Set(specs.map(({ name }) => name));
+	const unread = names.find((name) => name.startsWith('score.') && !known.has(name));
+	if (unread === undefined) return;
+	throw mismatch(place, `the head has ${unread}, which nothing here has a place for`);
 }
 
 /** What a detector has whose head alone was trained. */

@@ -1,24 +1,38 @@
 import { copyFileSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { copyModelFile, fileError, inputError, isGgufFile, makeFolder, placeOf } from '@vulntune/engine';
+import { DESCRIPTION, STACK_FILE } from '../methods/description.ts';
 
 export const configFileName = 'config.json';
 
-/** Files of a model folder that hold neither shape nor weights and go with it wherever it goes; of a detector also how it is run. */
+/** Files of a model folder that hold neither shape nor weights and go with it wherever it goes. */
 const companionFiles =
-	/^(tokenizer\.json|tokenizer\.model|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.jinja|generation_config\.json|vulntune\.json|ngram-stack\.json|(LICENSE|NOTICE)(\.\w+)?)$/;
+	/^(tokenizer\.json|tokenizer\.model|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.jinja|generation_config\.json|(LICENSE|NOTICE)(\.\w+)?)$/;
+/** How a model that is a detector is run: of that detector alone, not of what is made on it. */
+const detectorFiles: readonly string[] = [DESCRIPTION, STACK_FILE];
 const weightFiles = /^model.*\.safetensors(\.index\.json)?$/;
 
 /** What a GGUF file holds of a tokenizer. */
 const tokenizerFiles = ['tokenizer.json', 'tokenizer_config.json'];
 
-/** Copies tokenizer, generation settings, licence and how a detector is run; of a GGUF file, the tokenizer inside it. */
+/** Copies tokenizer, generation settings and licence; of a GGUF file, the tokenizer inside it. */
 export function copyCompanions(from: string, to: string): void {
 	if (isGgufFile(from)) {
 		for (const name of tokenizerFiles) copyModelFile(from, name, to);
 		return;
 	}
-	for (const name of readdirSync(from).filter((name) => companionFiles.test(name))) {
+	const names = readdirSync(from).filter((name) => companionFiles.test(name));
+	copyFiles(from, to, names);
+}
+
+/** Copies how a detector is run, where the model is one. */
+export function copyDetectorFiles(from: string, to: string): void {
+	const names = detectorFiles.filter((name) => existsSync(path.join(from, name)));
+	copyFiles(from, to, names);
+}
+
+function copyFiles(from: string, to: string, names: readonly string[]): void {
+	for (const name of names) {
 		try {
 			copyFileSync(path.join(from, name), path.join(to, name));
 		} catch (error) {
@@ -93,7 +107,8 @@ export function installModel(staging: string, output: string): void {
 		}
 		rmSync(path.join(output, configFileName), { force: true });
 		for (const name of readdirSync(output)) {
-			if (weightFiles.test(name) || companionFiles.test(name)) rmSync(path.join(output, name));
+			const isOfModel = weightFiles.test(name) || companionFiles.test(name) || detectorFiles.includes(name);
+			if (isOfModel) rmSync(path.join(output, name));
 		}
 		const names = readdirSync(staging).filter((name) => name !== configFileName);
 		for (const name of [...names, configFileName]) {

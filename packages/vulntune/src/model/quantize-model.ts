@@ -8,12 +8,14 @@ import {
 	openPlannedSafetensors,
 	type QuantizedType,
 } from '@vulntune/engine';
+import { readDescription } from '../methods/description.ts';
 import { blamingBase } from './damaged-base.ts';
 import type { ErrorTable, MatrixErrors } from './error-table.ts';
-import { checkOutput, copyCompanions, installModel, makeStaging } from './model-files.ts';
+import { checkOutput, copyCompanions, copyDetectorFiles, installModel, makeStaging } from './model-files.ts';
 import { planTensors } from './quantize-plan.ts';
 import { quantizeTensors } from './quantize-tensors.ts';
 import { writeQuantizedConfig } from './quantized-config.ts';
+import { quantizedDetector } from './quantized-detector.ts';
 
 export interface QuantizeOptions {
 	/** Model folder in Hugging Face layout, not quantised yet. */
@@ -45,6 +47,8 @@ export interface QuantizeReport {
 	/** Restored against original weights, by kind of matrix (`q_proj`) in the order of the model. */
 	readonly errors: Readonly<Record<string, MatrixErrors>>;
 	readonly total: MatrixErrors;
+	/** What a user of the folder must know. */
+	readonly warnings: readonly string[];
 }
 
 /**
@@ -102,6 +106,7 @@ async function writeQuantized(
 		target.discard();
 	}
 	copyCompanions(model, staging);
+	copyDetectorFiles(model, staging);
 	writeQuantizedConfig(source, staging, type, doubleQuantization, plan.besideBase);
 	const written = openModelFolder(staging);
 	const bytesAfter = storedBytes(written);
@@ -118,6 +123,7 @@ async function writeQuantized(
 		bitsPerWeight: (8 * plan.quantizedBytes) / total.weights,
 		errors: errors.byKind(),
 		total,
+		warnings: readDescription(staging) === undefined ? [] : [quantizedDetector(type)],
 	};
 }
 

@@ -14,6 +14,7 @@ export function describeQuantization(report: QuantizeReport): string {
 		'Error of the restored weights (relative: root mean square of the error by that of the weights):',
 		row('matrix', 'count', 'weights', 'relative', 'mean abs', 'largest', 'SNR dB'),
 		...rows.map(([kind, errors]) => errorRow(kind, errors)),
+		...report.warnings.flatMap((warning) => ['', warning]),
 	].join('\n');
 }
 
