@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openScorer, resolveConfig, runTraining } from 'vulntune';
+import { evaluateRun } from '../../packages/vulntune/src/evaluation/evaluate-run.ts';
 import { filesOf } from '../files.ts';
 import { temporaryFolder, testBackend, tinyConfig, writeTinyDataset, writeTinyModel } from '../tiny.ts';
 
@@ -9,6 +10,7 @@ type Emit = Parameters<typeof runTraining>[2]['emit'];
 const root = temporaryFolder();
 const model = writeTinyModel(path.join(root, 'model'));
 const data = writeTinyDataset(path.join(root, 'data'), { train: 12, valid: 6, test: 6 });
+const others = writeTinyDataset(path.join(root, 'others'), { train: 16, valid: 6, test: 6 });
 const fresh = { resume: false, overwrite: false };
 const whole = path.join(root, 'whole');
 const overrides = { 'backend.type': testBackend };
@@ -66,6 +68,29 @@ describe('a run whose head sees n-grams', () => {
 		}
 	});
 
+	it('is evaluated beside the n-grams of the scored dataset, which are said to be others where they are', async () => {
+		const evaluate = async (of: string | undefined, lines = false) => {
+			const options = { data: of, split: 'test', precision: undefined, overrides, lines } as const;
+			const notes: string[] = [];
+			const found = await evaluateRun(
+				whole,
+				options,
+				() => {},
+				(line) => notes.push(line),
+			);
+			expect(notes).toEqual(expect.arrayContaining([...found.cautions]));
+			return found;
+		};
+		expect((await evaluate(data)).cautions).toEqual([]);
+		// functions are found beside their fixes by their names
+		const file = path.join(others, 'test.jsonl');
+		const named = linesOf(file).map((row) => `${JSON.stringify({ ...row, function_name: 'f' })}\n`);
+		writeFileSync(file, named.join(''));
+		const { cautions, lines } = await evaluate(others, true);
+		expect(cautions.join()).toMatch(/^The n-grams in the table are fitted on the scored dataset's/);
+		expect(lines?.linesLeaveOut).toBe('ngram');
+	});
+
 	it('goes on to the same bytes from where it was interrupted, while n-grams were fitted too', async () => {
 		const output = path.join(root, 'interrupted');
 		expect((await runFor(output, 0)).status).toBe('interrupted');
@@ -101,7 +126,6 @@ describe('a run whose head sees n-grams', () => {
 		);
 		expect(notes.join()).not.toContain('n-grams that the head sees are');
 		// n-grams of other rows are said to be others
-		const others = writeTinyDataset(path.join(root, 'others'), { train: 16, valid: 6, test: 6 });
 		const onOthers = {
 			...config,
 			data: { ...config.data, path: others },

@@ -32,7 +32,7 @@ export async function evaluateFromRequest(
 	const { comparison, precisionChange, lines, truncated, threshold, rows, probabilities } = result;
 	if (output !== undefined) savePredictions(output, rows, probabilities, threshold);
 	const predictions = rows.map(({ id, label }, i) => ({ id, label, probability: probabilities[i]! }));
-	const ofSplit = request.data === undefined ? splitCaution(request.split) : undefined;
+	const ofSplit = splitCaution(request.split, result.isOwnData);
 	const cautions = [...result.cautions, ...(ofSplit === undefined ? [] : [ofSplit])];
 	const caution = cautions.length > 0 ? cautions.join(' ') : undefined;
 	return {
@@ -70,7 +70,7 @@ async function zeroShotFromRequest(
 	const { comparison, question, threshold, truncated, rows, probabilities } = result;
 	if (output !== undefined) savePredictions(output, rows, probabilities, threshold);
 	const predictions = rows.map(({ id, label }, i) => ({ id, label, probability: probabilities[i]! }));
-	const caution = splitCaution(split);
+	const caution = splitCaution(split, true);
 	const { prompt, positive, negative } = question;
 	return {
 		data: {
@@ -89,12 +89,21 @@ async function zeroShotFromRequest(
 	};
 }
 
-/** Why the numbers of a split are no result; undefined for one that the run never learned from. */
-export function splitCaution(split: SplitName): string | undefined {
+/**
+ * Why the numbers of a split are no result; undefined for one that the run never learned from.
+ *
+ * @param isOwn whether the dataset is the one that was trained with; undefined where nothing says
+ */
+export function splitCaution(split: SplitName, isOwn: boolean | undefined): string | undefined {
 	if (split === 'train') {
-		return 'These are the functions that the run and the n-grams were trained on: no result.';
+		return isOwn === true
+			? 'These are the functions that the run and the n-grams were trained on: no result.'
+			: 'These are training functions: the baselines beside the detector are fitted on them, and where it was trained on any of them, which nothing here rules out, this is no result.';
 	}
-	if (split === 'valid') {
+	if (split === 'valid' && isOwn !== false) {
+		if (isOwn === undefined) {
+			return 'Where epoch and thresholds were chosen on this very split, which nothing here rules out, this is too good: no result. That is what test is for.';
+		}
 		return 'Epoch and thresholds were chosen on this very split: too good, no result. That is what test is for.';
 	}
 	return undefined;

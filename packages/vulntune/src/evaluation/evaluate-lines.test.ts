@@ -49,7 +49,7 @@ describe('lines that fixes changed', () => {
 				['gradient', gradient],
 			]),
 			[true, false, true, false, true],
-			1,
+			{ seed: 1, linesLeaveOut: null },
 		);
 		expect(found).toMatchObject({
 			functions: 3,
@@ -72,12 +72,17 @@ describe('lines that fixes changed', () => {
 
 	it('that were cut off are counted, and come last', () => {
 		const cut = scores((_, line) => (line > 1 ? null : -1));
-		const found = evaluateLines(rows, new Map([['attention', cut]]), [true, false, true, false, true], 1);
+		const found = evaluateLines(rows, new Map([['attention', cut]]), [true, false, true, false, true], {
+			seed: 1,
+			linesLeaveOut: null,
+		});
 		expect(found.unreadFlawedLines).toBe(1);
 		expect(found.rows[0]!.metrics.ifa.value).toBe(1);
 		const text = renderLineEvaluation(found);
 		expect(text).toContain('1 flawed of 12 lines, 1 of them cut off and ranked last, in 1 of 3 functions');
 		expect(text).toContain("only adds lines (1) or isn't in the split (1)");
+		expect(text).not.toContain('n-grams');
+		expect(renderLineEvaluation({ ...found, linesLeaveOut: 'ngram' })).toContain("by the model's part alone");
 		expect(text).toMatch(/attention +1\.000 .* +1\.0 /);
 	});
 });

@@ -28,6 +28,8 @@ export interface LineEvaluation {
 	readonly flawedLines: number;
 	/** Of these, lines behind the end of a function that was cut: ranked last. */
 	readonly unreadFlawedLines: number;
+	/** What functions are scored by too, but their lines are not; null where that is nothing. */
+	readonly linesLeaveOut: 'ngram' | null;
 	readonly rows: readonly LineEvaluationRow[];
 }
 
@@ -86,7 +88,7 @@ export function evaluateLines(
 	rows: readonly FunctionRow[],
 	scores: ReadonlyMap<Attribution, readonly (readonly LineScore[])[]>,
 	isPositive: readonly boolean[],
-	seed: number,
+	{ seed, linesLeaveOut }: Pick<LineEvaluation, 'linesLeaveOut'> & { readonly seed: number },
 ): LineEvaluation {
 	const { flawed, leftOut } = flawedLines(rows);
 	const ranked = rows.flatMap(({ code, commit }, row) => {
@@ -122,6 +124,7 @@ export function evaluateLines(
 		unreadFlawedLines: count(
 			({ row, kept, flawed }) => kept.filter((line, index) => flawed[index] && isUnread(row, line)).length,
 		),
+		linesLeaveOut,
 		rows: [
 			...[...scores].map(([method, lines]) =>
 				measure(method, 'model', (row, line) => lines[row]![line]!.score ?? Number.NEGATIVE_INFINITY),
@@ -165,6 +168,11 @@ export function renderLineEvaluation(lines: LineEvaluation): string {
 		'',
 		`${flawedLines} flawed of ${lines.lines} lines${unread}, in ${flawedFunctions} of ${functions} functions: lines that the fix removed or changed.`,
 		`Left out: vulnerable functions whose fix only adds lines (${leftOut.onlyAdded}) or isn't in the split (${leftOut.withoutFix}).`,
+		...(lines.linesLeaveOut === null
+			? []
+			: [
+					"The n-grams' share of a function's score is laid to no line: lines are ranked by the model's part alone.",
+				]),
 		'Functions that are predicted vulnerable are read first; longest first and top down order their lines without a model.',
 	].join('\n');
 }

@@ -14,7 +14,7 @@ import path from 'node:path';
 import { type Precision, VulntuneError } from '@vulntune/engine';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
-import { evaluateFromRequest } from '../commands/evaluate-command.ts';
+import { evaluateFromRequest, splitCaution } from '../commands/evaluate-command.ts';
 import { runNgram } from '../fine-tuning/run-ngram.ts';
 import { runTraining } from '../fine-tuning/run-training.ts';
 import { rocAuc } from '../metrics/rank-metrics.ts';
@@ -68,6 +68,7 @@ async function evaluate(
 		data?: string;
 		output?: string;
 		precision?: Precision;
+		split?: 'train' | 'valid' | 'test';
 		overrides?: Readonly<Record<string, string>>;
 		allowOtherBase?: boolean;
 	} = {},
@@ -383,6 +384,21 @@ describe('--precision', () => {
 });
 
 describe('a caution says', () => {
+	it('that a split was learnt from, wherever the dataset lies, and that it may have been where nothing says', async () => {
+		const elsewhere = copyOf(data, 'data-elsewhere');
+		const other = writeTinyDataset(inside('other-data'), { train: 4, valid: 4, test: 4 });
+		const adapter = copyOf(path.join(runs.lora, 'adapter'), 'without-its-run');
+		const cautionOf = async (run: string, split: 'train' | 'valid', of: string) =>
+			(await evaluate(run, { data: of, split })).caution;
+		expect(await cautionOf(runs.lora, 'train', elsewhere)).toBe(splitCaution('train', true));
+		expect(await cautionOf(runs.lora, 'valid', elsewhere)).toBe(splitCaution('valid', true));
+		expect(await cautionOf(runs.lora, 'train', other)).toBe(splitCaution('train', false));
+		expect(await cautionOf(runs.lora, 'valid', other)).toBeUndefined();
+		expect(await cautionOf(adapter, 'train', elsewhere)).toBe(splitCaution('train', undefined));
+		expect(await cautionOf(adapter, 'valid', elsewhere)).toBe(splitCaution('valid', undefined));
+		expect(await cautionOf(runs.ngram, 'train', elsewhere)).toBe(splitCaution('train', true));
+	});
+
 	it('that the run is not finished, and whose adapter is scored', async () => {
 		const run = copyOf(runs.lora, 'unfinished');
 		const metrics = path.join(run, 'metrics.jsonl');

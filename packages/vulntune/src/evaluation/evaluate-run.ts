@@ -5,6 +5,7 @@ import { loadConfiguredDataset } from '../audit/training-dataset.ts';
 import { fitBaselines } from '../baselines/fit-baselines.ts';
 import { NGRAM_FILE, parseNgram } from '../baselines/ngram/file.ts';
 import { predictNgram } from '../baselines/ngram/model.ts';
+import { isStackOf } from '../baselines/ngram/stack-file.ts';
 import type { ConfigOverrides } from '../config/overrides.ts';
 import type { Config } from '../config/schema.ts';
 import type { SplitName } from '../data/dataset.ts';
@@ -25,7 +26,7 @@ import { evaluateLines, type LineEvaluation, requireFlawedLines } from './evalua
 import { type EvaluatedAdapter, findAdapter, unfinishedRun } from './evaluated-adapter.ts';
 import { type EvaluatedBase, openEvaluatedBase, openEvaluationBackend } from './evaluated-base.ts';
 import { evaluatedRows, textRows } from './evaluated-rows.ts';
-import { runCautions } from './run-cautions.ts';
+import { recordedHash, runCautions } from './run-cautions.ts';
 import { createScorer, type Scorer, stackHasNoLines } from './scorer.ts';
 
 export interface EvaluationOptions {
@@ -52,6 +53,8 @@ export interface RunEvaluation {
 	/** Functions that were cut to the length of a sequence before they were scored. */
 	readonly truncated: number;
 	readonly threshold: number | null;
+	/** Whether the scored dataset is the one that was trained with; undefined where nothing says. */
+	readonly isOwnData: boolean | undefined;
 	readonly rows: readonly FunctionRow[];
 	/** [rows] */
 	readonly probabilities: Float64Array;
@@ -177,14 +180,18 @@ async function evaluateOpened(
 		return scoreRows({ config: asUsed, adapter, run }, opened, { rows, explains }, options, progress, note);
 	};
 	const { lineScores, ...scored } = await scoreIn(precision, options.lines);
+	const baselines =
+		fitting && fitBaselines(textRows(fitting.train, isCollapsed), textRows(fitting.valid, isCollapsed));
+	const stack = opened?.description.stack;
+	const isOtherStack = stack && baselines && !isStackOf(baselines.ngram.model, stack);
+	if (isOtherStack === true) note(otherNgrams);
 	const comparison = compareWithBaselines(evaluatedRows(rows, scored.probabilities, isCollapsed), {
 		name: detectorName({
 			...config.method,
 			type: readDescription(adapter)?.trained?.method ?? config.method.type,
 		}),
 		threshold: scored.threshold,
-		baselines:
-			fitting && fitBaselines(textRows(fitting.train, isCollapsed), textRows(fitting.valid, isCollapsed)),
+		baselines,
 		without: config.method.type === 'ngram' ? 'ngram' : undefined,
 		seed: config.training.seed,
 	});
@@ -206,9 +213,22 @@ async function evaluateOpened(
 	const isPositive = (probability: number) => scored.threshold !== null && probability >= scored.threshold;
 	const lines =
 		lineScores &&
-		evaluateLines(rows, lineScores, [...scored.probabilities].map(isPositive), config.training.seed);
-	return { comparison, precisionChange, lines, rows, cautions, base: opened?.told, ...scored };
+		evaluateLines(rows, lineScores, [...scored.probabilities].map(isPositive), {
+			seed: config.training.seed,
+			linesLeaveOut: stack?.type ?? null,
+		});
+	const trainedOn = run && recordedHash(run);
+	return {
+		...{ comparison, precisionChange, lines, rows, base: opened?.told },
+		isOwnData:
+			options.data === undefined || (trainedOn === undefined ? undefined : trainedOn === dataset.hash),
+		cautions: isOtherStack === true ? [...cautions, otherNgrams] : cautions,
+		...scored,
+	};
 }
+
+const otherNgrams =
+	"The n-grams in the table are fitted on the scored dataset's training functions; those that the detector's head sees are of its own training.";
 
 const noFittingRows =
 	'The dataset has no training and validation functions of both classes: the length and n-gram baselines are left out.';

@@ -6,7 +6,7 @@ import type { Attribution } from '../explanation/attribute-tokens.ts';
 import type { LineScore } from '../explanation/line-scores.ts';
 import { linesOf } from '../explanation/token-lines.ts';
 import { findAdapter } from './evaluated-adapter.ts';
-import { openScorer, stackHasNoLines } from './scorer.ts';
+import { openScorer, requireFunction, stackHasNoLines } from './scorer.ts';
 
 /** A function with its lines scored: what `vulntune explain --json` prints. */
 export interface Explanation {
@@ -16,6 +16,8 @@ export interface Explanation {
 	readonly probability: number;
 	readonly threshold: number | null;
 	readonly method: Attribution;
+	/** What the function is scored by too, but its lines are not: the n-grams that a stacked head sees; null where that is nothing. */
+	readonly linesLeaveOut: 'ngram' | null;
 	readonly lines: readonly LineScore[];
 }
 
@@ -54,12 +56,7 @@ export async function explainFunction(
 	note: (line: string) => void,
 ): Promise<Explanation> {
 	const { code, place, firstLine } = 'file' in source ? readFile(source) : await readRow(run, source);
-	if (code.trim() === '') {
-		throw inputError('FUNCTION_EMPTY', 'there is no function to explain', {
-			place,
-			remedy: 'Name a file, or lines of one, that hold a function.',
-		});
-	}
+	requireFunction(code, place, 'Name a file, or lines of one, that hold a function.');
 	const scorer = await openScorer(run, { overrides, allowOtherBase, note });
 	try {
 		if (scorer.isStacked) note(stackHasNoLines);
@@ -72,6 +69,7 @@ export async function explainFunction(
 			probability: probability as number,
 			threshold: scorer.threshold,
 			method: used,
+			linesLeaveOut: scorer.isStacked ? 'ngram' : null,
 			lines: lines!.map((line) => ({ ...line, number: line.number + firstLine - 1 })),
 		};
 	} finally {

@@ -23,7 +23,8 @@ export function runCautions(run: RunFolder, datasetHash: string | undefined): st
 	return cautions;
 }
 
-function recordedHash({ environment }: RunFolder): string | undefined {
+/** Hash of the dataset that a run was trained with; undefined where it doesn't say. */
+export function recordedHash({ environment }: RunFolder): string | undefined {
 	if (!existsSync(environment)) return undefined;
 	const where = {
 		code: 'RUN_FILE',

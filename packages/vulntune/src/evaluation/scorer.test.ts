@@ -105,9 +105,11 @@ describe('a scorer', () => {
 		expect(() => readDescription(copied)).toThrow(expect.objectContaining({ code: 'DETECTOR_DESCRIPTION' }));
 	});
 
-	it('scores a text without a token too', async () => {
+	it.each(['', ' \n\t'])('refuses what a dataset refuses as empty, by its number: %j', async (empty) => {
 		const scorer = await openScorer(output, { overrides: { 'backend.type': 'reference' } });
-		await expect(Array.fromAsync(scorer.score(['int f() {}', '']))).resolves.toHaveLength(2);
+		const refused = { code: 'FUNCTION_EMPTY', kind: 'input', place: 'function 2' };
+		await expect(Array.fromAsync(scorer.score(['int f() {}', empty]))).rejects.toMatchObject(refused);
+		await expect(scorer.explain(['int f() {}', empty], 'gradient')).rejects.toMatchObject(refused);
 		scorer.free();
 	});
 });

@@ -29,7 +29,7 @@ export interface Scorer {
 	 * Probabilities of being vulnerable, in the order of the functions. Takes some hundred functions at a time and no more before
 	 * their scores have been taken, so that what makes them waits for whoever reads these. A score doesn't depend on the others.
 	 *
-	 * Throws TOKENIZER_MODEL, SCORE_NOT_FINITE.
+	 * Throws FUNCTION_EMPTY, TOKENIZER_MODEL, SCORE_NOT_FINITE.
 	 */
 	score(functions: Iterable<string> | AsyncIterable<string>): AsyncGenerator<number, void>;
 	/** Whether the head also sees the score of n-grams, which has no part in what lines are said to have to do with a score. */
@@ -47,7 +47,7 @@ export interface Scorer {
 	/**
 	 * What the lines of each function have to do with its score, [functions] of [lines]; `progress` is called after every pack.
 	 *
-	 * Throws ATTRIBUTION_NOT_ENCODER, TOKENIZER_MODEL.
+	 * Throws FUNCTION_EMPTY, ATTRIBUTION_NOT_ENCODER, TOKENIZER_MODEL.
 	 */
 	explain(
 		functions: readonly string[],
@@ -96,6 +96,7 @@ export async function createScorer(
 
 	async function* scoreTexts(given: readonly string[]) {
 		const nameOf = (index: number) => `${scored + index + 1}`;
+		for (const [index, code] of given.entries()) requireFunction(code, `function ${nameOf(index)}`);
 		const texts = config.data.collapseWhitespace ? given.map(collapseWhitespace) : given;
 		const tokens = texts.map((text, index) => {
 			const ids = tokenizer.encode(text);
@@ -115,6 +116,7 @@ export async function createScorer(
 		scoreTokens,
 		async explain(functions, method, progress = () => {}) {
 			const located = functions.map((code, index) => {
+				requireFunction(code, `function ${index + 1}`);
 				const found = locateTokens(code, tokenizer, config.data.collapseWhitespace);
 				checkTokenIds(found.ids, tokenizer, folder.config, `function ${index + 1}`);
 				return found;
@@ -143,6 +145,15 @@ export async function createScorer(
 		},
 		free: detector.free,
 	};
+}
+
+/** Throws FUNCTION_EMPTY where there is nothing to score, which a dataset refuses too. */
+export function requireFunction(
+	code: string,
+	place: string,
+	remedy = 'Leave it out: a detector says nothing of no function.',
+): void {
+	if (code.trim() === '') throw inputError('FUNCTION_EMPTY', 'the function is empty', { place, remedy });
 }
 
 /** What is put behind a detector's probabilities, and the threshold that validation chose after it. */

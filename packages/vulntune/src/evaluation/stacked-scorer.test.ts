@@ -45,8 +45,11 @@ describe('a detector whose head sees n-grams', () => {
 		const notes: string[] = [];
 		const source = { file, lines: undefined };
 		const options = { run, source, method: undefined, overrides, allowOtherBase: false };
-		await explainFunction(options, (line) => notes.push(line));
+		const explained = await explainFunction(options, (line) => notes.push(line));
 		expect(notes).toContain(stackHasNoLines);
+		expect(explained.linesLeaveOut).toBe('ngram');
+		const plain = await explainFunction({ ...options, run: makeRun().run }, () => {});
+		expect(plain.linesLeaveOut).toBeNull();
 	});
 
 	it('is told from one without', () => {

@@ -9,6 +9,7 @@ import {
 	type StackDescription,
 } from '../../methods/description.ts';
 import { parseNgram, serializeNgram } from './file.ts';
+import type { NgramModel } from './model.ts';
 import type { StackedNgram } from './stack.ts';
 
 /** What lies beside an adapter of a stacked head, and what is said of it there. */
@@ -38,6 +39,11 @@ export function readStack(adapter: string, { mean, deviation, hash }: StackDescr
 	const text = readFileSync(file, 'utf8');
 	if (sha256(text) !== hash) throw refuse('these are not the n-grams that the head was trained with');
 	return { model: parseNgram(text, file).model, mean, deviation };
+}
+
+/** Whether these are the n-grams that a head was trained with. */
+export function isStackOf(model: NgramModel, { hash }: StackDescription): boolean {
+	return sha256(serializeNgram(model, null)) === hash;
 }
 
 /**
