@@ -25,6 +25,9 @@ interface Suite {
 interface Products {
 	readonly rows: readonly Readonly<Record<string, number | string>>[];
 	readonly preparing: Readonly<Record<string, number>>;
+	readonly fewRows?: readonly Readonly<
+		Record<'rows' | 'fusedMicroseconds' | 'dequantisedMicroseconds', number>
+	>[];
 }
 interface Times {
 	readonly forward: number;
@@ -94,6 +97,7 @@ function section(name: string, { driver, agreement, products, attention, trainin
 		'',
 		`A copy moves ${rounded(products.result.preparing.copyGigabytesPerSecond, 0)} GB/s. A matrix of 13,824 × 5,120 goes from NF4 to bfloat16 in ${rounded(products.result.preparing.nf4Microseconds, 0)} µs, 2,048 rows of 5,120 activations from float32 in ${rounded(products.result.preparing.activationMicroseconds, 0)} µs. An adapter of rank 8 from 5,120 to 13,824 over 2,048 rows, with dropout, takes ${rounded(products.result.preparing.adapterForwardMicroseconds, 0)} µs forward and ${rounded(products.result.preparing.adapterBackwardMicroseconds, 0)} µs backward.`,
 		'',
+		...fewRowLines(products.result),
 		'Causal attention, milliseconds forward and backward, all that it takes:',
 		'',
 		'| functions × tokens × heads × size | bf16 | fp32 | SDPA, flash |',
@@ -123,6 +127,22 @@ function section(name: string, { driver, agreement, products, attention, trainin
 			.join(
 				', ',
 			)}. A run killed ${resumed.kills} times ended in the adapter of one that was not: ${resumed.sameBytes ? 'yes' : 'no'}.`,
+	];
+}
+
+/** Products with a base in NF4 by their rows; older results have none. */
+function fewRowLines({ fewRows }: Products): string[] {
+	if (fewRows === undefined) return [];
+	return [
+		'x · Wᵀ with a base of 13,824 × 5,120 in NF4 by mma.sync, microseconds, dequantised inside the product and before it:',
+		'',
+		'| rows | inside | before |',
+		'|---|---|---|',
+		...fewRows.map(
+			({ rows, fusedMicroseconds, dequantisedMicroseconds }) =>
+				`| ${rows} | ${rounded(fusedMicroseconds, 0)} | ${rounded(dequantisedMicroseconds, 0)} |`,
+		),
+		'',
 	];
 }
 

@@ -2,7 +2,8 @@ import { createCudaBackend, type View } from '@vulntune/engine';
 import { type CudaDevice, createDevice, type TakeScratch } from '@vulntune/engine/backends/cuda/device.ts';
 import { type Operand, tensorOperandOf } from '@vulntune/engine/backends/cuda/operands.ts';
 import { type Direction, tensorProduct } from '@vulntune/engine/backends/cuda/products.ts';
-import { storages } from '@vulntune/engine/backends/cuda/weights.ts';
+import { fusedProduct } from '@vulntune/engine/backends/cuda/weight-products.ts';
+import { storages, type WeightArguments } from '@vulntune/engine/backends/cuda/weights.ts';
 import { bytesOf } from '@vulntune/engine/backends/owned-buffers.ts';
 import { emptyTensor, tensor } from '@vulntune/engine/backends/testing/tensors.ts';
 import { askPeers } from '../peers.ts';
@@ -32,6 +33,7 @@ export function productsPart() {
 		...adapterTimes(),
 		copyGigabytesPerSecond: copySpeed(device),
 	};
+	const fewRows = other.tensorType === 'bf16' ? fewRowTimes(other) : undefined;
 	device.close();
 	other.close();
 	const peers = askPeers<{ size: string; milliseconds: number }>('matmul', names);
@@ -40,7 +42,7 @@ export function productsPart() {
 		const teraflops = torch === undefined ? undefined : teraflopsOf(sizes[i]!, torch);
 		return { size: names[i], ...row, torch: teraflops, ofTorch: teraflops && row.NT / teraflops };
 	});
-	return { unit: 'TFLOP/s', rows, preparing };
+	return { unit: 'TFLOP/s', rows, preparing, fewRows };
 }
 
 function teraflopsOf([rows, columns, depth]: Size, milliseconds: number): number {
@@ -93,11 +95,8 @@ function operandTimes(device: CudaDevice) {
 	return device.withScratch(
 		() => 'operands',
 		(take) => {
-			const codes = randomHalves(device, take, (rows * columns) / 4);
-			const scales = randomFloats(device, take, (rows * columns) / 64);
-			const codebook = randomFloats(device, take, 16);
+			const weight = randomNf4(device, take, rows * columns);
 			const activations = randomFloats(device, take, tokens * columns);
-			const weight = [codes, scales, codebook, storages.indexOf('table4')] as const;
 			const x = [activations, 0, 0, storages.indexOf('f32')] as const;
 			const dropout = { seed: 1, stream: 2, probability: 0.05 };
 			const microseconds = (run: (takeOwn: typeof take) => void) =>
@@ -115,6 +114,43 @@ function operandTimes(device: CudaDevice) {
 			};
 		},
 	);
+}
+
+/**
+ * Microseconds of x · Wᵀ with a 13B matrix in NF4 by the number of rows: dequantised inside the product, and before it. Where the second is less
+ * `mostRows` of the backend's weight-products.ts is too large, where it is more at 128 rows and beyond, too small.
+ */
+function fewRowTimes(device: CudaDevice) {
+	const [columns, depth] = [13824, 5120];
+	return device.withScratch(
+		() => 'products of few rows',
+		(take) => {
+			const weight = randomNf4(device, take, columns * depth);
+			return [1, 16, 64, 128, 256, 512].map((rows) => {
+				const x = randomOperand(device, take, rows, depth, false);
+				const address = take(bytesOf('bf16', rows * columns));
+				const target = { address, type: 'bf16', accumulate: false, scale: 1 } as const;
+				const size = { rows, columns, depth };
+				const microseconds = (run: (own: TakeScratch) => void) =>
+					1000 * millisecondsOf(device, () => device.withScratch(() => 'a product', run));
+				return {
+					rows,
+					fusedMicroseconds: microseconds(() => fusedProduct(device, 'NT', target, x, weight, size)),
+					dequantisedMicroseconds: microseconds((own) => {
+						const w = tensorOperandOf(device, own, weight, { rows: columns, columns: depth });
+						tensorProduct(device, 'NT', target, x, w, size);
+					}),
+				};
+			});
+		},
+	);
+}
+
+/** A matrix of so many random codes, as the kernels are told of it. */
+function randomNf4(device: CudaDevice, take: TakeScratch, count: number): WeightArguments {
+	const codes = randomHalves(device, take, count / 4);
+	const scales = randomFloats(device, take, count / 64);
+	return [codes, scales, randomFloats(device, take, 16), storages.indexOf('table4')];
 }
 
 /** Microseconds of an adapter of rank 8 from 5,120 to 13,824 over 2,048 rows, with dropout; by the host's clock over many calls. */

@@ -8,6 +8,7 @@
 #include "kernels/flashAttention.cuh"
 #include "kernels/float16Products.cuh"
 #include "kernels/floatProduct.cuh"
+#include "kernels/fusedProducts.cuh"
 #include "kernels/int8Product.cuh"
 #include "kernels/losses.cuh"
 #include "kernels/norms.cuh"

@@ -12,6 +12,8 @@
 struct Operand {
 	const Half* data;
 	int stride;
+
+	__device__ __forceinline__ const Half* at(int outer, int inner) const { return data + static_cast<Count>(outer) * stride + inner; }
 };
 
 /** Where a tile's 16 bytes lie in shared memory: turned within a row, so that eight rows are read without conflicts. */
@@ -35,16 +37,16 @@ struct Tile {
 		return 8 * chunkAt<chunksPerRow>(at / chunksPerRow, at % chunksPerRow);
 	}
 
-	/** Calls bring(i, source, whether the source is there) for each of this thread's chunks. */
+	/** Calls bring(i, row and column in the operand, whether these are there) for each of this thread's chunks. */
 	template <class Bring>
-	static __device__ __forceinline__ void forChunks(const Operand& operand, int first, int count, int depthFirst, int depth, Bring bring) {
+	static __device__ __forceinline__ void forChunks(int first, int count, int depthFirst, int depth, Bring bring) {
 #pragma unroll
 		for (int i = 0; i < chunksPerThread; i++) {
 			const int at = i * threads + threadIdx.x;
 			const int row = at / chunksPerRow, chunk = at % chunksPerRow;
 			const int outer = (byDepth ? depthFirst : first) + row, inner = (byDepth ? first : depthFirst) + 8 * chunk;
 			const bool there = outer < (byDepth ? depth : count) && inner < (byDepth ? count : depth);
-			bring(i, operand.data + (there ? static_cast<Count>(outer) * operand.stride + inner : 0), there);
+			bring(i, outer, inner, there);
 		}
 	}
 
@@ -161,14 +163,14 @@ struct Tiling {
 	};
 };
 
-/**
- * Defines kernels for y [M, N] = x [M, K] · Wᵀ [N, K] and dx [M, K] = dy [M, N] · W [N, K] in each type of activations, and for
- * dW [N, K] = dyᵀ [N, M] · x [M, K], which is float always.
- */
-#define FOR_PRODUCTS(DEFINE) \
+/** Defines kernels for y [M, N] = x [M, K] · Wᵀ [N, K] and dx [M, K] = dy [M, N] · W [N, K] in each type of activations. */
+#define FOR_WEIGHT_PRODUCTS(DEFINE) \
 	DEFINE(, float, NT, false, false) \
 	DEFINE(Bf16, Bfloat16, NT, false, false) \
 	DEFINE(, float, NN, false, true) \
-	DEFINE(Bf16, Bfloat16, NN, false, true) \
+	DEFINE(Bf16, Bfloat16, NN, false, true)
+/** The same and for dW [N, K] = dyᵀ [N, M] · x [M, K], which is float always. */
+#define FOR_PRODUCTS(DEFINE) \
+	FOR_WEIGHT_PRODUCTS(DEFINE) \
 	DEFINE(, float, TN, true, true)
 #endif

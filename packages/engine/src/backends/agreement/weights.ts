@@ -5,7 +5,12 @@ export const weightKinds = ['f32', 'bf16', 'f16', 'table4', 'table4double', 'tab
 export type WeightKind = (typeof weightKinds)[number];
 
 /** A random frozen matrix [N, K] of this kind. */
-export function randomWeight(bench: Workbench, kind: WeightKind, n: number, k: number): Weight {
+export function randomWeight(
+	bench: Pick<Workbench, 'backend' | 'draw' | 'input'>,
+	kind: WeightKind,
+	n: number,
+	k: number,
+): Weight {
 	const { draw, input } = bench;
 	const shape = [n, k];
 	const count = n * k;
@@ -51,7 +56,10 @@ export function randomWeight(bench: Workbench, kind: WeightKind, n: number, k: n
 }
 
 /** Scales that are quantised in their turn; restored for a device that doesn't keep them so. */
-function doubleScales({ backend, draw, input }: Workbench, blocks: number): View | DoubleScales {
+function doubleScales(
+	{ backend, draw, input }: Pick<Workbench, 'backend' | 'draw' | 'input'>,
+	blocks: number,
+): View | DoubleScales {
 	const nested = 256;
 	const codes = Uint8Array.from(draw.integers(blocks, 256));
 	const absmax = draw.normal(Math.ceil(blocks / nested)).map(Math.abs);

@@ -3,7 +3,8 @@ import { floatPrecision } from '../contract.ts';
 import { describe } from '../view.ts';
 import type { CudaDevice } from './device.ts';
 import { tensorOperand } from './operands.ts';
-import { productTarget, tensorProduct } from './products.ts';
+import { productTarget } from './products.ts';
+import { weightProduct } from './weight-products.ts';
 
 /** Linear layers with their adapters: on tensor cores, the input that they share is rounded once. */
 export function linearGroup(device: CudaDevice, parts: LinearParts): LinearGroup {
@@ -25,9 +26,8 @@ export function linearGroup(device: CudaDevice, parts: LinearParts): LinearGroup
 						device.withScratch(
 							() => `a linear layer ${describe(weight)}`,
 							(take) => {
-								const right = tensorOperand(device, take, weight, { rows: columns, columns: depth });
 								const size = { rows, columns, depth };
-								tensorProduct(device, 'NT', productTarget(device, y), left, right, size);
+								weightProduct(device, take, 'NT', productTarget(device, y), left, weight, size);
 							},
 						);
 						if (lora === undefined) continue;

@@ -5,6 +5,7 @@ import type { CudaDevice } from './device.ts';
 import { int8Product } from './int8.ts';
 import { floatOperand, tensorOperand } from './operands.ts';
 import { floatProduct, type ProductSize, productTarget, tensorProduct } from './products.ts';
+import { weightProduct } from './weight-products.ts';
 import { weightArguments } from './weights.ts';
 
 export type MatmulGroup = Pick<Backend, 'matmulNT' | 'matmulNN' | 'matmulTN' | 'dequantize'>;
@@ -34,8 +35,7 @@ export function matmulGroup(device: CudaDevice): MatmulGroup {
 				device.values(left);
 				if (precision === 'bf16' && device.tensorType !== undefined) {
 					const x = tensorOperand(device, take, left, leftPart);
-					const w = tensorOperand(device, take, weight, rightPart);
-					tensorProduct(device, direction, target, x, w, size);
+					weightProduct(device, take, direction, target, x, weight, size);
 					return;
 				}
 				const x = floatOperand(device, take, left, leftPart);

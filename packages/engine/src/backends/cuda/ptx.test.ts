@@ -20,7 +20,7 @@ function namesOf(...modules: readonly string[]): string[] {
 	return names.sort();
 }
 
-const ofBfloat16 = /^(product|matrixToBfloat16|padHeads|flash)/;
+const ofBfloat16 = /^(product|fusedProduct|matrixToBfloat16|padHeads|flash)/;
 const ofFloat16 = /^(float16Product|matrixToFloat16|rowMaxima|columnMaxima)/;
 
 it('was compiled from the sources of today', async () => {
@@ -44,7 +44,7 @@ it('lacks only what a card has no tensor cores for', () => {
 	const [bfloat16, float16] = [ofBfloat16, ofFloat16].map((pattern) =>
 		names.filter((name) => pattern.test(name)),
 	);
-	expect([bfloat16!.length, float16!.length]).toEqual([21, 13]);
+	expect([bfloat16!.length, float16!.length]).toEqual([25, 13]);
 	expect(kernels.absent).toEqual({
 		compute_70: [...bfloat16!, ...float16!].sort(),
 		compute_75: bfloat16,
@@ -53,13 +53,13 @@ it('lacks only what a card has no tensor cores for', () => {
 });
 
 it.each([
-	['75', /^float16Product/, 'mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32'],
-	['80', /^product/, 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32'],
-])('of capability %s multiplies on tensor cores', (capability, products, instruction) => {
+	['75', /^float16Product/, 10, 'mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32'],
+	['80', /^(product|fusedProduct)/, 14, 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32'],
+] as const)('of capability %s multiplies on tensor cores', (capability, products, count, instruction) => {
 	const ptx = readFileSync(new URL(`cuda/compute_${capability}.ptx`, engine), 'utf8');
 	const bodies = ptx.split('.visible .entry ').slice(1);
 	const ofProducts = bodies.filter((body) => products.test(body));
-	expect(ofProducts).toHaveLength(10);
+	expect(ofProducts).toHaveLength(count);
 	for (const body of ofProducts) expect(body).toContain(instruction);
 	// cards of 7.5 copy no memory beside computation
 	if (capability === '75') expect(ptx).not.toContain('cp.async');
@@ -111,9 +111,9 @@ it('fits every card without spilling what counts', () => {
 			expect(spilled, `${name} on ${card}`).toBeLessThanOrEqual(name === 'flashBackwardKeys128' ? 128 : 64);
 			expect(registers, `${name} on ${card}`).toBeLessThanOrEqual(255);
 			expect(shared, `${name} on ${card}`).toBeLessThanOrEqual(48 * 1024);
-			// two blocks of 128 threads on a multiprocessor of 65,536 registers, none of them in memory
-			if (/Product.*Large|^product.*Large/.test(name) && !name.startsWith('group')) {
-				expect(spilled, `${name} on ${card}`).toBe(0);
+			// two blocks of 128 threads on a multiprocessor of 65,536 registers, at most two of a thread's in memory
+			if (/^(product|float16Product|fusedProduct)/.test(name)) {
+				expect(spilled, `${name} on ${card}`).toBeLessThanOrEqual(8);
 			}
 		}
 	}
