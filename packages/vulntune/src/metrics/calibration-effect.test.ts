@@ -1,25 +1,17 @@
-import { uniform } from '@vulntune/engine';
 import { describe, expect, it } from 'vitest';
-import { groupRows } from './bootstrap.ts';
+import { groupRows, pairedBootstrap } from './bootstrap.ts';
 import { calibrated, fitCalibration } from './calibrate.ts';
+import { expectedCalibrationError } from './calibration.ts';
 import { calibrationEffect } from './calibration-effect.ts';
 import { evaluateScores } from './evaluate-scores.ts';
+import { drawnDetector } from './testing/drawn-detector.ts';
 
-const rows = 300;
-const commits = Array.from({ length: rows }, (_, row) => `commit ${row >> 1}`);
-
-/** Labels by the probability that is true of them, and a detector whose logits are `factor` times those. */
-function detector(seed: number, factor: number) {
-	const truth = Array.from({ length: rows }, (_, row) => 0.1 + 0.8 * uniform(seed, 1, row));
-	const labels = truth.map((probability, row) => Number(uniform(seed, 2, row) < probability));
-	const probabilities = truth.map((probability) => 1 / (1 + ((1 - probability) / probability) ** factor));
-	return { labels, probabilities };
-}
+const commits = Array.from({ length: 300 }, (_, row) => `commit ${row >> 1}`);
 
 describe('the effect of calibration', () => {
-	const valid = detector(1, 4);
+	const valid = drawnDetector(1, 4);
 	const calibration = fitCalibration(valid.labels, valid.probabilities)!;
-	const { labels, probabilities } = detector(2, 4);
+	const { labels, probabilities } = drawnDetector(2, 4);
 	const options = { groups: groupRows(commits), seed: 3, resamples: 200 };
 	const { before, after } = calibrationEffect(labels, probabilities, calibration, options);
 
@@ -48,10 +40,27 @@ describe('the effect of calibration', () => {
 			expect(change.value).toBeCloseTo(ece.value! - before.ece.value!, 12);
 			expect((change as { high: number }).high).toBeLessThan(0);
 		}
-		const honest = detector(2, 1);
+		const honest = drawnDetector(2, 1);
 		const map = { ...calibration, temperature: { value: 1, threshold: 0.5 } };
 		const { change } = calibrationEffect(honest.labels, honest.probabilities, map, options).after.temperature;
 		expect(change).toMatchObject({ low: expect.closeTo(0, 9), high: expect.closeTo(0, 9) });
+	});
+
+	it('is measured on the resamples that the calibration errors themselves are measured on', () => {
+		for (const method of ['temperature', 'isotonic'] as const) {
+			const { probabilities: scores, change } = after[method];
+			const errorOf = (of: readonly number[], weights: Float64Array) => {
+				const error = expectedCalibrationError(labels, of, { kind: 'positive' }, weights);
+				return error.status === 'ok' ? error.value : Number.NaN;
+			};
+			const { interval } = pairedBootstrap(
+				options,
+				(weights) => errorOf(scores, weights) - errorOf(probabilities, weights),
+			);
+			expect(interval.status).toBe('ok');
+			const { low, high } = interval as { low: number; high: number };
+			expect(change).toMatchObject({ low, high });
+		}
 	});
 
 	it('has no interval where all rows are of one commit, and says why', () => {
