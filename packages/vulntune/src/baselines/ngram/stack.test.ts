@@ -1,4 +1,8 @@
+import { uniform } from '@vulntune/engine';
 import { describe, expect, it } from 'vitest';
+import { assignGroups } from '../../audit/assign-groups.ts';
+import { rocAuc } from '../../metrics/rank-metrics.ts';
+import { curveOf } from '../../metrics/ranking.ts';
 import { fitNgram, ngramLogOdds, type TextRow } from './model.ts';
 import { fitStack, stackedScores } from './stack.ts';
 
@@ -57,6 +61,33 @@ describe('n-grams that a head sees', () => {
 		expect(() => fitStack(fitNgram(alike), alike, evenly, never)).toThrow(
 			expect.objectContaining({ code: 'STACK_FOLDS' }),
 		);
+	});
+
+	it('lean against the label where few large projects have shares of vulnerable rows of their own', () => {
+		const features = { shortest: 2, longest: 2, hashBits: 10 };
+		const meanArea = (projects: number, each: number) => {
+			const areas = Array.from({ length: 10 }, (_, draw) => {
+				const uniformOf = (of: number, row: number) => uniform(draw + 1, of, row);
+				const noise = Array.from({ length: projects * each }, (__, row): TextRow => {
+					const letters = Array.from(
+						{ length: 6 },
+						(___, i) => 'abcdefgh'[Math.floor(8 * uniformOf(5 + i, row))],
+					);
+					const share = 0.2 + 0.6 * uniformOf(2, Math.floor(row / each));
+					return { text: letters.join(''), label: uniformOf(1, row) < share ? 1 : 0 };
+				});
+				const labels = noise.map(({ label }) => label);
+				const projectOf = Int32Array.from(noise, (__, row) => Math.floor(row / each));
+				const folds = assignGroups(projectOf, labels, [0.2, 0.2, 0.2, 0.2, 0.2], draw + 1);
+				const all = fitNgram(noise, { features, inverseRegularization: 0.01 });
+				const area = rocAuc(curveOf(labels, [...fitStack(all, noise, folds, never)!.scores]));
+				return area.status === 'ok' ? area.value : Number.NaN;
+			});
+			return areas.reduce((sum, area) => sum + area, 0) / areas.length;
+		};
+		// the numbers of docs/decisions/022-stacked-head.md
+		expect(meanArea(8, 30)).toBeCloseTo(0.43, 2);
+		expect(meanArea(40, 6)).toBeCloseTo(0.5, 2);
 	});
 
 	it('are not fitted further where that is stopped, and refused where they tell no rows apart', () => {
