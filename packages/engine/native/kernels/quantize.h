@@ -97,24 +97,22 @@ static double quantizeTable4(
 	Pool& pool, uint8_t* packed, float* absmax, const float* codebook, Storage storage, const void* x, int64_t length) {
 	const NearestOf16 table(codebook);
 	const Matrix source{storage, x, nullptr, nullptr, length, 0};
-	int64_t firstBad = length;
+	const auto readBlock = [&](int64_t block, float* values) {
+		const int64_t start = block * quantizationBlock;
+		const int64_t count = minimum<int64_t>(quantizationBlock, length - start);
+		if (count < quantizationBlock) memset(values, 0, quantizationBlock * sizeof *values);
+		decodeRow(source, 0, start, count, values);
+		return count;
+	};
+	bool allFinite = true;
 	inPieces(pool, divideUp(length, quantizationBlock), blocksPerTask, [&](int64_t begin, int64_t end) {
 		for (int64_t block = begin; block < end; block++) {
-			const int64_t start = block * quantizationBlock;
-			const int64_t count = minimum<int64_t>(quantizationBlock, length - start);
 			float values[quantizationBlock];
 			uint8_t ranks[quantizationBlock];
-			if (count < quantizationBlock) memset(values, 0, sizeof values);
-			decodeRow(source, 0, start, count, values);
+			const int64_t count = readBlock(block, values);
 			absmax[block] = quantizeBlock(table, values, ranks);
 			if (absmax[block] < 0) {
-				int64_t bad = 0;
-				while (values[bad] - values[bad] == 0) bad++;
-				int64_t known = __atomic_load_n(&firstBad, __ATOMIC_RELAXED);
-				while (start + bad < known &&
-					!__atomic_compare_exchange_n(
-						&firstBad, &known, start + bad, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-				}
+				__atomic_store_n(&allFinite, false, __ATOMIC_RELAXED);
 				continue;
 			}
 			uint8_t bytes[quantizationBlock / 2];
@@ -122,14 +120,24 @@ static double quantizeTable4(
 			if (!table.isAscending) {
 				for (uint8_t& byte : bytes) byte = table.pairs[byte];
 			}
-			memcpy(packed + start / 2, bytes, divideUp(count, 2));
+			memcpy(packed + block * (quantizationBlock / 2), bytes, divideUp(count, 2));
 		}
 	});
-	return firstBad == length ? -1 : static_cast<double>(firstBad);
+	if (allFinite) return -1;
+	// Looked for here, because tasks end in any order.
+	int64_t block = 0;
+	while (absmax[block] >= 0) block++;
+	float values[quantizationBlock];
+	readBlock(block, values);
+	int64_t bad = 0;
+	while (values[bad] - values[bad] == 0) bad++;
+	return static_cast<double>(block * quantizationBlock + bad);
 }
 
 // Added up in float32 a few to a lane, then in float64.
 constexpr int64_t errorsTogether = 1024;
+// So that their sums fit the stack; where there is more to add up, a task has more of it.
+constexpr int64_t mostErrorTasks = 128;
 
 struct ErrorSums {
 	double largest = 0;
@@ -169,13 +177,11 @@ static void table4Errors(
 	const void* x, int64_t length) {
 	const Matrix quantized{Storage::table4, codes, absmax, codebook, length, 0};
 	const Matrix source{storage, x, nullptr, nullptr, length, 0};
-	const int64_t tasks = divideUp(length, elementsPerTask);
-	pool.reserve(static_cast<size_t>(tasks) * sizeof(ErrorSums), 0);
-	auto* ofTasks = static_cast<ErrorSums*>(pool.shared());
-	pool.run(tasks, [&](int64_t task, int) {
+	const int64_t grain = maximum(elementsPerTask, divideUp(length, mostErrorTasks * errorsTogether) * errorsTogether);
+	ErrorSums ofTasks[mostErrorTasks];
+	inPieces(pool, length, grain, [&](int64_t begin, int64_t end) {
 		ErrorSums sums;
-		const int64_t end = minimum(length, (task + 1) * elementsPerTask);
-		for (int64_t start = task * elementsPerTask; start < end; start += errorsTogether) {
+		for (int64_t start = begin; start < end; start += errorsTogether) {
 			const int64_t count = minimum(errorsTogether, end - start);
 			float original[errorsTogether];
 			float restored[errorsTogether];
@@ -183,10 +189,10 @@ static void table4Errors(
 			decodeRow(quantized, 0, start, count, restored);
 			sums.add(errorsOf(original, restored, count));
 		}
-		ofTasks[task] = sums;
+		ofTasks[begin / grain] = sums;
 	});
 	ErrorSums total;
-	for (int64_t task = 0; task < tasks; task++) total.add(ofTasks[task]);
+	for (const ErrorSums& sums : ofTasks) total.add(sums);
 	const double parts[] = {total.largest, total.magnitudes, total.squares, total.signal};
 	for (int i = 0; i < 4; i++) errors[i] = static_cast<float>(parts[i]);
 }

@@ -64,10 +64,10 @@ const dequantized: readonly AgreementCase[] = weightKinds.flatMap((kind) =>
 	})),
 );
 
-/** NF4's shape, and FP4's: not ascending, with two zeros. */
+/** NF4's shape, and one with two zeros, as FP4 has them, whose ends alone are where they are in an ascending one. */
 const codebooks: Readonly<Record<string, readonly number[]>> = {
 	ascending: Array.from({ length: 16 }, (_, code) => Math.tanh((code - 7) / 5)),
-	'out of order': [0, 0.005, 0.67, 1, 0.33, 0.5, 0.17, 0.25, 0, -0.005, -0.67, -1, -0.33, -0.5, -0.17, -0.25],
+	'out of order': [-1, 0, 0.005, 0.67, -0.25, 0.33, 0.5, 0.17, 0.25, 0, -0.005, -0.67, -0.33, -0.5, -0.17, 1],
 };
 
 const quantized: readonly AgreementCase[] = [1, 2, 63, 64, 65, 1001, 40_000].flatMap((length) =>
