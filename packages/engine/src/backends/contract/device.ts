@@ -50,8 +50,8 @@ export interface Device {
 	 */
 	startDownload(source: View): Pending<HostArray>;
 	/**
-	 * Keeps a view in the host's memory until it is wanted again, its buffer may be freed at once. Copies run beside the kernels. Where a
-	 * device's memory is the host's own there is nothing to gain, and the method isn't there.
+	 * Keeps a view in the host's memory until it is wanted again; its buffer may be freed at once, and isn't written until then. Copies run
+	 * beside the kernels. Where a device's memory is the host's own there is nothing to gain, and the method isn't there.
 	 */
 	readonly keepOnHost?: (view: View) => HostCopy;
 	memory(): MemoryUse;

@@ -140,7 +140,7 @@ export function createHostCopies(
 	return {
 		keep,
 		give(address, bytes) {
-			if (leaving?.address === address && leaving.freed === undefined) leaving.freed = bytes;
+			if (leaving?.address === address) leaving.freed = bytes;
 			else pool.give(address, bytes);
 		},
 		get heldBytes() {
