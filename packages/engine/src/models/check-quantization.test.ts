@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import type { SafetensorsEntry } from '../formats/safetensors/writer.ts';
 import { smallConfig, smallTensors, writeSmallModel } from '../formats/testing/small-model.ts';
 import { thrownBy } from '../formats/testing/thrown-by.ts';
 import type { FourBitOptions } from '../quantize/four-bit.ts';
@@ -32,6 +33,10 @@ function open(
 		const shape = tensor.shape as [number, number];
 		return quantizedMatrixEntries(tensor.name, quantizeMatrix(values, shape, type, options));
 	});
+	openTensors(quantization, tensors);
+}
+
+function openTensors(quantization: object, tensors: readonly SafetensorsEntry[]) {
 	const folder = path.join(scratch, String(folders++));
 	const config = { ...smallConfig, quantization_config: quantization };
 	openModelFolder(writeSmallModel(folder, config, tensors)).close();
@@ -62,6 +67,30 @@ test('nor of weights of another type, or with scales of another kind', () => {
 	expect(refusal({ quant_method: 'vulntune', quant_type: 'int8' }, 'nf4')).toContain('is of another type');
 	expect(refusal(bitsandbytes('nf4', true), 'nf4')).toContain('with quantised scales, but');
 	expect(refusal(bitsandbytes('nf4'), 'nf4', { doubleQuantization: true })).toContain('has them');
+});
+
+test('nor of plain ones among those of AWQ', () => {
+	const awq = { quant_method: 'awq', bits: 4, group_size: 8 };
+	/** Codes, zeros and scales of zeros for W [N, K]. */
+	const packed = ({ name, shape }: SafetensorsEntry): SafetensorsEntry[] => {
+		const [outputs, inputs] = shape as [number, number];
+		const part = (suffix: string, dtype: 'I32' | 'F16', rows: number, columns: number) => {
+			const data = new Uint8Array((dtype === 'I32' ? 4 : 2) * rows * columns);
+			return { name: name.replace(/weight$/, suffix), dtype, shape: [rows, columns], data };
+		};
+		return [
+			part('qweight', 'I32', inputs, outputs / 8),
+			part('qzeros', 'I32', inputs / 8, outputs / 8),
+			part('scales', 'F16', inputs / 8, outputs),
+		];
+	};
+	const tensorsBut = (plain: string) =>
+		smallTensors().flatMap((tensor) =>
+			/_proj\.weight$/.test(tensor.name) && !tensor.name.includes(plain) ? packed(tensor) : [tensor],
+		);
+	openTensors(awq, tensorsBut('none'));
+	const { summary } = thrownBy(() => openTensors(awq, tensorsBut('down_proj')));
+	expect(summary).toContain('says awq4, but model.layers.0.mlp.down_proj.weight is not quantised');
 });
 
 test('layers may be plain where the config excepts them, by the whole name or a part', () => {

@@ -158,6 +158,24 @@ test('errors are added up by kind of matrix', async () => {
 	expect(text).toMatch(/all +14 /);
 });
 
+test.each([
+	['nf4', true, true],
+	['fp4', true, true],
+	['fp4', false, false],
+	['int8', true, null],
+] as const)(
+	'of %s (double quantisation %s) the report says %s, and counts the bits that were written',
+	async (type, doubleQuantization, reported) => {
+		const report = await quantize({ type, doubleQuantization });
+		expect(report.doubleQuantization).toBe(reported);
+		const { weights, close } = openModelFolder(report.output);
+		const parts = weights.names.filter((name) => name.includes('_proj.weight'));
+		const bytes = parts.reduce((sum, name) => sum + weights.info(name)!.byteLength, 0);
+		close();
+		expect(report.bitsPerWeight).toBe((8 * bytes) / report.total.weights);
+	},
+);
+
 test('large models are written in shards, with the tokenizer, and no rest beside them', async () => {
 	const output = newPath();
 	const { files } = await quantize({ output, maxShardBytes: 20_000 });

@@ -4,6 +4,7 @@ import {
 	readdirSync,
 	readFileSync,
 	statSync,
+	truncateSync,
 	utimesSync,
 	writeFileSync,
 } from 'node:fs';
@@ -25,7 +26,20 @@ const flipped = (content: Buffer, place: number) => {
 	content[place]! ^= 0x80;
 	return content;
 };
+/** The only file below. */
+const fileIn = (folder: string) => {
+	const [inside] = readdirSync(folder).map((name) => path.join(folder, name));
+	return path.join(inside!, readdirSync(inside!)[0]!);
+};
 const foldersOf = (folder: string) => (existsSync(folder) ? readdirSync(folder) : []);
+/** The folder of a key, with one state in it. */
+const madeFor = (key: string, folder: string) => {
+	const before = foldersOf(folder);
+	const cache = openStateCache(folder, key);
+	cache.put(tokens(1), state(1));
+	cache.flush();
+	return path.join(folder, foldersOf(folder).find((name) => !before.includes(name))!);
+};
 
 it('gives states back to the bit, also to the next process, and under its own key alone', () => {
 	const folder = path.join(root, 'kept');
@@ -54,14 +68,53 @@ it.each<[string, (content: Buffer) => Buffer]>([
 		cache.flush();
 	};
 	keep();
-	const inside = path.join(folder, foldersOf(folder)[0]!);
-	const file = path.join(inside, foldersOf(inside)[0]!);
+	const file = fileIn(folder);
 	writeFileSync(file, damage(readFileSync(file)));
 	const cache = openStateCache(folder, 'a');
 	expect(read(cache, 1)).toBeUndefined();
 	keep(cache);
 	expect(read(cache, 1)).toEqual(state(1));
 	expect(read(openStateCache(folder, 'a'), 1)).toEqual(state(1));
+});
+
+it('has the room of a state that is not whole again', () => {
+	const folder = path.join(root, 'room-again');
+	const limits = { bytesPerKey: 76 };
+	const first = openStateCache(folder, 'a', limits);
+	first.put(tokens(1), state(1));
+	first.flush();
+	writeFileSync(fileIn(folder), flipped(readFileSync(fileIn(folder)), 75));
+	const cache = openStateCache(folder, 'a', limits);
+	expect(read(cache, 1)).toBeUndefined();
+	cache.put(tokens(1), state(1));
+	cache.flush();
+	expect(read(cache, 1)).toEqual(state(1));
+});
+
+it('gives what lies before a record that was cut off', () => {
+	const folder = path.join(root, 'cut-off');
+	const cache = openStateCache(folder, 'a');
+	for (const id of [1, 2]) cache.put(tokens(id), state(id));
+	cache.flush();
+	truncateSync(fileIn(folder), 2 * 76 - 1);
+	const next = openStateCache(folder, 'a');
+	expect(read(next, 2)).toBeUndefined();
+	expect(read(next, 1)).toEqual(state(1));
+});
+
+it('keeps a state once, as it was when it was given', () => {
+	const folder = path.join(root, 'once');
+	const cache = openStateCache(folder, 'a', { bytesPerKey: 2 * 76 });
+	const given = state(1);
+	cache.put(tokens(1), given);
+	given.fill(7);
+	cache.put(tokens(1), given);
+	cache.put(tokens(2), state(2));
+	const expectBoth = () => expect([1, 2].map((id) => read(cache, id))).toEqual([state(1), state(2)]);
+	expectBoth();
+	cache.flush();
+	expectBoth();
+	expect(statSync(fileIn(folder)).size).toBe(2 * 76);
 });
 
 it('keeps no more than it may beside what another process writes meanwhile', () => {
@@ -107,15 +160,18 @@ it('leaves room on the disk', () => {
 
 it('removes what was not used for longest where the folder is full', () => {
 	const folder = path.join(root, 'full');
-	const made = ['old', 'oldest', 'new'].map((key) => {
-		const before = foldersOf(folder);
-		const cache = openStateCache(folder, key);
-		cache.put(tokens(1), state(1));
-		cache.flush();
-		return path.join(folder, foldersOf(folder).find((name) => !before.includes(name))!);
-	});
+	const made = ['old', 'oldest', 'new'].map((key) => madeFor(key, folder));
 	for (const [index, day] of [2, 1].entries()) utimesSync(made[index]!, day, day);
 	openStateCache(folder, 'new', { bytes: 2 * 76, bytesPerKey: 76 });
 	expect(made.map((each) => existsSync(each))).toEqual([true, false, true]);
 	expect(read(openStateCache(folder, 'new'), 1)).toEqual(state(1));
+});
+
+it('takes what is opened for used', () => {
+	const folder = path.join(root, 'used');
+	const made = ['opened', 'left'].map((key) => madeFor(key, folder));
+	for (const [day, each] of made.entries()) utimesSync(each, day, day);
+	openStateCache(folder, 'opened');
+	openStateCache(folder, 'new', { bytes: 2 * 76, bytesPerKey: 76 });
+	expect(made.map((each) => existsSync(each))).toEqual([true, false]);
 });

@@ -1,7 +1,16 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import fs, {
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	truncateSync,
+	writeFileSync,
+} from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 import { openPlannedSafetensors } from './planned-files.ts';
 import { openSafetensors } from './reader.ts';
 import { writeShardedSafetensors } from './sharded.ts';
@@ -63,6 +72,38 @@ test('what is not whole is not named, and nothing of it stays', async () => {
 		code: 'FILE_NOT_FOUND',
 	});
 	expect(readdirSync(folder)).toEqual(['model.safetensors']);
+});
+
+test('where one of several files can’t be opened, none of the others stays', async () => {
+	const folder = newFolder();
+	const occupied = `model-00002-of-00003.safetensors.${process.pid}.partial`;
+	writeFileSync(path.join(folder, occupied), '');
+	const opening = openPlannedSafetensors(folder, entries, { maxShardBytes: 10 });
+	await expect(opening).rejects.toMatchObject({ code: 'EEXIST' });
+	expect(readdirSync(folder)).toEqual([occupied]);
+});
+
+test('a file lies on the disk before it has its name', async () => {
+	const files = await openPlannedSafetensors(newFolder(), entries.slice(0, 3), { maxShardBytes: 10 });
+	for (const { name, data } of entries) if (data.length > 0) await files.write(name, data);
+	onTestFinished(() => {
+		vi.restoreAllMocks();
+		syncBuiltinESMExports();
+	});
+	const calls: string[] = [];
+	const { fsyncSync, renameSync } = fs;
+	vi.spyOn(fs, 'fsyncSync').mockImplementation((descriptor) => {
+		calls.push('flush');
+		fsyncSync(descriptor);
+	});
+	vi.spyOn(fs, 'renameSync').mockImplementation((from, to) => {
+		calls.push(path.basename(String(to)));
+		renameSync(from, to);
+	});
+	syncBuiltinESMExports();
+	const names = files.finish();
+	expect(names).toHaveLength(4);
+	for (const name of names) expect(calls[calls.indexOf(name) - 1], name).toBe('flush');
 });
 
 test('a tensor is read into memory of its length, or named as cut off', async () => {
