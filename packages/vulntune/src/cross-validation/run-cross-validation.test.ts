@@ -2,9 +2,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { filesOf } from '../../../../tests/files.ts';
-import { temporaryFolder, tinyConfig, writeTinyDataset } from '../../../../tests/tiny.ts';
+import { temporaryFolder, tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
 import type { Config } from '../config/schema.ts';
 import { readPredictions } from '../evaluation/predictions.ts';
+import type { TrainingEvent } from '../fine-tuning/run-events.ts';
 import { foldConfig, foldFolder } from './fold-folder.ts';
 import { crossValidate } from './run-cross-validation.ts';
 
@@ -98,6 +99,23 @@ describe('a cross-validation', () => {
 		expect(own({ 'method.stack': 'ngram', 'method.stackSimilarity': '0.8' })).toBe(0.8);
 		// what has no effect is no part of a run
 		expect(own({})).toBe(0.9);
+	});
+
+	it('tells the run of a fold from which similarity on functions are near-duplicates', async () => {
+		const model = writeTinyModel(inside('model'));
+		const folders = { model, data: inside('data'), output: inside('similar') };
+		const config = tinyConfig(folders, { 'method.type': 'head', 'method.stack': 'ngram' });
+		const interruption = new AbortController();
+		const lines: string[] = [];
+		const event = (told: TrainingEvent) => {
+			if (told.type !== 'note' || !told.line.startsWith('the head sees n-grams')) return;
+			lines.push(told.line);
+			interruption.abort();
+		};
+		const listener = { note: () => {}, event, interruption: interruption.signal };
+		const stopped = crossValidate({ config, folds: 2, repeats: 1, similarity: 0.7 }, listener);
+		await expect(stopped).rejects.toMatchObject({ code: 'INTERRUPTED' });
+		expect(lines.join()).toContain('near-duplicates (from a similarity of 0.7 on)');
 	});
 
 	it('refuses folds that were made on different bases', async () => {

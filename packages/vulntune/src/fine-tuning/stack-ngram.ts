@@ -1,4 +1,5 @@
 import { assignGroups } from '../audit/assign-groups.ts';
+import { NEAR } from '../audit/duplicates.ts';
 import { countWithoutProject, describeWithoutProject, readProjects } from '../audit/projects.ts';
 import { clustersOf } from '../audit/row-groups.ts';
 import type { Stoppable } from '../baselines/ngram/model.ts';
@@ -33,6 +34,8 @@ export interface StackFolds {
 	readonly foldOf: Int32Array;
 	/** Rows whose project is not known. */
 	readonly withoutProject: number;
+	/** From which on two are near-duplicates. */
+	readonly similarity: number;
 }
 
 /**
@@ -54,13 +57,15 @@ export function stackFolds({ data, method, training }: Config, rows: readonly Fu
 		const message = `without the ${heldOut} training functions of a fold there are none of both classes to fit n-grams on`;
 		throw nothingToStack(message);
 	}
-	return { foldOf, withoutProject: countWithoutProject(rows, projects) };
+	const withoutProject = countWithoutProject(rows, projects);
+	return { foldOf, withoutProject, similarity: method.stackSimilarity };
 }
 
 /** How the training rows are scored, in a line. */
-export function describeStackFolds({ foldOf, withoutProject }: StackFolds): string {
+export function describeStackFolds({ foldOf, withoutProject, similarity }: StackFolds): string {
 	const projects = withoutProject === foldOf.length ? '' : 'projects, ';
-	const folds = `${new Set(foldOf).size} folds, each by n-grams without its ${projects}commits and near-duplicates`;
+	const alike = similarity === NEAR ? '' : ` (from a similarity of ${similarity} on)`;
+	const folds = `${new Set(foldOf).size} folds, each by n-grams without its ${projects}commits and near-duplicates${alike}`;
 	return `the head sees n-grams of ${foldOf.length} training functions; these are scored in ${folds}${describeWithoutProject(withoutProject)}`;
 }
 
