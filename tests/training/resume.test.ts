@@ -92,6 +92,26 @@ describe('a training run', () => {
 		expect(bytesOf(output)).toEqual(bytesOf(once));
 	});
 
+	it('is not finished without what its best epoch wrote', async () => {
+		const output = path.join(root, 'lost');
+		let isTested = false;
+		const outcome = await runTraining(configOf(output), fresh, {
+			emit: (event) => void (isTested ||= event.type === 'scoring' && event.split === 'test'),
+			interrupted: () => isTested,
+		});
+		expect(outcome.status).toBe('interrupted');
+		for (const name of ['adapter/vulntune.json', 'predictions.valid.jsonl']) {
+			const file = path.join(output, name);
+			const text = readFileSync(file);
+			rmSync(file);
+			const resumed = runFor(output, Number.POSITIVE_INFINITY, again);
+			await expect(resumed).rejects.toMatchObject({ code: 'RUN_FILE', place: file });
+			writeFileSync(file, text);
+		}
+		expect((await runFor(output, Number.POSITIVE_INFINITY, again)).status).toBe('finished');
+		expect(bytesOf(output)).toEqual(bytesOf(whole));
+	});
+
 	it.skipIf(testBackend !== 'cpu')('goes on with the instruction set that it began with', async () => {
 		const output = path.join(root, 'other-set');
 		const open = { 'backend.type': 'auto' };

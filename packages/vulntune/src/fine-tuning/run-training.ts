@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import {
 	type Backend,
 	type BackendChoice,
 	fingerprintDifferences,
+	inputError,
 	type ModelFingerprint,
 	requireBackend,
 } from '@vulntune/engine';
@@ -13,7 +15,7 @@ import { openSameBackend, ownBackend } from '../communication/own-backend.ts';
 import type { Config } from '../config/schema.ts';
 import { leftOutLines, summarizeData } from '../data/summary.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
-import { STACK_FILE } from '../methods/description.ts';
+import { DESCRIPTION, STACK_FILE } from '../methods/description.ts';
 import type { Detector } from '../methods/detector.ts';
 import { peftLimit } from '../methods/peft-limit.ts';
 import { restoreDetector, saveDetector } from '../methods/saved-detector.ts';
@@ -220,6 +222,7 @@ async function trainAndFinish(run: LoadedRun, mode: RunMode, signals: RunSignals
 			// the best epoch is scored, but what the run would go on with is the last
 			const last = Float32Array.from(backend.download(detector.parameters.values));
 			if (isFirst) {
+				requireBestEpoch(folder);
 				if (run.ngram !== undefined) restoreStack(folder.adapter, run.ngram.text);
 				restoreDetector(folder.adapter, detector, config.method.type as 'qlora');
 			}
@@ -379,6 +382,16 @@ function trainWithEvents(
 	const task = fineTuningTask(detector, data.splits, settings, data.scoring, listener, communicator);
 	const schedule = { ...settings.schedule, totalSteps };
 	return train(task, optimizer, { ...settings, schedule, stepsBefore }, state, listener, communicator);
+}
+
+/** Throws RUN_FILE where what the best epoch wrote was lost since: a run that is finished without it could not be scored. */
+function requireBestEpoch({ adapter, predictions }: RunFolder): void {
+	const lost = [path.join(adapter, DESCRIPTION), predictions('valid')].find((file) => !existsSync(file));
+	if (lost === undefined) return;
+	throw inputError('RUN_FILE', 'what the best epoch wrote is not there any more', {
+		place: lost,
+		remedy: 'Put the file back, or train again with --overwrite: that epoch alone could write it.',
+	});
 }
 
 /** Scores the test split with what the detector holds; undefined if interrupted. */
