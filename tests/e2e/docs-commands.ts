@@ -62,11 +62,9 @@ export function commandsOf(text: string, file: string, firstLine = 1): ShownComm
 			.replace(/<([\w.-]+)>|\[([^\]]+)\]/g, '$1$2');
 		for (const part of code.split(/&&|\|\||[;|]/)) {
 			// variables before a command, and what it is redirected to, are the shell's
-			const words = part
-				.replace(/\d?>+\s*\S+/g, '')
-				.trim()
-				.split(/\s+/)
-				.filter((word) => word !== '');
+			const words = (part.replace(/\d?>+\s*\S+/g, '').match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? []).map(
+				(word) => word.replace(/^(['"])(.*)\1$/, '$2'),
+			);
 			while (/^[A-Z_]+=/.test(words[0] ?? '')) words.shift();
 			// what a launcher starts
 			const launched = words.indexOf('npx');
