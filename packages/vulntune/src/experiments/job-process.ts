@@ -4,7 +4,8 @@ import type { JobInput, JobMessage } from './jobs.ts';
 import { startStudy } from './start-study.ts';
 
 const interruption = new AbortController();
-const send = (message: JobMessage) => process.send?.(message);
+// what can't be told for the other end is gone is told to nobody: 'disconnect' ends this process
+const send = (message: JobMessage) => process.send?.(message, undefined, undefined, () => {});
 
 // a terminal sends Ctrl-C to all of its processes: the one that started this one says when to stop
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
@@ -26,5 +27,5 @@ process.on('message', async (message: JobInput) => {
 		const { code, message } = toVulntuneError(thrown);
 		send({ type: 'error', code, message });
 	}
-	process.disconnect?.();
+	if (process.connected) process.disconnect();
 });

@@ -1,4 +1,5 @@
 import { inputError, type VulntuneError } from '@vulntune/engine/errors.ts';
+import { isGone } from './claims.ts';
 import { type Ledger, transaction } from './open-ledger.ts';
 
 export const cellStatuses = ['pending', 'running', 'finished', 'failed'] as const;
@@ -37,6 +38,7 @@ export interface LedgerRun {
 	readonly runId: string;
 	/** As the ledger has it: relative to its folder, or absolute. */
 	readonly folder: string;
+	/** What a process computes that is gone is pending: the next that asks takes it over. */
 	readonly status: CellStatus;
 	readonly config: string;
 	readonly attempts: number;
@@ -194,10 +196,12 @@ function readRunsWithoutCell({ database }: Ledger): LedgerRun[] {
 }
 
 function runOf(row: Readonly<Record<string, unknown>>): LedgerRun {
+	const status = row.status as CellStatus;
+	const [holder, heartbeat] = [row.holder as string | null, row.heartbeat as number | null];
 	return {
 		runId: row.id as string,
 		folder: row.folder as string,
-		status: row.status as CellStatus,
+		status: status === 'running' && isGone({ holder, heartbeat }) ? 'pending' : status,
 		config: row.config as string,
 		attempts: row.attempts as number,
 		errorCode: row.error_code as string | null,

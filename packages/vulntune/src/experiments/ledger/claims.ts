@@ -64,7 +64,8 @@ interface RunRow {
 	readonly folder: string;
 }
 
-function isGone({ holder, heartbeat }: RunRow): boolean {
+/** Whether the process that computes a run is gone, as far as can be seen from here. */
+export function isGone({ holder, heartbeat }: Pick<RunRow, 'holder' | 'heartbeat'>): boolean {
 	const claimed: Holder = JSON.parse(holder!);
 	if (claimed.host !== os.hostname()) return now() - heartbeat! > staleSeconds;
 	return !isAlive(claimed);

@@ -275,9 +275,12 @@ describe('a claim', () => {
 	it('is taken over where its process is gone', () => {
 		const ledger = ledgerOf(1, 2);
 		claim(ledger);
+		expect(readStudy(ledger).counts).toMatchObject({ running: 1, pending: 1 });
 		heldBy(ledger, { ...ownHolder(), startTime: '1' });
+		expect(readStudy(ledger).counts).toMatchObject({ running: 0, pending: 2 });
+		expect(readCell(ledger, '1').status).toBe('pending');
 		expect(claim(ledger)).toEqual({ status: 'claimed', run: runs[0] });
-		expect(readCells(ledger)[0]!.attempts).toBe(2);
+		expect(readCells(ledger)[0]).toMatchObject({ attempts: 2, status: 'running' });
 	});
 
 	it('of another machine is taken over, with the lock of its run, once nothing was heard of it', () => {
