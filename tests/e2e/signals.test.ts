@@ -73,7 +73,7 @@ describe('a training that gets a signal', () => {
 		const extended = await vulntune(longer, { cwd });
 		expect(extended.code, extended.stderr).toBe(0);
 		expect(extended.stderr).toContain(
-			'epochs 3 to 3 are added; the cosine schedule, warm-up included, starts again',
+			'epoch 3 is added; the cosine schedule, warm-up included, starts again',
 		);
 		const metrics = readFileSync(inside('moved/metrics.jsonl'), 'utf8');
 		expect(metrics.startsWith(readFileSync(inside('whole/metrics.jsonl'), 'utf8').replace(/.*\n$/, ''))).toBe(

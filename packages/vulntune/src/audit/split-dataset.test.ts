@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../../../tests/tiny.ts';
 import { splitByTime } from './split-by-time.ts';
-import { type SplitRequest, splitDataset } from './split-dataset.ts';
+import { loadAnySplits, type SplitRequest, splitDataset } from './split-dataset.ts';
 import { distinctCode } from './testing/rows.ts';
 
 const root = temporaryFolder();
@@ -71,6 +71,7 @@ describe('a split', () => {
 		const asked = request([...lines, undated], { by: 'time' });
 		const report = await splitDataset(asked);
 		expect(report.leftOut.withoutDate).toBe(1);
+		expect(report.groups).toBe((await splitDataset(request(lines, { by: 'time' }))).groups);
 		const dates = ['train', 'valid', 'test'].map((split) =>
 			read(asked.output, split).map((line) => JSON.parse(line).date as string),
 		);
@@ -112,6 +113,11 @@ describe('a split', () => {
 		await expect(splitDataset(asked)).rejects.toMatchObject({ code: 'OUTPUT_TAKEN' });
 		const empty = request([]);
 		await expect(splitDataset(empty)).rejects.toMatchObject({ code: 'DATASET_EMPTY' });
+		const none = loadAnySplits(asked.output);
+		await expect(none).rejects.toMatchObject({
+			code: 'DATASET_NOT_FOUND',
+			summary: 'train.jsonl is missing',
+		});
 	});
 
 	it('refuses ids of two splits that come together, and renumbers rows without ids', async () => {

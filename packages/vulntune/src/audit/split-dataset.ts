@@ -43,6 +43,7 @@ export interface SplitReport {
 	readonly similarity: number;
 	/** Of the dataset that was split. */
 	readonly sourceHash: string;
+	/** Of rows that are not left out. */
 	readonly groups: number;
 	/** Rows of the largest group, none of which can be parted. */
 	readonly largestGroup: number;
@@ -73,8 +74,6 @@ export async function splitDataset(request: SplitRequest): Promise<SplitReport> 
 	const { rows } = joinSplits(dataset.splits);
 	const lines = splitNames.flatMap((split) => dataset.lines[split]);
 	const groupOf = groupsOf(rows, request, projects);
-	const sizes = new Map<number, number>();
-	for (const group of groupOf) sizes.set(group, (sizes.get(group) ?? 0) + 1);
 	const dates = rows.map((row) => dateOf(row, projects));
 	const parts =
 		by === 'time'
@@ -87,6 +86,8 @@ export async function splitDataset(request: SplitRequest): Promise<SplitReport> 
 				);
 	const dealt = keepApart(rows, lines, parts, request);
 	checkSplits(dealt.splits, dealt.lines, request);
+	const sizes = new Map<number, number>();
+	for (const row of dealt.rows) sizes.set(groupOf[row]!, (sizes.get(groupOf[row]!) ?? 0) + 1);
 	const sizeOf = (split: SplitName) => ({
 		functions: dealt.splits[split].length,
 		vulnerable: dealt.splits[split].filter(({ label }) => label === 1).length,
@@ -152,6 +153,8 @@ function keepApart(
 	let place = 0;
 	const kept = members.map((own) => own.filter(() => stays?.[place++] ?? true));
 	return {
+		/** Numbers of the rows that are in any of them. */
+		rows: kept.flat(),
 		splits: pick(rows, kept),
 		lines: pick(lines, kept),
 		dropped: members.flat().length - kept.flat().length,

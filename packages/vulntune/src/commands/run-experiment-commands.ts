@@ -13,6 +13,7 @@ import { renderStudy } from '../experiments/study-text.ts';
 import { checkOutputFile } from '../run/output-file.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
 import { exitCodes } from '../terminal/exit-code.ts';
+import { formatCount } from '../terminal/format.ts';
 import type { ExperimentCommands, ExportExperimentRequest, RunExperimentRequest } from './experiment.ts';
 import { showEvent } from './train-command.ts';
 
@@ -104,13 +105,19 @@ async function runExperiment(
 			throw new VulntuneError({
 				code: 'INTERRUPTED',
 				kind: 'interrupted',
-				message: `stopped with ${study.counts.finished} of ${study.cells.length} cells finished; everything up to the last sequence is saved`,
+				message: `stopped with ${study.counts.finished} of ${formatCount(study.cells.length, 'cell')} finished; everything up to the last sequence is saved`,
 				place: output,
 				remedy: `Go on with: vulntune experiment run ${grid} --output ${output}`,
 			});
 		}
 		const { left, failed } = outcome;
-		const spent = left === 0 ? [] : ['', `The budget is used up: ${left} cells were not begun.`];
+		const spent =
+			left === 0
+				? []
+				: [
+						'',
+						`The budget is used up: ${formatCount(left, 'cell')} ${left === 1 ? 'was' : 'were'} not begun.`,
+					];
 		const exitCode = failed > 0 ? exitCodes.partial : 0;
 		return { data: { ...study, left }, text: [renderStudy(study), ...spent].join('\n'), exitCode };
 	});
@@ -150,5 +157,8 @@ async function exportStudy({ study, format, output }: ExportExperimentRequest): 
 
 function written(output: string, bytes: Uint8Array, cells: number): CommandResult {
 	writeFileAtomically(output, (append) => append(bytes));
-	return { data: { output, cells }, text: `${cells} cells are in ${output}.` };
+	return {
+		data: { output, cells },
+		text: `${formatCount(cells, 'cell')} ${cells === 1 ? 'is' : 'are'} in ${output}.`,
+	};
 }

@@ -50,9 +50,8 @@ export async function loadDataset(location: string, options: DatasetOptions = {}
 	const required = options.required ?? splitNames;
 	const chosen = splitNames.filter((split) => required.includes(split) || options.optional?.includes(split));
 	const files = await readSplitFiles(location, chosen, options.maxFileBytes ?? 2 ** 30);
-	for (const split of required) {
-		if (!files.has(split)) await failMissing(location, split);
-	}
+	const absent = required.find((split) => !files.has(split)) ?? (files.size === 0 ? chosen[0] : undefined);
+	if (absent !== undefined) await failMissing(location, absent);
 
 	const faults = createFaultList();
 	const hash = createHash('sha256');

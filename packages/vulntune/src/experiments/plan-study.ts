@@ -4,7 +4,7 @@ import { VulntuneError } from '@vulntune/engine/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { planNgram } from '../plan/plan-ngram.ts';
 import { planTraining } from '../plan/plan-training.ts';
-import { formatBytes, formatDuration } from '../terminal/format.ts';
+import { aboutDuration, formatBytes, formatCount, formatDuration } from '../terminal/format.ts';
 import { textTable } from '../terminal/text-table.ts';
 import { type GridCell, loadGrid } from './grid/load-grid.ts';
 import { atRung } from './halving.ts';
@@ -169,7 +169,7 @@ export function renderStudyPlan(plan: StudyPlan): string {
 	return [
 		textTable([['cell', 'time', 'memory', ''], ...rows]),
 		'',
-		`${cells.length} cells, about ${formatDuration(seconds)} ${orderOf(plan)}${basisOf(cells)}.`,
+		`${formatCount(cells.length, 'cell')}, ${aboutDuration(seconds)} ${orderOf(plan)}${basisOf(cells)}.`,
 		...(isFirstRung ? ['These are of the first rung; which go on for more epochs shows as they end.'] : []),
 		...(budgetHours === null ? [] : [`No cell is begun after ${budgetHours} hours of computing.`]),
 		...[...missing].map((place) => `${place} is not there: no time for its cells.`),

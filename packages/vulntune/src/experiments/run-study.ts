@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.ts';
 import type { RunMode, RunOutcome, RunSignals, TrainingEvent } from '../fine-tuning/run-events.ts';
 import { runMethod } from '../fine-tuning/run-method.ts';
 import type { Signals } from '../run/run-thread.ts';
+import { formatCount } from '../terminal/format.ts';
 import { type Grid, loadGrid } from './grid/load-grid.ts';
 import { atRung, promotions } from './halving.ts';
 import { createIdentifier, type Identifier } from './identify.ts';
@@ -140,7 +141,7 @@ function register(ledger: Ledger, grid: Grid, entries: readonly CellEntry[]): st
 	const outdated = registerGrid(ledger, { name, file: path.resolve(file), columns }, entries);
 	return [...Map.groupBy(outdated, ({ changed }) => changed)].map(([changed, cells]) => {
 		const shown = cells.slice(0, 3).map((cell) => `${cell.name} in ${cell.folder}`);
-		const many = cells.length === 1 ? '1 cell is' : `${cells.length} cells are`;
+		const many = `${formatCount(cells.length, 'cell')} ${cells.length === 1 ? 'is' : 'are'}`;
 		return `the ${changed} of ${name} changed since the last call: ${many} left again; what was finished stays where it is (${shown.join('; ')}${cells.length > 3 ? '; …' : ''})`;
 	});
 }

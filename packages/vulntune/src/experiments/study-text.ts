@@ -1,5 +1,5 @@
 import type { Metric } from '../metrics/evaluation.ts';
-import { formatBytes, formatDuration } from '../terminal/format.ts';
+import { formatBytes, formatCount, formatDuration } from '../terminal/format.ts';
 import { textTable } from '../terminal/text-table.ts';
 import type { Study, StudyCell } from './read-study.ts';
 
@@ -20,8 +20,7 @@ export function renderStudy({ cells, counts }: Study): string {
 	const failed = cells.flatMap((cell) => failureLine(cell));
 	const counted = Object.entries(counts).filter(([, count]) => count > 0);
 	const summary = counted.map(([status, count]) => `${count} ${status}`).join(', ');
-	const many = cells.length === 1 ? '1 cell' : `${cells.length} cells`;
-	return [table, '', `${many}: ${summary}.`, ...failed].join('\n');
+	return [table, '', `${formatCount(cells.length, 'cell')}: ${summary}.`, ...failed].join('\n');
 }
 
 function failureLine({ cell, name, error, status }: StudyCell): string[] {

@@ -45,5 +45,6 @@ export function extensionRecord(state: TrainingState, config: Config): Extension
 /** What it does, for the reader of the terminal. */
 export function describeExtension({ epoch, epochs, schedule }: ExtensionRecord): string {
 	const start = schedule === 'constant' ? 'the warm-up' : `the ${schedule} schedule, warm-up included,`;
-	return `a finished run goes on: epochs ${epoch} to ${epochs} are added; ${start} starts again over their steps`;
+	const added = epoch === epochs ? `epoch ${epoch} is added` : `epochs ${epoch} to ${epochs} are added`;
+	return `a finished run goes on: ${added}; ${start} starts again over their steps`;
 }

@@ -55,7 +55,9 @@ describe('how functions are scored', () => {
 
 	it('refuses to pool the first token of a decoder', () => {
 		const ask = () => scoring({ 'head.pool': 'first' });
-		expect(ask).toThrow(expect.objectContaining({ code: 'HEAD_POOL', place: 'head.pool' }));
+		const fault = { code: 'HEAD_POOL', place: 'head.pool' };
+		const remedy = expect.stringContaining('Use last, mean, max or meanMax');
+		expect(ask).toThrow(expect.objectContaining({ ...fault, remedy }));
 	});
 
 	it('is known to fail before the rows are looked for', async () => {

@@ -80,7 +80,7 @@ function packingOf(config: Config, tokens: PackTokens, { causal }: ModelConfig):
 	if (!seesAhead && config.objective === 'class' && config.head.pool === 'first') {
 		throw inputError('HEAD_POOL', "a decoder's first token has seen nothing of the function but itself", {
 			place: 'head.pool',
-			remedy: 'Use last or mean: only an encoder reads a function behind its first token.',
+			remedy: 'Use last, mean, max or meanMax: only an encoder reads a function behind its first token.',
 		});
 	}
 	if (length < leadingLength + suffixLength + 2) {

@@ -1,10 +1,22 @@
 import { expect, it } from 'vitest';
-import { formatBytes, formatDuration, formatNumber } from './format.ts';
+import { aboutDuration, formatBytes, formatCount, formatDuration, formatNumber } from './format.ts';
 
 it('says durations in two units at most', () => {
 	const texts = [0, 0.4, 59.4, 59.6, 95, 3600, 7384, 90_000].map(formatDuration);
 	expect(texts).toEqual([
 		...['0 s', '<1 s', '59 s', '1 min 0 s', '1 min 35 s', '1 h 0 min', '2 h 3 min', '1 d 1 h'],
+	]);
+});
+
+it('says of an estimate that it is about so long, save where that is next to nothing', () => {
+	expect([95, 0.4].map(aboutDuration)).toEqual(['about 1 min 35 s', '<1 s']);
+});
+
+it('counts one in the singular', () => {
+	expect([0, 1, 1200].map((count) => formatCount(count, 'cell'))).toEqual([
+		'0 cells',
+		'1 cell',
+		'1200 cells',
 	]);
 });
 

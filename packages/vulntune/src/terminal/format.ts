@@ -10,6 +10,17 @@ export function formatDuration(seconds: number): string {
 	return whole === 0 && seconds > 0 ? '<1 s' : `${whole} s`;
 }
 
+/** 95 → `about 1 min 35 s`; of next to nothing `<1 s` says enough. */
+export function aboutDuration(seconds: number): string {
+	const text = formatDuration(seconds);
+	return text.startsWith('<') ? text : `about ${text}`;
+}
+
+/** 3, `cell` → `3 cells` */
+export function formatCount(count: number, one: string): string {
+	return `${count} ${one}${count === 1 ? '' : 's'}`;
+}
+
 /** 1536 → `1.5 KiB` */
 export function formatBytes(bytes: number): string {
 	const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

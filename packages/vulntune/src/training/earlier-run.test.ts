@@ -62,7 +62,8 @@ describe('--resume on a finished run', () => {
 		const other = writeTinyDataset(path.join(root, 'other-data'), { train: 6, valid: 2, test: 2 });
 		const before = filesOf(finished);
 		const config = tinyConfig({ model, data: other, output: finished }, short);
-		await expect(runTraining(config, again, signals)).rejects.toMatchObject({ code: 'CHECKPOINT_OTHER_RUN' });
+		const fault = { code: 'CHECKPOINT_OTHER_RUN', place: finished };
+		await expect(runTraining(config, again, signals)).rejects.toMatchObject(fault);
 		expect(filesOf(finished)).toEqual(before);
 	});
 });

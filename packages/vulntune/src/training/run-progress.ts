@@ -43,7 +43,9 @@ export function resumeState<State extends RunState>(
 		);
 	}
 	if (checkpoint === undefined) return undefined;
-	return restoreCheckpoint<State>(backend, checkpoint, parameters, optimizer, identity, mayDiffer);
+	const { files } = checkpoint;
+	const found = { place: folder.root, files };
+	return restoreCheckpoint<State>(backend, found, parameters, optimizer, identity, mayDiffer);
 }
 
 /** Writes a checkpoint of a state whose log lengths are right already. */

@@ -17,7 +17,7 @@ function restore(state: RunState, rewrite: (text: string) => string = (text) => 
 			],
 		),
 	);
-	return restoreCheckpoint<RunState>(backend, { name: 'step-1', files }, parameters, optimizer, {
+	return restoreCheckpoint<RunState>(backend, { place: 'runs/a', files }, parameters, optimizer, {
 		settings: 'these',
 	}).state;
 }
@@ -28,7 +28,7 @@ it('refuses to go on with a run of a version that trained otherwise', () => {
 	const state = { ...initialRunState(), step: 3 };
 	expect(restore(state)).toEqual(state);
 	expect(() => restore(state, withoutRules)).toThrow(
-		expect.objectContaining({ code: 'CHECKPOINT_OTHER_VERSION', place: 'step-1' }),
+		expect.objectContaining({ code: 'CHECKPOINT_OTHER_VERSION', place: 'runs/a' }),
 	);
 });
 

@@ -121,7 +121,7 @@ export interface CheckpointHead<State> {
 }
 
 export function readCheckpointHead<State extends RunState>(
-	checkpoint: LoadedCheckpoint,
+	checkpoint: Pick<LoadedCheckpoint, 'files'>,
 ): CheckpointHead<State> {
 	const head = JSON.parse(checkpoint.files.get('state.json')!.toString('utf8'));
 	return { rules: head.rules ?? 1, identity: head.identity ?? head.fingerprint, state: head.state };
@@ -136,7 +136,10 @@ export function readCheckpointHead<State extends RunState>(
  */
 export function restoreCheckpoint<State extends RunState>(
 	backend: Backend,
-	checkpoint: LoadedCheckpoint,
+	checkpoint: Pick<LoadedCheckpoint, 'files'> & {
+		/** The run's folder, for messages. */
+		readonly place: string;
+	},
 	parameters: Parameters,
 	optimizer: Optimizer,
 	identity: RunIdentity,
@@ -149,12 +152,12 @@ export function restoreCheckpoint<State extends RunState>(
 			'CHECKPOINT_OTHER_VERSION',
 			'the checkpoint is of a version of vulntune that trains otherwise: the rest of the run would not fit its beginning',
 			{
-				place: checkpoint.name,
+				place: checkpoint.place,
 				remedy: 'Finish the run with the version that began it, or start it anew with --overwrite.',
 			},
 		);
 	}
-	checkIdentity(found, identity, checkpoint.name, mayDiffer);
+	checkIdentity(found, identity, checkpoint.place, mayDiffer);
 	for (const [name, view] of vectors(parameters, optimizer)) {
 		const bytes = checkpoint.files.get(name)!;
 		const copy = new Uint8Array(bytes); // aligned

@@ -3,7 +3,7 @@ import { html, type Markup } from '../../report/html.ts';
 import { createNotes, metricCell, type Notes, tableRow } from '../../report/metric-parts.ts';
 import { syntheticWarning } from '../../report/page.ts';
 import { lastPart } from '../../report/report-data.ts';
-import { formatBytes, formatDuration } from '../../terminal/format.ts';
+import { formatBytes, formatCount, formatDuration } from '../../terminal/format.ts';
 import { describeDifference } from '../compare-cells.ts';
 import { asMetric } from '../ledger/results.ts';
 import { type AxisFinding, axisFindings } from './axis-findings.ts';
@@ -77,7 +77,11 @@ function missing({ counts, cells }: StudyReport['study']): Markup | undefined {
 	const failed = cells.filter(({ status }) => status === 'failed');
 	if (left + failed.length === 0) return undefined;
 	const parts = [
-		...(left > 0 ? [`${left} of ${cells.length} cells are not finished and not in this report.`] : []),
+		...(left > 0
+			? [
+					`${left} of ${formatCount(cells.length, 'cell')} ${left === 1 ? 'is' : 'are'} not finished and not in this report.`,
+				]
+			: []),
 		...failed.map(({ name, error }) => `Cell ${name} failed: ${error?.message ?? ''}`),
 	];
 	return html`<p class="missing">${parts.join(' ')}</p>`;
@@ -154,6 +158,15 @@ function outcome(difference: number | null, correctedP: number | null): string {
 	return difference > 0 ? 'better' : 'worse';
 }
 
+/** The mean at each value of an axis, behind it of how many cells: those that have a partner at every other value. */
+export function describeMeans(means: AxisFinding['means']): string {
+	return means
+		.map(({ value, rocAuc, cells }) =>
+			cells === 0 ? `${value} – (no cells to compare)` : `${value} ${rocAuc.toFixed(3)} (${cells})`,
+		)
+		.join(', ');
+}
+
 function axisSection(findings: readonly AxisFinding[]): Markup | undefined {
 	if (findings.length === 0) return undefined;
 	return html`<section>
@@ -161,7 +174,7 @@ function axisSection(findings: readonly AxisFinding[]): Markup | undefined {
 <p class="note">Written by rules: cells that differ in one option alone are compared on the same test functions (DeLong, paired), p corrected by Holm's method over all comparisons of the axis.</p>
 ${findings.map(
 	({ axis, means, sentences }) => html`<h3>${axis}</h3>
-<p>Mean test ROC AUC: ${means.map(({ value, rocAuc, cells }) => `${value} ${Number.isNaN(rocAuc) ? 'undefined' : rocAuc.toFixed(3)} (${cells})`).join(', ')}. ${sentences.join(' ')}</p>
+<p>Mean test ROC AUC: ${describeMeans(means)}. ${sentences.join(' ')}</p>
 `,
 )}
 </section>`;

@@ -7,7 +7,7 @@ import { requestOf, silent, standIn, studyFolder } from '../testing/study-folder
 import { paperRowOf, paperTable } from './paper-table.ts';
 import { readReport } from './report-cells.ts';
 import { studyFigures } from './study-figures.ts';
-import { renderStudyPage } from './study-page.ts';
+import { describeMeans, renderStudyPage } from './study-page.ts';
 import { type WrittenStudyReport, writeStudyReport } from './write-study-report.ts';
 
 const { inside, write } = studyFolder();
@@ -54,11 +54,19 @@ describe('the report of a study', () => {
 	});
 
 	it('says what is finished and what the corrected tests come to', () => {
-		expect(page).toContain('1 of 4 cells are not finished and not in this report.');
+		expect(page).toContain('1 of 4 cells is not finished and not in this report.');
 		expect(page).toMatch(
 			/<p class="verdict">None of 3 finished cells beats its best baseline in test ROC AUC/,
 		);
 		expect(page).toContain('no difference shown');
+	});
+
+	it('has no mean where no cell of an axis has a partner', () => {
+		const means = [
+			{ value: '4', rocAuc: Number.NaN, cells: 0 },
+			{ value: '8', rocAuc: 0.5, cells: 1 },
+		];
+		expect(describeMeans(means)).toBe('4 – (no cells to compare), 8 0.500 (1)');
 	});
 
 	it('shows the paper’s rows, with the cell that repeats one under it', () => {
