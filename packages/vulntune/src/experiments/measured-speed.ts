@@ -74,8 +74,8 @@ async function speedOfRun(
 	try {
 		const { run } = await identifier.entryOf({ name: '', settings: new Map(), config }, 0);
 		if (run.id !== cell.runId) return undefined;
-		const { operations } = await planTraining(config);
-		return operations === null ? undefined : (operations * (epochs / config.training.epochs)) / cell.seconds!;
+		const { operations } = await planTraining({ ...config, training: { ...config.training, epochs } });
+		return operations === null ? undefined : operations / cell.seconds!;
 	} catch (error) {
 		if (!(error instanceof VulntuneError)) throw error;
 		return undefined;

@@ -69,6 +69,39 @@ it('says what becomes of a warm-up that is as long as the run', async () => {
 	expect(await warmups('3')).toMatchObject({ steps: 3, warmup: null });
 });
 
+it('counts what is kept of a frozen base once, however many epochs there are', async () => {
+	const data = writeTinyDataset(path.join(temporaryFolder(), 'data'), { train: 4, valid: 2, test: 2 });
+	const operationsOf = async (epochs: number, overrides: Readonly<Record<string, string>>) => {
+		const common = {
+			'data.path': data,
+			'training.epochs': String(epochs),
+			'training.checkpointing': 'false',
+		};
+		return (await plan({ ...common, ...overrides })).operations!;
+	};
+	const growth = async (overrides: Readonly<Record<string, string>>) =>
+		(await operationsOf(20, overrides)) / (await operationsOf(1, overrides));
+	expect(await growth({})).toBeCloseTo(20, 6);
+	expect(await growth({ 'method.type': 'head' })).toBeLessThan(1.1);
+	expect(await growth({ 'method.type': 'head', 'sequence.packing': 'leaky' })).toBeCloseTo(20, 6);
+	const [upper, leaky] = ['isolated', 'leaky'].map((packing) => ({
+		...{ 'method.layersToTransform': '[15, 29]', 'sequence.packing': packing },
+	}));
+	// blocks 15 to 29 of 30 each epoch, those below once
+	expect(await operationsOf(20, upper!)).toBeCloseTo(
+		(await operationsOf(1, upper!)) + (19 / 2) * (await operationsOf(1, {})),
+		-3,
+	);
+	expect(await growth(leaky!)).toBeCloseTo(20, 6);
+	// nothing is computed backwards below the lowest adapter
+	expect(await operationsOf(1, upper!)).toBeLessThan(await operationsOf(1, {}));
+	const planned = await plan({ 'data.path': data, 'method.type': 'head', 'training.epochs': '20' });
+	const seconds = { firstEpoch: 360, epoch: 0.4, total: 368 };
+	expect(renderPlan({ ...planned, seconds })).toMatch(
+		/^time +about 6 min 0 s the first epoch, <1 s a further one, 6 min 8 s in all$/m,
+	);
+});
+
 it('says where model and data come from, what takes more than a week, and what memory is not there', async () => {
 	const planned = await plan();
 	const comment = ['Model: somewhere', 'Data: elsewhere'];
@@ -79,7 +112,10 @@ it('says where model and data come from, what takes more than a week, and what m
 		'more than this machine has (1.0 MiB)',
 	);
 	expect(renderPlan(planned, comment)).not.toContain('more than');
-	const month = { seconds: { epoch: 86_400, total: 30 * 86_400 }, operations: 604_800e12 * 2.5 };
+	const month = {
+		seconds: { firstEpoch: 86_400, epoch: 86_400, total: 30 * 86_400 },
+		operations: 604_800e12 * 2.5,
+	};
 	expect(renderPlan({ ...planned, ...month })).toContain(
 		'more than a week on this machine: for a week it takes 2.5 Tflop/s',
 	);

@@ -28,12 +28,12 @@ import type { PassOptions } from '../scoring/micro-batch.ts';
 import { type ScoringOptions, scoringPacking } from '../scoring/score-split.ts';
 import { scoringOf } from '../scoring/scoring-options.ts';
 import { splitData } from '../scoring/split-data.ts';
-import { estimateFlops } from '../sizing/estimates.ts';
 import { knownModel, shapeOf, type TransformerShape } from '../sizing/model-shape.ts';
 import type { RehearsedRun } from '../training/rehearse.ts';
 import { fullestPacks, fullPacks, rehearsedRun } from '../training/rehearsed-run.ts';
 import type { RunMemory } from '../training/run-memory.ts';
 import { warmupNote } from '../training/schedule.ts';
+import { estimateWork } from './estimate-work.ts';
 import { type PlannedCard, planMachine } from './plan-machine.ts';
 
 /** What `train --dry-run` prints for a method that trains a transformer: what a run would do and cost. Estimates say that they are. */
@@ -59,7 +59,7 @@ export interface TrainingPlan {
 	/** What computes; where it isn't here, why. */
 	readonly backend: string;
 	/** null where the data is missing, or what computes isn't here. */
-	readonly seconds: { readonly epoch: number; readonly total: number } | null;
+	readonly seconds: PlannedSeconds | null;
 	/** Of the matrix products of the whole run; null where the data is missing. */
 	readonly operations: number | null;
 	/** What the run may use of the machine that computes; null where that isn't here. */
@@ -67,6 +67,13 @@ export interface TrainingPlan {
 	/** How the run would fit on cards of the usual sizes. */
 	readonly cards: readonly PlannedCard[];
 	readonly output: string;
+}
+
+/** What an epoch takes, and the first one: states that it keeps of a frozen base are not computed in a further one. */
+interface PlannedSeconds {
+	readonly firstEpoch: number;
+	readonly epoch: number;
+	readonly total: number;
 }
 
 interface DataPlan {
@@ -115,8 +122,15 @@ export async function planTraining(
 	const run = rehearsedRun(config, base?.folder ?? { config: model }, pass, packs);
 	const { flopsPerSecond, ...machine } = planMachine(config, run, options.note);
 	const { checkpointing } = machine;
-	const operations = 'missing' in data ? null : operationsPerEpoch(config, shape, data, checkpointing);
+	const work =
+		'missing' in data
+			? null
+			: estimateWork(shape, {
+					...{ method: config.method, trainable, checkpointing: checkpointing !== false },
+					...{ keepsStates: config.sequence.packing !== 'leaky', data },
+				});
 	const { epochs } = config.training;
+	const operations = work === null ? null : work.firstEpoch + work.epoch * (epochs - 1);
 	return {
 		model: {
 			name,
@@ -133,10 +147,14 @@ export async function planTraining(
 		data,
 		...machine,
 		seconds:
-			operations === null || flopsPerSecond === null
+			work === null || flopsPerSecond === null
 				? null
-				: { epoch: operations / flopsPerSecond, total: (operations / flopsPerSecond) * epochs },
-		operations: operations === null ? null : operations * epochs,
+				: {
+						firstEpoch: work.firstEpoch / flopsPerSecond,
+						epoch: work.epoch / flopsPerSecond,
+						total: operations! / flopsPerSecond,
+					},
+		operations,
 		output: config.output,
 	};
 }
@@ -299,18 +317,4 @@ function fullestOf(
 		tokens,
 	});
 	return fullestPacks({ train: split(train, train.tokens), valid: split(valid, valid.tokens) }, scoring);
-}
-
-function operationsPerEpoch(
-	config: Config,
-	shape: TransformerShape,
-	data: DataPlan,
-	checkpointing: Checkpointing,
-): number {
-	const { type } = config.method;
-	const flops = estimateFlops(shape, {
-		backward: type === 'head' ? 'none' : type === 'full' ? 'all' : 'inputs',
-		checkpointing: checkpointing !== false,
-	});
-	return data.tokensPerEpoch * flops.training + data.validationTokens * flops.forward;
 }

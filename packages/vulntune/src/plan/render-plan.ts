@@ -1,6 +1,6 @@
 import { describeData } from '../data/summary.ts';
 import { describeShared } from '../packing/describe-shared.ts';
-import { formatBytes, formatDuration, formatNumber } from '../terminal/format.ts';
+import { aboutDuration, formatBytes, formatDuration, formatNumber } from '../terminal/format.ts';
 import type { TrainingPlan } from './plan-training.ts';
 
 const precisionText: Readonly<Record<TrainingPlan['precision'], string>> = {
@@ -75,10 +75,12 @@ export function renderPlan(plan: TrainingPlan, comment: readonly string[] = []):
 		['backend', plan.backend],
 	);
 	if (seconds !== null) {
-		lines.push([
-			'time',
-			`about ${formatDuration(seconds.epoch)} an epoch, ${formatDuration(seconds.total)} in all`,
-		]);
+		const { firstEpoch, epoch, total } = seconds;
+		const each =
+			epoch === firstEpoch
+				? `${aboutDuration(epoch)} an epoch`
+				: `${aboutDuration(firstEpoch)} the first epoch, ${formatDuration(epoch)} a further one`;
+		lines.push(['time', `${each}, ${formatDuration(total)} in all`]);
 		if (seconds.total > weekSeconds) {
 			const speed = (plan.operations! / weekSeconds / 1e12).toFixed(1);
 			lines.push(['', `more than a week on this machine: for a week it takes ${speed} Tflop/s`]);

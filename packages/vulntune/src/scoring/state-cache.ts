@@ -37,6 +37,9 @@ export interface StateCacheLimits {
 	readonly flushBytes?: number;
 }
 
+/** Bytes of states that are kept of one base and setting. */
+export const keptBytes = 2 ** 30;
+
 const digestBytes = 32;
 /** Of a record: SHA-256 of the tokens, SHA-256 of that and the state, bytes of the state as uint32. */
 const headerBytes = 2 * digestBytes + 4;
@@ -57,7 +60,7 @@ export function openStateCache(
 	root: string,
 	key: string,
 	{
-		bytesPerKey = 2 ** 30,
+		bytesPerKey = keptBytes,
 		bytes = 2 ** 32,
 		freeBytes = 2 ** 32,
 		flushBytes = 2 ** 25,
