@@ -52,6 +52,12 @@ export function idleOptions(raw: unknown, options: readonly SchemaOption[]): Idl
 	});
 }
 
+/** Whether an option has no effect in a config. */
+export function isIdle(name: string, config: unknown, options: readonly SchemaOption[]): boolean {
+	const option = options.find((candidate) => candidate.name === name);
+	return option !== undefined && idleCause(option, config, options) !== undefined;
+}
+
 /** The first of an option's needs that a config does not meet. */
 function idleCause(
 	option: SchemaOption,

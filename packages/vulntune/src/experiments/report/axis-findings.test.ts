@@ -27,6 +27,8 @@ function cellOf(
 		predictions,
 		data,
 		grids: [grid],
+		written: Object.keys(settings),
+		config: {},
 	} as unknown as ReportCell;
 }
 
@@ -120,6 +122,42 @@ describe('what is said of an axis', () => {
 		for (const predictions of [fewer, relabelled, []]) {
 			expect(said([cell, { ...better, predictions }])).toMatch(/^No two finished cells/);
 		}
+	});
+
+	describe('where a value comes with other options by overrides', () => {
+		const withRate = (rank: number, learningRate: number, strength: number, seed = 1): ReportCell => ({
+			...cellOf({ 'method.rank': rank, 'training.seed': seed }, strength),
+			written: ['method.rank', 'training.seed', ...(rank === 8 ? ['training.learningRate'] : [])],
+			config: { method: { type: 'lora' }, training: { learningRate } } as never,
+		});
+		const together =
+			/^2 comes with training\.learningRate 0\.0001, and 8 comes with training\.learningRate 0\.0005: what is said of the two is of all these together, not of method\.rank alone\. (?!.*comes with)/;
+
+		it('is named with them, once, whether a difference holds or not', () => {
+			const better = [1, 2].flatMap((seed) => [withRate(2, 1e-4, 0.05, seed), withRate(8, 5e-4, 1, seed)]);
+			expect(said(better)).toMatch(together);
+			expect(said(better)).toMatch(/8 is better than 2 in 2 of 2/);
+			const equal = said([withRate(2, 1e-4, 0.1), withRate(8, 5e-4, 0.1)]);
+			expect(equal).toMatch(together);
+			expect(equal).toContain('These data cannot tell the values apart');
+		});
+
+		it('is not compared with them where cells differ in the option alone', () => {
+			const cells = [withRate(2, 1e-4, 0.05), withRate(8, 5e-4, 1), withRate(8, 1e-4, 0.05)];
+			expect(said(cells)).toMatch(/^These data cannot tell the values apart.*1 paired test,/);
+		});
+
+		it('is nothing of seeds, nor of options that one of the cells is not affected by or that change no result', () => {
+			const seeds = [withRate(8, 1e-4, 0.1, 1), withRate(8, 5e-4, 1, 2)];
+			expect(said(seeds, 'training.seed')).toMatch(/^No two finished cells differ in this option alone/);
+			const loss = (type: string, gamma: number) => ({
+				...cellOf({ 'method.rank': gamma, 'training.seed': 1 }, 0.1),
+				written: ['loss.gamma', 'backend.threads'],
+				config: { method: { type: 'lora' }, loss: { type, gamma }, backend: { threads: gamma } } as never,
+			});
+			expect(said([loss('focal', 2), loss('focal', 3)])).toMatch(/^2 comes with loss\.gamma 2, and/);
+			expect(said([loss('focal', 3), loss('crossEntropy', 2)])).toMatch(/^These data cannot/);
+		});
 	});
 
 	it('has means over cells with a partner at every other value alone', () => {

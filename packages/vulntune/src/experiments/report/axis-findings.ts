@@ -1,8 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isIdle } from '../../config/needs.ts';
+import { configOptions } from '../../config/options.ts';
 import { aucDifference } from '../../evaluation/compare-with-baselines.ts';
 import type { Prediction } from '../../evaluation/predictions.ts';
 import { holm } from '../../metrics/holm.ts';
 import { shownValue } from '../grid/load-grid.ts';
+import { axisFault } from '../grid/settings.ts';
+import { resolvedValue } from '../select-cells.ts';
 import type { ReportCell } from './report-cells.ts';
 
 /** The level at which a corrected p value is called a finding. */
@@ -17,10 +21,8 @@ export interface AxisFinding {
 	readonly sentences: readonly string[];
 }
 
-/** Two cells that differ in one option alone, tested on the same functions. */
-interface Matched {
-	readonly a: unknown;
-	readonly b: unknown;
+/** Two cells of a pair, tested on the same functions. */
+interface Matched extends Pick<Pair, 'a' | 'b' | 'besides'> {
 	/** ROC AUC of a minus that of b. */
 	readonly difference: number;
 	readonly p: number | null;
@@ -32,9 +34,9 @@ export function axisFindings(columns: readonly string[], cells: readonly ReportC
 		const values = distinct(cells.map(({ cell }) => cell.settings[axis]));
 		if (values.length < 2) return [];
 		const pairs = pairsOf(axis, columns, cells);
-		const matched = pairs.flatMap(({ first, second, a, b }): Matched[] => {
+		const matched = pairs.flatMap(({ first, second, a, b, besides }): Matched[] => {
 			const compared = compare(first, second);
-			return compared === undefined ? [] : [{ a, b, ...compared }];
+			return compared === undefined ? [] : [{ a, b, besides, ...compared }];
 		});
 		const balanced = cells.filter((cell) => distinct(partnersOf(cell, pairs)).length === values.length - 1);
 		const means = values.map((value) => meanOf(axis, value, balanced));
@@ -55,27 +57,57 @@ function meanOf(axis: string, value: unknown, cells: readonly ReportCell[]): Axi
 	return { value: shownValue(axis, value), rocAuc, cells: areas.length };
 }
 
-/** Two cells that have all options but one in common, and the same test functions. */
+/** Two cells that have all options but one in common, and what comes with that one's values, and the same test functions. */
 interface Pair {
 	readonly first: ReportCell;
 	readonly second: ReportCell;
 	/** The values of the option. */
 	readonly a: unknown;
 	readonly b: unknown;
+	/** What else the grid sets otherwise in them, by its `overrides`. */
+	readonly besides: readonly Besides[];
 }
 
+/** An option in which the cells of a pair differ though it is no axis. */
+interface Besides {
+	readonly option: string;
+	readonly a: unknown;
+	readonly b: unknown;
+}
+
+/**
+ * The pairs of an axis: those that differ in it alone where two values have any, else those in which other options come with the values.
+ * Another seed with other options is no other seed alone, so that such pairs are none.
+ */
 function pairsOf(axis: string, columns: readonly string[], cells: readonly ReportCell[]): Pair[] {
 	const others = columns.filter((column) => column !== axis);
 	const rest = ({ cell }: ReportCell) => others.map((column) => cell.settings[column] ?? null);
-	return cells.flatMap((first, i) =>
+	const pairs = cells.flatMap((first, i) =>
 		cells.slice(i + 1).flatMap((second): Pair[] => {
 			if (!isDeepStrictEqual(rest(first), rest(second)) || first.data !== second.data) return [];
 			// grids start from configs of their own, which may differ in what is no column
 			if (!first.grids.some((grid) => second.grids.includes(grid))) return [];
 			const [a, b] = [first.cell.settings[axis], second.cell.settings[axis]];
-			return isDeepStrictEqual(a, b) ? [] : [{ first, second, a, b }];
+			if (isDeepStrictEqual(a, b)) return [];
+			return [{ first, second, a, b, besides: besidesOf(first, second, columns) }];
 		}),
 	);
+	const alone = pairs.filter(({ besides }) => besides.length === 0);
+	const isReplaced = ({ a, b }: Pair) =>
+		alone.some((other) => isDeepStrictEqual(new Set([a, b]), new Set([other.a, other.b])));
+	if (axis === 'training.seed') return alone;
+	return pairs.filter((pair) => pair.besides.length === 0 || !isReplaced(pair));
+}
+
+/** In which options that are no columns two cells of a grid differ, where both are affected by them. */
+function besidesOf(first: ReportCell, second: ReportCell, columns: readonly string[]): Besides[] {
+	const names = new Set([...first.written, ...second.written]).difference(new Set(columns));
+	return [...names].flatMap((option): Besides[] => {
+		const [a, b] = [first, second].map(({ config }) => resolvedValue(config, option) ?? null);
+		const isAffected = [first, second].every(({ config }) => !isIdle(option, config, configOptions));
+		const changesResult = axisFault(option) === undefined;
+		return isAffected && changesResult && !isDeepStrictEqual(a, b) ? [{ option, a, b }] : [];
+	});
 }
 
 /** At which other values a cell has a partner. */
@@ -144,10 +176,27 @@ function comparisonSentences(axis: string, matched: readonly Matched[]): string[
 	});
 	const smallest = Math.min(...corrected.map((p) => p ?? 1));
 	const tests = `${counted(matched.length, 'paired test')}, corrected by Holm's method`;
-	if (found.length > 0) return [...found, `(${tests}, level ${level}.)`];
+	const besides = besidesSentences(axis, matched);
+	if (found.length > 0) return [...besides, ...found, `(${tests}, level ${level}.)`];
 	return [
+		...besides,
 		`These data cannot tell the values apart: no difference holds (${tests}; the smallest p is ${smallest.toFixed(2)}). That is no proof that they are equal.`,
 	];
+}
+
+/** Names what is compared together with the axis. */
+function besidesSentences(axis: string, matched: readonly Matched[]): string[] {
+	const sentences = matched.flatMap(({ a, b, besides }) => {
+		if (besides.length === 0) return [];
+		const withValue = (value: unknown, side: 'a' | 'b') => {
+			const others = besides.map((own) => `${own.option} ${shownValue(own.option, own[side])}`);
+			return `${shownValue(axis, value)} comes with ${others.join(', ')}`;
+		};
+		return [
+			`${withValue(a, 'a')}, and ${withValue(b, 'b')}: what is said of the two is of all these together, not of ${axis} alone.`,
+		];
+	});
+	return [...new Set(sentences)];
 }
 
 function counted(count: number, what: string): string {

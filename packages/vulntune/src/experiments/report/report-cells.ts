@@ -31,6 +31,10 @@ export interface ReportCell {
 	readonly cell: StudyCell;
 	/** Grids that have this run. */
 	readonly grids: readonly string[];
+	/** Names of the options that these grids set in it, by `overrides` and rungs too: all in which it can differ from their other cells. */
+	readonly written: readonly string[];
+	/** As its run resolved it. */
+	readonly config: Config;
 	readonly rocAuc: StoredMetric;
 	readonly f1: StoredMetric;
 	/** The F1 at the best threshold for the test labels themselves, as the paper has it. */
@@ -74,9 +78,11 @@ export async function readReport(ledger: Ledger): Promise<StudyReport> {
 		// a run that several grids have is shown once
 		if (own.status !== 'finished' || shown.has(own.runId)) continue;
 		shown.add(own.runId);
-		const grids = all.filter(({ runId }) => runId === own.runId).map(({ grid }) => grid);
+		const same = all.filter(({ runId }) => runId === own.runId);
+		const grids = same.map(({ grid }) => grid);
+		const written = same.flatMap(({ settings }) => Object.keys(settings));
 		const { columns } = study.grids.find(({ name }) => name === own.grid)!;
-		cells.push({ ...(await reportCell(ledger, own, study.cells[i]!, columns)), grids });
+		cells.push({ ...(await reportCell(ledger, own, study.cells[i]!, columns)), grids, written });
 		isSynthetic ||= own.environment !== null && JSON.parse(own.environment).synthetic === true;
 	}
 	const corrected = holm(cells.map(({ difference }) => (difference?.value == null ? null : difference.p)));
@@ -96,7 +102,7 @@ async function reportCell(
 	own: LedgerCell,
 	cell: StudyCell,
 	columns: readonly string[],
-): Promise<Omit<ReportCell, 'grids'>> {
+): Promise<Omit<ReportCell, 'grids' | 'written'>> {
 	const metrics = readMetrics(ledger, own.runId);
 	const of = (detector: string, metric: string) => metrics.get(detector)?.get(metric) ?? absent;
 	const differences = readDifferences(ledger, own.runId, 'rocAuc');
@@ -115,7 +121,7 @@ async function reportCell(
 	const { length, largeFunctions } = config.sequence;
 	const environment = JSON.parse(own.environment ?? '{}') as { cpu?: string; backend?: string };
 	return {
-		cell,
+		...{ cell, config },
 		rocAuc: of('model', 'rocAuc'),
 		f1: of('model', 'f1'),
 		f1Oracle: of('model', 'f1_oracle'),

@@ -77,6 +77,23 @@ describe('the report of a study', () => {
 		expect(page.match(/not run here/g)).toHaveLength(7);
 	});
 
+	it('knows what the overrides of a grid set in a cell, which is no other seed alone then', async () => {
+		const text = `config: config.yaml
+axes: { training.seed: [1, 2] }
+overrides: [{ when: { training.seed: 2 }, set: { data.collapseWhitespace: false } }]`;
+		await runStudy(requestOf(write('together.yaml', text), inside('together')), silent, standIn([]));
+		const ledger = openLedger(inside('together'));
+		const report = await readReport(ledger);
+		ledger.close();
+		expect(report.cells.map(({ written }) => written)).toEqual([
+			['training.seed'],
+			['training.seed', 'data.collapseWhitespace'],
+		]);
+		expect(String(renderStudyPage(report, []))).toContain(
+			'No two finished cells differ in this option alone',
+		);
+	});
+
 	it('draws each figure into the page, as SVG that stands alone, and as PNG', () => {
 		const names = ['f1', 'roc-auc', 'loss', 'forest-1', 'forest-2'].map((name) =>
 			inside(`study/report.${name}.svg`),
