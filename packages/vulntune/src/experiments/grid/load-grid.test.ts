@@ -194,6 +194,21 @@ describe('a faulty grid', () => {
 		expect(() => load(`config: lora.yaml\n${text}`)).toThrow(message);
 	});
 
+	it.each([
+		['axes: { method.rank: [2, 2, 0] }', 'method.rank: 2 stands there twice'],
+		['axes: { method.rnak: [2, 8] }', 'method.rnak: unknown option'],
+		['axes: { method.rank: 8 }', 'method.rank: expected a list of values'],
+		['cells: [{ method.rnak: 8 }]', 'method.rnak: unknown option'],
+	])('tells the fault of %s alone, not of what is built on it', (text, fault) => {
+		const built = `${text}
+exclude: [{ method.rank: 4 }]
+overrides: [{ when: { method.rank: 8 }, set: { training.learningRate: 5e-4 } }]`;
+		expect(() => load(`config: lora.yaml\n${built}`)).toThrow(fault);
+		expect(() => load(`config: lora.yaml\n${built}`)).not.toThrow(
+			/neither an axis|has the values|have these values|no cell|faults/,
+		);
+	});
+
 	it('tells the faults of all cells at once', () => {
 		const text = 'config: lora.yaml\naxes: { method.rank: [0], training.seed: [1, -1] }';
 		expect(() => load(text)).toThrow(/2 faults[\s\S]*method\.rank[\s\S]*training\.seed/);

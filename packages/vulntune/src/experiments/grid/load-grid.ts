@@ -136,6 +136,8 @@ function planCells(grid: ParsedGrid, faults: ConfigFault[]): CellPlan {
 		when: readSettings(when, ['overrides', i, 'when'], faults),
 		set: readSettings(set, ['overrides', i, 'set'], faults),
 	}));
+	// what is built on a part that is faulty would be reported as faults that it does not have
+	if (faults.length > 0) return { columns: [], cells: [] };
 	const names = [...axes.keys(), ...added.flatMap(({ settings }) => [...settings.keys()])];
 	const columns = [...new Set(names)];
 	const known = (part: CellSettings) => {
