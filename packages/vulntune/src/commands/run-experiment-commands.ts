@@ -5,7 +5,7 @@ import { isExport } from '../experiments/export/table.ts';
 import { toCsv, toLatex, toMarkdown } from '../experiments/export/text-formats.ts';
 import { startJobs } from '../experiments/jobs.ts';
 import { type Ledger, ledgerError, ledgerFile, openLedger } from '../experiments/ledger/open-ledger.ts';
-import { planStudy, renderStudyPlan } from '../experiments/plan-study.ts';
+import { planStudy, renderStudyPlan, wouldBePartial } from '../experiments/plan-study.ts';
 import { readStudy } from '../experiments/read-study.ts';
 import type { StudyEvent, StudyOutcome, StudyRequest } from '../experiments/run-study.ts';
 import { readCell, renderCell } from '../experiments/show-cell.ts';
@@ -90,7 +90,7 @@ async function runExperiment(
 			note: progress.note,
 			progress: (done, total) => progress.update({ task: 'planning', done, total, unit: 'cells' }),
 		});
-		const exitCode = plan.cells.some(({ error }) => error !== null) ? exitCodes.partial : 0;
+		const exitCode = wouldBePartial(plan) ? exitCodes.partial : 0;
 		return { data: plan, text: renderStudyPlan(plan), exitCode };
 	}
 	const outcome = await start(
@@ -118,7 +118,7 @@ async function runExperiment(
 						'',
 						`The budget is used up: ${formatCount(left, 'cell')} ${left === 1 ? 'was' : 'were'} not begun.`,
 					];
-		const exitCode = failed > 0 ? exitCodes.partial : 0;
+		const exitCode = failed > 0 || left > 0 ? exitCodes.partial : 0;
 		return { data: { ...study, left }, text: [renderStudy(study), ...spent].join('\n'), exitCode };
 	});
 }

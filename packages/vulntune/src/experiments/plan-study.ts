@@ -6,7 +6,8 @@ import { planNgram } from '../plan/plan-ngram.ts';
 import { planTraining } from '../plan/plan-training.ts';
 import { aboutDuration, formatBytes, formatCount, formatDuration } from '../terminal/format.ts';
 import { textTable } from '../terminal/text-table.ts';
-import { type GridCell, loadGrid } from './grid/load-grid.ts';
+import { isBudgetSpent } from './budget.ts';
+import { type Grid, type GridCell, loadGrid } from './grid/load-grid.ts';
 import { atRung } from './halving.ts';
 import { createIdentifier } from './identify.ts';
 import { threadsOfJobs } from './jobs.ts';
@@ -34,6 +35,11 @@ export interface CellPlan {
 	readonly error: string | null;
 }
 
+/** Whether a run would leave cells unfinished: some would fail, or would not be begun. */
+export function wouldBePartial({ cells, isBudgetSpent }: StudyPlan): boolean {
+	return isBudgetSpent || cells.some(({ missing, error }) => missing !== null || error !== null);
+}
+
 /** What `vulntune experiment run --dry-run --json` prints. */
 export interface StudyPlan {
 	readonly schema: 'vulntune.studyPlan/1';
@@ -46,6 +52,8 @@ export interface StudyPlan {
 	/** What the processes take together where their largest cells meet; null where none could be estimated. */
 	readonly memoryBytes: number | null;
 	readonly budgetHours: number | null;
+	/** Whether the budget is used up, so that none of the cells that are left would be begun. */
+	readonly isBudgetSpent: boolean;
 	/** Under successive halving: cells of higher rungs, which are chosen as it goes, are not in the plan. */
 	readonly isFirstRung: boolean;
 }
@@ -64,13 +72,18 @@ export async function planStudy(
 ): Promise<StudyPlan> {
 	const grid = loadGrid(request.grid, { overrides: request.overrides });
 	for (const line of grid.notes) note(line);
-	const runs = finishedRuns(request.output);
+	const { runs, isSpent } = standOf(request.output, grid);
 	const finished = new Set(runs.map(({ cell }) => cell.runId));
 	const identifier = createIdentifier();
 	const speedOf = measuredSpeed(runs, identifier);
 	const isHalving = grid.search.type === 'halving';
 	const threads = threadsOfJobs(jobs);
-	const estimateOf = ({ config }: GridCell) => estimate(withThreads(config, threads), speedOf);
+	const told = new Set<string>();
+	const noteOnce = (line: string) => {
+		if (!told.has(line)) note(line);
+		told.add(line);
+	};
+	const estimateOf = ({ config }: GridCell) => estimate(withThreads(config, threads), speedOf, noteOnce);
 	const cells: CellPlan[] = [];
 	const chosen = selectCells(grid, request);
 	for (const [done, position] of chosen.entries()) {
@@ -87,7 +100,8 @@ export async function planStudy(
 			cells.push({ ...common, finished: false, ...nothing, ...plan, missing: config.data.path });
 			continue;
 		}
-		const entry = existsSync(config.model) ? await identifier.entryOf(cell, position) : undefined;
+		const isIdentified = config.method.type === 'ngram' || existsSync(config.model);
+		const entry = isIdentified ? await identifier.entryOf(cell, position) : undefined;
 		const isFinished = entry !== undefined && finished.has(entry.run.id);
 		if (isFinished) cells.push({ ...common, finished: true, ...nothing });
 		else cells.push({ ...common, finished: false, ...nothing, ...(await estimateOf(cell)) });
@@ -101,6 +115,7 @@ export async function planStudy(
 		seconds: timeOf(cells, jobs),
 		memoryBytes: memoryOf(cells, jobs),
 		budgetHours: grid.budgetHours,
+		isBudgetSpent: isSpent && cells.some((cell) => !cell.finished),
 		isFirstRung: isHalving,
 	};
 }
@@ -125,11 +140,12 @@ function memoryOf(cells: readonly CellPlan[], jobs: number): number | null {
 	return largest.length === 0 ? null : largest.slice(0, jobs).reduce((sum, bytes) => sum + bytes, 0);
 }
 
-function finishedRuns(output: string): FinishedRun[] {
-	if (!existsSync(ledgerFile(output))) return [];
+/** What a ledger holds of a study. */
+function standOf(output: string, grid: Grid): { readonly runs: FinishedRun[]; readonly isSpent: boolean } {
+	if (!existsSync(ledgerFile(output))) return { runs: [], isSpent: false };
 	const ledger = openLedger(output);
 	try {
-		return readFinishedRuns(ledger);
+		return { runs: readFinishedRuns(ledger), isSpent: isBudgetSpent(ledger, grid) };
 	} finally {
 		ledger.close();
 	}
@@ -138,13 +154,17 @@ function finishedRuns(output: string): FinishedRun[] {
 type Estimate = Partial<Pick<CellPlan, 'seconds' | 'isMeasured' | 'memoryBytes' | 'isOnCard' | 'error'>>;
 
 /** What a plan of the cell's own says; a cell that would fail says why. */
-async function estimate(config: Config, speedOf: MeasuredSpeed): Promise<Estimate> {
+async function estimate(
+	config: Config,
+	speedOf: MeasuredSpeed,
+	note: (line: string) => void,
+): Promise<Estimate> {
 	try {
 		if (config.method.type === 'ngram') {
-			if (existsSync(config.data.path)) await planNgram(config, () => {});
+			if (existsSync(config.data.path)) await planNgram(config, note);
 			return {};
 		}
-		const plan = await planTraining(config);
+		const plan = await planTraining(config, { allowOtherBase: false, note });
 		const memory = { memoryBytes: plan.memoryBytes.total, isOnCard: plan.backend.startsWith('cuda') };
 		const speed = plan.operations === null ? undefined : await speedOf(config, plan.backend);
 		if (speed === undefined) return { seconds: plan.seconds?.total ?? null, ...memory };
@@ -158,6 +178,9 @@ async function estimate(config: Config, speedOf: MeasuredSpeed): Promise<Estimat
 /** The plan for people. */
 export function renderStudyPlan(plan: StudyPlan): string {
 	const { cells, seconds, budgetHours, isFirstRung } = plan;
+	const budget = plan.isBudgetSpent
+		? `The budget of ${budgetHours} hours is used up: none of the cells that are left would be begun.`
+		: `No cell is begun after ${budgetHours} hours of computing.`;
 	const rows = cells.map(({ cell, name, finished, seconds: own, memoryBytes, missing, error }) => [
 		`${cell}  ${name}`,
 		own === null ? '' : formatDuration(own),
@@ -171,7 +194,7 @@ export function renderStudyPlan(plan: StudyPlan): string {
 		'',
 		`${formatCount(cells.length, 'cell')}, ${aboutDuration(seconds)} ${orderOf(plan)}${basisOf(cells)}.`,
 		...(isFirstRung ? ['These are of the first rung; which go on for more epochs shows as they end.'] : []),
-		...(budgetHours === null ? [] : [`No cell is begun after ${budgetHours} hours of computing.`]),
+		...(budgetHours === null ? [] : [budget]),
 		...[...missing].map((place) => `${place} is not there: no time for its cells.`),
 		...errors,
 	].join('\n');

@@ -291,6 +291,45 @@ describe('a study', () => {
 		expect(outcome).toEqual({ status: 'budgetSpent', grid: 'budget', failed: 0, left: 1 });
 		expect(computed).toEqual([1, 2]);
 	});
+
+	it('is a partial result where the budget is used up, which a dry run says before', async () => {
+		const text = 'config: config.yaml\naxes: { training.seed: [1, 2, 3] }\nbudget: { hours: 0.002 }\n';
+		const [grid, folder] = [write('spent.yaml', text), output()];
+		const start: StartStudy = (request) => runStudy(request, silent, standIn([]));
+		const run = (more: object) =>
+			experimentCommands(start).run(
+				{ grid, output: folder, overrides: {}, jobs: 1, dryRun: false, ...more } as never,
+				{
+					progress: { note: () => {}, update: () => {}, finish: () => {} },
+					interruption: () => new AbortController().signal,
+				},
+			);
+		const before = await run({ dryRun: true });
+		expect(before).toMatchObject({ exitCode: 0, data: { isBudgetSpent: false } });
+		expect(before.text).toContain('No cell is begun after 0.002 hours of computing.');
+		expect(await run({})).toMatchObject({ exitCode: 3, data: { left: 1 } });
+		const after = await run({ dryRun: true });
+		expect(after).toMatchObject({ exitCode: 3, data: { isBudgetSpent: true } });
+		expect(after.text).toContain(
+			'The budget of 0.002 hours is used up: none of the cells that are left would be begun.',
+		);
+		// of those that are finished none is left
+		expect(await run({ dryRun: true, only: '0,1' })).toMatchObject({ exitCode: 0 });
+	});
+
+	it('is planned as a partial result where data are missing, and tells once what its splits know of each other', async () => {
+		const notes: string[] = [];
+		const plan = (overrides: object) =>
+			experimentCommands().run({ grid: seeds, output: output(), overrides, jobs: 1, dryRun: true } as never, {
+				progress: { note: (line: string) => void notes.push(line), update: () => {}, finish: () => {} },
+				interruption: () => new AbortController().signal,
+			});
+		const missing = await plan({ 'data.path': inside('absent') });
+		expect(missing).toMatchObject({ exitCode: 3 });
+		expect(missing.text).toContain(`${inside('absent')} is not there`);
+		expect(await plan({})).toMatchObject({ exitCode: 0 });
+		expect(notes).toEqual([expect.stringMatching(/^the splits are not apart/)]);
+	});
 });
 
 describe('a choice of cells', () => {

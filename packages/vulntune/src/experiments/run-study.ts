@@ -9,6 +9,7 @@ import type { RunMode, RunOutcome, RunSignals, TrainingEvent } from '../fine-tun
 import { runMethod } from '../fine-tuning/run-method.ts';
 import type { Signals } from '../run/run-thread.ts';
 import { formatCount } from '../terminal/format.ts';
+import { isBudgetSpent } from './budget.ts';
 import { type Grid, loadGrid } from './grid/load-grid.ts';
 import { atRung, promotions } from './halving.ts';
 import { createIdentifier, type Identifier } from './identify.ts';
@@ -158,10 +159,7 @@ async function runCells(study: Study): Promise<StudyOutcome['status']> {
 			(a, b) => b.rung - a.rung || Number(b.attempts > 0) - Number(a.attempts > 0),
 		);
 		const left = order.filter(({ status }) => status !== 'finished');
-		const spent = readCells(ledger, grid.name).reduce((sum, { seconds }) => sum + (seconds ?? 0), 0);
-		if (grid.budgetHours !== null && spent >= 3600 * grid.budgetHours && left.length > 0) {
-			return 'budgetSpent';
-		}
+		if (left.length > 0 && isBudgetSpent(ledger, grid)) return 'budgetSpent';
 		const claim = claimRun(ledger, { runs: left.map(({ runId }) => runId), retryBefore: started });
 		if (claim.status === 'done') return 'ended';
 		if (claim.status === 'waiting') {
