@@ -5,6 +5,7 @@ import { inputError, type VulntuneError } from '@vulntune/engine/errors.ts';
 import { continueAdapter } from './continue-adapter.ts';
 import type { ConfigDefinition } from './definition.ts';
 import { type ConfigDocument, readConfigDocument } from './document.ts';
+import { otherKind } from './file-kind.ts';
 import { applyOverrides, type ConfigOverrides } from './overrides.ts';
 import { resolveModel, resolvePath } from './paths.ts';
 import type { Config, MethodBase, ParsedConfig } from './schema.ts';
@@ -93,6 +94,8 @@ export function checkConfig<Parsed extends object>(
 	context: ValueContext,
 	take?: ConfigSource<Parsed>['take'],
 ): Parsed {
+	const other = otherKind(value, definition, context.place);
+	if (other !== undefined) throw other;
 	const overridden = applyOverrides(value ?? {}, context.overrides ?? {}, definition.options);
 	const flags = new Set(Object.keys(context.overrides ?? {}));
 	const notesIdle = context.isRecord === true || context.isCell === true;
