@@ -100,6 +100,9 @@ it('counts what is kept of a frozen base once, however many epochs there are', a
 	expect(renderPlan({ ...planned, seconds })).toMatch(
 		/^time +about 6 min 0 s the first epoch, <1 s a further one, 6 min 8 s in all$/m,
 	);
+	expect(renderPlan({ ...planned, seconds: { ...seconds, total: 360 } })).toMatch(
+		/^time +about 6 min 0 s an epoch, 6 min 0 s in all$/m,
+	);
 });
 
 it('says where model and data come from, what takes more than a week, and what memory is not there', async () => {

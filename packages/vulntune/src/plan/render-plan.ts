@@ -77,8 +77,8 @@ export function renderPlan(plan: TrainingPlan, comment: readonly string[] = []):
 	if (seconds !== null) {
 		const { firstEpoch, epoch, total } = seconds;
 		const each =
-			epoch === firstEpoch
-				? `${aboutDuration(epoch)} an epoch`
+			epoch === firstEpoch || total === firstEpoch
+				? `${aboutDuration(firstEpoch)} an epoch`
 				: `${aboutDuration(firstEpoch)} the first epoch, ${formatDuration(epoch)} a further one`;
 		lines.push(['time', `${each}, ${formatDuration(total)} in all`]);
 		if (seconds.total > weekSeconds) {
