@@ -66,11 +66,12 @@ export async function killStudyAtRandom(
 	return { kills: done, finishedStudies: finishedStudies + 1, duringCells };
 }
 
+/** Whether a cell was begun and not ended, by the table itself: what a killed process left is read as pending. */
 function isRunning(folder: string): boolean {
 	if (!existsSync(path.join(folder, 'ledger.sqlite'))) return false;
 	const ledger = openLedger(folder);
 	try {
-		return readCells(ledger).some(({ status }) => status === 'running');
+		return ledger.database.prepare("SELECT 1 FROM runs WHERE status = 'running'").get() !== undefined;
 	} finally {
 		ledger.close();
 	}
