@@ -75,18 +75,27 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 	const [stream, copyStream] = [createStream(driver), createStream(driver)];
 	const module = compiledKernels(driver, card);
 	const enqueue = createLauncher(driver, stream);
-	const staging = createStaging(driver, stream, synchronize);
-	const pool = createPool(cardMemory(driver), staging.finish);
 	let open = true;
 	let lastKernel = 'no kernel';
-
-	function synchronize(): void {
-		try {
-			driver.cuStreamSynchronize(stream);
-		} catch (cause) {
-			throw failed(`the card failed in a kernel not later than ${lastKernel}`, cause);
-		}
-	}
+	// what a kernel did wrong is said by whatever is asked of the card next
+	const namingKernel =
+		<Arguments extends readonly unknown[]>(call: (...given: Arguments) => void) =>
+		(...given: Arguments): void => {
+			try {
+				call(...given);
+			} catch (cause) {
+				if (!(cause instanceof DriverFailure)) throw cause;
+				throw failed(`the card failed in a kernel not later than ${lastKernel}`, cause);
+			}
+		};
+	const copying: Driver = {
+		...driver,
+		cuMemcpyHtoDAsync_v2: namingKernel(driver.cuMemcpyHtoDAsync_v2),
+		cuMemcpyDtoHAsync_v2: namingKernel(driver.cuMemcpyDtoHAsync_v2),
+	};
+	const synchronize = namingKernel(() => driver.cuStreamSynchronize(stream));
+	const staging = createStaging(copying, stream, synchronize);
+	const pool = createPool(cardMemory(driver), staging.finish);
 
 	const device: CudaDevice = {
 		card,

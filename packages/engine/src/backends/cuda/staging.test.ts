@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Driver } from './driver.ts';
+import { createDeviceOf } from './device.ts';
+import { type Driver, DriverFailure } from './driver.ts';
 import { dryDriver } from './dry-driver.ts';
 import { createStaging } from './staging.ts';
 
@@ -73,4 +74,25 @@ it('gives what was read once more, and its memory to one download alone', () => 
 	expect(first).toEqual(Uint8Array.of(10, 10));
 	// all that was started before a wait comes with it
 	expect(waits()).toBe(2);
+});
+
+it('names the kernel before it where a large copy is told that the card failed', () => {
+	const refuse = () => {
+		throw new DriverFailure('illegal address');
+	};
+	const failing = { ...dryDriver(2 ** 30), cuMemcpyDtoHAsync_v2: refuse, cuMemcpyHtoDAsync_v2: refuse };
+	const card = {
+		ordinal: 0,
+		name: 'a card',
+		capability: 80,
+		driver: '12.0',
+		memoryBytes: 2 ** 30,
+		handle: 0,
+	};
+	const device = createDeviceOf(failing, { ...card, multiprocessors: 1 }, 'auto');
+	device.launchOver('fillFloat', 1, [256, 1, 0]);
+	const large = new Uint8Array(4 * mebibyte + 1);
+	const told = 'the card failed in a kernel not later than fillFloat';
+	expect(() => device.staging.download(large, 256)).toThrow(told);
+	expect(() => device.staging.upload(256, large)).toThrow(told);
 });
