@@ -6,20 +6,11 @@ What activations in 16 bits cost a model: the error of a residual stream in bflo
 FOLDER is a Llama checkpoint as transformers reads it; docs/decisions/020 has what it says of SmolLM2-135M.
 """
 
-import sys
-
 import torch
+from probe import distance, open_probe, tokens
 from torch.nn.functional import cross_entropy
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
-text = "int read(struct buffer *b, char *out, size_t n) { if (n > b->length) return -1; memcpy(out, b->data, n); return 0; }\n"
-tokens = 192
-folder = sys.argv[1]
-torch.set_num_threads(1)
-model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).model.requires_grad_(False)
-ids = AutoTokenizer.from_pretrained(folder)(text * 8, return_tensors="pt").input_ids[:, :tokens]
-torch.manual_seed(0)
-head = torch.randn(model.config.hidden_size, 2) * 0.02
+model, ids, head = open_probe()
 
 
 def rounded(x):
@@ -72,10 +63,6 @@ def run(of_parts, of_residual):
     for hook in hooks:
         hook.remove()
     return state.detach(), embedded.grad, gradients, largest
-
-
-def distance(found, expected):
-    return ((found - expected).norm() / expected.norm()).item()
 
 
 def same(x):

@@ -7,21 +7,12 @@ they are, divided by a power of two for each matrix, or for each row or column t
 FOLDER is a Llama checkpoint as transformers reads it; docs/decisions/020 has what it says of SmolLM2-135M.
 """
 
-import sys
-
 import torch
+from probe import distance, open_probe
 from torch.nn.functional import cross_entropy
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
-text = "int read(struct buffer *b, char *out, size_t n) { if (n > b->length) return -1; memcpy(out, b->data, n); return 0; }\n"
-tokens = 192
 functions = 128
-folder = sys.argv[1]
-torch.set_num_threads(1)
-model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).model.requires_grad_(False)
-ids = AutoTokenizer.from_pretrained(folder)(text * 8, return_tensors="pt").input_ids[:, :tokens]
-torch.manual_seed(0)
-head = torch.randn(model.config.hidden_size, 2) * 0.02
+model, ids, head = open_probe()
 
 
 def divided(x, largest):
@@ -57,10 +48,6 @@ class Product(torch.autograd.Function):
 linear = [module for layer in model.layers for module in layer.modules() if isinstance(module, torch.nn.Linear)]
 for module in linear:
     module.forward = lambda x, module=module: Product.apply(x, module)
-
-
-def distance(found, expected):
-    return ((found - expected).norm() / expected.norm()).item()
 
 
 exact = None

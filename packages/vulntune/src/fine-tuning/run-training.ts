@@ -1,28 +1,19 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import {
-	type Backend,
-	type BackendChoice,
-	fingerprintDifferences,
-	inputError,
-	type ModelFingerprint,
-	requireBackend,
-} from '@vulntune/engine';
+import { type Backend, type BackendChoice, inputError, requireBackend } from '@vulntune/engine';
 import { restoreStack } from '../baselines/ngram/stack-file.ts';
 import { alone, type Processes, type VectorCommunicator } from '../communication/communicator.ts';
 import { fromFirst } from '../communication/from-first.ts';
 import { openSameBackend, ownBackend } from '../communication/own-backend.ts';
 import type { Config } from '../config/schema.ts';
-import { leftOutLines, summarizeData } from '../data/summary.ts';
+import { leftOutLines } from '../data/summary.ts';
 import { adapterFolder } from '../methods/adapter-folder.ts';
 import { DESCRIPTION, STACK_FILE } from '../methods/description.ts';
 import type { Detector } from '../methods/detector.ts';
 import { peftLimit } from '../methods/peft-limit.ts';
 import { restoreDetector, saveDetector } from '../methods/saved-detector.ts';
 import { blamingBase } from '../model/damaged-base.ts';
-import type { Base } from '../model/open-base.ts';
-import { writeDataRecord } from '../run/data-record.ts';
-import { basePartNames, identityHash, type RunIdentity, trainingIdentity } from '../run/identity.ts';
+import { trainingIdentity } from '../run/identity.ts';
 import type { TrainingRecord } from '../run/records.ts';
 import { openRunBackend, recordedChoice } from '../run/run-backend.ts';
 import {
@@ -32,7 +23,6 @@ import {
 	refuseOwnSources,
 	runFolder,
 } from '../run/run-folder.ts';
-import { writeRunHeader } from '../run/run-header.ts';
 import { createDetectorOf, headOf, methodOf } from '../scoring/configured-detector.ts';
 import { describeLowerStates, withKeptStates } from '../scoring/frozen-states.ts';
 import { type PreparedData, prepareData } from '../scoring/prepare-data.ts';
@@ -47,23 +37,20 @@ import {
 	followedProgress,
 	openRunProgress,
 	type RunProgress,
-	type RunTarget,
-	resumeState,
-	saveState,
 } from '../training/run-progress.ts';
 import { requireSameRun } from '../training/same-run.ts';
-import { warmupNote } from '../training/schedule.ts';
-import { type BestEpoch, initialState, type TrainingState } from '../training/state.ts';
+import type { BestEpoch, TrainingState } from '../training/state.ts';
 import { createStopwatch, memoryFacts } from '../training/stopwatch.ts';
 import type { PackProgress } from '../training/task.ts';
 import { train } from '../training/trainer.ts';
+import { beginRun, type LoadedRun } from './begin-run.ts';
 import { describeDetector, settingsOf } from './describe-run.ts';
-import { describeExtension, extendRun, extensionRecord } from './extend-run.ts';
+import { describeExtension, extensionRecord } from './extend-run.ts';
 import { countSteps, fineTuningTask } from './fine-tuning-task.ts';
 import { savePredictions } from './predictions.ts';
 import type { RunMode, RunOutcome, RunSignals } from './run-events.ts';
-import { describeRefit, type SeenNgram, stackOnNgram } from './stack-ngram.ts';
-import { openTrainingBase, type StartAdapter } from './start-adapter.ts';
+import { describeRefit, stackOnNgram } from './stack-ngram.ts';
+import { openTrainingBase } from './start-adapter.ts';
 import { describeTrainingRows, oneClassValidationNote, trainingFunctions } from './training-rows.ts';
 
 /**
@@ -177,20 +164,6 @@ function openTrainingBackend(
 	return openRunBackend(earlier, card === undefined ? choice : { ...choice, type: 'cuda' }, note);
 }
 
-/** All that a run works with once it is loaded. */
-interface LoadedRun {
-	readonly config: Config;
-	readonly folder: RunFolder;
-	readonly base: Base;
-	readonly data: PreparedData;
-	/** Of the n-grams that the head sees; undefined where it sees none. */
-	readonly ngram: SeenNgram | undefined;
-	readonly detector: Detector;
-	readonly start: StartAdapter | undefined;
-	readonly identity: RunIdentity;
-	readonly communicator: VectorCommunicator;
-}
-
 // What only the end of a run or its resumption needs is loaded then: the first step waits for everything else.
 async function writeReport(root: string): Promise<void> {
 	await (await import('../report/write-report.ts')).writeReport(root);
@@ -262,42 +235,6 @@ function warnOfPeft(config: Config, signals: RunSignals): void {
 	if (limit !== undefined) signals.emit({ type: 'note', line: `warning: ${limit}` });
 }
 
-/** Where the run stands in its folder, its tensors restored; writes what a run begins with. */
-function beginRun(run: LoadedRun, mode: RunMode, target: RunTarget, signals: RunSignals): TrainingState {
-	const { config, folder, base, data, detector, start, identity } = run;
-	const settings = settingsOf(config);
-	const warn = (line: string) => signals.emit({ type: 'note', line });
-	const mayDiffer = ['epochs', ...(mode.allowOtherBase === true ? basePartNames : [])];
-	const resumed = mode.resume ? resumeState<TrainingState>(folder, target, warn, mayDiffer) : undefined;
-	if (mode.resume && resumed === undefined) warn(`no checkpoint in ${folder.root}: the run starts anew`);
-	const state = resumed?.state ?? initialState();
-	const ran = resumed === undefined ? config.training.epochs : Number(resumed.identity.epochs);
-	if (ran !== config.training.epochs) {
-		extendRun(folder, state, ran, config);
-		// before the logs are cut: a kill in between finds the one or the other run whole
-		saveState(folder, state, target);
-	}
-	if (state.finished) return state;
-	const totalSteps = countSteps(data.splits.train, settings, data.scoring, state.extension?.firstEpoch);
-	const shortened = warmupNote({ ...settings.schedule, totalSteps });
-	if (shortened !== undefined) warn(shortened);
-	noteEarlierBase(state, resumed?.identity ?? start?.base.fingerprint, base);
-	writeRunHeader(folder, config, {
-		backend: `${detector.backend.name} (${detector.backend.description})`,
-		hardware: detector.backend.hardware,
-		datasetHash: data.dataset.hash,
-		tokenizerHash: data.tokenizer.hash,
-		fingerprint: identityHash(identity),
-		base: base.fingerprint,
-		...(state.earlierBases === undefined ? {} : { earlierBases: state.earlierBases }),
-		synthetic: data.dataset.splits.test.some((row) => row.synthetic === true),
-	});
-	const { length, leadingLength = 0, suffixLength = 0 } = data.scoring.packing;
-	const room = length - leadingLength - suffixLength;
-	writeDataRecord(folder, summarizeData(data.splits, room, data.dataset.leftOut));
-	return state;
-}
-
 function logExtension(
 	state: TrainingState,
 	config: Config,
@@ -309,18 +246,6 @@ function logExtension(
 	metrics.append(record);
 	state.extension!.isLogged = true;
 	signals.emit({ type: 'note', line: describeExtension(record) });
-}
-
-/** Remembers the base that was left by --allow-other-base, the oldest first. */
-function noteEarlierBase(
-	state: TrainingState,
-	earlier: RunIdentity | ModelFingerprint | undefined,
-	{ fingerprint }: Base,
-): void {
-	if (earlier === undefined) return;
-	const { weights, config, tokenizer } = earlier as ModelFingerprint;
-	if (fingerprintDifferences(earlier as ModelFingerprint, fingerprint).length === 0) return;
-	state.earlierBases = [...(state.earlierBases ?? []), { weights, config, tokenizer }];
 }
 
 function trainWithEvents(
