@@ -292,6 +292,18 @@ describe('a study', () => {
 		expect(computed).toEqual([1, 2]);
 	});
 
+	it('counts to a budget what the cells of its own grid computed', async () => {
+		const gridOf = (seeds: string, budget = '') =>
+			`config: config.yaml\naxes: { training.seed: [${seeds}] }\n${budget}`;
+		const folder = output();
+		await runStudy(requestOf(write('before.yaml', gridOf('1, 2')), folder), silent, standIn([]));
+		const computed: number[] = [];
+		const grid = write('after.yaml', gridOf('3', 'budget: { hours: 0.002 }\n'));
+		const outcome = await runStudy(requestOf(grid, folder), silent, standIn(computed));
+		expect(outcome).toMatchObject({ status: 'ended' });
+		expect(computed).toEqual([3]);
+	});
+
 	it('is a partial result where the budget is used up, which a dry run says before', async () => {
 		const text = 'config: config.yaml\naxes: { training.seed: [1, 2, 3] }\nbudget: { hours: 0.002 }\n';
 		const [grid, folder] = [write('spent.yaml', text), output()];
