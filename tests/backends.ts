@@ -1,5 +1,12 @@
-import { type Backend, createCpuBackend, createReferenceBackend, createWasmBackend } from '@vulntune/engine';
+import {
+	type Backend,
+	createCpuBackend,
+	createCudaBackend,
+	createReferenceBackend,
+	createWasmBackend,
+} from '@vulntune/engine';
 import { loadNative } from '@vulntune/engine/backends/cpu/native.ts';
+import { findCards } from '@vulntune/engine/backends/cuda/card.ts';
 
 export interface BackendUnderTest {
 	readonly name: string;
@@ -10,9 +17,13 @@ export interface BackendUnderTest {
 export function backendsUnderTest(): BackendUnderTest[] {
 	const native = loadNative();
 	if (native.addon === undefined) console.warn(`skipped: the cpu backend, because ${native.reason}`);
+	const card = findCards().cards.find(({ unusable }) => unusable === undefined);
 	return [
 		{ name: 'reference', create: () => createReferenceBackend() },
 		...(native.addon === undefined ? [] : [{ name: 'cpu', create: () => createCpuBackend({}) }]),
 		{ name: 'wasm', create: () => createWasmBackend({}) },
+		...(card === undefined
+			? []
+			: [{ name: 'cuda', create: () => createCudaBackend({ device: card.ordinal }) }]),
 	];
 }

@@ -6,32 +6,43 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { VulntuneError } from '@vulntune/engine';
+import { inputError, VulntuneError } from '@vulntune/engine';
 import { packCheck } from './pack.ts';
 import { agreementPart } from './parts/agreement.ts';
 import { attentionPart } from './parts/attention.ts';
 import { driverPart } from './parts/driver.ts';
+import { parityPart } from './parts/parity.ts';
 import { productsPart } from './parts/products.ts';
 import { trainingPart } from './parts/training.ts';
+import { wholePart } from './parts/whole.ts';
 import { writeTable } from './table.ts';
+
+/** In the order in which they run. */
+const parts: Readonly<Record<string, () => unknown>> = {
+	driver: driverPart,
+	agreement: agreementPart,
+	parity: parityPart,
+	products: productsPart,
+	attention: attentionPart,
+	training: trainingPart,
+	whole: wholePart,
+};
 
 const USAGE = `usage: npm run check:cuda -- [options]
 
   --output <dir>  where the parts' results go, and all of them in all.json (default gpu-check)
-  --only <names>  parts, separated by commas: ${['driver', 'agreement', 'products', 'attention', 'training'].join(', ')}
+  --only <names>  parts, separated by commas: ${Object.keys(parts).join(', ')}
   --pack <dir>    make a folder that runs all of it on a machine without Node and without a network
   --table         write docs/gpu/README.md from the results in docs/gpu`;
 
-/** In the order in which they run. */
-const parts: Readonly<Record<string, (output: string) => unknown>> = {
-	driver: driverPart,
-	agreement: agreementPart,
-	products: productsPart,
-	attention: attentionPart,
-	training: trainingPart,
-};
-
-function runParts(output: string, only: readonly string[]): void {
+async function runParts(output: string, only: readonly string[]): Promise<void> {
+	const unknown = only.filter((name) => !Object.hasOwn(parts, name));
+	if (unknown.length > 0) {
+		throw inputError('CHECK_PART', `there is no part ${unknown.join(', ')}`, {
+			place: '--only',
+			remedy: `Choose of ${Object.keys(parts).join(', ')}.`,
+		});
+	}
 	mkdirSync(output, { recursive: true });
 	const report: Record<string, unknown> = {};
 	for (const [name, run] of Object.entries(parts)) {
@@ -39,7 +50,7 @@ function runParts(output: string, only: readonly string[]): void {
 		const start = performance.now();
 		let result: unknown;
 		try {
-			result = run(output);
+			result = await run();
 		} catch (error) {
 			// the parts after it may tell more
 			result = { failed: error instanceof Error ? error.message : String(error) };
@@ -74,7 +85,7 @@ try {
 	if (values.help) console.log(USAGE);
 	else if (values.table) writeTable();
 	else if (values.pack !== undefined) packCheck(values.pack);
-	else runParts(path.resolve(values.output), values.only.split(','));
+	else await runParts(path.resolve(values.output), values.only.split(','));
 } catch (error) {
 	if (!(error instanceof VulntuneError)) throw error;
 	console.error(error.message);

@@ -16,31 +16,41 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** What runs the check, besides what it measures. */
 const parts = [
-	...[
-		'package.json',
-		'bench/cuda',
-		'packages/engine/package.json',
-		'packages/engine/src',
-		'packages/engine/cuda',
-	],
-	...[
-		'packages/vulntune/package.json',
-		'packages/vulntune/src',
-		'packages/vulntune/bin',
-		'packages/vulntune/assets',
-	],
+	'package.json',
+	'bench/cuda',
+	'packages/engine/package.json',
+	'packages/engine/src',
+	'packages/engine/cuda',
+	'packages/vulntune/package.json',
+	'packages/vulntune/src',
+	'packages/vulntune/bin',
+	'packages/vulntune/assets',
 	'tests/nightly',
+	'tests/parity',
+	'tests/golden/fixtures',
+	'tests/backends.ts',
+	'tests/shared.ts',
+	'tests/tiny.ts',
 ];
 const mostBytes = 60 * 2 ** 20;
 
-/** Makes a folder of at most 60 MiB that needs nothing but a driver, bash, tar and xz; PyTorch is measured beside where it is. */
+/** Asks Python where bitsandbytes lies. */
+const whereBitsandbytes =
+	"import importlib.util as u; print(u.find_spec('bitsandbytes').submodule_search_locations[0])";
+/** The one of its libraries that the machine's PyTorch takes. */
+const bitsandbytesLibrary = 'libbitsandbytes_cuda130.so';
+
+/**
+ * Makes a folder of at most 60 MiB that needs nothing but a driver, bash, tar and xz; PyTorch is measured beside where it is, and
+ * bitsandbytes where VULNTUNE_PYTHON names a Python that has it.
+ */
 export function packCheck(folder: string): void {
 	const work = mkdtempSync(path.join(tmpdir(), 'vulntune-pack-'));
 	try {
 		mkdirSync(folder, { recursive: true });
 		const app = path.join(work, 'app');
-		for (const part of parts) cpSync(path.join(root, part), path.join(app, part), { recursive: true });
-		copyDependencies(app);
+		assembleCheck(app);
+		copyBitsandbytes(path.join(app, 'peers'));
 		run('tar', ['-cJf', path.resolve(folder, 'app.tar.xz'), '-C', work, 'app']);
 		const node = path.join(work, 'node');
 		copyFileSync(process.execPath, node);
@@ -60,6 +70,12 @@ export function packCheck(folder: string): void {
 	console.log(`${folder}: ${(bytes / 2 ** 20).toFixed(1)} MiB; on the machine with the card: bash run.sh`);
 }
 
+/** What the check runs from: our sources and the packages that they need. */
+export function assembleCheck(app: string): void {
+	for (const part of parts) cpSync(path.join(root, part), path.join(app, part), { recursive: true });
+	copyDependencies(app);
+}
+
 /** The packages that run-time code needs, and ours where Node looks for them. */
 function copyDependencies(app: string): void {
 	const list = run('npm', ['ls', '--omit=dev', '--all', '--parseable']).split('\n');
@@ -72,6 +88,19 @@ function copyDependencies(app: string): void {
 	mkdirSync(path.join(app, 'node_modules/@vulntune'), { recursive: true });
 	symlinkSync('../../packages/engine', path.join(app, 'node_modules/@vulntune/engine'));
 	symlinkSync('../packages/vulntune', path.join(app, 'node_modules/vulntune'));
+}
+
+function copyBitsandbytes(folder: string): void {
+	const python = process.env.VULNTUNE_PYTHON;
+	if (python === undefined) {
+		console.log('without bitsandbytes: VULNTUNE_PYTHON names no Python');
+		return;
+	}
+	const from = run(python, ['-c', whereBitsandbytes]).trim();
+	cpSync(from, path.join(folder, 'bitsandbytes'), {
+		recursive: true,
+		filter: (file) => !/\.(so|dll|pyc)$/.test(file) || path.basename(file) === bitsandbytesLibrary,
+	});
 }
 
 function run(command: string, args: readonly string[]): string {

@@ -1,4 +1,4 @@
-"""What PyTorch does on the same card, as JSON lines on the standard output: peers.py matmul|attention|copy|step [numbers]."""
+"""What PyTorch does on the same card, as JSON lines on the standard output: peers.py matmul|attention|copy|step|qlora [numbers]."""
 
 import json
 import sys
@@ -56,7 +56,7 @@ def attention(sizes):
         yield {"size": size, "forward": forward, "backward": backward}
 
 
-def step(sizes):
+def step(sizes, quantized=False):
     """A LoRA step of PEFT in bfloat16 over one sequence: [layers]x[hidden]x[intermediate]x[heads]x[tokens]."""
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaModel
@@ -71,20 +71,55 @@ def step(sizes):
             num_key_value_heads=heads,
             vocab_size=32016,
         )
-        torch.cuda.reset_peak_memory_stats()
+        torch.set_default_dtype(torch.bfloat16)
         with torch.device("cuda"):
-            model = LlamaModel(config).to(torch.bfloat16)
+            model = LlamaModel(config)
+        torch.set_default_dtype(torch.float32)
+        if quantized:
+            in_nf4(model)
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
         targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
         model = get_peft_model(model, LoraConfig(r=8, lora_alpha=32, lora_dropout=0.05, target_modules=targets))
+        model.train()
         optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4, fused=True)
         ids = torch.randint(0, 32000, (1, tokens), device="cuda")
 
-        def run():
-            model(input_ids=ids, use_cache=False).last_hidden_state.float().pow(2).mean().backward()
+        def run(autocast):
+            with torch.autocast("cuda", torch.bfloat16, enabled=autocast):
+                loss = model(input_ids=ids, use_cache=False).last_hidden_state.float().pow(2).mean()
+            loss.backward()
             optimizer.step()
             optimizer.zero_grad()
 
-        yield {"size": size, "milliseconds": milliseconds(run, 7), "peakBytes": torch.cuda.max_memory_allocated()}
+        # adapters in float32, as PEFT makes them, or cast for each product: the faster counts
+        plain, cast = (milliseconds(lambda: run(autocast), 7) for autocast in (False, True))
+        row = {"size": size, "milliseconds": min(plain, cast), "plain": plain, "autocast": cast}
+        yield {**row, "peakBytes": torch.cuda.max_memory_allocated()}
+        del model, optimizer
+
+
+def qlora(sizes):
+    """The same on a base in NF4 with double quantisation, of bitsandbytes."""
+    yield from step(sizes, quantized=True)
+
+
+def in_nf4(model):
+    """Each linear layer's matrix, one after another, so that no more than one lies there twice."""
+    from bitsandbytes.nn import Linear4bit, Params4bit
+
+    for name, layer in list(model.named_modules()):
+        if not isinstance(layer, torch.nn.Linear):
+            continue
+        with torch.device("meta"):
+            quantized = Linear4bit(
+                layer.in_features, layer.out_features, bias=False, compute_dtype=torch.bfloat16, quant_type="nf4"
+            )
+        quantized.weight = Params4bit(
+            layer.weight.data, requires_grad=False, quant_type="nf4", compress_statistics=True
+        )
+        model.set_submodule(name, quantized.to("cuda"))
+    model.is_loaded_in_4bit = True  # what PEFT goes by
 
 
 if __name__ == "__main__":

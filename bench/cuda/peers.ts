@@ -8,7 +8,7 @@ export function askPeers<Row>(what: string, sizes: readonly string[]): Row[] | u
 	const python = process.env.VULNTUNE_PYTHON || 'python3';
 	const { status, stdout, stderr, error } = spawnSync(python, [script, what, ...sizes], {
 		encoding: 'utf8',
-		timeout: 120_000,
+		timeout: 180_000,
 	});
 	const rows = (stdout ?? '').split('\n').filter((line) => line.startsWith('{'));
 	if (status !== 0) console.error(`PyTorch's ${what}: ${error?.message ?? stderr.trim().split('\n').at(-1)}`);

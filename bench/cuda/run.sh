@@ -11,5 +11,5 @@ chmod +x "$work/node"
 tar -xJf "$here/app.tar.xz" -C "$work"
 cd "$work/app"
 mkdir -p "$out"
-export TMPDIR="$work" NODE_NO_WARNINGS=1
+export TMPDIR="$work" NODE_NO_WARNINGS=1 PYTHONPATH="$work/app/peers"
 timeout "${LIMIT:-480}" "$work/node" bench/cuda/main.ts --output "$out" "$@"

@@ -15,6 +15,20 @@ export interface ModelShape {
 	readonly vocabulary: number;
 }
 
+export const smollm2: ModelShape = {
+	layers: 30,
+	hidden: 576,
+	intermediate: 1536,
+	heads: 9,
+	keyValueHeads: 3,
+	vocabulary: 49_152,
+};
+
+/** So many of the forty layers of a 13B model. */
+export function shapeOf13B(layers: number): ModelShape {
+	return { layers, hidden: 5120, intermediate: 13_824, heads: 40, keyValueHeads: 40, vocabulary: 32_016 };
+}
+
 const tokenizerFolder = fileURLToPath(new URL('../../packages/vulntune/assets/demo-base', import.meta.url));
 
 /** Writes a model of random weights that knows nothing, with the demo's tokenizer: for times and memory. */

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Outcome } from './test-runner.ts';
 
 const folder = fileURLToPath(new URL('../../docs/gpu', import.meta.url));
 
@@ -12,6 +13,9 @@ interface Report {
 	readonly products: { readonly result: Products };
 	readonly attention: { readonly result: readonly AttentionRow[] };
 	readonly training: { readonly result: Training };
+	/** Older results have none of these. */
+	readonly parity?: { readonly result: Outcome };
+	readonly whole?: { readonly result: Whole };
 }
 interface Card {
 	readonly name: string;
@@ -40,10 +44,21 @@ interface AttentionRow extends Readonly<Record<'bf16' | 'fp32', Times>> {
 interface Run {
 	readonly stepSeconds: number;
 	readonly tokensPerSecond: number;
+	readonly deviceBytes?: number;
+	readonly startSeconds?: number;
+}
+interface Peer {
+	readonly milliseconds: number;
+	readonly peakBytes: number;
+}
+interface Whole extends Readonly<Record<'nf4' | 'nf4Checkpointed' | 'bf16', Run>> {
+	readonly peft?: readonly Peer[];
+	readonly bitsandbytes?: readonly Peer[];
 }
 interface Training {
 	readonly demoBase: Readonly<Record<string, { readonly sameBytes: boolean }>>;
 	readonly resumed: { readonly kills: number; readonly sameBytes: boolean };
+	readonly checkpointing?: { readonly sameBytes: boolean };
 	readonly smollm2: Run;
 	readonly fourLayersOf13B: Run;
 	readonly fourLayersOnBf16?: Run;
@@ -71,9 +86,11 @@ export function writeTable(): void {
 	writeFileSync(path.join(folder, 'README.md'), renderTable());
 }
 
-function section(name: string, { driver, agreement, products, attention, training }: Report): string[] {
+function section(name: string, report: Report): string[] {
+	const { driver, agreement, products, attention, training, parity, whole } = report;
 	const [card] = driver.result.cards;
-	const { smollm2, fourLayersOf13B, fourLayersOnBf16, peft, demoBase, resumed } = training.result;
+	const { smollm2, fourLayersOf13B, fourLayersOnBf16, peft, demoBase, resumed, checkpointing } =
+		training.result;
 	return [
 		`## ${card!.name}, driver of CUDA ${card!.driver} (${name})`,
 		'',
@@ -85,6 +102,7 @@ function section(name: string, { driver, agreement, products, attention, trainin
 			([kind, suite]) => `| ${kind} | ${suite.cases} | ${suite.independence} | ${suite.failures.length} |`,
 		),
 		'',
+		...parityLines(parity?.result),
 		'Products of bfloat16 operands, TFLOP/s: x · Wᵀ, dy · W and dyᵀ · x on the kernels that this card takes, x · Wᵀ on those of',
 		'all cards from 8.0 on, and PyTorch.',
 		'',
@@ -126,8 +144,50 @@ function section(name: string, { driver, agreement, products, attention, trainin
 			.map(([precision, run]) => `${precision} ${run.sameBytes ? 'yes' : 'no'}`)
 			.join(
 				', ',
-			)}. A run killed ${resumed.kills} times ended in the adapter of one that was not: ${resumed.sameBytes ? 'yes' : 'no'}.`,
+			)}. A run killed ${resumed.kills} times ended in the adapter of one that was not: ${resumed.sameBytes ? 'yes' : 'no'}.${checkpointing === undefined ? '' : ` Blocks computed twice, with what enters them on the card and in the host's memory, gave the bytes of blocks computed once: ${checkpointing.sameBytes ? 'yes' : 'no'}.`}`,
+		...wholeLines(whole?.result),
 	];
+}
+
+function parityLines(outcome: Outcome | undefined): string[] {
+	if (outcome === undefined) return [];
+	const { passed, failures } = outcome;
+	return [
+		`Golden values of the Python stack (models, packs, gradients, trajectories of training) in float32: ${passed} tests passed, ${failures.length} failed.`,
+		'',
+	];
+}
+
+/** Steps of a whole model; older results have none. */
+function wholeLines(whole: Whole | undefined): string[] {
+	if (whole === undefined) return [];
+	const own = ([name, run]: readonly [string, Run]) =>
+		`| ${name} | ${seconds(run.stepSeconds)} | ${rounded(run.tokensPerSecond, 0)} | ${gigabytes(run.deviceBytes)} | ${rounded(run.startSeconds, 0)} s |`;
+	const peer = (name: string, rows: readonly Peer[] | undefined) =>
+		(rows ?? []).map(
+			({ milliseconds, peakBytes }) =>
+				`| ${name} | ${seconds(milliseconds / 1000)} | ${rounded(2_048_000 / milliseconds, 0)} | ${gigabytes(peakBytes)} | – |`,
+		);
+	return [
+		'',
+		'The same of all forty layers of the 13B model, and what the card must hold at most; the start reads 26 GB and puts them on the card:',
+		'',
+		'| step | time | tokens/s | memory | start |',
+		'|---|---|---|---|---|',
+		...(
+			[
+				['QLoRA, NF4 with double quantisation', whole.nf4],
+				['the same, blocks computed twice', whole.nf4Checkpointed],
+				['LoRA on bf16', whole.bf16],
+			] as const
+		).map(own),
+		...peer('PEFT with bitsandbytes, NF4 with double quantisation', whole.bitsandbytes),
+		...peer('PEFT in bf16', whole.peft),
+	];
+}
+
+function gigabytes(bytes: number | undefined): string {
+	return bytes === undefined ? '–' : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
 /** Products with a base in NF4 by their rows; older results have none. */

@@ -1,4 +1,4 @@
-import { type Backend, createCudaBackend } from '@vulntune/engine';
+import type { Backend } from '@vulntune/engine';
 import { independenceCases } from '@vulntune/engine/backends/agreement/independence.ts';
 import {
 	dependence,
@@ -6,38 +6,59 @@ import {
 	fixedCases,
 	foundOn,
 	inBfloat16,
+	inFloat16Products,
 } from '@vulntune/engine/backends/agreement/suite.ts';
 import type { ActivationType, AgreementCase } from '@vulntune/engine/backends/agreement/workbench.ts';
-import type { CudaBackendOptions } from '@vulntune/engine/backends/cuda/cuda.ts';
+import { chooseCard } from '@vulntune/engine/backends/cuda/card.ts';
+import { cudaBackendOn } from '@vulntune/engine/backends/cuda/cuda.ts';
+import { createDeviceOf, type KernelChoice } from '@vulntune/engine/backends/cuda/device.ts';
+import { loadDriver } from '@vulntune/engine/backends/cuda/driver.ts';
 
 interface Failure {
 	readonly name: string;
 	readonly what: string;
 }
 
-/** The agreement suite with each choice of kernels, its outputs the same bytes when they are computed again. */
+/** Which kernels a suite runs: those of an older card, compiled for this one by its driver, or a choice of this card's own. */
+interface Kernels {
+	readonly capability?: number;
+	readonly choice?: KernelChoice;
+}
+
+/**
+ * The agreement suite with each choice of kernels, its outputs the same bytes when they are computed again. The PTX for a T4 and a V100
+ * runs on every later card too.
+ */
 export function agreementPart() {
 	const ofTensorCores = fixedCases.filter(({ name }) => /bf16/.test(name));
 	return {
 		all: runSuite({}, fixedCases),
-		'tensor-core products of other cards': runSuite({ kernels: 'mma' }, ofTensorCores),
+		'tensor-core products of other cards': runSuite({ choice: 'mma' }, ofTensorCores),
 		'activations in bfloat16': runSuite({}, inBfloat16(fixedCases), 'bf16'),
 		'activations in bfloat16, products of other cards': runSuite(
-			{ kernels: 'mma' },
+			{ choice: 'mma' },
 			inBfloat16(ofTensorCores),
+			'bf16',
+		),
+		'the kernels of a T4': runSuite({ capability: 75 }, inFloat16Products(fixedCases)),
+		'the kernels of a T4, activations in bfloat16': runSuite(
+			{ capability: 75 },
+			inFloat16Products(inBfloat16(fixedCases)),
+			'bf16',
+		),
+		'the kernels of a V100': runSuite({ capability: 70 }, fixedCases),
+		'the kernels of a V100, activations in bfloat16': runSuite(
+			{ capability: 70 },
+			inBfloat16(fixedCases),
 			'bf16',
 		),
 	};
 }
 
-function runSuite(
-	options: CudaBackendOptions,
-	cases: readonly AgreementCase[],
-	activations: ActivationType = 'f32',
-) {
-	const backend = createCudaBackend(options);
-	const isolated = independenceCases.filter(({ kernels }) =>
-		cases.some((one) => one.kernels[0] === kernels[0]),
+function runSuite(kernels: Kernels, cases: readonly AgreementCase[], activations: ActivationType = 'f32') {
+	const backend = openBackend(kernels);
+	const isolated = independenceCases.filter((independent) =>
+		cases.some((one) => one.kernels[0] === independent.kernels[0]),
 	);
 	const failures = [
 		...cases.flatMap((one) => check(one.name, () => disagrees(backend, one))),
@@ -45,6 +66,14 @@ function runSuite(
 	];
 	backend.close();
 	return { cases: cases.length, independence: isolated.length, failures };
+}
+
+function openBackend({ capability, choice = 'auto' }: Kernels): Backend {
+	const driver = loadDriver();
+	const card = chooseCard(driver, 0);
+	return cudaBackendOn(
+		createDeviceOf(driver, { ...card, capability: capability ?? card.capability }, choice),
+	);
 }
 
 function disagrees(backend: Backend, testCase: AgreementCase): string | undefined {

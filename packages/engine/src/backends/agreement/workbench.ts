@@ -176,8 +176,8 @@ export const fp32Tolerance = 1e-5;
 /** Several bf16 products in a row: what lies between them is rounded again, and may fall to the other side. */
 export const bf16Tolerance = 1e-2;
 
-/** Operands in float16, a bfloat16's eighth of the error, against what is not rounded. */
-export const float16Tolerance = 5e-4;
+/** Two operands in float16, each rounded by up to 2⁻¹¹, against what is not rounded: a product of a few numbers may have all of it. */
+export const float16Tolerance = 2 ** -10;
 
 /** A case for a run that depends on the precision; a bf16 one may also be computed in fp32. */
 export function inPrecision<Used extends Precision>(
