@@ -13,6 +13,7 @@ import { attentionPart } from './parts/attention.ts';
 import { driverPart } from './parts/driver.ts';
 import { parityPart } from './parts/parity.ts';
 import { productsPart } from './parts/products.ts';
+import { stepPart } from './parts/step.ts';
 import { trainingPart } from './parts/training.ts';
 import { wholePart } from './parts/whole.ts';
 import { writeTable } from './table.ts';
@@ -24,6 +25,7 @@ const parts: Readonly<Record<string, () => unknown>> = {
 	parity: parityPart,
 	products: productsPart,
 	attention: attentionPart,
+	step: stepPart,
 	training: trainingPart,
 	whole: wholePart,
 };
@@ -32,6 +34,7 @@ const USAGE = `usage: npm run check:cuda -- [options]
 
   --output <dir>  where the parts' results go, and all of them in all.json (default gpu-check)
   --only <names>  parts, separated by commas: ${Object.keys(parts).join(', ')}
+  --idle          a driver that does nothing in the place of the card's: part step then says what the host takes
   --pack <dir>    make a folder that runs all of it on a machine without Node and without a network
   --table         write docs/gpu/README.md from the results in docs/gpu`;
 
@@ -72,16 +75,24 @@ async function runParts(output: string, only: readonly string[]): Promise<void> 
 	}
 }
 
+/** Built where it is wanted: a machine with a card may have no compiler. */
+async function idleDriver(): Promise<string> {
+	const builder = new URL('../../packages/engine/native/cuda/emulation/build.mjs', import.meta.url);
+	return ((await import(builder.href)) as { buildIdleDriver(): string }).buildIdleDriver();
+}
+
 const { values } = parseArgs({
 	options: {
 		output: { type: 'string', default: 'gpu-check' },
 		only: { type: 'string', default: Object.keys(parts).join(',') },
 		pack: { type: 'string' },
+		idle: { type: 'boolean', default: false },
 		table: { type: 'boolean', default: false },
 		help: { type: 'boolean', default: false },
 	},
 });
 try {
+	if (values.idle) process.env.VULNTUNE_LIBCUDA = await idleDriver();
 	if (values.help) console.log(USAGE);
 	else if (values.table) writeTable();
 	else if (values.pack !== undefined) packCheck(values.pack);

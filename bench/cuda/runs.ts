@@ -14,6 +14,7 @@ interface Timing {
 	readonly seconds: number;
 	readonly tokensPerSecond: number;
 	readonly deviceBytes?: number;
+	readonly waitSeconds?: number;
 }
 
 /** What runs of the check begin with. */
@@ -59,7 +60,7 @@ export function linesOf<Line>(file: string): Line[] {
 		.map((line) => JSON.parse(line) as Line);
 }
 
-/** A run of one pack of up to 2,048 tokens a step: seconds in the median, memory of the card. */
+/** A run of one pack of up to 2,048 tokens a step: seconds in the median, what share of them the host waited, memory of the card. */
 export function timed({ folder, args }: Ground, model: string, ...options: readonly string[]) {
 	const output = path.join(folder, 'timed');
 	const packs = [
@@ -76,13 +77,13 @@ export function timed({ folder, args }: Ground, model: string, ...options: reado
 	const seconds = (performance.now() - start) / 1000;
 	const timings = linesOf<Timing>(path.join(output, 'timings.jsonl'));
 	const steps = timings.filter(({ type }) => type === 'step');
-	// the first ones load kernels and memory
-	const times = steps.slice(3).map((step) => step.seconds);
-	const speeds = steps.slice(3).map(({ tokensPerSecond }) => tokensPerSecond);
+	// in the first half kernels and memory are loaded, and the host's code is compiled by the engine that runs it
+	const later = steps.slice(steps.length >> 1);
 	return {
 		steps: steps.length,
-		stepSeconds: median(times),
-		tokensPerSecond: median(speeds),
+		stepSeconds: median(later.map((step) => step.seconds)),
+		tokensPerSecond: median(later.map((step) => step.tokensPerSecond)),
+		waitShare: median(later.map((step) => (step.waitSeconds ?? 0) / step.seconds)),
 		deviceBytes: steps.at(-1)?.deviceBytes,
 		startSeconds: timings.find(({ type }) => type === 'start')?.seconds,
 		wholeRunSeconds: seconds,

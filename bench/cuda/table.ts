@@ -12,6 +12,7 @@ interface Report {
 	readonly agreement: { readonly result: Readonly<Record<string, Suite>> };
 	readonly products: { readonly result: Products };
 	readonly attention: { readonly result: readonly AttentionRow[] };
+	readonly step?: { readonly result: Readonly<Record<'smollm2' | 'fourLayersOf13B', StepParts>> };
 	readonly training: { readonly result: Training };
 	/** Older results have none of these. */
 	readonly parity?: { readonly result: Outcome };
@@ -40,6 +41,12 @@ interface Times {
 interface AttentionRow extends Readonly<Record<'bf16' | 'fp32', Times>> {
 	readonly size: string;
 	readonly sdpa?: Times;
+}
+interface StepParts
+	extends Readonly<
+		Record<'launches' | 'stepMilliseconds' | 'hostMilliseconds' | 'kernelMilliseconds', number>
+	> {
+	readonly kernels: readonly { readonly name: string; readonly milliseconds: number }[];
 }
 interface Run {
 	readonly stepSeconds: number;
@@ -124,6 +131,7 @@ function section(name: string, report: Report): string[] {
 			({ size, bf16, fp32, sdpa }) => `| ${size} | ${[bf16, fp32, sdpa].map(pair).join(' | ')} |`,
 		),
 		'',
+		...stepLines(report),
 		'`vulntune train`, QLoRA of NF4, rank 8, dropout 0.05, bf16, one pack of up to 2,048 tokens a step, random weights:',
 		'',
 		'| model | step | tokens/s |',
@@ -202,6 +210,28 @@ function fewRowLines({ fewRows }: Products): string[] {
 			({ rows, fusedMicroseconds, dequantisedMicroseconds }) =>
 				`| ${rows} | ${rounded(fusedMicroseconds, 0)} | ${rounded(dequantisedMicroseconds, 0)} |`,
 		),
+		'',
+	];
+}
+
+/** Where the time of a step goes; older results don't say. */
+function stepLines({ step }: Report): string[] {
+	if (step === undefined) return [];
+	const { smollm2, fourLayersOf13B } = step.result;
+	const row = (name: string, parts: StepParts) => {
+		const times = [parts.stepMilliseconds, parts.hostMilliseconds, parts.kernelMilliseconds];
+		const longest = parts.kernels.slice(0, 3).map((one) => `${one.name} ${rounded(one.milliseconds, 1)}`);
+		const cells = [name, parts.launches, ...times.map((time) => rounded(time, 1)), longest.join(', ')];
+		return `| ${cells.join(' | ')} |`;
+	};
+	return [
+		'Milliseconds of a QLoRA step of 2,048 tokens, in which the host enqueues kernels and waits for the card at its end: where its kernels,',
+		'timed one by one, take as long as the step, the card is never idle in it.',
+		'',
+		'| model | launches | step | host, without waiting | kernels | the longest of them |',
+		'|---|---|---|---|---|---|',
+		row("SmolLM2-135M's shape", smollm2),
+		row('four layers of a 13B model', fourLayersOf13B),
 		'',
 	];
 }

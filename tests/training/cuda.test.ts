@@ -21,6 +21,7 @@ interface Line {
 	readonly residentBytes: number;
 	readonly deviceBytes?: number;
 	readonly deviceUsedBytes?: number;
+	readonly waitSeconds?: number;
 }
 
 /** A short run of QLoRA that is interrupted after so many steps; what it found. */
@@ -143,7 +144,8 @@ describe.skipIf(missing !== undefined)('training on a card', () => {
 		expect(hardware.card).toEqual({
 			...{ ordinal: 0, name: 'stand-in', capability: '8.0', driver: '12.0', memoryBytes: 2 ** 30 },
 		});
-		const { deviceBytes, deviceUsedBytes } = run.lines('timings.jsonl').at(-1)!;
+		const { deviceBytes, deviceUsedBytes, waitSeconds } = run.lines('timings.jsonl').at(-1)!;
+		expect(waitSeconds).toBeGreaterThan(0);
 		expect(deviceBytes).toBeGreaterThan(10_000);
 		// the stand-in keeps nothing for itself, and nobody else is on it
 		expect(deviceUsedBytes).toBe(deviceBytes);
@@ -155,7 +157,8 @@ describe.skipIf(missing !== undefined)('training on a card', () => {
 		vi.unstubAllEnvs();
 		expect(run.notes).toContainEqual(expect.stringMatching(/^stand-in is not used: the run takes about/));
 		expect(run.environment().backend).not.toContain('cuda');
-		expect(run.lines('timings.jsonl').at(-1)!.deviceBytes).toBeUndefined();
+		const { deviceBytes, waitSeconds } = run.lines('timings.jsonl').at(-1)!;
+		expect([deviceBytes, waitSeconds]).toEqual([undefined, undefined]);
 		await expect(train('second', 'auto', 'fp32', { device: '1' })).rejects.toMatchObject({
 			code: 'CUDA_DEVICE',
 			message: expect.stringContaining('this machine shows 1: 0 stand-in'),

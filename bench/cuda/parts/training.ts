@@ -36,7 +36,7 @@ export function trainingPart() {
 function timedOf(ground: Ground, shape: ModelShape, ...options: readonly string[]) {
 	const model = path.join(ground.folder, 'model');
 	writeSyntheticModel(model, shape);
-	const result = timed(ground, model, ...options);
+	const result = timed(ground, model, '--training.epochs', '4', ...options);
 	rmSync(model, { recursive: true });
 	return result;
 }

@@ -15,6 +15,7 @@ const methodGroups = {
 	startDownload: 'memory',
 	keepOnHost: 'memory',
 	memory: 'memory',
+	waitedSeconds: 'memory',
 	close: 'memory',
 	activationType: 'memory',
 	linearForward: 'linear layers, forward',

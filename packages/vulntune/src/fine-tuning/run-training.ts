@@ -260,7 +260,7 @@ function trainWithEvents(
 	const { firstEpoch = 1, stepsBefore = 0 } = state.extension ?? {};
 	const totalSteps = countSteps(data.splits.train, settings, data.scoring, firstEpoch);
 	const steps = stepsBefore + totalSteps;
-	const stopwatch = createStopwatch();
+	const stopwatch = createStopwatch(undefined, detector.backend.waitedSeconds);
 	let loss: number | null = null;
 	let memory = memoryFacts(detector.backend);
 	const listener = {

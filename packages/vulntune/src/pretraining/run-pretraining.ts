@@ -247,7 +247,7 @@ function pretrainWithEvents(
 	const pass = { backend: target.backend, model: target.model, precision, checkpointing };
 	const lengths = data.train.map((ids) => ids.length);
 	const steps = countSteps(lengths, settings);
-	const stopwatch = createStopwatch();
+	const stopwatch = createStopwatch(undefined, target.backend.waitedSeconds);
 	let loss: number | null = null;
 	const listener = {
 		progress({ stepShare, tokens }: PackProgress) {

@@ -61,6 +61,7 @@ export function rehearse(backend: Backend, run: RehearsedRun): RehearsedMemory {
 	return { base, trained, activations, kept: total - peakBytes, total, onHost: host?.heldBytes ?? 0 };
 }
 
-function unlabelled({ functionIndex: { length } }: Pack): PackLabels {
+/** Labels that mean nothing. */
+export function unlabelled({ functionIndex: { length } }: Pack): PackLabels {
 	return { labels: new Int32Array(length), weights: new Float32Array(length).fill(1) };
 }

@@ -47,6 +47,20 @@ it('takes the time of a line from the line before', () => {
 	expect(watch.lap({ type: 'epoch', epoch: 1 }, none)).toMatchObject({ seconds: 3, totalSeconds: 5 });
 });
 
+it('says how much of a line’s time was spent waiting for a card', () => {
+	let waited = 4;
+	const watch = createStopwatch(
+		() => 0,
+		() => waited,
+	);
+	const lap = (seconds: number) => {
+		waited += seconds;
+		return watch.lap({ type: 'epoch', epoch: 1 }, none);
+	};
+	expect([lap(1), lap(2)]).toMatchObject([{ waitSeconds: 1 }, { waitSeconds: 2 }]);
+	expect(createStopwatch(() => 0).lap({ type: 'epoch', epoch: 1 }, none)).not.toHaveProperty('waitSeconds');
+});
+
 it('tells the time left from what this session did', () => {
 	let time = 0;
 	const watch = createStopwatch(() => time);

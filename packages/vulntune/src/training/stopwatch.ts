@@ -38,14 +38,26 @@ export interface Stopwatch {
 	lap(record: TimedRecord, memory: MemoryFacts): object;
 }
 
-export function createStopwatch(now: () => number = () => performance.now() / 1000): Stopwatch {
+/** @param waited seconds that the host has waited for a card so far; undefined where it computes itself */
+export function createStopwatch(
+	now: () => number = () => performance.now() / 1000,
+	waited?: () => number,
+): Stopwatch {
 	const start = now();
 	let lapStart = start;
+	let lapWaited = waited?.() ?? 0;
 	let tokens = 0;
 	let groupTokens = 0;
 	let otherSeconds = 0;
 	let doneAtStart: number | undefined;
 	const total = () => tokens + groupTokens;
+	/** Since the line before. */
+	const waits = (): { readonly waitSeconds?: number } => {
+		if (waited === undefined) return {};
+		const before = lapWaited;
+		lapWaited = waited();
+		return { waitSeconds: lapWaited - before };
+	};
 	return {
 		count(group) {
 			groupTokens = group;
@@ -72,6 +84,7 @@ export function createStopwatch(now: () => number = () => performance.now() / 10
 				...(step === undefined ? {} : { step }),
 				epoch,
 				seconds,
+				...waits(),
 				...(stepTokens === undefined ? {} : { tokensPerSecond: stepTokens / seconds }),
 				...memory,
 				totalSeconds: time - start,

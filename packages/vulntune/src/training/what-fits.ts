@@ -143,7 +143,8 @@ function ofAllLayers(model: ModelConfig, ofLayers: (model: ModelConfig) => numbe
 	return Math.round(start + ((bytes(more) - start) / (more - few)) * (model.layers - few));
 }
 
-function adapterRun(
+/** A run under `fitSetting` but for the length. */
+export function adapterRun(
 	model: ModelConfig,
 	base: BaseType,
 	tokens: number,

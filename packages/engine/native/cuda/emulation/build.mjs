@@ -1,5 +1,6 @@
 /**
- * Builds the stand-ins for libcuda (the kernels compiled for the host, behind the driver API) and for libnccl. Only tests use them.
+ * Builds the stand-ins for libcuda (the kernels compiled for the host, behind the driver API) and for libnccl, which only tests use, and a
+ * libcuda that does nothing, by which the bench measures the host.
  * Built once for their sources and compiler, into `build/`.
  */
 import { execFileSync } from 'node:child_process';
@@ -33,6 +34,11 @@ export function buildStandIn() {
 /** The same of the one for libnccl. */
 export function buildNcclStandIn() {
 	return buildLibrary('libnccl', ['nccl.cc']);
+}
+
+/** The same of a libcuda that does nothing. */
+export function buildIdleDriver() {
+	return buildLibrary('libcuda-idle', ['idle.cc']);
 }
 
 function buildLibrary(libraryName, unitNames) {

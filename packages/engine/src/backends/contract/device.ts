@@ -55,6 +55,8 @@ export interface Device {
 	 */
 	readonly keepOnHost?: (view: View) => HostCopy;
 	memory(): MemoryUse;
+	/** Seconds that the host has waited for the device so far; absent where kernels are done when their calls return. */
+	readonly waitedSeconds?: () => number;
 	/** Frees whatever the backend holds; the backend can't be used afterwards. */
 	close(): void;
 	/**

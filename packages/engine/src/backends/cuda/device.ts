@@ -33,6 +33,8 @@ export interface CudaDevice {
 	readonly staging: Staging;
 	/** Views that are kept in the host's memory. */
 	readonly hostCopies: HostCopies;
+	/** Seconds that the host has waited for the card so far. */
+	readonly waitedSeconds: number;
 	readonly driver: Driver;
 	/** Of the kernels. */
 	readonly stream: unknown;
@@ -77,23 +79,27 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 	const enqueue = createLauncher(driver, stream);
 	let open = true;
 	let lastKernel = 'no kernel';
+	let waitedSeconds = 0;
 	// what a kernel did wrong is said by whatever is asked of the card next
-	const namingKernel =
+	const waiting =
 		<Arguments extends readonly unknown[]>(call: (...given: Arguments) => void) =>
 		(...given: Arguments): void => {
+			const start = performance.now();
 			try {
 				call(...given);
 			} catch (cause) {
 				if (!(cause instanceof DriverFailure)) throw cause;
 				throw failed(`the card failed in a kernel not later than ${lastKernel}`, cause);
+			} finally {
+				waitedSeconds += (performance.now() - start) / 1000;
 			}
 		};
 	const copying: Driver = {
 		...driver,
-		cuMemcpyHtoDAsync_v2: namingKernel(driver.cuMemcpyHtoDAsync_v2),
-		cuMemcpyDtoHAsync_v2: namingKernel(driver.cuMemcpyDtoHAsync_v2),
+		cuMemcpyHtoDAsync_v2: waiting(driver.cuMemcpyHtoDAsync_v2),
+		cuMemcpyDtoHAsync_v2: waiting(driver.cuMemcpyDtoHAsync_v2),
 	};
-	const synchronize = namingKernel(() => driver.cuStreamSynchronize(stream));
+	const synchronize = waiting(() => driver.cuStreamSynchronize(stream));
 	const staging = createStaging(copying, stream, synchronize);
 	const pool = createPool(cardMemory(driver), staging.finish);
 
@@ -102,6 +108,9 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 		tensorType: module.tensorType,
 		hasWarpGroups: module.hasWarpGroups && kernels === 'auto',
 		pool,
+		get waitedSeconds() {
+			return waitedSeconds;
+		},
 		driver,
 		stream,
 		get buffers() {

@@ -35,6 +35,7 @@ export function memoryGroup(device: CudaDevice): MemoryGroup {
 				card: { usedBytes: totalBytes - Number(free[0]), totalBytes },
 			};
 		},
+		waitedSeconds: () => device.waitedSeconds,
 		activationType: (precision) => (precision === 'bf16' ? 'bf16' : 'f32'),
 		keepsDoubleScales: true,
 	};
