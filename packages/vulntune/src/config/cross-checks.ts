@@ -51,6 +51,13 @@ export const crossChecks: readonly CrossCheck<ParsedConfig>[] = [
 		},
 	},
 	{
+		options: ['training.sequencesPerPass', 'training.accumulation'],
+		check({ training: { sequencesPerPass, accumulation } }) {
+			if (sequencesPerPass <= accumulation) return undefined;
+			return `expected no more than training.accumulation (${accumulation}), the sequences of a step, found ${sequencesPerPass}`;
+		},
+	},
+	{
 		options: ['sequence.windowStride', 'sequence.length'],
 		check({ sequence: { windowStride, length } }) {
 			if (windowStride === null || windowStride < length) return undefined;

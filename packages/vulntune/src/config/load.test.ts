@@ -105,6 +105,7 @@ describe('defaults', () => {
 				warmupSteps: 2,
 				weightDecay: 0.05,
 				accumulation: 16,
+				sequencesPerPass: 1,
 				clipNorm: 1,
 				precision: 'bf16',
 				seed: 1,
@@ -315,6 +316,10 @@ describe('faults', () => {
 			'method.bidirectionalLayers: has no effect with method.type head',
 		],
 		['method: {type: prefix}\nsequence: {sharePrefixes: true}', 'sequence.sharePrefixes: expected false'],
+		[
+			'training: {accumulation: 2, sequencesPerPass: 3}',
+			'training.sequencesPerPass: expected no more than training.accumulation (2)',
+		],
 		['method: {type: prefix}\nobjective: nextToken', 'objective: expected class for method.type prefix'],
 		['method: {type: prefix, base: nf4}', 'method.base: expected fp32 or bf16 for prefix'],
 		[

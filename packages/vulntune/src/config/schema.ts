@@ -295,6 +295,11 @@ const training = section({
 		.default(0.05)
 		.describe('decoupled weight decay of AdamW; of matrices only, norms and biases do not decay'),
 	accumulation: wholeNumber(1).default(16).describe('sequences per optimiser step'),
+	sequencesPerPass: wholeNumber(1)
+		.default(1)
+		.describe(
+			'of these, how many go through the model at once: more is faster on a card with short sequences, and takes more memory',
+		),
 	clipNorm: z
 		.number()
 		.positive()

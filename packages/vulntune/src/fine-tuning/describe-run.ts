@@ -10,12 +10,21 @@ import type { FineTuningSettings } from './fine-tuning-task.ts';
 
 /** What the training loop needs of a config. */
 export function settingsOf(config: Config): FineTuningSettings {
-	const { epochs, accumulation, schedule, learningRate, warmupSteps, weightDecay, clipNorm } =
-		config.training;
+	const {
+		epochs,
+		accumulation,
+		sequencesPerPass,
+		schedule,
+		learningRate,
+		warmupSteps,
+		weightDecay,
+		clipNorm,
+	} = config.training;
 	const { seed, earlyStopping, checkpointEverySteps } = config.training;
 	return {
 		epochs,
 		accumulation,
+		sequencesPerPass,
 		schedule: { schedule, learningRate, warmupSteps },
 		optimizer: { weightDecay, clipNorm },
 		reduction: config.loss.reduction,

@@ -161,6 +161,29 @@ it('takes the mean of the sequences of a step, fewer in the last one', async () 
 	expect(steps[0]!.gradNorm).toBeCloseTo(Math.SQRT1_2, 5);
 });
 
+it.each(['sum', 'mean'] as const)(
+	'gives the same step of several sequences in a pass: the %s over functions',
+	async (reduction) => {
+		const train = functionsOf([8, 3, 3, 1, 2, 1, 5], [1, 1, 0, 1, 0, 0, 1]);
+		const [one, two, all] = await Promise.all(
+			[1, 2, 4].map((sequencesPerPass) =>
+				trainScripted({ train, valid: both }, { accumulation: 4, reduction, sequencesPerPass }),
+			),
+		);
+		expect(one!.dropoutSeeds.length).toBeGreaterThan(2);
+		expect(two!.dropoutSeeds).toHaveLength(Math.ceil(one!.dropoutSeeds.length / 2));
+		expect(all!.dropoutSeeds.length).toBeLessThan(two!.dropoutSeeds.length);
+		for (const { steps } of [two!, all!]) {
+			for (const [i, { loss, gradNorm, tokens }] of steps.entries()) {
+				const expected = one!.steps[i]!;
+				expect(tokens).toBe(expected.tokens);
+				expect(loss).toBeCloseTo(expected.loss, 5);
+				expect(gradNorm).toBeCloseTo(expected.gradNorm, 5);
+			}
+		}
+	},
+);
+
 describe('the best epoch', () => {
 	/** Validation probabilities [functions] by epoch. */
 	const scripted = (epochs: readonly (readonly number[])[], changes: Partial<FineTuningSettings> = {}) =>
@@ -211,11 +234,13 @@ it('passes on every setting of the config', () => {
 			...{ 'training.learningRate': '0.25', 'training.warmupSteps': '3', 'training.weightDecay': '0.125' },
 			...{ 'training.clipNorm': '0.75', 'loss.reduction': 'mean', 'training.seed': '11' },
 			...{ 'training.earlyStopping': '4', 'training.checkpointEverySteps': '9' },
+			'training.sequencesPerPass': '3',
 		},
 	);
 	expect(settingsOf(config)).toEqual({
 		epochs: 7,
 		accumulation: 5,
+		sequencesPerPass: 3,
 		schedule: { schedule: 'linear', learningRate: 0.25, warmupSteps: 3 },
 		optimizer: { weightDecay: 0.125, clipNorm: 0.75 },
 		reduction: 'mean',

@@ -7,7 +7,7 @@ import type { Piece } from '../packing/options.ts';
 import type { EpochMetrics, TrainingRecord } from '../run/records.ts';
 import { startPack } from '../scoring/micro-batch.ts';
 import { type ScoringOptions, scoreSplit } from '../scoring/score-split.ts';
-import { assemblePack, type SplitData } from '../scoring/split-data.ts';
+import { assemblePacks, type SplitData } from '../scoring/split-data.ts';
 import { requireFinite } from '../training/divergence.ts';
 import type { BestEpoch, TrainingState } from '../training/state.ts';
 import type { Task } from '../training/task.ts';
@@ -67,20 +67,30 @@ export function fineTuningTask(
 	return {
 		isFinished,
 		packs: (state) => packsOf(state).length,
-		train(index, group, state) {
-			const pieces = packsOf(state)[index]!;
-			const { pack, targets } = assemblePack(data.train, pieces, scoring.packing.packing, scoring.tokens);
-			const functions = targets.labels.length;
-			const factor = (settings.reduction === 'mean' ? 1 / functions : 1) / group.size;
+		train(index, group, state, count) {
+			const packs = packsOf(state).slice(index, index + count);
+			const { pack, targets } = assemblePacks(data.train, packs, scoring.packing.packing, scoring.tokens);
+			const factors = packs.map(
+				({ length }) => (settings.reduction === 'mean' ? 1 / length : 1) / group.size,
+			);
+			const factorOf = Float32Array.from(
+				packs.flatMap(({ length }, p) => new Array<number>(length).fill(factors[p]!)),
+			); // [F]
 			const packsBefore = sum(counts.slice(0, state.epoch - 1));
 			const dropoutSeed = dropoutSeedOf(settings.seed, packsBefore + index);
-			const losses = startPack(detector, pack, targets, factor, dropoutSeed, scoring.pass);
+			const losses = startPack(detector, pack, targets, factorOf, dropoutSeed, scoring.pass);
 			const { epoch, step } = state;
 			const loss = () => {
-				const sum = losses().reduce((total, value) => total + value, 0) * factor;
+				const values = losses();
+				let from = 0;
+				const ofPacks = packs.map(({ length }, p) => {
+					const ofFunctions = values.subarray(from, (from += length));
+					return sum([...ofFunctions]) * factors[p]!;
+				});
+				const total = sum(ofPacks);
 				const what = `the loss of functions ${idsOf(data.train, pack.functionIndex)} is`;
-				requireFinite(sum, what, { epoch, step: step + 1 });
-				return sum;
+				requireFinite(total, what, { epoch, step: step + 1 });
+				return total;
 			};
 			return { loss, tokens: pack.inputIds.length };
 		},

@@ -83,7 +83,12 @@ export async function runTraining(
 		const refitted = describeRefit(ngram?.description, start?.stack);
 		if (refitted !== undefined) note(refitted);
 		const { splits, scoring } = prepared;
-		const sizes = rehearsedRun(config, base.folder, scoring.pass, fullestPacks(splits, scoring));
+		const sizes = rehearsedRun(
+			config,
+			base.folder,
+			scoring.pass,
+			fullestPacks(splits, scoring, config.training.sequencesPerPass),
+		);
 		const backend = await openSameBackend(processes, choice, note, (own) =>
 			openTrainingBackend(config, mode.resume ? folder : undefined, own, sizes, processes, note),
 		);

@@ -245,7 +245,10 @@ async function planData(
 	note: (line: string) => void,
 ): Promise<PlannedData> {
 	const { length } = config.sequence;
-	if (!existsSync(config.data.path)) return { plan: { missing: config.data.path }, packs: fullPacks(length) };
+	const { sequencesPerPass } = config.training;
+	if (!existsSync(config.data.path)) {
+		return { plan: { missing: config.data.path }, packs: fullPacks(length, sequencesPerPass) };
+	}
 	const { collapseWhitespace } = config.data;
 	const dataset = await loadAuditedDataset(config.data, note);
 	if (config.method.stack !== null) note(describeStackFolds(stackFolds(config, dataset.splits.train)));
@@ -302,7 +305,7 @@ async function planData(
 		warmup: warmupNote({ warmupSteps, totalSteps: steps }) ?? null,
 		validationTokens: valid.tokens,
 	};
-	return { plan, packs: fullestOf(trainRows, validRows, { packing, tokens }) };
+	return { plan, packs: fullestOf(trainRows, validRows, { packing, tokens }, sequencesPerPass) };
 }
 
 /** The fullest packs, where functions have tokens; else full ones. */
@@ -310,11 +313,15 @@ function fullestOf(
 	train: PlannedSplit,
 	valid: PlannedSplit,
 	scoring: Pick<ScoringOptions, 'packing' | 'tokens'>,
+	sequencesPerPass: number,
 ): RehearsedRun['packs'] {
-	if (train.tokens === undefined || valid.tokens === undefined) return fullPacks(scoring.packing.length);
+	if (train.tokens === undefined || valid.tokens === undefined) {
+		return fullPacks(scoring.packing.length, sequencesPerPass);
+	}
 	const split = ({ lengths }: PlannedSplit, tokens: readonly Int32Array[]) => ({
 		lengths: Int32Array.from(lengths),
 		tokens,
 	});
-	return fullestPacks({ train: split(train, train.tokens), valid: split(valid, valid.tokens) }, scoring);
+	const splits = { train: split(train, train.tokens), valid: split(valid, valid.tokens) };
+	return fullestPacks(splits, scoring, sequencesPerPass);
 }

@@ -66,7 +66,12 @@ export function resultSettings(config: Config): object {
 		...settings
 	} = config;
 	const { checkpointEverySteps: _every, epochs: _epochs, checkpointing: _checkpointing, ...rest } = training;
-	const trained = { ...rest, checkpointing: false };
+	const { sequencesPerPass, ...optimised } = rest;
+	const trained = {
+		...optimised,
+		...(sequencesPerPass === 1 ? {} : { sequencesPerPass }),
+		checkpointing: false,
+	};
 	// what projects are called changes no result; options that are off are as good as none, so that runs of versions without them are known
 	const { path: _path, projects: _projects, dropNearDuplicates, sample, sampleSeed, ...rows } = data;
 	const reading = {

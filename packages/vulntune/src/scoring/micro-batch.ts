@@ -22,9 +22,10 @@ export interface PassOptions {
 }
 
 /**
- * Forward and backward pass of one pack: adds factor × ∂(Σ losses) to the gradients. Nothing waits for the device: a step's packs may
+ * Forward and backward pass of one pack: adds ∂(Σ factor × loss) to the gradients. Nothing waits for the device: a step's packs may
  * follow each other on it.
  *
+ * @param factors of each function's loss, [F], or one for all
  * @param dropoutSeed tells this micro-batch's dropout masks apart from all others'
  * @returns [F] the weighted loss of each function, on their way to the host
  */
@@ -32,7 +33,7 @@ export function startPack(
 	detector: Detector,
 	pack: Pack,
 	targets: PackLabels,
-	factor: number,
+	factors: number | Float32Array,
 	dropoutSeed: number,
 	options: PassOptions,
 ): Pending<Float32Array> {
@@ -40,7 +41,10 @@ export function startPack(
 	return inArena(detector.backend, options.precision, { tape, dropoutSeed }, (context) => {
 		const losses = options.objective(context, detector, pack, options).losses(targets, options.focal); // [F]
 		const values = context.backend.startDownload(losses);
-		const dLosses = upload(context, new Float32Array(losses.shape[0]!).fill(factor)); // [F]
+		const dLosses = upload(
+			context,
+			typeof factors === 'number' ? new Float32Array(losses.shape[0]!).fill(factors) : factors,
+		); // [F]
 		tape.backward(context, losses, dLosses);
 		return () => Float32Array.from(values());
 	});

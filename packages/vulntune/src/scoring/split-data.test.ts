@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { FunctionRow } from '../data/row.ts';
 import { packFunctions } from '../packing/pack-functions.ts';
-import { assemblePack, splitData } from './split-data.ts';
+import { assemblePack, assemblePacks, splitData } from './split-data.ts';
 
 const row = (id: number, label: 0 | 1, commit: string): FunctionRow => ({
 	...{ id, code: '', label, commit, functionName: 'f' },
@@ -34,6 +34,21 @@ it('tells a function its partner where both lie in one pack, and no other', () =
 		});
 	expect(partners(data.pairs!.rows)).toEqual([[2, 0], [3, 1], [4]]);
 	expect(partners(undefined)).toEqual([[0, 1], [2, 3], [4]]);
+});
+
+it('knows the partners of joined packs where each had them alone', () => {
+	const data = splitData(rows, tokens, { ...weights, pair: 'rank', pairWeight: 2 });
+	const { packs } = packFunctions(data.lengths, packing, { together: data.pairs!.rows });
+	const around = { leading: [], separator: 0, suffix: [] };
+	const { pack, targets } = assemblePacks(data, packs, 'isolated', around);
+	expect([...pack.functionIndex]).toEqual([0, 2, 3, 1, 4]);
+	expect([...targets.labels]).toEqual([1, 0, 1, 0, 1]);
+	expect(targets.pairs).toEqual({ kind: 'rank', weight: 2, partners: Int32Array.of(1, 0, 3, 2, 4) });
+	// a pair that no pack holds whole is none in the pass either
+	const apart = packFunctions(data.lengths, packing).packs;
+	expect(assemblePacks(data, apart, 'isolated', around).targets.pairs!.partners).toEqual(
+		Int32Array.of(0, 1, 2, 3, 4),
+	);
 });
 
 it('has no pairs where none are learnt from', () => {

@@ -3,6 +3,7 @@ import type { FunctionRow } from '../data/row.ts';
 import type { PackLabels } from '../objectives/objective.ts';
 import type { PackPairs } from '../objectives/pair-loss.ts';
 import type { PairLossKind } from '../objectives/pair-loss-kinds.ts';
+import { joinPacks } from '../packing/join-packs.ts';
 import type { PackingOptions, Piece } from '../packing/options.ts';
 import { buildPack, type Pack, withStackedScores } from '../packing/pack.ts';
 import { type LossWeights, lossWeight } from './loss-weights.ts';
@@ -74,13 +75,40 @@ export function branchTokens({ branches = [] }: PackTokens): number {
 	return branches.reduce((sum, branch) => sum + branch.length, 0);
 }
 
+/** A pack with its labels and weights. */
+export interface LabelledPack {
+	readonly pack: Pack;
+	readonly targets: PackLabels;
+}
+
+/** Planned packs with their labels and weights, as one that goes through a model at once. */
+export function assemblePacks(
+	data: SplitData,
+	packs: readonly (readonly Piece[])[],
+	packing: PackingOptions['packing'],
+	tokens: PackTokens,
+): LabelledPack {
+	const assembled = packs.map((pieces) => assemblePack(data, pieces, packing, tokens));
+	const pack = joinPacks(assembled.map((one) => one.pack));
+	const targets = labelsOf(data, pack);
+	if (data.pairs === undefined) return { pack, targets };
+	let before = 0;
+	const partners = assembled.flatMap((one) => {
+		const moved = Array.from(one.targets.pairs!.partners, (partner) => partner + before);
+		before += moved.length;
+		return moved;
+	}); // [F]
+	const { kind, weight } = data.pairs;
+	return { pack, targets: { ...targets, pairs: { kind, weight, partners: Int32Array.from(partners) } } };
+}
+
 /** A planned pack with its labels and weights. */
 export function assemblePack(
 	data: SplitData,
 	pieces: readonly Piece[],
 	packing: PackingOptions['packing'],
 	tokens: PackTokens,
-): { pack: Pack; targets: PackLabels } {
+): LabelledPack {
 	const built = buildPack(pieces, data.tokens, tokens.separator, packing, tokens);
 	const pack = withStackedScores(built, data.stackedScores);
 	const targets = labelsOf(data, pack);

@@ -199,19 +199,24 @@ it('takes the fullest pack of training, and of scoring in its own order', () => 
 		lengths: Int32Array.from(lengths),
 		tokens: lengths.map((length) => new Int32Array(length)),
 	});
-	const { trained, scored } = fullestPacks(
-		{ train: functions(20, 9, 29), valid: functions(300, 200) },
-		{
-			packing: {
-				length: 31,
-				packing: 'isolated',
-				order: 'bestFit',
-				maxFunctions: 9,
-				largeFunctions: 'ignore',
+	const packs = (sequencesPerPass: number) =>
+		fullestPacks(
+			{ train: functions(20, 9, 29), valid: functions(300, 200) },
+			{
+				packing: {
+					length: 31,
+					packing: 'isolated',
+					order: 'bestFit',
+					maxFunctions: 9,
+					largeFunctions: 'ignore',
+				},
+				tokens: { leading: [], separator: 0, suffix: [] },
 			},
-			tokens: { leading: [], separator: 0, suffix: [] },
-		},
-	);
+			sequencesPerPass,
+		);
+	const { trained, scored } = packs(1);
+	expect(packs(2).trained.inputIds).toHaveLength(31 + 30);
+	expect(packs(2).scored).toEqual(scored);
 	expect(trained.inputIds).toHaveLength(31);
 	expect(trained.functionIndex).toHaveLength(2);
 	// cut to the length of a sequence, since no function is left out of scoring

@@ -1,5 +1,6 @@
 import type { ModelConfig, ModelFolder } from '@vulntune/engine';
 import type { Config } from '../config/schema.ts';
+import { joinPacks } from '../packing/join-packs.ts';
 import { type PackingOptions, type Piece, packSize } from '../packing/options.ts';
 import { buildPack, type Pack } from '../packing/pack.ts';
 import { type PackedFunctions, packFunctions } from '../packing/pack-functions.ts';
@@ -29,31 +30,38 @@ export function rehearsedRun(
 
 type Functions = Pick<SplitData, 'lengths' | 'tokens' | 'pairs'>;
 
-/** The fullest packs of training and of scoring. */
+/** The fullest packs of training, so many at once, and of scoring. */
 export function fullestPacks(
 	{ train, valid }: { readonly train: Functions; readonly valid: Functions },
 	{ packing, tokens }: Pick<ScoringOptions, 'packing' | 'tokens'>,
+	sequencesPerPass: number,
 ): RehearsedRun['packs'] {
 	const fullest = (
 		data: Functions,
 		options: PackingOptions,
+		perPass: number,
 		together?: PackedFunctions['together'],
 	): Pack => {
 		const { packs } = packFunctions(data.lengths, options, { tokens: data.tokens, together });
-		const [most] = packs.toSorted((a, b) => packSize(b) - packSize(a));
-		if (most === undefined) return fullPacks(options.packLength ?? options.length).trained;
-		return buildPack(most, data.tokens, tokens.separator, options.packing, tokens);
+		const most = packs.toSorted((a, b) => packSize(b) - packSize(a)).slice(0, perPass);
+		if (most.length === 0) return fullPacks(options.packLength ?? options.length, perPass).trained;
+		return joinPacks(
+			most.map((pieces) => buildPack(pieces, data.tokens, tokens.separator, options.packing, tokens)),
+		);
 	};
 	return {
-		trained: fullest(train, packing, train.pairs?.rows),
-		scored: fullest(valid, scoringPacking(packing, tokens)),
+		trained: fullest(train, packing, sequencesPerPass, train.pairs?.rows),
+		scored: fullest(valid, scoringPacking(packing, tokens), 1),
 	};
 }
 
 /** Packs of functions that nobody has seen: full ones. */
-export function fullPacks(length: number): RehearsedRun['packs'] {
+export function fullPacks(length: number, sequencesPerPass = 1): RehearsedRun['packs'] {
 	const most = Math.min(USUAL_FUNCTION, length);
-	return { trained: fullPack(length, most), scored: fullPack(Math.max(length, FASTEST_PACK), most) };
+	return {
+		trained: fullPack(sequencesPerPass * length, most),
+		scored: fullPack(Math.max(length, FASTEST_PACK), most),
+	};
 }
 
 /** Tokens of a function where there is none to look at: the median of the paper's dataset. */

@@ -9,8 +9,9 @@ export interface StepGroup {
 	readonly size: number;
 }
 
+/** What a pass over packs came to. */
 export interface TrainedPack {
-	/** What it adds to the step's loss, on its way to the host. */
+	/** What they add to the step's loss, on its way to the host. */
 	readonly loss: Pending<number>;
 	readonly tokens: number;
 }
@@ -19,8 +20,8 @@ export interface TrainedPack {
 export interface Task<State extends RunState> {
 	/** Packs of the state's epoch. */
 	packs(state: State): number;
-	/** Adds the gradients of a pack to those that there are, or enqueues that. */
-	train(pack: number, group: StepGroup, state: State): TrainedPack;
+	/** Adds the gradients of a pack, or of `count` of them from there on in one pass, to those that there are, or enqueues that. */
+	train(pack: number, group: StepGroup, state: State, count: number): TrainedPack;
 	/**
 	 * Called before every pack and after the last step: validates where that is due and moves the state to the next epoch where
 	 * this one is done. False where the listener interrupted it, with the state unchanged.

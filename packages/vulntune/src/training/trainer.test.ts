@@ -13,6 +13,7 @@ const epochs = 2;
 
 interface Numbers {
 	readonly accumulation?: number;
+	readonly sequencesPerPass?: number;
 	readonly stepsBefore?: number;
 	readonly gradientOf?: (number: number) => number;
 	readonly values?: readonly number[];
@@ -21,7 +22,13 @@ interface Numbers {
 
 /** Trains two parameters on packs whose gradients are their numbers; what comes of it. */
 async function trainNumbers(
-	{ accumulation = 2, stepsBefore = 0, gradientOf = (number: number) => number, ...start }: Numbers,
+	{
+		accumulation = 2,
+		sequencesPerPass = 1,
+		stepsBefore = 0,
+		gradientOf = (number: number) => number,
+		...start
+	}: Numbers,
 	communicatorOf?: (backend: Backend) => VectorCommunicator,
 	interruptAfter = Number.POSITIVE_INFINITY,
 	state: RunState = initialRunState(),
@@ -33,6 +40,8 @@ async function trainNumbers(
 	if (start.values !== undefined) backend.upload(parameters.values, Float32Array.from(start.values));
 	if (start.gradients !== undefined) backend.upload(parameters.gradients, Float32Array.from(start.gradients));
 	const trained: number[] = [];
+	/** Packs of each pass. */
+	const passes: number[] = [];
 	const records: StepRecord[] = [];
 	/** Share of the next step and its tokens, and the steps that were told of before. */
 	const told: (readonly [number, number, number])[] = [];
@@ -40,13 +49,18 @@ async function trainNumbers(
 	const task: Task<RunState> = {
 		packs: () => packsPerEpoch,
 		isFinished: ({ epoch }) => epoch > epochs,
-		train(pack, group, { epoch }) {
-			const number = (epoch - 1) * packsPerEpoch + pack + 1;
-			trained.push(number);
+		train(pack, group, { epoch }, count) {
+			const first = (epoch - 1) * packsPerEpoch + pack + 1;
+			const numbers = Array.from({ length: count }, (_, i) => first + i);
+			trained.push(...numbers);
+			passes.push(count);
 			const view = parameters.get('w').gradient!;
-			const gradient = [...backend.download(view)].map((value, i) => value + (i + 1) * gradientOf(number));
+			const gradient = [...backend.download(view)].map((value, i) =>
+				numbers.reduce((sum, number) => sum + (i + 1) * gradientOf(number), value),
+			);
 			backend.upload(view, Float32Array.from(gradient));
-			return { loss: () => number / group.size, tokens: 10 };
+			const sum = numbers.reduce((total, number) => total + number, 0);
+			return { loss: () => sum / group.size, tokens: 10 * count };
 		},
 		betweenPacks(state) {
 			if (state.packs < packsPerEpoch) return true;
@@ -60,6 +74,7 @@ async function trainNumbers(
 		optimizer,
 		{
 			accumulation,
+			sequencesPerPass,
 			schedule: { schedule: 'linear', learningRate: 1, warmupSteps: 0, totalSteps: 6 },
 			stepsBefore,
 			checkpointEverySteps: 2,
@@ -76,6 +91,7 @@ async function trainNumbers(
 	return {
 		outcome,
 		trained,
+		passes,
 		records,
 		told,
 		checkpoints,
@@ -127,6 +143,29 @@ it('begins its schedule after the steps of an earlier run', async () => {
 	});
 	expect(records.map(({ step }) => step)).toEqual([4, 5, 6, 7, 8, 9]);
 	expect(records[0]!.learningRate).toBe(1);
+});
+
+it('takes several packs in a pass, fewer where a step has no more', async () => {
+	const single = await trainNumbers({ accumulation: 3 });
+	const { passes, trained, records } = await trainNumbers({ accumulation: 3, sequencesPerPass: 2 });
+	expect(passes).toEqual([2, 1, 2, 2, 1, 2]);
+	expect(trained).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+	expect(records).toEqual(single.records);
+	const two = await Promise.all(
+		together(2).map((of) => trainNumbers({ accumulation: 3, sequencesPerPass: 2 }, of)),
+	);
+	expect(two.map((process) => process.trained)).toEqual([
+		[1, 2, 4, 5, 6, 7, 9, 10],
+		[3, 8],
+	]);
+	for (const process of two) expect(process.records).toEqual(records);
+});
+
+it('goes on with the same passes where it was interrupted in a step', async () => {
+	const { state } = await trainNumbers({ accumulation: 5, sequencesPerPass: 2 }, undefined, 2);
+	expect(state).toMatchObject({ packs: 2, step: 0 });
+	const rest = await trainNumbers({ accumulation: 5, sequencesPerPass: 2 }, undefined, undefined, state);
+	expect(rest.passes).toEqual([2, 1, 2, 2, 1]);
 });
 
 it('saves where it is interrupted, in the middle of a step too', async () => {

@@ -10,6 +10,8 @@ import type { Task, TrainerListener } from './task.ts';
 export interface TrainerSettings {
 	/** Packs per optimiser step. */
 	readonly accumulation: number;
+	/** Of these, how many go through the model at once; default 1. */
+	readonly sequencesPerPass?: number;
 	/** Over the steps from `firstStep` on. */
 	readonly schedule: ScheduleOptions;
 	/** Steps before the schedule begins: those of a finished run that goes on; default 0. */
@@ -20,6 +22,7 @@ export interface TrainerSettings {
 /** The settings of a trainer that a config has, without what follows from the data. */
 export interface OptimizationSettings {
 	readonly accumulation: number;
+	readonly sequencesPerPass?: number;
 	readonly schedule: Omit<ScheduleOptions, 'totalSteps'>;
 	readonly optimizer: AdamWSettings;
 	readonly seed: number;
@@ -28,8 +31,8 @@ export interface OptimizationSettings {
 
 /**
  * Trains from `state` until the task is finished or the listener interrupts. Everything that happens is a function of the state,
- * the task and the settings. Several processes train in rounds, each on one pack: their gradients and losses add up in the order of
- * the packs, so that the bytes are those of one process.
+ * the task and the settings. Several processes train in rounds, each on the packs of one pass: their gradients and losses add up in the
+ * order of the packs, so that the bytes are those of one process.
  *
  * Throws LOSS_NOT_FINITE, where a loss or a gradient is no number.
  */
@@ -42,15 +45,16 @@ export async function train<State extends RunState>(
 	communicator: VectorCommunicator = alone,
 ): Promise<'finished' | 'interrupted'> {
 	const { rank, size } = communicator;
+	const { accumulation, sequencesPerPass = 1, checkpointEverySteps } = settings;
 	const sum = createGradientSum(optimizer, communicator);
-	/** Of this process's packs, those that it hasn't waited for. */
+	/** Of this process's passes, those that it hasn't waited for. */
 	let unread: Pending<number>[] = [];
-	/** Adds the losses of all packs since the last time in the order of the packs. */
+	/** Adds the losses of all passes since the last time in the order of the packs. */
 	const readLosses = async () => {
 		const own = unread.map((loss) => loss());
 		unread = [];
 		const ofProcesses = await communicator.gather(own);
-		// a round has a pack of each process; the first has one in each round
+		// a round has a pass of each process; the first has one in each round
 		for (const round of ofProcesses[0]!.keys()) {
 			for (const losses of ofProcesses) state.groupLoss += losses[round] ?? 0;
 		}
@@ -67,11 +71,13 @@ export async function train<State extends RunState>(
 			if (task.isFinished(state)) return 'finished';
 			if ((await communicator.gather(listener.interrupted())).includes(true)) return await interrupt();
 			const packs = task.packs(state);
-			const { accumulation, checkpointEverySteps } = settings;
 			const start = state.packs - (state.packs % accumulation);
 			const group = { start, size: Math.min(accumulation, packs - start) };
-			const round = Math.min(size, start + group.size - state.packs);
-			const own = rank < round ? [task.train(state.packs + rank, group, state)] : [];
+			const end = start + group.size;
+			const round = Math.min(size * sequencesPerPass, end - state.packs);
+			const first = state.packs + rank * sequencesPerPass;
+			const count = Math.min(sequencesPerPass, end - first);
+			const own = count > 0 ? [task.train(first, group, state, count)] : [];
 			unread.push(...own.map(({ loss }) => loss));
 			for (const tokens of (await communicator.gather(own.map((pack) => pack.tokens))).flat()) {
 				state.groupTokens += tokens;
