@@ -90,7 +90,7 @@ export function timed({ folder, args }: Ground, model: string, ...options: reado
 	};
 }
 
-function median(values: readonly number[]): number | undefined {
+export function median(values: readonly number[]): number | undefined {
 	return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
 

@@ -11,7 +11,7 @@ import { createGradientSum } from 'vulntune/training/gradient-sum.ts';
 import { createOptimizer } from 'vulntune/training/optimizer.ts';
 import { unlabelled } from 'vulntune/training/rehearse.ts';
 import { adapterRun } from 'vulntune/training/what-fits.ts';
-import { median } from '../../interleave.ts';
+import { median } from '../runs.ts';
 import { openAheadClock } from '../timing.ts';
 
 const tokens = 2048;
@@ -63,8 +63,8 @@ async function stepOf(model: ModelConfig) {
 		}
 		const { user, system } = process.threadCpuUsage(processor);
 		return {
-			stepMilliseconds: 1000 * median(times.map(({ seconds }) => seconds)),
-			hostMilliseconds: 1000 * median(times.map(({ seconds, waited }) => seconds - waited)),
+			stepMilliseconds: 1000 * median(times.map(({ seconds }) => seconds))!,
+			hostMilliseconds: 1000 * median(times.map(({ seconds, waited }) => seconds - waited))!,
 			// the mean, which work beside it lengthens less; a driver may compute while it waits
 			processorMilliseconds: (user + system) / 1000 / measured,
 			...(await kernelTimes(device, step)),
