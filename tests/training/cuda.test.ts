@@ -142,7 +142,14 @@ describe.skipIf(missing !== undefined)('training on a card', () => {
 		const { backend, hardware } = run.environment();
 		expect(backend).toMatch(/^cuda \(stand-in, compute capability 8.0/);
 		expect(hardware.card).toEqual({
-			...{ ordinal: 0, name: 'stand-in', capability: '8.0', driver: '12.0', memoryBytes: 2 ** 30 },
+			...{
+				ordinal: 0,
+				name: 'stand-in',
+				capability: '8.0',
+				multiprocessors: 1,
+				driver: '12.0',
+				memoryBytes: 2 ** 30,
+			},
 		});
 		const { deviceBytes, deviceUsedBytes, waitSeconds } = run.lines('timings.jsonl').at(-1)!;
 		expect(waitSeconds).toBeGreaterThan(0);

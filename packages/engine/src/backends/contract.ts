@@ -43,6 +43,7 @@ export interface Hardware {
 		readonly name: string;
 		/** `8.0` */
 		readonly capability: string;
+		readonly multiprocessors: number;
 		/** The CUDA version that the driver is made for, `12.4`. */
 		readonly driver: string;
 		readonly memoryBytes: number;

@@ -76,7 +76,7 @@ it('compares with what is free on a card, and says so', () => {
 		ordinal: 0,
 		name: 'a card',
 		capability: 80,
-		multiprocessors: 1,
+		multiprocessors: 100,
 		memoryBytes: 4 * bytes,
 		driver: '12.4',
 	};
@@ -117,6 +117,13 @@ describe.skipIf(missing !== undefined)('the cards of a machine', () => {
 		expect(fit('WizardCoder-Python-7B', 'qlora')).toMatchObject({ fits: true, checkpointing: false });
 		expect(fit('WizardCoder-Python-13B', 'qlora')).toMatchObject({ fits: true });
 		expect(fit('WizardCoder-Python-13B', 'lora').fits).toBe(false);
+	});
+
+	it('fit what their own kernels take', () => {
+		const model = 'WizardCoder-Python-13B';
+		const taken = (kind: StandIn) =>
+			gpus({ ...kind, memory: 80e9 })[0]!.fits.find((fit) => fit.model === model)!.bytes;
+		expect(taken({ capability: 75 })).not.toBe(taken({ capability: 80 }));
 	});
 
 	it('are listed where they are too old, with what is wrong', () => {

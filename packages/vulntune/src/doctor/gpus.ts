@@ -21,9 +21,12 @@ export interface Gpu {
 
 /** The cards of a machine and what would fit there. */
 export function describeGpus({ cards }: CardSearch): Gpu[] {
-	return cards.map(({ ordinal, name, memoryBytes, freeBytes, capability, driver, unusable }) => ({
-		...{ ordinal, name, memoryBytes, freeBytes: freeBytes ?? null },
-		...{ capability: capabilityText(capability), driver, unusable: unusable ?? null },
-		fits: unusable === undefined ? whatFits(freeBytes ?? memoryBytes, 'card') : [],
-	}));
+	return cards.map((card) => {
+		const { ordinal, name, memoryBytes, freeBytes, capability, driver, unusable } = card;
+		return {
+			...{ ordinal, name, memoryBytes, freeBytes: freeBytes ?? null },
+			...{ capability: capabilityText(capability), driver, unusable: unusable ?? null },
+			fits: unusable === undefined ? whatFits(freeBytes ?? memoryBytes, card) : [],
+		};
+	});
 }

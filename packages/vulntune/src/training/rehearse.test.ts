@@ -23,7 +23,7 @@ import { createGradientSum } from './gradient-sum.ts';
 import { createOptimizer } from './optimizer.ts';
 import { type RehearsedRun, rehearse } from './rehearse.ts';
 import { fullestPacks, fullPacks, rehearsedRun } from './rehearsed-run.ts';
-import { cardMemory, fitInto, hostMemory, memoryOf } from './run-memory.ts';
+import { cardMemory, fitInto, hostMemory, memoryOf, neededBy } from './run-memory.ts';
 import { adapterMemory } from './what-fits.ts';
 
 const { missing } = await prepareStandIn();
@@ -128,6 +128,19 @@ it
 		folder.close();
 	},
 );
+
+it.skipIf(missing !== undefined)('a backend of a card is asked what a run takes with its own kernels', () => {
+	const folder = openModelFolder(wide);
+	const run = runOf(configOf(wide, { ...kinds['QLoRA in NF4'], 'training.precision': 'bf16' }), folder);
+	const kind = { name: 'stand-in', capability: 75, multiprocessors: 1 };
+	const backend = createStandInBackend({ capability: 75 });
+	expect(neededBy(backend, run)(false)).toEqual(cardMemory(run, kind));
+	// float16 products keep the largest of each line besides
+	expect(neededBy(backend, run)(false).total).not.toBe(cardMemory(run).total);
+	backend.close();
+	expect(neededBy(createReferenceBackend(), run)(false)).toEqual(hostMemory(run));
+	folder.close();
+});
 
 describe('the memory of a run', () => {
 	const known = knownModel('SmolLM2-135M')!;

@@ -31,17 +31,18 @@ export function hostMemory(run: RehearsedRun): RunMemory {
 	return withAround(rehearsed, PROCESS_BYTES + CHECKPOINT_COPIES * rehearsed.trained);
 }
 
-/** A card of the newest kernels that most cards run, without a limit. */
-const anyCard: DryCard = {
-	name: 'a card',
-	capability: 80,
-	multiprocessors: 100,
-	memoryBytes: Number.MAX_SAFE_INTEGER,
-};
+/** A card as far as its kernels go, and with them the memory that they take besides their operands. */
+export type CardKind = Omit<DryCard, 'memoryBytes'>;
+
+/** One of the kernels that most cards run. */
+const anyCard: CardKind = { name: 'a card', capability: 80, multiprocessors: 100 };
 
 /** What a run needs of a card's memory, whatever that has. */
-export function cardMemory(run: RehearsedRun, card: Omit<DryCard, 'memoryBytes'> = anyCard): RunMemory {
-	const unlimited = { ...card, memoryBytes: anyCard.memoryBytes };
+export function cardMemory(
+	run: RehearsedRun,
+	{ name, capability, multiprocessors }: CardKind = anyCard,
+): RunMemory {
+	const unlimited = { name, capability, multiprocessors, memoryBytes: Number.MAX_SAFE_INTEGER };
 	const rehearsed = rehearseOnce(JSON.stringify(unlimited), run, () => createDryCardBackend(unlimited));
 	return withAround(rehearsed, DRIVER_BYTES);
 }
@@ -74,8 +75,11 @@ export function availableBytes(backend: Backend): number {
 
 /** What a run takes on a backend. */
 export function neededBy(backend: Backend, run: RehearsedRun): MemoryOf {
-	const isCard = backend.memory().card !== undefined;
-	return memoryOf(run, isCard ? (one) => cardMemory(one) : hostMemory);
+	const { card } = backend.hardware;
+	if (card === undefined) return memoryOf(run, hostMemory);
+	const { name, capability, multiprocessors } = card;
+	const kind = { name, capability: Math.round(10 * Number(capability)), multiprocessors };
+	return memoryOf(run, (one) => cardMemory(one, kind));
 }
 
 /** What a run takes of a memory, and how. */

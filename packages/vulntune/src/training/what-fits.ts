@@ -3,7 +3,15 @@ import { classObjective } from '../objectives/class-objective.ts';
 import { knownModel } from '../sizing/model-shape.ts';
 import type { RehearsedRun } from './rehearse.ts';
 import { fullPacks } from './rehearsed-run.ts';
-import { cardMemory, fitInto, hostMemory, type MemoryOf, once, type RunMemory } from './run-memory.ts';
+import {
+	type CardKind,
+	cardMemory,
+	fitInto,
+	hostMemory,
+	type MemoryOf,
+	once,
+	type RunMemory,
+} from './run-memory.ts';
 
 /** Whether a well-known model can be fine-tuned in a given memory, by estimate. */
 export interface Fit {
@@ -34,8 +42,8 @@ const models = [
 /** The setting of the estimates: adapters on all linear layers. */
 export const fitSetting = { rank: 8, tokens: 512 } as const;
 
-/** Where a model is fine-tuned: a computer's memory or a card's. */
-export type Place = 'host' | 'card';
+/** Where a model is fine-tuned: a computer's memory, any card's or that of one. */
+export type Place = 'host' | 'card' | CardKind;
 
 /** What QLoRA (NF4) and LoRA (bf16) take for well-known models, against `memoryBytes`. */
 export function whatFits(memoryBytes: number, place: Place = 'host'): Fit[] {
@@ -130,7 +138,8 @@ export function adapterMemory(
 	const base = method === 'qlora' ? 'nf4' : 'bf16';
 	const total = ofAllLayers(model, (few) => {
 		const run = adapterRun(few, base, tokens, checkpointing);
-		return (place === 'host' ? hostMemory(run) : cardMemory(run)).total;
+		if (place === 'host') return hostMemory(run).total;
+		return cardMemory(run, place === 'card' ? undefined : place).total;
 	});
 	return { total };
 }

@@ -40,12 +40,15 @@ export function createCudaBackend(options: CudaBackendOptions = {}): Backend {
 
 /** The backend of a card that is open. */
 export function cudaBackendOn(device: CudaDevice): Backend {
-	const { ordinal, name, capability, driver, memoryBytes } = device.card;
+	const { ordinal, name, capability, multiprocessors, driver, memoryBytes } = device.card;
 	const plain = {
 		name: 'cuda',
 		description: `${name}, compute capability ${capabilityText(capability)}, driver of CUDA ${driver}`,
 		hardware: {
-			card: { ordinal, name, capability: capabilityText(capability), driver, memoryBytes },
+			card: {
+				...{ ordinal, name, capability: capabilityText(capability), multiprocessors },
+				...{ driver, memoryBytes },
+			},
 		},
 		...memoryGroup(device),
 		...elementwiseGroup(device),
