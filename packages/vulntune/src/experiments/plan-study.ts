@@ -178,9 +178,10 @@ async function estimate(
 /** The plan for people. */
 export function renderStudyPlan(plan: StudyPlan): string {
 	const { cells, seconds, budgetHours, isFirstRung } = plan;
+	const hours = `${budgetHours} ${budgetHours === 1 ? 'hour' : 'hours'}`;
 	const budget = plan.isBudgetSpent
-		? `The budget of ${budgetHours} hours is used up: none of the cells that are left would be begun.`
-		: `No cell is begun after ${budgetHours} hours of computing.`;
+		? `The budget of ${hours} is used up: none of the cells that are left would be begun.`
+		: `No cell is begun after ${hours} of computing.`;
 	const rows = cells.map(({ cell, name, finished, seconds: own, memoryBytes, missing, error }) => [
 		`${cell}  ${name}`,
 		own === null ? '' : formatDuration(own),
