@@ -60,20 +60,16 @@ export function linesOf<Line>(file: string): Line[] {
 		.map((line) => JSON.parse(line) as Line);
 }
 
-/** A run of one pack of up to 2,048 tokens a step: seconds in the median, what share of them the host waited, memory of the card. */
+/** A step of one sequence of up to 2,048 tokens. */
+export const longSequences = ['--sequence.length', '2048', '--training.accumulation', '1'];
+/** A step of as many tokens in four sequences. */
+export const shortSequences = ['--sequence.length', '512', '--training.accumulation', '4'];
+
+/** A run of a model: seconds of a step in the median, what share of them the host waited, memory of the card. */
 export function timed({ folder, args }: Ground, model: string, ...options: readonly string[]) {
 	const output = path.join(folder, 'timed');
-	const packs = [
-		'--model',
-		model,
-		'--sequence.length',
-		'2048',
-		'--training.accumulation',
-		'1',
-		'--overwrite',
-	];
 	const start = performance.now();
-	train(output, [...args, ...packs, ...options]);
+	train(output, [...args, '--model', model, '--overwrite', ...options]);
 	const seconds = (performance.now() - start) / 1000;
 	const timings = linesOf<Timing>(path.join(output, 'timings.jsonl'));
 	const steps = timings.filter(({ type }) => type === 'step');

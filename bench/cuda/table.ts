@@ -51,6 +51,8 @@ interface StepParts
 interface Run {
 	readonly stepSeconds: number;
 	readonly tokensPerSecond: number;
+	/** Of a step. */
+	readonly waitShare?: number;
 	readonly deviceBytes?: number;
 	readonly startSeconds?: number;
 }
@@ -69,6 +71,7 @@ interface Training {
 	readonly smollm2: Run;
 	readonly fourLayersOf13B: Run;
 	readonly fourLayersOnBf16?: Run;
+	readonly shortSequences?: Readonly<Record<'oneByOne' | 'atOnce', Run>>;
 	readonly peft?: readonly { readonly milliseconds: number }[];
 }
 
@@ -96,8 +99,8 @@ export function writeTable(): void {
 function section(name: string, report: Report): string[] {
 	const { driver, agreement, products, attention, training, parity, whole } = report;
 	const [card] = driver.result.cards;
-	const { smollm2, fourLayersOf13B, fourLayersOnBf16, peft, demoBase, resumed, checkpointing } =
-		training.result;
+	const { smollm2, fourLayersOf13B, fourLayersOnBf16, shortSequences, peft } = training.result;
+	const { demoBase, resumed, checkpointing } = training.result;
 	return [
 		`## ${card!.name}, driver of CUDA ${card!.driver} (${name})`,
 		'',
@@ -134,18 +137,16 @@ function section(name: string, report: Report): string[] {
 		...stepLines(report),
 		'`vulntune train`, QLoRA of NF4, rank 8, dropout 0.05, bf16, one pack of up to 2,048 tokens a step, random weights:',
 		'',
-		'| model | step | tokens/s |',
-		'|---|---|---|',
-		`| SmolLM2-135M's shape | ${seconds(smollm2.stepSeconds)} | ${rounded(smollm2.tokensPerSecond, 0)} |`,
-		`| four layers of a 13B model | ${seconds(fourLayersOf13B.stepSeconds)} | ${rounded(fourLayersOf13B.tokensPerSecond, 0)} |`,
-		...(fourLayersOnBf16 === undefined
-			? []
-			: [
-					`| the same four, LoRA on bf16 | ${seconds(fourLayersOnBf16.stepSeconds)} | ${rounded(fourLayersOnBf16.tokensPerSecond, 0)} |`,
-				]),
+		'| model | step | tokens/s | the host waited |',
+		'|---|---|---|---|',
+		...runLine("SmolLM2-135M's shape", smollm2),
+		...runLine('four layers of a 13B model', fourLayersOf13B),
+		...runLine('the same four, LoRA on bf16', fourLayersOnBf16),
+		...runLine('the same four, four sequences of 512 one by one', shortSequences?.oneByOne),
+		...runLine('the same, `training.sequencesPerPass: 4`', shortSequences?.atOnce),
 		...(peft ?? []).map(
 			(row) =>
-				`| the same four, PEFT in bf16, 2,048 tokens | ${seconds(row.milliseconds / 1000)} | ${rounded(2048 / (row.milliseconds / 1000), 0)} |`,
+				`| the same four, PEFT in bf16, 2,048 tokens | ${seconds(row.milliseconds / 1000)} | ${rounded(2048 / (row.milliseconds / 1000), 0)} | – |`,
 		),
 		'',
 		`Two runs of the demo's base gave the same adapter: ${Object.entries(demoBase)
@@ -155,6 +156,14 @@ function section(name: string, report: Report): string[] {
 			)}. A run killed ${resumed.kills} times ended in the adapter of one that was not: ${resumed.sameBytes ? 'yes' : 'no'}.${checkpointing === undefined ? '' : ` Blocks computed twice, with what enters them on the card and in the host's memory, gave the bytes of blocks computed once: ${checkpointing.sameBytes ? 'yes' : 'no'}.`}`,
 		...wholeLines(whole?.result),
 	];
+}
+
+/** Older results lack some. */
+function runLine(name: string, run: Run | undefined): string[] {
+	if (run === undefined) return [];
+	const { stepSeconds, tokensPerSecond, waitShare } = run;
+	const waited = waitShare === undefined ? '–' : `${rounded(100 * waitShare, 0)} %`;
+	return [`| ${name} | ${seconds(stepSeconds)} | ${rounded(tokensPerSecond, 0)} | ${waited} |`];
 }
 
 function parityLines(outcome: Outcome | undefined): string[] {

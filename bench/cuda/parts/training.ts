@@ -3,7 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { askPeers } from '../peers.ts';
-import { type Ground, linesOf, onGround, timed, train } from '../runs.ts';
+import { type Ground, linesOf, longSequences, onGround, shortSequences, timed, train } from '../runs.ts';
 import { type ModelShape, shapeOf13B, smollm2, writeSyntheticModel } from '../synthetic-model.ts';
 
 const demoBase = fileURLToPath(new URL('../../../packages/vulntune/assets/demo-base', import.meta.url));
@@ -24,16 +24,22 @@ export function trainingPart() {
 			),
 			resumed: resumes(folder, short),
 			checkpointing: checkpoints(folder, short),
-			smollm2: timedOf(ground, smollm2),
-			fourLayersOf13B: timedOf(ground, fourLayers),
-			fourLayersOnBf16: timedOf(ground, fourLayers, '--method.type', 'lora', '--method.base', 'bf16'),
+			smollm2: timedOf(ground, smollm2, longSequences),
+			fourLayersOf13B: timedOf(ground, fourLayers, longSequences),
+			fourLayersOnBf16: timedOf(ground, fourLayers, [...longSequences, ...onBf16]),
+			shortSequences: {
+				oneByOne: timedOf(ground, fourLayers, shortSequences),
+				atOnce: timedOf(ground, fourLayers, [...shortSequences, '--training.sequencesPerPass', '4']),
+			},
 			peft: askPeers('step', ['4x5120x13824x40x2048']),
 		};
 	});
 }
 
+const onBf16 = ['--method.type', 'lora', '--method.base', 'bf16'];
+
 /** Steps of a model of random weights. */
-function timedOf(ground: Ground, shape: ModelShape, ...options: readonly string[]) {
+function timedOf(ground: Ground, shape: ModelShape, options: readonly string[]) {
 	const model = path.join(ground.folder, 'model');
 	writeSyntheticModel(model, shape);
 	const result = timed(ground, model, '--training.epochs', '4', ...options);

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { askPeers } from '../peers.ts';
-import { onGround, timed } from '../runs.ts';
+import { longSequences, onGround, timed } from '../runs.ts';
 import { shapeOf13B, writeSyntheticModel } from '../synthetic-model.ts';
 
 const ofPeers = ['40x5120x13824x40x2048'];
@@ -17,9 +17,9 @@ export function wholePart() {
 		const writeSeconds = (performance.now() - start) / 1000;
 		return {
 			writeSeconds,
-			nf4: timed(ground, model),
-			nf4Checkpointed: timed(ground, model, '--training.checkpointing', 'true'),
-			bf16: timed(ground, model, '--method.type', 'lora', '--method.base', 'bf16'),
+			nf4: timed(ground, model, ...longSequences),
+			nf4Checkpointed: timed(ground, model, ...longSequences, '--training.checkpointing', 'true'),
+			bf16: timed(ground, model, ...longSequences, '--method.type', 'lora', '--method.base', 'bf16'),
 		};
 	});
 	return { ...ours, peft: askPeers('step', ofPeers), bitsandbytes: askPeers('qlora', ofPeers) };
