@@ -40,6 +40,8 @@ interface Times {
 }
 interface AttentionRow extends Readonly<Record<'bf16' | 'fp32', Times>> {
 	readonly size: string;
+	/** Older results have none. */
+	readonly ofT4?: Times;
 	readonly sdpa?: Times;
 }
 interface StepParts
@@ -128,10 +130,10 @@ function section(name: string, report: Report): string[] {
 		...fewRowLines(products.result),
 		'Causal attention, milliseconds forward and backward, all that it takes:',
 		'',
-		'| functions × tokens × heads × size | bf16 | fp32 | SDPA, flash |',
-		'|---|---|---|---|',
+		'| functions × tokens × heads × size | bf16 | a T4’s kernels | fp32 | SDPA, flash |',
+		'|---|---|---|---|---|',
 		...attention.result.map(
-			({ size, bf16, fp32, sdpa }) => `| ${size} | ${[bf16, fp32, sdpa].map(pair).join(' | ')} |`,
+			({ size, bf16, ofT4, fp32, sdpa }) => `| ${size} | ${[bf16, ofT4, fp32, sdpa].map(pair).join(' | ')} |`,
 		),
 		'',
 		...stepLines(report),

@@ -9,26 +9,14 @@ import {
 	inFloat16Products,
 } from '@vulntune/engine/backends/agreement/suite.ts';
 import type { ActivationType, AgreementCase } from '@vulntune/engine/backends/agreement/workbench.ts';
-import { chooseCard } from '@vulntune/engine/backends/cuda/card.ts';
-import { cudaBackendOn } from '@vulntune/engine/backends/cuda/cuda.ts';
-import { createDeviceOf, type KernelChoice } from '@vulntune/engine/backends/cuda/device.ts';
-import { loadDriver } from '@vulntune/engine/backends/cuda/driver.ts';
+import { type Kernels, openBackend } from '../backend.ts';
 
 interface Failure {
 	readonly name: string;
 	readonly what: string;
 }
 
-/** Which kernels a suite runs: those of an older card, compiled for this one by its driver, or a choice of this card's own. */
-interface Kernels {
-	readonly capability?: number;
-	readonly choice?: KernelChoice;
-}
-
-/**
- * The agreement suite with each choice of kernels, its outputs the same bytes when they are computed again. The PTX for a T4 and a V100
- * runs on every later card too.
- */
+/** The agreement suite with each choice of kernels, its outputs the same bytes when they are computed again. */
 export function agreementPart() {
 	const ofTensorCores = fixedCases.filter(({ name }) => /bf16/.test(name));
 	return {
@@ -66,14 +54,6 @@ function runSuite(kernels: Kernels, cases: readonly AgreementCase[], activations
 	];
 	backend.close();
 	return { cases: cases.length, independence: isolated.length, failures };
-}
-
-function openBackend({ capability, choice = 'auto' }: Kernels): Backend {
-	const driver = loadDriver();
-	const card = chooseCard(driver, 0);
-	return cudaBackendOn(
-		createDeviceOf(driver, { ...card, capability: capability ?? card.capability }, choice),
-	);
 }
 
 function disagrees(backend: Backend, testCase: AgreementCase): string | undefined {

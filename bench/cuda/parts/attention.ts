@@ -1,33 +1,49 @@
-import { type Backend, createCudaBackend, elements, type View, viewOf } from '@vulntune/engine';
+import { type Backend, elements, type View, viewOf } from '@vulntune/engine';
 import type { ActivationType } from '@vulntune/engine/backends/agreement/workbench.ts';
 import { segmentTensors } from '@vulntune/engine/backends/testing/tensors.ts';
 import { roundToBfloat16 } from '@vulntune/engine/formats/floats.ts';
+import { type Kernels, openBackend } from '../backend.ts';
 import { askPeers } from '../peers.ts';
 import { randomNumbers } from '../random.ts';
 
-/** A 13B model's heads over one sequence, and over as many functions of equal length. */
-const [tokens, heads, headDim] = [2048, 40, 128];
-const functionCounts = [1, 8] as const;
+const tokens = 2048;
+interface Size {
+	readonly functions: number;
+	readonly heads: number;
+	readonly headDim: number;
+}
+/** A 13B model's heads over one sequence, and over as many functions of equal length; as many columns in the largest heads. */
+const sizes: readonly Size[] = [
+	{ functions: 1, heads: 40, headDim: 128 },
+	{ functions: 8, heads: 40, headDim: 128 },
+	{ functions: 1, heads: 20, headDim: 256 },
+];
 const repeats = 20;
 
-/** Attention beside PyTorch's flash kernel: milliseconds of a call, with all that it takes. */
+/** Attention beside PyTorch's flash kernel, and on the kernels of a T4 on this card: milliseconds of a call, with all that it takes. */
 export function attentionPart() {
-	const sizes = functionCounts.map((count) => `${count}x${tokens / count}x${heads}x${headDim}`);
-	const ours = functionCounts.map((count) => ({ bf16: times('bf16', count), fp32: times('f32', count) }));
-	const peers = askPeers<{ size: string; forward: number; backward: number }>('attention', sizes);
-	return sizes.map((size, i) => {
+	const names = sizes.map(({ functions, heads, headDim }) =>
+		[functions, tokens / functions, heads, headDim].join('x'),
+	);
+	const ours = sizes.map((size) => ({
+		bf16: times('bf16', size),
+		ofT4: times('bf16', size, { capability: 75 }),
+		fp32: times('f32', size),
+	}));
+	const peers = askPeers<{ size: string; forward: number; backward: number }>('attention', names);
+	return names.map((size, i) => {
 		const sdpa = peers?.find((row) => row.size === size);
-		const { bf16, fp32 } = ours[i]!;
+		const { bf16 } = ours[i]!;
 		const ofSdpa = sdpa && {
 			forward: sdpa.forward / bf16.forward,
 			backward: sdpa.backward / bf16.backward,
 		};
-		return { size, bf16, fp32, sdpa, ofSdpa };
+		return { size, ...ours[i]!, sdpa, ofSdpa };
 	});
 }
 
-function times(activations: ActivationType, functions: number) {
-	const backend = createCudaBackend();
+function times(activations: ActivationType, { functions, heads, headDim }: Size, kernels: Kernels = {}) {
+	const backend = openBackend(kernels);
 	const shape = { heads, keyValueHeads: heads, headDim, causal: true, scale: 1 / Math.sqrt(headDim) };
 	const wide = [tokens, heads * headDim];
 	const [q, k, v, out, dOut, dq, dk, dv] = Array.from({ length: 8 }, () =>

@@ -87,6 +87,11 @@ static __device__ __forceinline__ Half bfloat16OfFloat(float value) {
 	return static_cast<Half>(bfloat16Pair(value, 0.0f) & 0xffffu);
 }
 
+/** Two float16, the first in the lower half. */
+static __device__ __forceinline__ Word float16Pair(float first, float second) {
+	return float16OfFloat(first) | static_cast<Word>(float16OfFloat(second)) << 16;
+}
+
 /** Position of this thread in a grid of one dimension. */
 static __device__ __forceinline__ Count threadInGrid() {
 	return static_cast<Count>(blockIdx.x) * blockDim.x + threadIdx.x;

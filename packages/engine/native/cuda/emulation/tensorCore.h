@@ -2,11 +2,14 @@
 // mma.m16n8k16 with floating point type" and "... for mma.m16n8k8"): what a kernel gets wrong about a fragment comes out wrong here too.
 #pragma once
 
+using SharedAddress = std::uintptr_t;
+static inline SharedAddress sharedAddress(const void* pointer) { return reinterpret_cast<SharedAddress>(pointer); }
+
 /** Four 8 × 8 matrices of 16-bit numbers; thread i gives the address of row i mod 8 of matrix i div 8. */
-static inline void loadMatrices(Word (&fragment)[4], const void* row, bool transposed) {
-	if (reinterpret_cast<std::uintptr_t>(row) % 16 != 0) emulation::fail("ldmatrix: a row is not aligned to 16 bytes");
+static inline void loadMatrices(Word (&fragment)[4], SharedAddress row, bool transposed) {
+	if (row % 16 != 0) emulation::fail("ldmatrix: a row is not aligned to 16 bytes");
 	emulation::Exchange own{};
-	own.words[0] = reinterpret_cast<std::uintptr_t>(row);
+	own.words[0] = row;
 	const emulation::Exchange* all = emulation::exchange(own);
 	const unsigned lane = threadIdx.x & 31u;
 	const auto element = [all](unsigned matrix, unsigned r, unsigned c) -> Word {
@@ -64,8 +67,8 @@ static inline void multiplyEightFloat16(float (&sum)[4], Word a0, Word a1, Word 
 	}
 }
 
-static inline void copyAsync(void* target, const void* source, bool there) {
-	emulation::copyLater(target, source, there ? 16 : 0);
+static inline void copyAsync(SharedAddress target, const void* source, bool there) {
+	emulation::copyLater(reinterpret_cast<void*>(target), source, there ? 16 : 0);
 }
 static inline void commitCopies() { emulation::commitCopies(); }
 template <int groupsLeft>

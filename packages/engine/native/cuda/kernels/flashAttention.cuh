@@ -1,123 +1,157 @@
-// Attention over segments on tensor cores: bfloat16 operands, float32 sums and softmax, tiles as in FlashAttention 2 (Dao 2023). What a
+// Attention over segments on tensor cores: operands of 16 bits, float32 sums and softmax, tiles as in FlashAttention 2 (Dao 2023). What a
 // row sees and in which order is as in attention.cuh, so a row's result depends on the tokens that it sees alone.
 //
-// Four warps; each holds 16 rows of a block's 64 and walks with the others over tiles of the other side in shared memory. Rows of a
-// head have `size` dimensions and begin at multiples of 16 bytes, in matrices of any such row stride; heads of other sizes are copied and
-// padded with zeros first (padHeads).
+// Each warp holds 16 rows of a block's and walks with the others over tiles of the other side in shared memory. Rows of a head have `size`
+// dimensions and begin at multiples of 16 bytes. `In` says what differs between the types that tensor cores take (flashBfloat16.cuh, flashFloat16.cuh):
+// how many rows a block has and walks over (`Plan`), how tiles come to shared memory (`bring`, `Walk`), and what sums and weights are
+// multiplied by so that the type holds them (`Units`).
 #pragma once
 #include "element.cuh"
+#include "reduce.cuh"
 #include "segments.cuh"
-#include "tensorProduct.cuh"
+#include "tensorCore.cuh"
 
-/** Rows of a block and of a tile that it walks over. They stand once more in the backend's flash-attention.ts. */
-constexpr int flashRows = 64, flashThreads = 128;
-/** Queries of a tile that keys walk over: fewer, since dk and dv fill the registers. */
-constexpr int flashWalked = 32;
-
-#ifdef BFLOAT16_TENSOR_CORES
-/** target [tokens, heads, size] = q, k, v or dOut. A thread 8 elements. */
-KERNEL padHeads(Bfloat16* target, const Bfloat16* source, int tokens, int heads, int headDim, int size, int sourceStride) {
-	const Word chunks = size / 8, at = static_cast<Word>(threadInGrid());
-	if (at >= tokens * heads * chunks) return;
-	const Word row = at / chunks;
-	float values[8];
-	loadEight(values, source + static_cast<Count>(row / heads) * sourceStride + row % heads * headDim, at % chunks * 8, headDim);
-	storeEight(target + 8 * static_cast<Count>(at), values);
-}
-
+#if defined(BFLOAT16_TENSOR_CORES) || defined(FLOAT16_TENSOR_CORES)
 constexpr float log2OfE = 1.4426950408889634f;
 
 /** Rows of a head in shared memory. */
-template <int size, int rows = flashRows>
+template <int size>
 struct HeadTile {
-	static constexpr int chunks = size / 8, halves = rows * size;
+	static constexpr int chunks = size / 8;
 
-	/** Rows token(i), zeros where that is negative. */
-	template <class TokenOf>
-	static __device__ __forceinline__ void fetch(Half* tile, const Bfloat16* source, int stride, int head, TokenOf token) {
+	/** Calls each(i, row, chunk) for those of a tile's chunks that this thread brings. */
+	template <int rows, int threads, class Each>
+	static __device__ __forceinline__ void forChunks(Each each) {
 #pragma unroll
-		for (int i = 0; i < rows * chunks / flashThreads; i++) {
-			const int at = i * flashThreads + threadIdx.x, row = at / chunks, chunk = at % chunks, from = token(row);
-			copyAsync(tile + 8 * place(row, chunk), source + (from < 0 ? 0 : static_cast<Count>(from) * stride + head * size + 8 * chunk), from >= 0);
+		for (int i = 0; i < rows * chunks / threads; i++) {
+			const int at = i * threads + threadIdx.x;
+			each(i, at / chunks, at % chunks);
 		}
 	}
-	/** Chunks are turned within groups of eight, or of as many as a row has a power of two of. */
-	static __device__ __forceinline__ int place(int row, int chunk) {
-		constexpr int turn = chunks % 8 == 0 ? 7 : chunks % 4 == 0 ? 3 : 1;
-		return row * chunks + (chunk ^ ((chunks % 8 == 0 ? row : row / (chunks % 4 == 0 ? 2 : 4)) & turn));
-	}
+	/** Where a row's 16 bytes lie: turned within groups of eight, or of as many as a row has a power of two of. */
+	static __device__ __forceinline__ int place(int row, int chunk) { return row * chunks + (chunk ^ turnOf(row)); }
 	/** Fragment of a left operand [16 rows, 16 dimensions]. */
-	static __device__ __forceinline__ void loadLeft(Word (&fragment)[4], const Half* tile, int row, int dimension) {
+	static __device__ __forceinline__ void loadLeft(Word (&fragment)[4], SharedAddress tile, int row, int dimension) {
 		const int lane = threadIdx.x % warpSize32, matrix = lane / 8;
-		loadMatrices(fragment, tile + 8 * place(row + lane % 8 + 8 * (matrix % 2), dimension / 8 + matrix / 2), false);
+		loadMatrices(fragment, tile + placeBytes(row + lane % 8 + 8 * (matrix % 2), matrix / 2, 0, dimension / 8), false);
 	}
 	/** Two right operands of 8 rows each, summed over 16 dimensions: for products with the tile's transpose. */
-	static __device__ __forceinline__ void loadRight(Word (&fragment)[4], const Half* tile, int row, int dimension) {
+	static __device__ __forceinline__ void loadRight(Word (&fragment)[4], SharedAddress tile, int row, int dimension) {
 		const int lane = threadIdx.x % warpSize32, matrix = lane / 8;
-		loadMatrices(fragment, tile + 8 * place(row + lane % 8 + 8 * (matrix / 2), dimension / 8 + matrix % 2), false);
+		loadMatrices(fragment, tile + placeBytes(lane % 8 + 8 * (matrix / 2), matrix % 2, row, dimension / 8), false);
 	}
 	/** Two right operands of 8 dimensions each, summed over 16 rows: for products with the tile itself. */
-	static __device__ __forceinline__ void loadRightByRow(Word (&fragment)[4], const Half* tile, int row, int dimension) {
+	static __device__ __forceinline__ void loadRightByRow(Word (&fragment)[4], SharedAddress tile, int row, int dimension) {
 		const int lane = threadIdx.x % warpSize32, matrix = lane / 8;
-		loadMatrices(fragment, tile + 8 * place(row + lane % 8 + 8 * (matrix % 2), dimension / 8 + matrix / 2), true);
+		loadMatrices(fragment, tile + placeBytes(lane % 8 + 8 * (matrix % 2), matrix / 2, row, dimension / 8), true);
+	}
+
+private:
+	static constexpr int turn = chunks % 8 == 0 ? 7 : chunks % 4 == 0 ? 3 : 1;
+	static __device__ __forceinline__ int turnOf(int row) { return row / (chunks % 8 == 0 ? 1 : chunks % 4 == 0 ? 2 : 4) & turn; }
+	/** The place so many rows, a multiple of 8, and chunks, an even number, after another: of numbers known beforehand next to nothing is computed. */
+	static __device__ __forceinline__ int placeBytes(int row, int chunk, int rowsAfter, int chunksAfter) {
+		return 16 * (row * chunks + (chunk ^ turnOf(row) ^ (chunksAfter & turn))) + 16 * (rowsAfter * chunks + (chunksAfter & ~turn));
 	}
 };
 
-/** A warp's 16 rows of a tile as left operands, for tiles that stay while others are walked over. */
+/** Where heads are read, and elements from one token's to the next one's: they may be columns of a wider matrix, or copies. */
+struct Heads {
+	const Half* data;
+	int stride, count;
+	/** What a head of a token was divided by, where it was: [tokens, count]. */
+	const float* scales;
+
+	__device__ __forceinline__ const Half* at(int token, int head, int size) const {
+		return data + static_cast<Count>(token) * stride + head * size;
+	}
+	__device__ __forceinline__ float scale(int token, int head) const { return scales[static_cast<Count>(token) * count + head]; }
+};
+struct FlashOperands {
+	Heads q, k, v, dOut;
+};
+
+/** 16 rows of a warp as left operands, `size` dimensions of them. */
 template <int size>
 struct LeftRows {
 	Word fragments[size / 16][4];
-	__device__ __forceinline__ void load(const Half* tile, int row) {
+
+	/** From dimension `first` on of a tile of heads of `whole` dimensions. */
+	template <int whole>
+	__device__ __forceinline__ void load(SharedAddress tile, int row, int first) {
 #pragma unroll
-		for (int d = 0; d < size / 16; d++) HeadTile<size>::loadLeft(fragments[d], tile, row, 16 * d);
+		for (int d = 0; d < size / 16; d++) HeadTile<whole>::loadLeft(fragments[d], tile, row, first + 16 * d);
+	}
+	/** From where heads lie: this thread's row and the eighth after it; nullptr for zeros. */
+	__device__ __forceinline__ void read(const Half* row, const Half* eighthAfter) {
+		const Half* const rows[2] = {row, eighthAfter};
+#pragma unroll
+		for (int d = 0; d < size / 16; d++) {
+#pragma unroll
+			for (int i = 0; i < 4; i++) {
+				const Half* const from = rows[i % 2];
+				fragments[d][i] = from == nullptr ? 0 : *reinterpret_cast<const Word*>(from + 16 * d + 8 * (i / 2) + threadIdx.x % 4 * 2);
+			}
+		}
 	}
 };
 
-/** scores [16, walked] of a warp = its rows · the transpose of `right`. */
-template <int size, int walked>
-static __device__ __forceinline__ void multiplyRows(float (&scores)[walked / 8][4], const LeftRows<size>& left, const Half* right) {
+/** scores [16, walked] of a warp += some of its rows' dimensions · the transpose of the same of `right`, from `first` on. */
+template <class In, int size, int walked, int part>
+static __device__ __forceinline__ void addRowProducts(float (&scores)[walked / 8][4], const LeftRows<part>& left, SharedAddress right, int first) {
 #pragma unroll
-	for (int j = 0; j < walked / 8; j++) {
-#pragma unroll
-		for (int i = 0; i < 4; i++) scores[j][i] = 0.0f;
-	}
-#pragma unroll
-	for (int d = 0; d < size / 16; d++) {
+	for (int d = 0; d < part / 16; d++) {
 #pragma unroll
 		for (int j = 0; j < walked / 16; j++) {
 			Word b[4];
-			HeadTile<size>::loadRight(b, right, 16 * j, 16 * d);
-			multiplyBfloat16(scores[2 * j], left.fragments[d], b[0], b[1]);
-			multiplyBfloat16(scores[2 * j + 1], left.fragments[d], b[2], b[3]);
+			HeadTile<size>::loadRight(b, right, 16 * j, first + 16 * d);
+			In::multiply(scores[2 * j], left.fragments[d], b[0], b[1]);
+			In::multiply(scores[2 * j + 1], left.fragments[d], b[2], b[3]);
 		}
 	}
 }
 
-/** The same with its rows of `left` from `row` on. */
-template <int size, int walked>
-static __device__ __forceinline__ void multiplyHeads(float (&scores)[walked / 8][4], const Half* left, int row, const Half* right) {
-	LeftRows<size> rows;
-	rows.load(left, row);
-	multiplyRows<size, walked>(scores, rows, right);
-}
+/** A warp's own 16 rows of a block's, which stay while tiles are walked over: in registers where these suffice, else in shared memory. */
+template <class In, int size, int rows, bool inRegisters>
+struct OwnRows {
+	static constexpr int halves = rows * size;
+	SharedAddress tile;
 
-/** result [16, size] += weights [16, walked] · tile [walked, size]: the weights as they lie in the registers of `multiplyHeads`. */
-template <int size, int walked>
-static __device__ __forceinline__ void addWeighted(float (&result)[size / 8][4], const float (&weights)[walked / 8][4], const Half* tile) {
+	/** Rows [first, end) of a head, zeros after them. */
+	__device__ __forceinline__ void bring(Half* target, const Heads& heads, int head, int first, int end) {
+		tile = sharedAddress(target);
+		In::template bring<size, rows>(target, heads, head, [&](int i) { return first + i < end ? first + i : -1; });
+	}
+	/** scores [16, walked] = the rows · the transpose of `right`. */
+	template <int walked>
+	__device__ __forceinline__ void multiply(float (&scores)[walked / 8][4], SharedAddress right) const {
+		constexpr int most = In::template Plan<size>::mostDimensions, part = size < most ? size : most;
 #pragma unroll
-	for (int k = 0; k < walked / 16; k++) {
-		const Word a[4] = {bfloat16Pair(weights[2 * k][0], weights[2 * k][1]), bfloat16Pair(weights[2 * k][2], weights[2 * k][3]),
-						   bfloat16Pair(weights[2 * k + 1][0], weights[2 * k + 1][1]),
-						   bfloat16Pair(weights[2 * k + 1][2], weights[2 * k + 1][3])};
+		for (int i = 0; i < walked / 2; i++) scores[i / 4][i % 4] = 0.0f;
 #pragma unroll
-		for (int d = 0; d < size / 16; d++) {
-			Word b[4];
-			HeadTile<size>::loadRightByRow(b, tile, 16 * k, 16 * d);
-			multiplyBfloat16(result[2 * d], a, b[0], b[1]);
-			multiplyBfloat16(result[2 * d + 1], a, b[2], b[3]);
+		for (int first = 0; first < size; first += part) {
+			LeftRows<part> left;
+			left.template load<size>(tile, threadIdx.x / warpSize32 * 16, first);
+			addRowProducts<In, size, walked>(scores, left, right, first);
 		}
 	}
-}
+};
+template <class In, int size, int rows>
+struct OwnRows<In, size, rows, true> {
+	static constexpr int halves = 0;
+	LeftRows<size> left;
+
+	__device__ __forceinline__ void bring(Half*, const Heads& heads, int head, int first, int end) {
+		const int token = first + threadIdx.x / warpSize32 * 16 + threadIdx.x % warpSize32 / 4;
+		left.read(token < end ? heads.at(token, head, size) : nullptr, token + 8 < end ? heads.at(token + 8, head, size) : nullptr);
+	}
+	template <int walked>
+	__device__ __forceinline__ void multiply(float (&scores)[walked / 8][4], SharedAddress right) const {
+#pragma unroll
+		for (int i = 0; i < walked / 2; i++) scores[i / 4][i % 4] = 0.0f;
+		addRowProducts<In, size, walked>(scores, left, right, 0);
+	}
+};
 
 /** Over the four threads that hold a row of a fragment. */
 template <float (*combine)(float, float)>
@@ -125,107 +159,132 @@ static __device__ __forceinline__ float overQuad(float value) {
 	return overWarp<combine, 4>(value);
 }
 
-/** Writes factor × a row of a head that a quad of threads holds. */
-template <int size>
-static __device__ __forceinline__ void storeHead(Bfloat16* row, const float (&result)[size / 8][4], int half, float factor, int headDim) {
-	const bool inPairs = storesPairs(row, headDim);
-#pragma unroll
-	for (int d = 0; d < size / 8; d++) {
-		storeTwo(row, 8 * d + threadIdx.x % 4 * 2, headDim, factor * result[d][2 * half], factor * result[d][2 * half + 1], 0, inPairs);
-	}
-}
-
-/** Where heads are read, and elements from one token's to the next one's: they may be columns of a wider matrix, or copies. */
-struct FlashOperands {
-	const Bfloat16 *q, *k, *v, *dOut;
-	int queryStride, keyStride, valueStride, upstreamStride;
+/** What sums so far and new weights are multiplied by. */
+struct Factors {
+	float sums, weights;
 };
 
-template <int size>
+/** [16, columns] of a warp: sums over rows of tiles, weighted as the scores lie in the registers. */
+template <class In, int columns>
+struct WeightedRows {
+	float sums[columns / 8][4] = {};
+	typename In::Units units[2];
+
+	/** The sums so far, of a thread's two rows, × shrink; then + weights [16, walked] · columns of the tile [walked, size] from `first` on. */
+	template <int size, int walked>
+	__device__ __forceinline__ void add(const float (&shrink)[2], const float (&weights)[walked / 8][4], SharedAddress tile, int first) {
+		const Factors factors[2] = {units[0].template next<walked>(weights, 0, shrink[0]), units[1].template next<walked>(weights, 1, shrink[1])};
+#pragma unroll
+		for (int d = 0; d < columns / 8; d++) {
+#pragma unroll
+			for (int i = 0; i < 4; i++) sums[d][i] *= factors[i / 2].sums;
+		}
+#pragma unroll
+		for (int k = 0; k < walked / 16; k++) {
+			Word a[4];
+#pragma unroll
+			for (int i = 0; i < 4; i++) {
+				const float* const two = weights[2 * k + i / 2] + 2 * (i % 2);
+				a[i] = In::pair(two[0] * factors[i % 2].weights, two[1] * factors[i % 2].weights);
+			}
+#pragma unroll
+			for (int d = 0; d < columns / 16; d++) {
+				Word b[4];
+				HeadTile<size>::loadRightByRow(b, tile, 16 * k, first + 16 * d);
+				In::multiply(sums[2 * d], a, b[0], b[1]);
+				In::multiply(sums[2 * d + 1], a, b[2], b[3]);
+			}
+		}
+	}
+	/** Writes factor × one of a thread's two rows, as far as a head of `headDim` dimensions has these columns. */
+	__device__ __forceinline__ void store(Bfloat16* row, int half, float factor, int headDim) const {
+		const bool inPairs = storesPairs(row, headDim);
+		const float whole = factor * units[half].scale();
+#pragma unroll
+		for (int d = 0; d < columns / 8; d++) {
+			storeTwo(row, 8 * d + threadIdx.x % 4 * 2, headDim, whole * sums[d][2 * half], whole * sums[d][2 * half + 1], 0, inPairs);
+		}
+	}
+};
+
+template <class In, int size>
 static __device__ __forceinline__ void flashForward(Bfloat16* out, float* logSumExp, const FlashOperands& operands, const Segments& segments,
 													int heads, int keyHeads, int headDim, const Sight& sight, float scale) {
-	using Rows = HeadTile<size>;
+	using Plan = typename In::template Plan<size>;
+	constexpr int rows = Plan::rows, walked = Plan::walkedKeys;
+	using Queries = OwnRows<In, size, rows, Plan::queriesInRegisters>;
 	DYNAMIC_SHARED(shared);
 	Half* const queryTile = reinterpret_cast<Half*>(shared);
-	Half* const keyTiles = queryTile + Rows::halves;     // two stages
-	Half* const valueTiles = keyTiles + 2 * Rows::halves;  // two stages
-	const TokenTile tile = tokenTile(segments, gridDim.x - 1 - blockIdx.x, flashRows);
+	const TokenTile tile = tokenTile(segments, gridDim.x - 1 - blockIdx.x, rows);
 	if (tile.segment < 0) return;
 	const Stretch stretch = stretchOf(segments, tile.segment);
 	const int head = blockIdx.y, keyHead = keyHeadOf(head, heads, keyHeads);
 	const int warpRow = threadIdx.x / warpSize32 * 16, lane = threadIdx.x % warpSize32;
 	const int token = tile.first + warpRow + lane / 4;  // and the eighth after it
-	const int place = stretch.placeOf(tile.first), length = stretch.length(), firstTile = sight.first(place) / flashRows;
-	const int tiles = (sight.end(place + flashRows - 1, length) + flashRows - 1) / flashRows;
-	const auto fetch = [&](int index) {
-		if (index < tiles) {
-			const auto keyToken = [&](int i) { return index * flashRows + i < stretch.length() ? stretch.token(index * flashRows + i) : -1; };
-			Rows::fetch(keyTiles + index % 2 * Rows::halves, operands.k, operands.keyStride, keyHead, keyToken);
-			Rows::fetch(valueTiles + index % 2 * Rows::halves, operands.v, operands.valueStride, keyHead, keyToken);
-		}
-		commitCopies();
-	};
-	Rows::fetch(queryTile, operands.q, operands.queryStride, head, [&](int i) { return tile.first + i < stretch.to ? tile.first + i : -1; });
-	fetch(firstTile);
-	LeftRows<size> queries;
-	float result[size / 8][4] = {};
+	const int place = stretch.placeOf(tile.first), length = stretch.length(), firstTile = sight.first(place) / walked;
+	const int tiles = (sight.end(place + rows - 1, length) + walked - 1) / walked;
+	const auto keyToken = [&](int index, int i) { return index * walked + i < length ? stretch.token(index * walked + i) : -1; };
+	typename In::template Walk<size, walked, Plan::bringsAhead> walk(queryTile + Queries::halves, operands.k, operands.v);
+	Queries queries;
+	queries.bring(queryTile, operands.q, head, tile.first, stretch.to);
+	walk.start(firstTile, keyHead, keyToken);
+	float factors[2];
+#pragma unroll
+	for (int half = 0; half < 2; half++) {
+		factors[half] = scale * log2OfE * (token + 8 * half < stretch.to ? In::scaleOf(operands.q, token + 8 * half, head) : 1.0f);
+	}
+	WeightedRows<In, size> result;
 	float largest[2] = {-INFINITE, -INFINITE}, sum[2] = {};
-	const float factor = scale * log2OfE;
 	for (int index = firstTile; index < tiles; index++) {
-		fetch(index + 1);
-		waitForCopies<1>();
-		__syncthreads();
-		if (index == firstTile) queries.load(queryTile, warpRow);
-		float scores[8][4];
-		multiplyRows<size, flashRows>(scores, queries, keyTiles + index % 2 * Rows::halves);
-		const int firstKey = index * flashRows;
+		walk.arrive(index, tiles, keyHead, keyToken, [] {});
+		float scores[walked / 8][4];
+		queries.template multiply<walked>(scores, walk.first());
+		const int firstKey = index * walked;
 		// the first row of the warp sees least to the right, the last one to the left
-		const bool isWhole = firstKey >= sight.first(place + warpRow + 15) && firstKey + flashRows <= sight.end(place + warpRow, length);
+		const bool isWhole = firstKey >= sight.first(place + warpRow + 15) && firstKey + walked <= sight.end(place + warpRow, length);
+		float shrink[2];
 #pragma unroll
 		for (int half = 0; half < 2; half++) {
 			const Places seen = sight.seenFrom(place + warpRow + lane / 4 + 8 * half, length);
 			float best = largest[half];
 #pragma unroll
-			for (int j = 0; j < 8; j++) {
+			for (int j = 0; j < walked / 8; j++) {
 #pragma unroll
 				for (int i = 0; i < 2; i++) {
+					const int column = 8 * j + lane % 4 * 2 + i;
 					float& score = scores[j][2 * half + i];
-					score = isWhole || seen.have(firstKey + 8 * j + lane % 4 * 2 + i) ? score * factor : -INFINITE;
+					score = isWhole || seen.have(firstKey + column) ? score * factors[half] * walk.firstScale(column) : -INFINITE;
 					best = larger(best, score);
 				}
 			}
 			best = overQuad<larger>(best);
-			const float shrink = best == largest[half] ? 1.0f : exp2f(largest[half] - best);
+			shrink[half] = best == largest[half] ? 1.0f : exp2f(largest[half] - best);
 			largest[half] = best;
 			// where no key of the tile is seen, nor of those before: weights of 0
 			const float base = best == -INFINITE ? 0.0f : best;
 			float added = 0.0f;
 #pragma unroll
-			for (int j = 0; j < 8; j++) {
+			for (int j = 0; j < walked / 8; j++) {
 #pragma unroll
 				for (int i = 0; i < 2; i++) {
 					float& score = scores[j][2 * half + i];
 					score = exp2f(score - base);
 					added += score;
+					score *= walk.secondScale(8 * j + lane % 4 * 2 + i);
 				}
 			}
-			sum[half] = sum[half] * shrink + added;
-#pragma unroll
-			for (int d = 0; d < size / 8; d++) {
-				result[d][2 * half] *= shrink;
-				result[d][2 * half + 1] *= shrink;
-			}
+			sum[half] = sum[half] * shrink[half] + added;
 		}
-		addWeighted<size, flashRows>(result, scores, valueTiles + index % 2 * Rows::halves);
-		__syncthreads();
+		result.template add<size, walked>(shrink, scores, walk.second(), 0);
+		walk.leave();
 	}
-	waitForCopies<0>();
+	walk.end();
 #pragma unroll
 	for (int half = 0; half < 2; half++) {
 		const int own = token + 8 * half;
 		const float total = overQuad<add>(sum[half]);
 		if (own >= stretch.to) continue;
-		storeHead<size>(out + (static_cast<Count>(own) * heads + head) * headDim, result, half, 1.0f / total, headDim);
+		result.store(out + (static_cast<Count>(own) * heads + head) * headDim, half, 1.0f / total, headDim);
 		if (lane % 4 == 0) logSumExp[static_cast<Count>(own) * heads + head] = largest[half] / log2OfE + logf(total);
 	}
 }
@@ -235,161 +294,149 @@ struct RowState {
 	float logSum, delta;
 };
 
-/** dq of 64 queries, as `attendBackwardQueries`. */
-template <int size>
+/** dq of a block's queries, as `attendBackwardQueries`. */
+template <class In, int size>
 static __device__ __forceinline__ void flashBackwardQueries(Bfloat16* dq, const FlashOperands& operands, const float* logSumExp,
 															const float* delta, const Segments& segments, int heads, int keyHeads,
 															int headDim, int gradientStride, const Sight& sight, float scale) {
-	using Rows = HeadTile<size>;
+	using Plan = typename In::template Plan<size>;
+	constexpr int rows = Plan::rows, walked = Plan::walkedKeys;
+	using Rows = OwnRows<In, size, rows, Plan::bothInRegisters>;
 	DYNAMIC_SHARED(shared);
 	Half* const queryTile = reinterpret_cast<Half*>(shared);
-	Half* const upstreamTile = queryTile + Rows::halves;
-	Half* const keyTiles = upstreamTile + Rows::halves;    // two stages
-	Half* const valueTiles = keyTiles + 2 * Rows::halves;  // two stages
-	const TokenTile tile = tokenTile(segments, gridDim.x - 1 - blockIdx.x, flashRows);
+	const TokenTile tile = tokenTile(segments, gridDim.x - 1 - blockIdx.x, rows);
 	if (tile.segment < 0) return;
 	const Stretch stretch = stretchOf(segments, tile.segment);
 	const int head = blockIdx.y, keyHead = keyHeadOf(head, heads, keyHeads);
 	const int warpRow = threadIdx.x / warpSize32 * 16, lane = threadIdx.x % warpSize32;
 	const int token = tile.first + warpRow + lane / 4;
-	const int place = stretch.placeOf(tile.first), length = stretch.length(), firstTile = sight.first(place) / flashRows;
-	const int tiles = (sight.end(place + flashRows - 1, length) + flashRows - 1) / flashRows;
-	const auto fetch = [&](int index) {
-		if (index < tiles) {
-			const auto keyToken = [&](int i) { return index * flashRows + i < stretch.length() ? stretch.token(index * flashRows + i) : -1; };
-			Rows::fetch(keyTiles + index % 2 * Rows::halves, operands.k, operands.keyStride, keyHead, keyToken);
-			Rows::fetch(valueTiles + index % 2 * Rows::halves, operands.v, operands.valueStride, keyHead, keyToken);
-		}
-		commitCopies();
-	};
-	const auto ownToken = [&](int i) { return tile.first + i < stretch.to ? tile.first + i : -1; };
-	Rows::fetch(queryTile, operands.q, operands.queryStride, head, ownToken);
-	Rows::fetch(upstreamTile, operands.dOut, operands.upstreamStride, head, ownToken);
-	fetch(firstTile);
+	const int place = stretch.placeOf(tile.first), length = stretch.length(), firstTile = sight.first(place) / walked;
+	const int tiles = (sight.end(place + rows - 1, length) + walked - 1) / walked;
+	const auto keyToken = [&](int index, int i) { return index * walked + i < length ? stretch.token(index * walked + i) : -1; };
+	typename In::template Walk<size, walked, Plan::bringsAheadOfBoth> walk(queryTile + 2 * Rows::halves, operands.k, operands.v);
+	Rows queries, upstream;
+	queries.bring(queryTile, operands.q, head, tile.first, stretch.to);
+	upstream.bring(queryTile + Rows::halves, operands.dOut, head, tile.first, stretch.to);
+	walk.start(firstTile, keyHead, keyToken);
 	RowState state[2];
+	float factors[2], upstreamScales[2];
 	const int row = place + warpRow + lane / 4;
 	const Places seen[2] = {sight.seenFrom(row, length), sight.seenFrom(row + 8, length)};
 #pragma unroll
 	for (int half = 0; half < 2; half++) {
 		const int own = token + 8 * half;
+		const bool there = own < stretch.to;
 		const Count at = static_cast<Count>(own) * heads + head;
-		state[half] = own < stretch.to ? RowState{logSumExp[at] * log2OfE, delta[at]} : RowState{0.0f, 0.0f};
+		state[half] = there ? RowState{logSumExp[at] * log2OfE, delta[at]} : RowState{0.0f, 0.0f};
+		factors[half] = scale * log2OfE * (there ? In::scaleOf(operands.q, own, head) : 1.0f);
+		upstreamScales[half] = there ? In::scaleOf(operands.dOut, own, head) : 1.0f;
 	}
-	float result[size / 8][4] = {};
-	const float factor = scale * log2OfE;
+	WeightedRows<In, size> result;
 	for (int index = firstTile; index < tiles; index++) {
-		fetch(index + 1);
-		waitForCopies<1>();
-		__syncthreads();
-		const Half* const keyTile = keyTiles + index % 2 * Rows::halves;
-		float scores[8][4], slopes[8][4];
-		multiplyHeads<size, flashRows>(scores, queryTile, warpRow, keyTile);
-		multiplyHeads<size, flashRows>(slopes, upstreamTile, warpRow, valueTiles + index % 2 * Rows::halves);
+		walk.arrive(index, tiles, keyHead, keyToken, [] {});
+		float scores[walked / 8][4], slopes[walked / 8][4];
+		queries.template multiply<walked>(scores, walk.first());
+		upstream.template multiply<walked>(slopes, walk.second());
 #pragma unroll
-		for (int j = 0; j < 8; j++) {
+		for (int j = 0; j < walked / 8; j++) {
 #pragma unroll
 			for (int i = 0; i < 4; i++) {
-				const int key = index * flashRows + 8 * j + lane % 4 * 2 + i % 2;
-				const float p = seen[i / 2].have(key) ? exp2f(scores[j][i] * factor - state[i / 2].logSum) : 0.0f;
-				slopes[j][i] = p * (slopes[j][i] - state[i / 2].delta);
+				const int half = i / 2, column = 8 * j + lane % 4 * 2 + i % 2;
+				const float keyScale = walk.firstScale(column);
+				const float score = scores[j][i] * factors[half] * keyScale;
+				const float p = seen[half].have(index * walked + column) ? exp2f(score - state[half].logSum) : 0.0f;
+				slopes[j][i] = p * (slopes[j][i] * upstreamScales[half] * walk.secondScale(column) - state[half].delta) * keyScale;
 			}
 		}
-		addWeighted<size, flashRows>(result, slopes, keyTile);
-		__syncthreads();
+		result.template add<size, walked>({1.0f, 1.0f}, slopes, walk.first(), 0);
+		walk.leave();
 	}
-	waitForCopies<0>();
+	walk.end();
 #pragma unroll
 	for (int half = 0; half < 2; half++) {
 		const int own = token + 8 * half;
 		if (own >= stretch.to) continue;
-		storeHead<size>(dq + static_cast<Count>(own) * gradientStride + head * headDim, result, half, scale, headDim);
+		result.store(dq + static_cast<Count>(own) * gradientStride + head * headDim, half, scale, headDim);
 	}
 }
 
-/** dk and dv of 64 keys, as `attendBackwardKeys`: a warp's rows are keys, and the tiles it walks over are queries. */
-template <int size>
+/**
+ * dk and dv of a block's keys, as `attendBackwardKeys`: a warp's rows are keys, and the tiles it walks over are queries. Where a head has more
+ * columns than registers hold sums of, several blocks have a part of these each.
+ */
+template <class In, int size>
 static __device__ __forceinline__ void flashBackwardKeys(Bfloat16* dk, Bfloat16* dv, const FlashOperands& operands, const float* logSumExp,
 														 const float* delta, const Segments& segments, int heads, int keyHeads, int headDim,
 														 int gradientStride, const Sight& sight, float scale) {
-	using Rows = HeadTile<size>;
-	using Walked = HeadTile<size, flashWalked>;
+	using Plan = typename In::template Plan<size>;
+	constexpr int rows = Plan::rows, walked = Plan::walkedQueries, columns = size < 128 ? size : 128;
+	using Rows = OwnRows<In, size, rows, false>;
 	DYNAMIC_SHARED(shared);
 	Half* const keyTile = reinterpret_cast<Half*>(shared);
-	Half* const valueTile = keyTile + Rows::halves;
-	Half* const queryTile = valueTile + Rows::halves;
-	Half* const upstreamTile = queryTile + Walked::halves;
-	__shared__ RowState states[flashWalked];
-	const TokenTile tile = tokenTile(segments, blockIdx.x, flashRows);
+	__shared__ RowState states[walked];
+	const TokenTile tile = tokenTile(segments, blockIdx.x, rows);
 	if (tile.segment < 0) return;
 	const int segmentEnd = segments.starts[tile.segment + 1];
-	const int keyHead = blockIdx.y, warpRow = threadIdx.x / warpSize32 * 16, lane = threadIdx.x % warpSize32;
+	const int keyHead = blockIdx.y, firstColumn = blockIdx.z * columns;
+	const int warpRow = threadIdx.x / warpSize32 * 16, lane = threadIdx.x % warpSize32;
 	const int token = tile.first + warpRow + lane / 4;
-	const auto ownToken = [&](int i) { return tile.first + i < segmentEnd ? tile.first + i : -1; };
-	Rows::fetch(keyTile, operands.k, operands.keyStride, keyHead, ownToken);
-	Rows::fetch(valueTile, operands.v, operands.valueStride, keyHead, ownToken);
-	float dKey[size / 8][4] = {}, dValue[size / 8][4] = {};
-	const float factor = scale * log2OfE;
+	typename In::template Walk<size, walked, false> walk(keyTile + 2 * Rows::halves, operands.q, operands.dOut);
+	Rows keys, valuesOfKeys;
+	keys.bring(keyTile, operands.k, keyHead, tile.first, segmentEnd);
+	valuesOfKeys.bring(keyTile + Rows::halves, operands.v, keyHead, tile.first, segmentEnd);
+	float factors[2], valueScales[2];
+#pragma unroll
+	for (int half = 0; half < 2; half++) {
+		const int own = token + 8 * half;
+		factors[half] = scale * log2OfE * (own < segmentEnd ? In::scaleOf(operands.k, own, keyHead) : 1.0f);
+		valueScales[half] = own < segmentEnd ? In::scaleOf(operands.v, own, keyHead) : 1.0f;
+	}
+	WeightedRows<In, columns> dKey, dValue;
 	for (int segment = tile.segment; segment < segments.count; segment++) {
 		const bool own = segment == tile.segment;
 		// children of a segment follow it without others between
 		if (!own && (segments.parents == nullptr || segments.parents[segment] != tile.segment)) break;
-		const QueryRange range = queriesOf(segments, segment, tile, flashRows, flashWalked, sight);
+		const QueryRange range = queriesOf(segments, segment, tile, rows, walked, sight);
 		// rows of zeros beyond the ends add nothing
 		const Places seeing[2] = {sight.seeing(token - range.between), sight.seeing(token + 8 - range.between)};
+		const auto queryToken = [&](int first, int i) { return first + i < range.to ? first + i : -1; };
 		for (int head = firstQueryHead(keyHead, heads, keyHeads); head < firstQueryHead(keyHead + 1, heads, keyHeads); head++) {
-			for (int first = range.from; first < range.to; first += flashWalked) {
-				const auto queryToken = [&](int i) { return first + i < range.to ? first + i : -1; };
-				__syncthreads();
-				Walked::fetch(queryTile, operands.q, operands.queryStride, head, queryToken);
-				Walked::fetch(upstreamTile, operands.dOut, operands.upstreamStride, head, queryToken);
-				commitCopies();
-				if (threadIdx.x < flashWalked) {
+			for (int first = range.from; first < range.to; first += walked) {
+				walk.arrive(first, range.to, head, queryToken, [&] {
+					if (threadIdx.x >= walked) return;
 					const int query = first + threadIdx.x;
 					const Count at = static_cast<Count>(query) * heads + head;
 					states[threadIdx.x] = query < range.to ? RowState{logSumExp[at] * log2OfE, delta[at]} : RowState{0.0f, 0.0f};
-				}
-				waitForCopies<0>();
-				__syncthreads();
-				float weights[flashWalked / 8][4], slopes[flashWalked / 8][4];
-				multiplyHeads<size, flashWalked>(weights, keyTile, warpRow, queryTile);
-				multiplyHeads<size, flashWalked>(slopes, valueTile, warpRow, upstreamTile);
+				});
+				float weights[walked / 8][4], slopes[walked / 8][4];
+				keys.template multiply<walked>(weights, walk.first());
+				valuesOfKeys.template multiply<walked>(slopes, walk.second());
 #pragma unroll
-				for (int j = 0; j < flashWalked / 8; j++) {
+				for (int j = 0; j < walked / 8; j++) {
 #pragma unroll
 					for (int i = 0; i < 4; i++) {
-						const int column = 8 * j + lane % 4 * 2 + i % 2;
-						weights[j][i] = seeing[i / 2].have(first + column) ? exp2f(weights[j][i] * factor - states[column].logSum) : 0.0f;
-						slopes[j][i] = weights[j][i] * (slopes[j][i] - states[column].delta);
+						const int half = i / 2, column = 8 * j + lane % 4 * 2 + i % 2;
+						const float queryScale = walk.firstScale(column), upstreamScale = walk.secondScale(column);
+						const float score = weights[j][i] * factors[half] * queryScale;
+						const float p = seeing[half].have(first + column) ? exp2f(score - states[column].logSum) : 0.0f;
+						slopes[j][i] = p * (slopes[j][i] * valueScales[half] * upstreamScale - states[column].delta) * queryScale;
+						weights[j][i] = p * upstreamScale;
 					}
 				}
-				addWeighted<size, flashWalked>(dValue, weights, upstreamTile);
-				addWeighted<size, flashWalked>(dKey, slopes, queryTile);
+				dValue.template add<size, walked>({1.0f, 1.0f}, weights, walk.second(), firstColumn);
+				dKey.template add<size, walked>({1.0f, 1.0f}, slopes, walk.first(), firstColumn);
+				walk.leave();
 			}
 		}
 	}
-	waitForCopies<0>();
+	walk.end();
 #pragma unroll
 	for (int half = 0; half < 2; half++) {
 		const int own = token + 8 * half;
 		if (own >= segmentEnd) continue;
-		const Count at = static_cast<Count>(own) * gradientStride + keyHead * headDim;
-		storeHead<size>(dk + at, dKey, half, scale, headDim);
-		storeHead<size>(dv + at, dValue, half, 1.0f, headDim);
+		const Count at = static_cast<Count>(own) * gradientStride + keyHead * headDim + firstColumn;
+		dKey.store(dk + at, half, scale, headDim - firstColumn);
+		dValue.store(dv + at, half, 1.0f, headDim - firstColumn);
 	}
 }
-
-#define FLASH_KERNELS(size) \
-	KERNEL __launch_bounds__(flashThreads) flashAttention##size(Bfloat16* out, float* logSumExp, const Bfloat16* q, const Bfloat16* k, const Bfloat16* v, int queryStride, int keyStride, int valueStride, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int causal, int window, float scale) { \
-		flashForward<size>(out, logSumExp, {q, k, v, nullptr, queryStride, keyStride, valueStride, 0}, {starts, parents, count}, heads, keyHeads, headDim, {causal, window}, scale); \
-	} \
-	KERNEL __launch_bounds__(flashThreads) flashBackwardQueries##size(Bfloat16* dq, const Bfloat16* q, const Bfloat16* k, const Bfloat16* v, const Bfloat16* dOut, int queryStride, int keyStride, int valueStride, int upstreamStride, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int gradientStride, int causal, int window, float scale) { \
-		flashBackwardQueries<size>(dq, {q, k, v, dOut, queryStride, keyStride, valueStride, upstreamStride}, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, gradientStride, {causal, window}, scale); \
-	} \
-	KERNEL __launch_bounds__(flashThreads) flashBackwardKeys##size(Bfloat16* dk, Bfloat16* dv, const Bfloat16* q, const Bfloat16* k, const Bfloat16* v, const Bfloat16* dOut, int queryStride, int keyStride, int valueStride, int upstreamStride, const float* logSumExp, const float* delta, const int* starts, const int* parents, int count, int heads, int keyHeads, int headDim, int gradientStride, int causal, int window, float scale) { \
-		flashBackwardKeys<size>(dk, dv, {q, k, v, dOut, queryStride, keyStride, valueStride, upstreamStride}, logSumExp, delta, {starts, parents, count}, heads, keyHeads, headDim, gradientStride, {causal, window}, scale); \
-	}
-FLASH_KERNELS(32)
-FLASH_KERNELS(64)
-FLASH_KERNELS(128)
-#undef FLASH_KERNELS
 #endif

@@ -129,13 +129,13 @@ KERNEL matrixToFloat16(Half* target, int stride, const float* largest, int byCol
 		Word packed[4];
 #pragma unroll
 		for (int i = 0; i < 4; i++) {
-			Word pair = 0;
+			float pair[2];
 #pragma unroll
 			for (int j = 0; j < 2; j++) {
 				const int at = byColumn ? min(column + 2 * i + j, columns - 1) : row;
-				pair |= static_cast<Word>(float16OfFloat(values[2 * i + j] * lineInverse(largest[at]))) << (16 * j);
+				pair[j] = values[2 * i + j] * lineInverse(largest[at]);
 			}
-			packed[i] = pair;
+			packed[i] = float16Pair(pair[0], pair[1]);
 		}
 		return make_uint4(packed[0], packed[1], packed[2], packed[3]);
 	});

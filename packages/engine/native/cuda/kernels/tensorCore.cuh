@@ -5,21 +5,23 @@
 #ifdef VULNTUNE_EMULATION
 #include "../emulation/tensorCore.h"
 #elif defined(BFLOAT16_TENSOR_CORES) || defined(FLOAT16_TENSOR_CORES)
-static __device__ __forceinline__ Word sharedAddress(const void* pointer) {
+/** Of shared memory, as its instructions take it. */
+using SharedAddress = Word;
+static __device__ __forceinline__ SharedAddress sharedAddress(const void* pointer) {
 	return static_cast<Word>(__cvta_generic_to_shared(pointer));
 }
 
 /** Four 8 × 8 matrices of 16-bit numbers; thread i gives the address of row i mod 8 of matrix i div 8. */
-static __device__ __forceinline__ void loadMatrices(Word (&fragment)[4], const void* row, bool transposed) {
+static __device__ __forceinline__ void loadMatrices(Word (&fragment)[4], SharedAddress row, bool transposed) {
 	if (transposed) {
 		asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
 					 : "=r"(fragment[0]), "=r"(fragment[1]), "=r"(fragment[2]), "=r"(fragment[3])
-					 : "r"(sharedAddress(row))
+					 : "r"(row)
 					 : "memory");
 	} else {
 		asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
 					 : "=r"(fragment[0]), "=r"(fragment[1]), "=r"(fragment[2]), "=r"(fragment[3])
-					 : "r"(sharedAddress(row))
+					 : "r"(row)
 					 : "memory");
 	}
 }
@@ -42,8 +44,8 @@ static __device__ __forceinline__ void multiplyBfloat16(float (&sum)[4], const W
 }
 
 /** 16 bytes to shared memory while the threads go on; zeros where the source is not there. */
-static __device__ __forceinline__ void copyAsync(void* target, const void* source, bool there) {
-	asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(sharedAddress(target)), "l"(source), "r"(there ? 16 : 0)
+static __device__ __forceinline__ void copyAsync(SharedAddress target, const void* source, bool there) {
+	asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(target), "l"(source), "r"(there ? 16 : 0)
 				 : "memory");
 }
 static __device__ __forceinline__ void commitCopies() { asm volatile("cp.async.commit_group;" ::: "memory"); }

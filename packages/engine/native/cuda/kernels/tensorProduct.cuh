@@ -57,7 +57,7 @@ struct Tile {
 		const int down = 8 * (isLeft ? matrix % 2 : matrix / 2), along = 8 * (isLeft ? matrix / 2 : matrix % 2);
 		const int outer = byDepth ? depthFirst + along + row : first + down + row;
 		const int inner = byDepth ? first + down : depthFirst + along;
-		loadMatrices(fragment, tile + 8 * chunkAt<chunksPerRow>(outer, inner / 8), byDepth);
+		loadMatrices(fragment, sharedAddress(tile + 8 * chunkAt<chunksPerRow>(outer, inner / 8)), byDepth);
 	}
 };
 

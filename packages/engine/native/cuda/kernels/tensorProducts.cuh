@@ -16,10 +16,10 @@ static __device__ __forceinline__ void multiply(Element* out, int accumulate, fl
 		if (step < steps) {
 			Half* const stage = tiles + step % stages * Tiles::stageHalves;
 			Tiles::Left::forChunks(place.firstRow, rows, step * Tiles::step, depth, [=](int i, int outer, int inner, bool there) {
-				copyAsync(stage + Tiles::Left::placeOfChunk(i), there ? left.at(outer, inner) : left.data, there);
+				copyAsync(sharedAddress(stage + Tiles::Left::placeOfChunk(i)), there ? left.at(outer, inner) : left.data, there);
 			});
 			Tiles::Right::forChunks(place.firstColumn, columns, step * Tiles::step, depth, [=](int i, int outer, int inner, bool there) {
-				copyAsync(stage + Tiles::rightAt + Tiles::Right::placeOfChunk(i), there ? right.at(outer, inner) : right.data, there);
+				copyAsync(sharedAddress(stage + Tiles::rightAt + Tiles::Right::placeOfChunk(i)), there ? right.at(outer, inner) : right.data, there);
 			});
 		}
 		commitCopies();  // an empty group too, so that the count of groups says which step has arrived

@@ -110,6 +110,7 @@ const headLayouts = [
 	[6, 2, 64],
 	[5, 1, 80],
 	[2, 1, 128],
+	[2, 1, 200],
 ] as const;
 const segmentLengths = [[1], [7], [1, 1, 1, 1, 1], [3, 1, 17, 2], [65], [16, 16, 32], [131, 5]];
 /** Lengths of segments, and which of them is each one's parent. */

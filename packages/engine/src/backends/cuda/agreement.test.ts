@@ -76,7 +76,7 @@ const independence = [
 		card: 'of the Turing generation',
 		type: 'bf16',
 		kind: { capability: 75 },
-		cases: independenceCases.filter(({ name }) => name.includes(' bf16')),
+		cases: independenceCases.filter(({ name }) => /^attention| bf16/.test(name)),
 	},
 ] as const;
 

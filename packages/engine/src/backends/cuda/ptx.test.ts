@@ -21,7 +21,7 @@ function namesOf(...modules: readonly string[]): string[] {
 }
 
 const ofBfloat16 = /^(product|fusedProduct|matrixToBfloat16|padHeads|flash)/;
-const ofFloat16 = /^(float16Product|matrixToFloat16|rowMaxima|columnMaxima)/;
+const ofFloat16 = /^(float16|matrixToFloat16|headsToFloat16|rowMaxima|columnMaxima)/;
 
 it('was compiled from the sources of today', async () => {
 	const { hashOfSources } = (await import(new URL('native/cuda/sources-hash.mjs', engine).href)) as {
@@ -44,7 +44,7 @@ it('lacks only what a card has no tensor cores for', () => {
 	const [bfloat16, float16] = [ofBfloat16, ofFloat16].map((pattern) =>
 		names.filter((name) => pattern.test(name)),
 	);
-	expect([bfloat16!.length, float16!.length]).toEqual([25, 13]);
+	expect([bfloat16!.length, float16!.length]).toEqual([28, 26]);
 	expect(kernels.absent).toEqual({
 		compute_70: [...bfloat16!, ...float16!].sort(),
 		compute_75: bfloat16,
@@ -107,8 +107,9 @@ it('fits every card without spilling what counts', () => {
 	for (const [card, ofCard] of Object.entries(resources)) {
 		expect(Object.keys(ofCard).sort()).toEqual(namesOf(...(modulesOf[card] ?? ['compute_80'])));
 		for (const [name, { registers, spilled, shared }] of Object.entries(ofCard)) {
-			// a few words at the edge of a loop cost nothing; dk and dv of heads of 128 fill all registers
-			expect(spilled, `${name} on ${card}`).toBeLessThanOrEqual(name === 'flashBackwardKeys128' ? 128 : 64);
+			// a few words at the edge of a loop cost nothing; sums of large heads fill all registers
+			const isFull = /^(flash|float16).*(Keys128|256)$/.test(name);
+			expect(spilled, `${name} on ${card}`).toBeLessThanOrEqual(isFull ? 128 : 64);
 			expect(registers, `${name} on ${card}`).toBeLessThanOrEqual(255);
 			expect(shared, `${name} on ${card}`).toBeLessThanOrEqual(48 * 1024);
 			// two blocks of 128 threads on a multiprocessor of 65,536 registers, at most two of a thread's in memory
