@@ -3,6 +3,8 @@
 #include "kernels/activations.cuh"
 #include "kernels/adamW.cuh"
 #include "kernels/adapter.cuh"
+#include "kernels/adapterGradient.cuh"
+#include "kernels/adapterProducts.cuh"
 #include "kernels/attention.cuh"
 #include "kernels/elementwise.cuh"
 #include "kernels/flashBfloat16.cuh"

@@ -112,6 +112,12 @@ static inline int atomicMax(int* target, int value) {
 	if (value > before) *target = value;
 	return before;
 }
+static inline unsigned atomicInc(unsigned* target, unsigned most) {
+	const unsigned before = *target;
+	*target = before >= most ? 0 : before + 1;
+	return before;
+}
+static inline void __threadfence() {}
 template <class Value>
 static inline Value min(Value a, Value b) {
 	return a < b ? a : b;

@@ -56,20 +56,62 @@ static __device__ __forceinline__ void storeTwo(Element* row, int at, int length
 	if (at + 1 < length) store(row + at + 1, second, accumulate);
 }
 
-/** Eight elements that begin at a multiple of 16 bytes. */
-static __device__ __forceinline__ void loadEight(float (&values)[8], const float* source) {
-	const float4 low = reinterpret_cast<const float4*>(source)[0], high = reinterpret_cast<const float4*>(source)[1];
-	values[0] = low.x, values[1] = low.y, values[2] = low.z, values[3] = low.w;
-	values[4] = high.x, values[5] = high.y, values[6] = high.z, values[7] = high.w;
-}
-static __device__ __forceinline__ void loadEight(float (&values)[8], const Bfloat16* source) {
-	const uint4 packed = *reinterpret_cast<const uint4*>(source);
-	const Word words[4] = {packed.x, packed.y, packed.z, packed.w};
-#pragma unroll
-	for (int i = 0; i < 4; i++) {
-		values[2 * i] = floatOfBfloat16(static_cast<Half>(words[i] & 0xffffu));
-		values[2 * i + 1] = floatOfBfloat16(static_cast<Half>(words[i] >> 16));
+/** Eight elements as they lie in memory: a thread that reads them computes on until it needs their values. */
+template <class Element>
+struct Eight;
+template <>
+struct Eight<float> {
+	float values[8] = {};
+
+	__device__ __forceinline__ void load(const float* source) {
+		const float4 low = reinterpret_cast<const float4*>(source)[0], high = reinterpret_cast<const float4*>(source)[1];
+		values[0] = low.x, values[1] = low.y, values[2] = low.z, values[3] = low.w;
+		values[4] = high.x, values[5] = high.y, values[6] = high.z, values[7] = high.w;
 	}
+	__device__ __forceinline__ void set(int i, float value) { values[i] = value; }
+	__device__ __forceinline__ float get(int i) const { return values[i]; }
+};
+template <>
+struct Eight<Bfloat16> {
+	Word pairs[4] = {};
+
+	__device__ __forceinline__ void load(const Bfloat16* source) {
+		const uint4 packed = *reinterpret_cast<const uint4*>(source);
+		pairs[0] = packed.x, pairs[1] = packed.y, pairs[2] = packed.z, pairs[3] = packed.w;
+	}
+	/** Where nothing has been set yet. */
+	__device__ __forceinline__ void set(int i, Bfloat16 value) { pairs[i / 2] |= static_cast<Word>(value.bits) << (16 * (i % 2)); }
+	__device__ __forceinline__ float get(int i) const { return floatOfBfloat16(static_cast<Half>(pairs[i / 2] >> (16 * (i % 2)))); }
+};
+
+/** Elements [first, first + 8) of `length`; zeros beyond the end. `inSixteens`: they begin at a multiple of 16 bytes, and are all there or none. */
+template <class Element>
+static __device__ __forceinline__ Eight<Element> eightOf(const Element* source, int first, int length, bool inSixteens) {
+	Eight<Element> eight;
+	if (inSixteens) {
+		if (first < length) eight.load(source + first);
+	} else {
+#pragma unroll
+		for (int i = 0; i < 8; i++) {
+			if (first + i < length) eight.set(i, source[first + i]);
+		}
+	}
+	return eight;
+}
+
+/** Whether rows of this length can be read and written eight elements at a time, from multiples of 16 bytes. */
+template <class Element>
+static __device__ __forceinline__ bool inSixteens(const Element* rows, int length) {
+	return length % 8 == 0 && alignedTo(rows, 16);
+}
+
+/** Eight elements that begin at a multiple of 16 bytes. */
+template <class Element>
+static __device__ __forceinline__ void loadEight(float (&values)[8], const Element* source) {
+	Eight<Element> eight;
+	eight.load(source);
+#pragma unroll
+	for (int i = 0; i < 8; i++) values[i] = eight.get(i);
 }
 static __device__ __forceinline__ void storeEight(float* target, const float (&values)[8]) {
 	reinterpret_cast<float4*>(target)[0] = make_float4(values[0], values[1], values[2], values[3]);

@@ -44,19 +44,15 @@ static __device__ __forceinline__ void dropEight(float (&values)[8], Count index
 	if (mask.threshold == 0) return;
 	const int before = static_cast<int>(index & 7);
 	const Random first = randomOf(index >> 3, mask);
-	const Random second = before == 0 ? first : randomOf((index >> 3) + 1, mask);
+	if (before == 0) {
+#pragma unroll
+		for (int i = 0; i < 8; i++) values[i] *= keptFactor(first, i, mask);
+		return;
+	}
+	const Random second = randomOf((index >> 3) + 1, mask);
 #pragma unroll
 	for (int i = 0; i < 8; i++) {
 		const int at = before + i;
 		values[i] *= at < 8 ? keptFactor(first, at, mask) : keptFactor(second, at - 8, mask);
 	}
-}
-
-/** The same of two. */
-static __device__ __forceinline__ void dropTwo(float (&values)[2], Count index, const Mask& mask) {
-	if (mask.threshold == 0) return;
-	const int before = static_cast<int>(index & 7);
-	const Random first = randomOf(index >> 3, mask);
-	values[0] *= keptFactor(first, before, mask);
-	values[1] *= before < 7 ? keptFactor(first, before + 1, mask) : keptFactor(randomOf((index >> 3) + 1, mask), 0, mask);
 }

@@ -195,8 +195,9 @@ export const loraCaseOf = (
 	shape: Size,
 	rank: number,
 	dropout: Dropout | undefined,
+	what = 'lora',
 ): AgreementCase => ({
-	name: `lora ${precision} [${shape.join(', ')}] rank ${rank}${dropout === undefined ? '' : ', dropout'}`,
+	name: `${what} ${precision} [${shape.join(', ')}] rank ${rank}${dropout === undefined ? '' : ', dropout'}`,
 	kernels: ['loraForward', 'loraBackward'],
 	tolerance: precision === 'fp32' ? fp32Tolerance : bf16Tolerance,
 	...inPrecision(precision, (bench, used) =>
@@ -315,6 +316,10 @@ export const productCases: readonly AgreementCase[] = [
 		shapes.flatMap((shape, i) =>
 			dropouts.map((dropout) => loraCaseOf(precision, shape, ranks[i % ranks.length]!, dropout)),
 		),
+	),
+	// a backend may take the tokens apart
+	...floatPrecisions.map((precision) =>
+		loraCaseOf(precision, [300, 72, 136], 12, someDropout, 'lora of many tokens'),
 	),
 	...linear,
 ];

@@ -26,7 +26,8 @@ function sample(cases: readonly AgreementCase[]): readonly AgreementCase[] {
 	return [...kinds.values()].flatMap((same) => [...new Set([same[0]!, same[Math.floor(same.length / 2)]!])]);
 }
 
-const onTensorCores = /^(matmulTN|matmul.* (table4|bf16)|lora|linear|linearCrossEntropy.* table4) bf16/;
+const onTensorCores =
+	/^(matmulTN|matmul.* (table4|bf16)|lora|lora of many tokens|linear|linearCrossEntropy.* table4) bf16/;
 const products = sample(fixedCases).filter(({ name }) => onTensorCores.test(name));
 const attention = sample(fixedCases).filter(({ name }) => name.startsWith('attention'));
 const narrow = inBfloat16(sample(fixedCases));

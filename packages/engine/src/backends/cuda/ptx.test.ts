@@ -20,7 +20,7 @@ function namesOf(...modules: readonly string[]): string[] {
 	return names.sort();
 }
 
-const ofBfloat16 = /^(product|fusedProduct|matrixToBfloat16|padHeads|flash)/;
+const ofBfloat16 = /^(product|fusedProduct|adapterProduct|matrixToBfloat16|padHeads|flash)/;
 const ofFloat16 = /^(float16|matrixToFloat16|headsToFloat16|rowMaxima|columnMaxima)/;
 
 it('was compiled from the sources of today', async () => {
@@ -44,7 +44,7 @@ it('lacks only what a card has no tensor cores for', () => {
 	const [bfloat16, float16] = [ofBfloat16, ofFloat16].map((pattern) =>
 		names.filter((name) => pattern.test(name)),
 	);
-	expect([bfloat16!.length, float16!.length]).toEqual([28, 26]);
+	expect([bfloat16!.length, float16!.length]).toEqual([30, 26]);
 	expect(kernels.absent).toEqual({
 		compute_70: [...bfloat16!, ...float16!].sort(),
 		compute_75: bfloat16,
@@ -54,7 +54,7 @@ it('lacks only what a card has no tensor cores for', () => {
 
 it.each([
 	['75', /^float16Product/, 10, 'mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32'],
-	['80', /^(product|fusedProduct)/, 14, 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32'],
+	['80', /^(product|fusedProduct|adapterProduct)/, 16, 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32'],
 ] as const)('of capability %s multiplies on tensor cores', (capability, products, count, instruction) => {
 	const ptx = readFileSync(new URL(`cuda/compute_${capability}.ptx`, engine), 'utf8');
 	const bodies = ptx.split('.visible .entry ').slice(1);
@@ -113,7 +113,7 @@ it('fits every card without spilling what counts', () => {
 			expect(registers, `${name} on ${card}`).toBeLessThanOrEqual(255);
 			expect(shared, `${name} on ${card}`).toBeLessThanOrEqual(48 * 1024);
 			// two blocks of 128 threads on a multiprocessor of 65,536 registers, at most two of a thread's in memory
-			if (/^(product|float16Product|fusedProduct)/.test(name)) {
+			if (/^(product|float16Product|fusedProduct|adapterProduct)/.test(name)) {
 				expect(spilled, `${name} on ${card}`).toBeLessThanOrEqual(8);
 			}
 		}
