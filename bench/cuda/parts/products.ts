@@ -3,7 +3,7 @@ import { type CudaDevice, createDevice, type TakeScratch } from '@vulntune/engin
 import { type Operand, tensorOperandOf } from '@vulntune/engine/backends/cuda/operands.ts';
 import { type Direction, tensorProduct } from '@vulntune/engine/backends/cuda/products.ts';
 import { fusedProduct } from '@vulntune/engine/backends/cuda/weight-products.ts';
-import { storages, type WeightArguments } from '@vulntune/engine/backends/cuda/weights.ts';
+import { floatArguments, storages, type WeightArguments } from '@vulntune/engine/backends/cuda/weights.ts';
 import { bytesOf } from '@vulntune/engine/backends/owned-buffers.ts';
 import { emptyTensor, tensor } from '@vulntune/engine/backends/testing/tensors.ts';
 import { askPeers } from '../peers.ts';
@@ -97,13 +97,13 @@ function operandTimes(device: CudaDevice) {
 		(take) => {
 			const weight = randomNf4(device, take, rows * columns);
 			const activations = randomFloats(device, take, tokens * columns);
-			const x = [activations, 0, 0, storages.indexOf('f32')] as const;
+			const x = floatArguments(activations);
 			const dropout = { seed: 1, stream: 2, probability: 0.05 };
 			const microseconds = (run: (takeOwn: typeof take) => void) =>
 				1000 * millisecondsOf(device, () => device.withScratch(() => 'an operand', run));
 			return {
 				nf4Microseconds: microseconds((own) =>
-					tensorOperandOf(device, own, weight, { rows, columns })('rows'),
+					tensorOperandOf(device, own, weight.args, { rows, columns })('rows'),
 				),
 				activationMicroseconds: microseconds((own) =>
 					tensorOperandOf(device, own, x, { rows: tokens, columns })('rows'),
@@ -137,7 +137,7 @@ function fewRowTimes(device: CudaDevice) {
 					rows,
 					fusedMicroseconds: microseconds(() => fusedProduct(device, 'NT', target, x, weight, size)),
 					dequantisedMicroseconds: microseconds((own) => {
-						const w = tensorOperandOf(device, own, weight, { rows: columns, columns: depth });
+						const w = tensorOperandOf(device, own, weight.args, { rows: columns, columns: depth });
 						tensorProduct(device, 'NT', target, x, w, size);
 					}),
 				};
@@ -147,10 +147,12 @@ function fewRowTimes(device: CudaDevice) {
 }
 
 /** A matrix of so many random codes, as the kernels are told of it. */
-function randomNf4(device: CudaDevice, take: TakeScratch, count: number): WeightArguments {
+function randomNf4(device: CudaDevice, take: TakeScratch, count: number) {
 	const codes = randomHalves(device, take, count / 4);
 	const scales = randomFloats(device, take, count / 64);
-	return [codes, scales, randomFloats(device, take, 16), storages.indexOf('table4')];
+	const codebook = randomFloats(device, take, 16);
+	const args: WeightArguments = [codes, scales, 0, 0, 0, codebook, storages.indexOf('table4')];
+	return { codes, scales, codebook, args };
 }
 
 /** Microseconds of an adapter of rank 8 from 5,120 to 13,824 over 2,048 rows, with dropout; by the host's clock over many calls. */

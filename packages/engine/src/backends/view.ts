@@ -4,7 +4,7 @@ import type { DataType, DeviceBuffer, View } from './contract.ts';
 /** Number of elements of a shape; 1 for a scalar. */
 export function elements(shape: readonly number[]): number {
 	let product = 1;
-	for (const size of shape) product *= size;
+	for (let axis = 0; axis < shape.length; axis++) product *= shape[axis]!;
 	return product;
 }
 
@@ -26,8 +26,15 @@ export function columnsOf(view: View, from: number, to: number): View {
 }
 
 /** Elements from one row of a matrix to the next. */
-export function rowStrideOf({ rowStride, shape }: Pick<View, 'rowStride' | 'shape'>): number {
-	return rowStride ?? elements(shape.slice(1));
+export function rowStrideOf(view: Pick<View, 'rowStride' | 'shape'>): number {
+	return view.rowStride ?? rowLength(view);
+}
+
+/** Elements of a row. */
+function rowLength({ shape }: Pick<View, 'shape'>): number {
+	let product = 1;
+	for (let axis = 1; axis < shape.length; axis++) product *= shape[axis]!;
+	return product;
 }
 
 /** Elements of the buffer from the first of a view to its last. */
@@ -39,13 +46,16 @@ export function extent(view: Pick<View, 'rowStride' | 'shape'>): number {
 
 /** Rows [from, to) of a tensor along its first axis. */
 export function rowsOf(view: View, from: number, to: number): View {
-	const rowLength = rowStrideOf(view);
-	return { ...view, offset: view.offset + from * rowLength, shape: [to - from, ...view.shape.slice(1)] };
+	return {
+		...view,
+		offset: view.offset + from * rowStrideOf(view),
+		shape: [to - from, ...view.shape.slice(1)],
+	};
 }
 
 /** Whether rows lie apart: what most kernels refuse. */
 export function isStrided(view: Pick<View, 'rowStride' | 'shape'>): boolean {
-	return view.rowStride !== undefined && view.rowStride !== elements(view.shape.slice(1));
+	return view.rowStride !== undefined && view.rowStride !== rowLength(view);
 }
 
 /** `[3, 4] f32`: for error messages. */

@@ -26,7 +26,7 @@ static __device__ __forceinline__ void eightValues(float (&values)[8], const Wei
 	} else if (weight.storage == storageBf16 && alignedTo(weight.data, 16)) {
 		loadEight(values, static_cast<const Bfloat16*>(weight.data) + index);
 	} else if (weight.storage == storageTable4) {
-		valuesOfCodes(values, eightCodes(weight.data, index, alignedTo(weight.data, 4)), table, weight.scales[index / scaleBlock]);
+		valuesOfCodes(values, eightCodes(weight.data, index, alignedTo(weight.data, 4)), table, scaleOf(weight.scales, index / scaleBlock));
 	} else {
 #pragma unroll
 		for (int i = 0; i < 8; i++) values[i] = valueOf(weight, index + i);

@@ -19,7 +19,7 @@ KERNEL fillInteger(int* target, Count count, int value) {
 KERNEL convert(void* target, int to, const void* source, int from, Count count) {
 	const Count i = threadInGrid();
 	if (i >= count) return;
-	const float value = valueOf({source, nullptr, nullptr, from, 1}, i);
+	const float value = valueOf(denseOf(source, from, 1), i);
 	if (to == storageF32) static_cast<float*>(target)[i] = value;
 	else static_cast<Half*>(target)[i] = to == storageBf16 ? bfloat16OfFloat(value) : float16OfFloat(value);
 }

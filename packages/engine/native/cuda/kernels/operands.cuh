@@ -59,11 +59,10 @@ static __device__ __forceinline__ void packMatrix(Half* target, int stride, int 
 
 #ifdef BFLOAT16_TENSOR_CORES
 /** target [rows, stride] bfloat16 = a matrix [rows, columns]. */
-KERNEL matrixToBfloat16(Half* target, int stride, const void* data, const float* scales, const float* codebook, int storage,
-						Count first, int rows, int columns, Mask mask) {
+KERNEL matrixToBfloat16(Half* target, int stride, WEIGHT_PARAMETERS, Count first, int rows, int columns, Mask mask) {
 	__shared__ float table[16];
 	loadTable(table, codebook, storage);
-	const Source source{{data, scales, codebook, storage, columns}, table, first, mask};
+	const Source source{WEIGHT_OF(columns), table, first, mask};
 	packMatrix(target, stride, rows, source, [](const float(&values)[8], int, int) {
 		return make_uint4(bfloat16Pair(values[0], values[1]), bfloat16Pair(values[2], values[3]),
 						  bfloat16Pair(values[4], values[5]), bfloat16Pair(values[6], values[7]));
@@ -76,11 +75,10 @@ KERNEL matrixToBfloat16(Half* target, int stride, const void* data, const float*
 constexpr int maximaRows = 64;
 
 /** largest [rows] = each row's largest magnitude, NaN where it has one; a warp a row. */
-KERNEL rowMaxima(float* largest, const void* data, const float* scales, const float* codebook, int storage, Count first, int rows,
-				 int columns, Mask mask) {
+KERNEL rowMaxima(float* largest, WEIGHT_PARAMETERS, Count first, int rows, int columns, Mask mask) {
 	__shared__ float table[16];
 	loadTable(table, codebook, storage);
-	const Source source{{data, scales, codebook, storage, columns}, table, first, mask};
+	const Source source{WEIGHT_OF(columns), table, first, mask};
 	const Count row = threadInGrid() / warpSize32;
 	if (row >= rows) return;
 	float found = 0.0f;
@@ -98,11 +96,10 @@ KERNEL rowMaxima(float* largest, const void* data, const float* scales, const fl
  * largest [columns] = the same of columns; 0 before. A thread eight columns of some rows. Floats that are not negative are in the order of
  * their bits, NaN last, and the largest whole number is the same in whatever order they come.
  */
-KERNEL columnMaxima(float* largest, const void* data, const float* scales, const float* codebook, int storage, Count first, int rows,
-					int columns, Mask mask) {
+KERNEL columnMaxima(float* largest, WEIGHT_PARAMETERS, Count first, int rows, int columns, Mask mask) {
 	__shared__ float table[16];
 	loadTable(table, codebook, storage);
-	const Source source{{data, scales, codebook, storage, columns}, table, first, mask};
+	const Source source{WEIGHT_OF(columns), table, first, mask};
 	const int column = 8 * static_cast<int>(threadInGrid());
 	if (column >= columns) return;
 	const int start = blockIdx.y * maximaRows, end = min(start + maximaRows, rows);
@@ -120,11 +117,11 @@ KERNEL columnMaxima(float* largest, const void* data, const float* scales, const
 }
 
 /** target [rows, stride] float16 = a matrix [rows, columns] whose rows, or columns, are divided by their powers of two. */
-KERNEL matrixToFloat16(Half* target, int stride, const float* largest, int byColumn, const void* data, const float* scales,
-					   const float* codebook, int storage, Count first, int rows, int columns, Mask mask) {
+KERNEL matrixToFloat16(Half* target, int stride, const float* largest, int byColumn, WEIGHT_PARAMETERS, Count first, int rows,
+					   int columns, Mask mask) {
 	__shared__ float table[16];
 	loadTable(table, codebook, storage);
-	const Source source{{data, scales, codebook, storage, columns}, table, first, mask};
+	const Source source{WEIGHT_OF(columns), table, first, mask};
 	packMatrix(target, stride, rows, source, [=](const float(&values)[8], int row, int column) {
 		Word packed[4];
 #pragma unroll

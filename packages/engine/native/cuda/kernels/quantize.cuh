@@ -3,20 +3,16 @@
 #include "reduce.cuh"
 #include "weights.cuh"
 
-/** Scales that share one in their turn. */
-constexpr int nestedBlock = 256;
-
 /** target [rows, columns] f32 = the values of rows [firstRow, …) of a weight. */
-KERNEL weightToFloats(float* target, const void* data, const float* scales, const float* codebook, int storage, Count first,
-					  Count count, int columns) {
+KERNEL weightToFloats(float* target, WEIGHT_PARAMETERS, Count first, Count count, int columns) {
 	const Count i = threadInGrid();
-	if (i < count) target[i] = valueOf({data, scales, codebook, storage, columns}, first + i);
+	if (i < count) target[i] = valueOf(WEIGHT_OF(columns), first + i);
 }
 
-/** target [count] = scales that are quantised in blocks of 256, as restoreAbsmax of double-quantization.ts rounds them. */
-KERNEL restoreScales(float* target, const Byte* codes, const float* absmax, const float* map, float offset, Count count) {
+/** target [count] = scales that are quantised in their turn. */
+KERNEL restoreScales(float* target, const float* scales, const Byte* scaleCodes, const float* scaleMap, float scaleOffset, Count count) {
 	const Count i = threadInGrid();
-	if (i < count) target[i] = roundedProduct(map[codes[i]], absmax[i / nestedBlock]) + offset;
+	if (i < count) target[i] = scaleOf({scales, scaleCodes, scaleMap, scaleOffset}, i);
 }
 
 /**
@@ -29,7 +25,7 @@ KERNEL quantizeTable4(Byte* codes, float* absmax, const Byte* order, const float
 	const Count block = threadInGrid() / warpSize32;
 	const Count at = block * scaleBlock + 2 * (threadIdx.x % warpSize32);
 	if (block * scaleBlock >= count) return;
-	const Weight source{x, nullptr, nullptr, storage, 1};
+	const Weight source = denseOf(x, storage, 1);
 	float values[2];
 	float largest = 0.0f;
 	for (int i = 0; i < 2; i++) {

@@ -6,7 +6,7 @@
 /** y [R, H] = table[rows[i]]; a block a row. */
 template <class Element>
 static __device__ __forceinline__ void gatherRow(Element* y, const void* table, int storage, const int* rows, int width) {
-	const Weight weight{table, nullptr, nullptr, storage, width};
+	const Weight weight = denseOf(table, storage, width);
 	const Count from = static_cast<Count>(rows[blockIdx.x]) * width, to = static_cast<Count>(blockIdx.x) * width;
 	for (int j = threadIdx.x; j < width; j += blockDim.x) store(y + to + j, valueOf(weight, from + j), 0);
 }
@@ -14,7 +14,7 @@ static __device__ __forceinline__ void gatherRow(Element* y, const void* table, 
 /** table[rows[i]] += y[i]: the block of a row's first mention adds up all mentions, in ascending i, and rounds once. */
 template <class Element>
 static __device__ __forceinline__ void scatterRow(Element* table, const void* y, int storage, const int* rows, int count, int width) {
-	const Weight added{y, nullptr, nullptr, storage, width};
+	const Weight added = denseOf(y, storage, width);
 	const int first = blockIdx.x, row = rows[first];
 	for (int i = 0; i < first; i++) {
 		if (rows[i] == row) return;

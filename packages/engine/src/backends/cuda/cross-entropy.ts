@@ -10,7 +10,7 @@ import {
 	productTarget,
 	tensorProduct,
 } from './products.ts';
-import { storages } from './weights.ts';
+import { floatArguments } from './weights.ts';
 
 export type CrossEntropyGroup = Pick<Backend, 'linearCrossEntropy' | 'linearCrossEntropyBackward'>;
 
@@ -38,7 +38,7 @@ export function crossEntropyGroup(device: CudaDevice): CrossEntropyGroup {
 			/** Of logits that lie in scratch memory. */
 			logits(address: number, part: MatrixPart): Operand {
 				if (!onTensorCores) return () => ({ address, stride: part.columns });
-				return tensorOperandOf(device, take, [address, 0, 0, storages.indexOf('f32')], part);
+				return tensorOperandOf(device, take, floatArguments(address), part);
 			},
 			multiply(
 				direction: Direction,

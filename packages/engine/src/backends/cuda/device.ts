@@ -1,5 +1,5 @@
 import { VulntuneError } from '../../errors.ts';
-import type { DataType, View } from '../contract.ts';
+import type { View } from '../contract.ts';
 import {
 	type AddressedBuffer,
 	createOwnedBuffers,
@@ -204,31 +204,39 @@ function letCopiesArrive(driver: Driver, stream: unknown): void {
 	}
 }
 
-/** What a kernel's name ends in, for each type that activations may have (FOR_ELEMENTS in element.cuh). */
-const suffixes = { f32: '', bf16: 'Bf16' } as const satisfies Partial<Record<DataType, string>>;
-
-export type ElementType = keyof typeof suffixes;
+/** The types that activations may have. */
+export type ElementType = 'f32' | 'bf16';
 
 /** The type of a view of activations; throws where they can't have it. */
-export function elementTypeOf(view: View): ElementType {
-	if (Object.hasOwn(suffixes, view.dtype)) return view.dtype as ElementType;
-	throw programError('CUDA_TYPE', `a kernel takes f32 or bf16, but got ${describe(view)}`);
+export function elementTypeOf({ dtype, shape }: View): ElementType {
+	if (dtype === 'f32' || dtype === 'bf16') return dtype;
+	throw programError('CUDA_TYPE', `a kernel takes f32 or bf16, but got ${describe({ dtype, shape })}`);
 }
 
-/** The kernel of that name for activations of a type. */
+/** Of each kernel for float32: put together once, since a name is looked up at each launch. */
+const bfloat16Names = new Map<string, string>();
+
+/** The kernel of that name for activations of a type (FOR_ELEMENTS in element.cuh). */
 export function kernelOf(name: string, type: ElementType): string {
-	return name + suffixes[type];
+	if (type === 'f32') return name;
+	const known = bfloat16Names.get(name);
+	if (known !== undefined) return known;
+	const made = `${name}Bf16`;
+	bfloat16Names.set(name, made);
+	return made;
 }
 
 /** The same for the type of these activations; throws where they don't all have one. */
 export function kernelFor(name: string, first: View, ...others: readonly View[]): string {
 	const type = elementTypeOf(first);
-	const other = others.find(({ dtype }) => dtype !== type);
-	if (other === undefined) return kernelOf(name, type);
-	throw programError(
-		'CUDA_TYPE',
-		`the kernel ${name} takes tensors of one type, but got ${describe(first)} and ${describe(other)}`,
-	);
+	for (let i = 0; i < others.length; i++) {
+		if (others[i]!.dtype === type) continue;
+		throw programError(
+			'CUDA_TYPE',
+			`the kernel ${name} takes tensors of one type, but got ${describe(first)} and ${describe(others[i]!)}`,
+		);
+	}
+	return kernelOf(name, type);
 }
 
 /** The kernels of a card; throws CUDA_KERNELS (runtime) where its driver can't compile them. */

@@ -24,9 +24,12 @@ const floatTypes: ReadonlySet<DataType> = new Set(['f32', 'bf16', 'f16']);
 /** Blocks of a sum at most: their partial sums are added up on the host, in order. */
 const mostPartials = 512;
 
-/** `Mask` of philox.cuh; without dropout one that keeps everything. */
+/** One that keeps everything. */
+const noMask: readonly number[] = [0, 0, 0, 0, floatBits(1)];
+
+/** `Mask` of philox.cuh. */
 export function maskWords(dropout: Dropout | undefined): readonly number[] {
-	if (dropout === undefined) return [0, 0, 0, 0, floatBits(1)];
+	if (dropout === undefined) return noMask;
 	const { seed, stream, probability } = dropout;
 	const threshold = Math.round(probability * 2 ** 16);
 	return [...seedWords(seed), stream, threshold, floatBits(1 / (1 - probability))];

@@ -15,7 +15,16 @@ const mapBytes = 128;
 /** CUtensorMapDataType, CUtensorMapSwizzle and CUtensorMapL2promotion */
 const [bfloat16, swizzle128, promote256] = [9, 3, 3];
 /** Maps that are kept: the pool gives the same addresses again and again. */
-const mostMaps = 8192;
+const [mostAddresses, mostMapsOfAddress] = [2048, 16];
+
+/** A map that was encoded: its words, as a launch takes them, for one way of reading a matrix. */
+interface KnownMap {
+	readonly stride: number;
+	readonly rows: number;
+	readonly length: number;
+	readonly boxRows: number;
+	readonly words: readonly number[];
+}
 
 /** Columns of a product below which tiles of this size would be mostly empty. Rows must not matter: all get the same sums. */
 const fewestColumns = 65;
@@ -26,17 +35,25 @@ export function takesGroups(device: CudaDevice, { columns }: ProductSize): boole
 
 /** Products on Hopper's tensor cores. */
 export function groupProducts(device: CudaDevice) {
-	const maps = new Map<string, Int32Array>();
+	/** By the address of their matrix. */
+	const maps = new Map<number, KnownMap[]>();
 
 	/** The words of a map over a matrix of `rows` rows by `length` elements, read in boxes of so many of each. */
-	function mapOf(operand: HalfOperand, rows: number, length: number, boxRows: number): Int32Array {
-		const key = `${operand.address} ${operand.stride} ${rows} ${length} ${boxRows}`;
-		const known = maps.get(key);
-		if (known !== undefined) return known;
-		if (maps.size === mostMaps) maps.clear();
-		const made = encode(device, operand, rows, length, boxRows);
-		maps.set(key, made);
-		return made;
+	function mapOf(operand: HalfOperand, rows: number, length: number, boxRows: number): readonly number[] {
+		const { address, stride } = operand;
+		const atAddress = maps.get(address);
+		const known = atAddress?.find(
+			(map) => map.stride === stride && map.rows === rows && map.length === length && map.boxRows === boxRows,
+		);
+		if (known !== undefined) return known.words;
+		const made = { stride, rows, length, boxRows, words: encode(device, operand, rows, length, boxRows) };
+		if (atAddress !== undefined && atAddress.length < mostMapsOfAddress) {
+			atAddress.push(made);
+			return made.words;
+		}
+		if (maps.size === mostAddresses) maps.clear();
+		maps.set(address, [made]);
+		return made.words;
 	}
 
 	/** Boxes are 64 elements (128 bytes) wide; where an operand lies by depth a tile takes several. */
@@ -78,7 +95,7 @@ function encode(
 	rows: number,
 	length: number,
 	boxRows: number,
-): Int32Array {
+): readonly number[] {
 	const { driver } = device;
 	const memory = Buffer.alloc(2 * mapBytes);
 	const start = Number((64n - (BigInt(driver.addressOf(memory)) % 64n)) % 64n);
@@ -94,5 +111,5 @@ function encode(
 		Uint32Array.of(1, 1),
 		...([0, swizzle128, promote256, 0] as const),
 	);
-	return new Int32Array(Uint8Array.from(map).buffer);
+	return [...new Int32Array(Uint8Array.from(map).buffer)];
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { brotliDecompressSync } from 'node:zlib';
 import { type Driver, DriverFailure } from './driver.ts';
+import { type ArgumentLayout, layoutOf } from './launch.ts';
 
 const folder = new URL('../../../cuda/', import.meta.url);
 
@@ -17,7 +18,7 @@ type Signature = string;
 
 export interface Kernel {
 	readonly name: string;
-	readonly signature: Signature;
+	readonly layout: ArgumentLayout;
 	readonly handle: unknown;
 }
 
@@ -75,7 +76,10 @@ export function loadKernels(driver: Driver, capability: number): KernelModule {
 		if (ofHopper) hopperModule ??= loadModule(driver, 'compute_90a', capability);
 		const handle: [unknown] = [undefined];
 		driver.cuModuleGetFunction(handle, ofHopper ? hopperModule : module, name);
-		const found = { kernel: { name, signature, handle: handle[0] }, sharedLimit: ordinaryShared };
+		const found = {
+			kernel: { name, layout: layoutOf(signature), handle: handle[0] },
+			sharedLimit: ordinaryShared,
+		};
 		known.set(name, found);
 		return found;
 	}

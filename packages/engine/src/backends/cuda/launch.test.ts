@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Driver } from './driver.ts';
-import { createLauncher, floatBits } from './launch.ts';
+import { createLauncher, floatBits, layoutOf } from './launch.ts';
 
 /** A launcher whose driver keeps what it is given; host memory has made-up addresses. */
 function watchedLauncher() {
@@ -15,7 +15,7 @@ function watchedLauncher() {
 
 it('packs arguments as a structure of C and says how long it is', () => {
 	const { launch, memory, calls } = watchedLauncher();
-	const kernel = { name: 'some', signature: 'ilfw', handle: 'kernel' };
+	const kernel = { name: 'some', layout: layoutOf('ilfw'), handle: 'kernel' };
 	launch(kernel, [3, 2], 128, 64, [-7, 2 ** 40 + 5, 0.5, floatBits(1)]);
 	const [values, size] = memory.map(({ buffer }) => Buffer.from(buffer)) as [Buffer, Buffer];
 	expect(values.readInt32LE(0)).toBe(-7);
@@ -31,7 +31,7 @@ it('packs arguments as a structure of C and says how long it is', () => {
 it('points the driver at each argument where a tensor map is among them', () => {
 	const { launch, memory, calls } = watchedLauncher();
 	const map = Array.from({ length: 32 }, (_, word) => word);
-	launch({ name: 'some', signature: 'Tli', handle: 'kernel' }, [1], 32, 0, [...map, 99, 7]);
+	launch({ name: 'some', layout: layoutOf('Tli'), handle: 'kernel' }, [1], 32, 0, [...map, 99, 7]);
 	const [pointers, extra] = calls[0]!.slice(-2) as [BigUint64Array, null];
 	expect([...pointers.subarray(0, 3)]).toEqual([0x1000n, 0x1080n, 0x1088n]);
 	expect(extra).toBe(null);

@@ -8,6 +8,41 @@ const [bufferPointer, bufferSize] = [1n, 2n];
 const mostArgumentBytes = 512;
 const tensorMapWords = 32;
 
+/** How a number is written: in 32 bits, in 64, as a float. */
+const [asWord, asLong, asFloat] = [0, 1, 2];
+
+/** Where a kernel's arguments lie in memory, in words of 32 bits. */
+export interface ArgumentLayout {
+	/** Of each number that a launch is given: a tensor map is 32 of them. */
+	readonly kinds: Uint8Array;
+	readonly words: Uint8Array;
+	/** The first word of each argument where the driver has to place them itself; undefined where all come in one buffer. */
+	readonly placed: readonly number[] | undefined;
+	readonly bytes: number;
+}
+
+/** @param signature one letter an argument: see native/cuda/signatures.mjs */
+export function layoutOf(signature: string): ArgumentLayout {
+	const kinds: number[] = [];
+	const words: number[] = [];
+	const placed: number[] = [];
+	let word = 0;
+	for (const letter of signature) {
+		if (letter === 'l') word = (word + 1) & ~1;
+		placed.push(word);
+		for (let left = letter === 'T' ? tensorMapWords : 1; left > 0; left--) {
+			kinds.push(letter === 'l' ? asLong : letter === 'f' ? asFloat : asWord);
+			words.push(word);
+			word += letter === 'l' ? 2 : 1;
+		}
+	}
+	return {
+		...{ kinds: Uint8Array.from(kinds), words: Uint8Array.from(words), bytes: 4 * word },
+		// the card aligns a tensor map to more than where a buffer begins
+		placed: signature.includes('T') ? placed : undefined,
+	};
+}
+
 const numbers = new DataView(new ArrayBuffer(4));
 /** The bits of a float, for structures, whose fields a signature knows as words. */
 export function floatBits(value: number): number {
@@ -32,49 +67,52 @@ export function createLauncher(driver: Driver, stream: unknown) {
 	);
 
 	/** Writes the arguments; throws if their number is not the signature's. */
-	function pack({ name, signature }: Kernel, args: readonly number[]): void {
-		let word = 0;
-		let used = 0;
-		for (let position = 0; position < signature.length; position++) {
-			const letter = signature[position];
-			if (letter === 'l') word = (word + 1) & ~1;
-			pointers[position] = start + BigInt(4 * word);
-			switch (letter) {
-				case 'l': {
-					const value = args[used++]!;
-					words[word++] = value % 2 ** 32;
-					words[word++] = value / 2 ** 32;
-					break;
-				}
-				case 'f':
-					reals[word++] = args[used++]!;
-					break;
-				default:
-					for (let left = letter === 'T' ? tensorMapWords : 1; left > 0; left--)
-						words[word++] = args[used++]!;
+	function pack({ name, layout }: Kernel, args: readonly number[]): void {
+		const { kinds, words: places } = layout;
+		const count = kinds.length;
+		if (args.length !== count) {
+			throw new TypeError(`the kernel ${name} takes ${count} arguments, got ${args.length}`);
+		}
+		for (let i = 0; i < count; i++) {
+			const [value, word] = [args[i]!, places[i]!];
+			if (kinds[i] === asFloat) {
+				reals[word] = value;
+				continue;
 			}
+			// an array of such words keeps the lower 32 bits of a whole number
+			words[word] = value;
+			if (kinds[i] === asLong) words[word + 1] = value / 2 ** 32;
 		}
-		if (args.length !== used) {
-			throw new TypeError(`the kernel ${name} takes ${used} arguments, got ${args.length}`);
-		}
-		size[0] = 4 * word;
+		size[0] = layout.bytes;
 	}
 
 	return function launch(
 		kernel: Kernel,
-		[gridX, gridY = 1, gridZ = 1]: Size3,
+		grid: Size3,
 		threads: number,
 		sharedBytes: number,
 		args: readonly number[],
 	): void {
 		pack(kernel, args);
-		// the card aligns a tensor map to more than where a buffer begins, so then the driver has to place each argument
-		const inOneBuffer = !kernel.signature.includes('T');
+		const { placed } = kernel.layout;
+		placed?.forEach((word, position) => {
+			pointers[position] = start + BigInt(4 * word);
+		});
+		const [parameters, buffer] = placed === undefined ? [null, extra] : [pointers, null];
+		const [gridX, gridY, gridZ] = [grid[0], grid[1] ?? 1, grid[2] ?? 1];
+		// spread, they would take as long as the call
 		driver.cuLaunchKernel(
 			kernel.handle,
-			...([gridX, gridY, gridZ] as const),
-			...([threads, 1, 1] as const),
-			...([sharedBytes, stream, inOneBuffer ? null : pointers, inOneBuffer ? extra : null] as const),
+			gridX,
+			gridY,
+			gridZ,
+			threads,
+			1,
+			1,
+			sharedBytes,
+			stream,
+			parameters,
+			buffer,
 		);
 	};
 }

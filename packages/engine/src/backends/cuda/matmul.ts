@@ -75,13 +75,8 @@ export function matmulGroup(device: CudaDevice): MatmulGroup {
 		dequantize(target, weight) {
 			const [outputs, inputs] = weight.shape as [number, number];
 			const count = outputs * inputs;
-			device.withScratch(
-				() => `the values of ${describe(weight)}`,
-				(take) => {
-					const source = weightArguments(device, take, weight);
-					device.launchOver('weightToFloats', count, [device.floats(target), ...source, 0, count, inputs]);
-				},
-			);
+			const source = weightArguments(device, weight);
+			device.launchOver('weightToFloats', count, [device.floats(target), ...source, 0, count, inputs]);
 		},
 	};
 }

@@ -40,7 +40,7 @@ export function tensorOperand(
 		const address = device.address(matrix) + 2 * first;
 		if (columns % 8 === 0 && address % 16 === 0) return () => ({ address, stride: columns });
 	}
-	return tensorOperandOf(device, take, weightArguments(device, take, matrix), part);
+	return tensorOperandOf(device, take, weightArguments(device, matrix), part);
 }
 
 /** The same of a matrix that the kernels are told by its addresses. */
@@ -136,7 +136,7 @@ export function floatOperand(
 	if (isFloat && dropout === undefined) return device.address(matrix) + 4 * first;
 	const target = take(4 * count);
 	if (!isFloat) {
-		const weight = weightArguments(device, take, matrix);
+		const weight = weightArguments(device, matrix);
 		device.launchOver('weightToFloats', count, [target, ...weight, first, count, columns]);
 	}
 	if (dropout !== undefined) {

@@ -2,7 +2,9 @@ import { CardMemoryExhausted, type Driver } from './driver.ts';
 
 /** Sizes are rounded up to an eighth of their power of two, so that memory given back fits what is asked for next. */
 export function roundedSize(bytes: number): number {
-	const step = Math.max(512, 2 ** (Math.floor(Math.log2(Math.max(bytes, 1))) - 3));
+	// most sizes have an exponent that a machine's instruction finds
+	const exponent = bytes < 2 ** 31 ? 31 - Math.clz32(bytes) : Math.floor(Math.log2(bytes));
+	const step = Math.max(512, 2 ** (exponent - 3));
 	return Math.max(step, Math.ceil(bytes / step) * step);
 }
 

@@ -1,9 +1,9 @@
-import { isQuantized, type Weight } from '../contract.ts';
+import { isQuantized, type QuantizedWeight, type Weight } from '../contract.ts';
 import { type CudaDevice, kernelOf, type TakeScratch } from './device.ts';
 import { takesGroups } from './group-products.ts';
 import { type Operand, tensorOperand } from './operands.ts';
 import { type ProductSize, type ProductTarget, targetArguments, tensorProduct } from './products.ts';
-import { type WeightArguments, weightArguments } from './weights.ts';
+import { plainScales } from './weights.ts';
 
 /** As in fusedProducts.cuh; shared memory is (rows + columns) × depth step × stages of 16 bits. */
 const fusedTiles = { rows: 64, columns: 32, threads: 128, sharedBytes: (64 + 32) * 64 * 2 * 2 } as const;
@@ -27,7 +27,9 @@ export function weightProduct(
 	size: ProductSize,
 ): void {
 	if (fusesWeight(device, weight, size)) {
-		fusedProduct(device, direction, target, left, weightArguments(device, take, weight), size);
+		const codes = device.address(weight.codes);
+		const [scales, codebook] = [plainScales(device, take, weight), device.optionalAddress(weight.codebook)];
+		fusedProduct(device, direction, target, left, { codes, scales, codebook }, size);
 		return;
 	}
 	const [rows, columns] = weight.shape as [number, number];
@@ -36,9 +38,16 @@ export function weightProduct(
 }
 
 /** Whether a product with this weight makes bfloat16 of it as it goes. Its result has the bytes of the other kernels that take bfloat16 by mma.sync. */
-function fusesWeight(device: CudaDevice, weight: Weight, size: ProductSize): boolean {
+function fusesWeight(device: CudaDevice, weight: Weight, size: ProductSize): weight is QuantizedWeight {
 	if (device.tensorType !== 'bf16' || takesGroups(device, size) || size.rows > mostRows) return false;
 	return isQuantized(weight) && weight.layout === 'table4' && weight.shape[1]! % 8 === 0;
+}
+
+/** Addresses of 4-bit codes, their scales in float32 and their codebook. */
+interface FusedWeight {
+	readonly codes: number;
+	readonly scales: number;
+	readonly codebook: number;
 }
 
 /** The same with a weight that `fusesWeight` has said yes to, as the kernels are told of it. */
@@ -47,7 +56,7 @@ export function fusedProduct(
 	direction: 'NT' | 'NN',
 	target: ProductTarget,
 	leftOperand: Operand,
-	[codes, scales, codebook]: WeightArguments,
+	{ codes, scales, codebook }: FusedWeight,
 	{ rows, columns, depth }: ProductSize,
 ): void {
 	const left = leftOperand('rows');

@@ -4,6 +4,7 @@ import {
 	isDouble,
 	isQuantized,
 	type QuantizedLayout,
+	type QuantizedWeight,
 	type Weight,
 } from '../contract.ts';
 import { programError } from '../owned-buffers.ts';
@@ -20,33 +21,44 @@ export const storages: readonly (DataType | QuantizedLayout)[] = [
 	'int8',
 ];
 
-/** A weight as the kernels take it: data, scales, codebook, storage. */
-export type WeightArguments = readonly [data: number, scales: number, codebook: number, storage: number];
+/** A weight as the kernels take it (WEIGHT_PARAMETERS in weights.cuh). */
+export type WeightArguments = readonly [
+	data: number,
+	scales: number,
+	/** 0 where the scales are no codes. */
+	scaleCodes: number,
+	scaleMap: number,
+	scaleOffset: number,
+	codebook: number,
+	storage: number,
+];
 
-/** Scales that are quantised in their turn are restored in scratch memory: a 32nd of what the values then take in bfloat16. */
-export function weightArguments(device: CudaDevice, take: TakeScratch, weight: Weight): WeightArguments {
-	if (isQuantized(weight)) {
-		const { scales } = weight;
-		return [
-			device.address(weight.codes),
-			isDouble(scales) ? restoredScales(device, take, scales) : device.floats(scales),
-			device.optionalAddress(weight.codebook),
-			storages.indexOf(weight.layout),
-		];
+export function weightArguments(device: CudaDevice, weight: Weight): WeightArguments {
+	if (!isQuantized(weight)) {
+		const storage = storages.indexOf(weight.dtype);
+		if (storage < 0) throw programError('CUDA_TYPE', `a weight can't be ${describe(weight)}`);
+		return [device.address(weight), 0, 0, 0, 0, 0, storage];
 	}
-	const storage = storages.indexOf(weight.dtype);
-	if (storage < 0) throw programError('CUDA_TYPE', `a weight can't be ${describe(weight)}`);
-	return [device.address(weight), 0, 0, storage];
+	const { codes, scales, codebook, layout } = weight;
+	const rest = [device.optionalAddress(codebook), storages.indexOf(layout)] as const;
+	if (!isDouble(scales)) return [device.address(codes), device.floats(scales), 0, 0, 0, ...rest];
+	return [device.address(codes), ...doubleScaleArguments(device, scales), ...rest];
 }
 
-function restoredScales(
-	device: CudaDevice,
-	take: TakeScratch,
-	{ codes, absmax, map, offset }: DoubleScales,
-): number {
-	const count = elements(codes.shape);
+/** Of float32 numbers in scratch memory. */
+export function floatArguments(address: number): WeightArguments {
+	return [address, 0, 0, 0, 0, 0, storages.indexOf('f32')];
+}
+
+/** The scales of a quantised weight in float32: where they are quantised in their turn in scratch memory, a 32nd of the values in bfloat16. */
+export function plainScales(device: CudaDevice, take: TakeScratch, { scales }: QuantizedWeight): number {
+	if (!isDouble(scales)) return device.floats(scales);
+	const count = elements(scales.codes.shape);
 	const target = take(4 * count);
-	const args = [target, device.address(codes), device.floats(absmax), device.floats(map), offset, count];
-	device.launchOver('restoreScales', count, args);
+	device.launchOver('restoreScales', count, [target, ...doubleScaleArguments(device, scales), count]);
 	return target;
+}
+
+function doubleScaleArguments(device: CudaDevice, { codes, absmax, map, offset }: DoubleScales) {
+	return [device.floats(absmax), device.address(codes), device.floats(map), offset] as const;
 }
