@@ -92,7 +92,7 @@ function copyDependencies(app: string): void {
 
 function copyBitsandbytes(folder: string): void {
 	const python = process.env.VULNTUNE_PYTHON;
-	if (python === undefined) {
+	if (!python) {
 		console.log('without bitsandbytes: VULNTUNE_PYTHON names no Python');
 		return;
 	}
