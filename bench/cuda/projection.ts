@@ -3,7 +3,7 @@
  * writes docs/gpu/projection.md. MODELLED, not measured: a step is taken apart into products and memory traffic as an H200 showed them,
  * and both are scaled to the published figures of another card.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../../packages/vulntune/src/config/load.ts';
 import { planTraining } from '../../packages/vulntune/src/plan/plan-training.ts';
@@ -17,27 +17,34 @@ export interface CardSheet {
 	readonly arithmetic: 'bf16' | 'f16' | 'fp32';
 	/** GB/s */
 	readonly bandwidth: number;
+	/** GB */
+	readonly memory: number;
 }
 
 /** NVIDIA's data sheets; the card of the measurements first. */
-const h200: CardSheet = { name: 'H200', peak: 989, arithmetic: 'bf16', bandwidth: 4800 };
+const h200: CardSheet = { name: 'H200', peak: 989, arithmetic: 'bf16', bandwidth: 4800, memory: 141 };
 export const cards = {
-	T4: { name: 'T4', peak: 65, arithmetic: 'f16', bandwidth: 320 },
-	'RTX 4080': { name: 'RTX 4080', peak: 97.5, arithmetic: 'bf16', bandwidth: 717 },
-	A100: { name: 'A100', peak: 312, arithmetic: 'bf16', bandwidth: 1555 },
-	V100: { name: 'V100', peak: 15.7, arithmetic: 'fp32', bandwidth: 900 },
+	T4: { name: 'T4', peak: 65, arithmetic: 'f16', bandwidth: 320, memory: 16 },
+	'RTX 4080': { name: 'RTX 4080', peak: 97.5, arithmetic: 'bf16', bandwidth: 717, memory: 16 },
+	A100: { name: 'A100', peak: 312, arithmetic: 'bf16', bandwidth: 1555, memory: 40 },
+	V100: { name: 'V100', peak: 15.7, arithmetic: 'fp32', bandwidth: 900, memory: 16 },
 } as const satisfies Record<string, CardSheet>;
 
 /** What a card does of what its data sheet says, and what a step needs beside its products. */
 export interface MeasuredShares {
 	readonly products: Readonly<Record<CardSheet['arithmetic'], number>>;
 	readonly bandwidth: number;
-	/** Bytes that move for a token in a layer of 5,120 columns, forward and backward. */
+	/** Bytes that move for a token in a layer of 5,120 columns, forward and backward, in passes of `MEASURED_TOKENS`. */
 	readonly bytesPerTokenLayer: number;
 }
 
 /** Of a float32 product nobody has measured a share: half of the peak is an ASSUMPTION. */
 const ASSUMED_FLOAT32_SHARE = 0.5;
+/** Tokens of a pass in the record. */
+const MEASURED_TOKENS = 2048;
+/** Bytes that move to make a weight of 4 bits, with its scales, one of 16. */
+const DEQUANTISED_BYTES = 0.5 + 1 / 15 + 2;
+
 /** What a run does, in tokens. */
 export interface RunTokens {
 	readonly trained: number;
@@ -46,6 +53,8 @@ export interface RunTokens {
 	readonly layers: number;
 	/** Weights of the matrices of all layers. */
 	readonly linear: number;
+	/** Tokens that go through the model at once while it is trained. */
+	readonly tokensPerPass: number;
 	/** Whether every block is computed a second time. */
 	readonly checkpointing: boolean;
 }
@@ -58,10 +67,18 @@ export function projectedSeconds(card: CardSheet, run: RunTokens, shares: Measur
 	const again = run.checkpointing ? 1 : 0;
 	// forward, gradients of inputs, and the forward pass once more; a multiply-add is two
 	const operations = 2 * run.linear * (run.trained * (2 + again) + run.scored);
+	// the base is dequantised for each pass forward and backward, whatever the pass holds
+	const dequantised =
+		DEQUANTISED_BYTES *
+		run.linear *
+		run.trained *
+		(2 + again) *
+		(1 / run.tokensPerPass - 1 / MEASURED_TOKENS);
 	const traffic =
+		dequantised +
 		shares.bytesPerTokenLayer *
-		run.layers *
-		(run.trained * (1 + again * FORWARD_TRAFFIC) + run.scored * FORWARD_TRAFFIC);
+			run.layers *
+			(run.trained * (1 + again * FORWARD_TRAFFIC) + run.scored * FORWARD_TRAFFIC);
 	const speed = card.peak * 1e12 * shares.products[card.arithmetic];
 	return operations / speed + traffic / (card.bandwidth * 1e9 * shares.bandwidth);
 }
@@ -111,7 +128,11 @@ async function main(): Promise<void> {
 		options: { 'without-p3': { type: 'string' }, 'with-p3': { type: 'string' } },
 	});
 	const root = new URL('../../', import.meta.url);
-	const report = JSON.parse(readFileSync(new URL('docs/gpu/h200-2026-11-27.json', root), 'utf8')) as Report;
+	const record = readdirSync(new URL('docs/gpu', root))
+		.filter((name) => /^h200-.*\.json$/.test(name))
+		.toSorted()
+		.at(-1)!;
+	const report = JSON.parse(readFileSync(new URL(`docs/gpu/${record}`, root), 'utf8')) as Report;
 	const shares = measuredShares(report);
 	const { layers, matrices } = shapeOf(knownModel('codellama-13b')!);
 	const linear = matrices.reduce((sum, matrix) => sum + matrix.rows * matrix.columns, 0);
@@ -121,16 +142,18 @@ async function main(): Promise<void> {
 		if (data === undefined) throw new Error('give --without-p3 DIR and --with-p3 DIR');
 		const file = new URL(`configs/paper/qlora-${name}.yaml`, root).pathname;
 		const config = loadConfig(file, { overrides: { 'data.path': data, 'backend.type': 'cpu' } });
-		const { data: planned } = await planTraining(config);
+		const { data: planned, cards: fits } = await planTraining(config);
 		if ('missing' in planned) throw new Error(`no data in ${data}`);
 		const epochs = config.training.epochs;
 		const run: RunTokens = {
 			trained: epochs * planned.tokensPerEpoch,
 			scored: epochs * planned.validationTokens,
-			...{ layers, linear, checkpointing: paperCard !== 'A100' },
+			tokensPerPass: config.sequence.length * config.training.sequencesPerPass,
+			...{ layers, linear, checkpointing: false },
 		};
 		const projected = Object.values(cards).map((card) => {
-			const checkpointing = card.name !== 'A100';
+			const fit = fits.findLast(({ gigabytes }) => gigabytes <= card.memory)!;
+			const checkpointing = fit.checkpointing !== false;
 			return (projectedSeconds(card, { ...run, checkpointing }, shares) / 3600).toFixed(1);
 		});
 		const published = `${count === 1 ? '' : `${count} × `}${paperCard}, ${hours} h`;
@@ -147,8 +170,9 @@ async function main(): Promise<void> {
 		`- products of float16, which a T4 computes, reach the same share, ${(cards.T4.peak * shares.products.f16).toFixed(0)} TFLOP/s: **an assumption**. It is held to 70 W: NVIDIA's own library was [reported](https://forums.developer.nvidia.com/t/about-gpu-peak-performance/264462) to reach 24 of its 65 TFLOP/s, so no kernel comes near the peak;`,
 		`- products of float32, which a V100 computes, reach ${percent(shares.products.fp32)} of the peak: **an assumption**, nobody has measured them;`,
 		`- whatever a step does beside products moves ${(shares.bytesPerTokenLayer / 1e6).toFixed(1)} MB a token and layer, at ${percent(shares.bandwidth)} of the memory's bandwidth, as on the H200;`,
-		'- that record is of activations in float32, which lie in bfloat16 now: what moves beside products is too much by up to half, until a card has measured it;',
-		'- blocks are computed twice (`training.checkpointing`) on all but the A100; tokens are estimated from characters, as the model’s tokenizer is not at hand;',
+		`- that was measured in passes of ${MEASURED_TOKENS.toLocaleString('en')} tokens; in the shorter ones of these rows (one sequence each) the base is dequantised as often as there are passes;`,
+		'- the record is older than the present kernels of adapters, which were a third of the step of four layers there: no card has run the new ones;',
+		'- blocks are computed twice (`training.checkpointing`) where the plan says that memory asks for it; tokens are estimated from characters, as the model’s tokenizer is not at hand;',
 		'- a column is one card: two would take half at best, and cards don’t share a run out yet.',
 		'',
 		'X1 with P3 is the rebuilt set, so its hours are of other rows than the paper’s.',

@@ -14,6 +14,8 @@ interface Report {
 	readonly attention: { readonly result: readonly AttentionRow[] };
 	readonly step?: { readonly result: Readonly<Record<'smollm2' | 'fourLayersOf13B', StepParts>> };
 	readonly training: { readonly result: Training };
+	/** What a reader has to know of a record. */
+	readonly notes?: readonly string[];
 	/** Older results have none of these. */
 	readonly parity?: { readonly result: Outcome };
 	readonly whole?: { readonly result: Whole };
@@ -106,6 +108,7 @@ function section(name: string, report: Report): string[] {
 	return [
 		`## ${card!.name}, driver of CUDA ${card!.driver} (${name})`,
 		'',
+		...(report.notes ?? []).flatMap((note) => [note, '']),
 		`The kernels are there after ${driver.result.firstOpenSeconds.toFixed(1)} s the first time.`,
 		'',
 		'| agreement with the reference | cases | of independent rows | failures |',

@@ -3,8 +3,11 @@ import { expect, it } from 'vitest';
 import { cards, measuredShares, projectedSeconds, type RunTokens } from '../../bench/cuda/projection.ts';
 
 const shares = { products: { bf16: 0.5, f16: 0.4, fp32: 0.25 }, bandwidth: 0.5, bytesPerTokenLayer: 1e6 };
-const card = { name: 'a card', peak: 100, arithmetic: 'bf16', bandwidth: 1000 } as const;
-const run: RunTokens = { trained: 1e6, scored: 0, layers: 10, linear: 1e9, checkpointing: false };
+const card = { name: 'a card', peak: 100, arithmetic: 'bf16', bandwidth: 1000, memory: 16 } as const;
+const run: RunTokens = {
+	...{ trained: 1e6, scored: 0, layers: 10, linear: 1e9, tokensPerPass: 2048 },
+	checkpointing: false,
+};
 
 it('adds the time of products and of traffic', () => {
 	// 4e15 operations at 50 Tflop/s, 1e13 bytes at 500 GB/s
@@ -13,13 +16,16 @@ it('adds the time of products and of traffic', () => {
 	expect(projectedSeconds(card, { ...run, checkpointing: true }, shares)).toBeCloseTo(120 + 80 / 3, 6);
 	// scoring is a forward pass
 	expect(projectedSeconds(card, { ...run, trained: 0, scored: 1e6 }, shares)).toBeCloseTo(40 + 20 / 3, 6);
+	// 154/60 bytes a weight, twice, 1,464.8 times more often
+	const short = projectedSeconds(card, { ...run, tokensPerPass: 512 }, shares);
+	expect(short).toBeCloseTo(100 + ((154 / 60) * 1e9 * 2 * 1464.84375) / 5e11, 6);
 	const slow = { ...card, arithmetic: 'fp32' } as const;
 	expect(projectedSeconds(slow, run, shares)).toBeCloseTo(160 + 20, 6);
 	expect(projectedSeconds({ ...card, arithmetic: 'f16' }, run, shares)).toBeCloseTo(100 + 20, 6);
 });
 
 it('takes its shares from the record of a card, and gives that card the time that it took', () => {
-	const file = new URL('../../docs/gpu/h200-2026-11-27.json', import.meta.url);
+	const file = new URL('../../docs/gpu/h200-2026-11-28.json', import.meta.url);
 	const report = JSON.parse(readFileSync(file, 'utf8'));
 	const measured = measuredShares(report);
 	for (const share of [measured.products.bf16, measured.bandwidth]) {
