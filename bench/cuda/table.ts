@@ -239,10 +239,11 @@ function stepLines({ step }: Report): string[] {
 		return `| ${cells.join(' | ')} |`;
 	};
 	return [
-		'Milliseconds of a QLoRA step of 2,048 tokens, in which the host enqueues kernels and waits for the card at its end: where its kernels,',
-		'timed one by one, take as long as the step, the card is never idle in it.',
+		'Milliseconds of a QLoRA step of 2,048 tokens, how much of it passes until the host has started all kernels and waits for the card (a driver',
+		'holds it up where a thousand of them are waiting), and what the kernels take, timed one by one: where that is all of the step, the card is',
+		'never idle in it.',
 		'',
-		'| model | launches | step | host, without waiting | kernels | the longest of them |',
+		'| model | kernels | step | until the host waits | kernels one by one | the longest of them |',
 		'|---|---|---|---|---|---|',
 		row("SmolLM2-135M's shape", smollm2),
 		row('four layers of a 13B model', fourLayersOf13B),

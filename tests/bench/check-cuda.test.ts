@@ -29,6 +29,22 @@ describe.skipIf(missing !== undefined)('the check of a card', () => {
 		if (isNightly) expect(report.parity.result).toMatchObject({ failures: [] });
 	});
 
+	// a hundred and sixty steps
+	if (isNightly) {
+		it('measures the host alone by a driver that does nothing', () => {
+			const output = path.join(scratch, 'idle');
+			const args = ['bench/cuda/main.ts', '--idle', '--only', 'step', '--output', output];
+			const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+			expect(status, stderr).toBe(0);
+			const { result } = JSON.parse(readFileSync(path.join(output, 'step.json'), 'utf8'));
+			for (const { launches, hostMilliseconds, kernels } of Object.values<Record<string, unknown>>(result)) {
+				expect(launches).toBeGreaterThan(200);
+				expect(hostMilliseconds).toBeGreaterThan(0);
+				expect(kernels).toContainEqual({ name: 'adamW', launches: 1, milliseconds: 0 });
+			}
+		});
+	}
+
 	it('refuses parts that it does not know', () => {
 		const { status, stderr } = check('--only', 'driver,kernels', '--output', path.join(scratch, 'other'));
 		expect(status).toBe(2);

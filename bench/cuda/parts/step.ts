@@ -20,8 +20,9 @@ const warmUp = 40;
 const measured = 40;
 
 /**
- * Where the time of a QLoRA step goes, of a pack of 2,048 tokens: how long the host takes to enqueue it, how long it waits for the card after
- * that, and what the step's kernels take one by one. Where the kernels take as long as the step, the card is never idle in it.
+ * Where the time of a QLoRA step goes, of a pack of 2,048 tokens: how long the host takes until it has started all kernels and waits for the card,
+ * and what the kernels take one by one. Where these take as long as the step, the card is never idle in it. By a driver that does nothing
+ * (`--idle`) it is the host's own time; a card's holds the host up where a thousand kernels are waiting.
  */
 export async function stepPart() {
 	return {

@@ -55,8 +55,8 @@ export function createLauncher(driver: Driver, stream: unknown) {
 	const values = new ArrayBuffer(mostArgumentBytes);
 	const [words, reals] = [new Uint32Array(values), new Float32Array(values)];
 	const start = BigInt(driver.addressOf(new Uint8Array(values)));
-	/** Of each argument. */
-	const pointers = new BigUint64Array(mostArgumentBytes / 4);
+	/** Of each argument, by the layout. */
+	const pointers = new Map<ArgumentLayout, BigUint64Array>();
 	const size = new Uint32Array(2);
 	const extra = BigUint64Array.of(
 		bufferPointer,
@@ -65,6 +65,16 @@ export function createLauncher(driver: Driver, stream: unknown) {
 		BigInt(driver.addressOf(new Uint8Array(size.buffer))),
 		0n,
 	);
+
+	/** Where each argument lies; undefined where the driver needs to know of the buffer alone. */
+	function pointersOf(layout: ArgumentLayout): BigUint64Array | undefined {
+		if (layout.placed === undefined) return undefined;
+		const known = pointers.get(layout);
+		if (known !== undefined) return known;
+		const made = BigUint64Array.from(layout.placed, (word) => start + BigInt(4 * word));
+		pointers.set(layout, made);
+		return made;
+	}
 
 	/** Writes the arguments; throws if their number is not the signature's. */
 	function pack({ name, layout }: Kernel, args: readonly number[]): void {
@@ -94,11 +104,7 @@ export function createLauncher(driver: Driver, stream: unknown) {
 		args: readonly number[],
 	): void {
 		pack(kernel, args);
-		const { placed } = kernel.layout;
-		placed?.forEach((word, position) => {
-			pointers[position] = start + BigInt(4 * word);
-		});
-		const [parameters, buffer] = placed === undefined ? [null, extra] : [pointers, null];
+		const parameters = pointersOf(kernel.layout);
 		const [gridX, gridY, gridZ] = [grid[0], grid[1] ?? 1, grid[2] ?? 1];
 		// spread, they would take as long as the call
 		driver.cuLaunchKernel(
@@ -111,8 +117,8 @@ export function createLauncher(driver: Driver, stream: unknown) {
 			1,
 			sharedBytes,
 			stream,
-			parameters,
-			buffer,
+			parameters ?? null,
+			parameters === undefined ? extra : null,
 		);
 	};
 }
