@@ -1,11 +1,15 @@
 import { globSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { tinyShapes, writeTinyModel } from '../tiny.ts';
 import { projectRoot } from './command-line.ts';
 import { createProject } from './project.ts';
 import { vulntuneHere } from './same-process.ts';
 
 const project = createProject();
+/** As many blocks as SmolLM2-135M, some of which a grid names. */
+const shape = { ...tinyShapes.llama, num_hidden_layers: 30 };
+const thirtyBlocks = writeTinyModel(project.inside('thirty-blocks'), shape);
 const configs = globSync('configs/**/*.yaml', { cwd: projectRoot }).toSorted();
 const grids = configs.filter((file) => path.dirname(file) === path.join('configs', 'experiments'));
 const ofTraining = configs.filter(
@@ -39,7 +43,7 @@ describe('a dry run', () => {
 	});
 
 	it.each(grids)('plans %s where data is absent', async (file) => {
-		const model = file.endsWith('-cpu.yaml') ? ['--model', project.model] : [];
+		const model = file.endsWith('-cpu.yaml') ? ['--model', thirtyBlocks] : [];
 		const argv = [
 			'experiment',
 			'run',
