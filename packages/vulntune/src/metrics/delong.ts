@@ -1,6 +1,7 @@
 import { normal975, twoSidedNormal } from './normal.ts';
 import { missingClass, undefinedBecause } from './outcome.ts';
 import { countCurve, rankScores } from './ranking.ts';
+import { twoSidedStudent } from './student.ts';
 
 const oneItem = 'a class with one function leaves the variance of the AUC undefined';
 
@@ -96,6 +97,54 @@ export function pairedDelong(
 			high: difference + normal975 * deviation,
 		},
 	};
+}
+
+/** How two kinds of runs differ that were made several times, with other seeds. */
+export interface RunsDifference {
+	/** Mean ROC AUC of a minus that of b. */
+	readonly difference: number;
+	/** Of each pair of runs. */
+	readonly differences: readonly number[];
+	/** Two-sided; null where nothing varies. */
+	readonly p: number | null;
+}
+
+/**
+ * Compares two kinds of runs by the mean difference of their ROC AUC on the same functions. Two things could be otherwise: the functions
+ * (DeLong's variance of the mean difference, whose terms are the means over the runs) and the seeds (the variance of the runs' differences, over
+ * their number). Both add up, and the seeds' few degrees of freedom make it a test of Student's after Satterthwaite (1946). The runs' differences
+ * vary with the functions too, so that it errs on the side of no difference. Undefined without two functions of each class.
+ * @param labels [rows] 0 or 1
+ * @param runs at least two; scores [rows] of each
+ */
+export function delongOfRuns(
+	labels: ArrayLike<number>,
+	runs: readonly { readonly a: ArrayLike<number>; readonly b: ArrayLike<number> }[],
+): RunsDifference | undefined {
+	const gaps: Placements[] = [];
+	for (const { a, b } of runs) {
+		const [ofA, ofB] = [placements(labels, a), placements(labels, b)];
+		if ('reason' in ofA || 'reason' in ofB) return undefined;
+		gaps.push({
+			auc: ofA.auc - ofB.auc,
+			ofPositives: ofA.ofPositives.map((share, i) => share - ofB.ofPositives[i]!),
+			ofNegatives: ofA.ofNegatives.map((share, i) => share - ofB.ofNegatives[i]!),
+		});
+	}
+	const meanOf = (part: (gap: Placements) => Float64Array) =>
+		part(gaps[0]!).map((_, i) => gaps.reduce((sum, gap) => sum + part(gap)[i]!, 0) / gaps.length);
+	const differences = gaps.map(({ auc }) => auc);
+	const ofRuns = Float64Array.from(differences);
+	const whole: Placements = {
+		auc: mean(ofRuns),
+		ofPositives: meanOf(({ ofPositives }) => ofPositives),
+		ofNegatives: meanOf(({ ofNegatives }) => ofNegatives),
+	};
+	const ofSeeds = sampleCovariance(ofRuns, ofRuns) / gaps.length;
+	const variance = covariance(whole, whole) + ofSeeds;
+	const degrees = variance ** 2 / (ofSeeds ** 2 / (gaps.length - 1));
+	const p = variance === 0 ? null : twoSidedStudent(whole.auc / Math.sqrt(variance), degrees);
+	return { difference: whole.auc, differences, p };
 }
 
 interface Placements {

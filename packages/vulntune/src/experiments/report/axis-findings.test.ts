@@ -50,7 +50,7 @@ describe('what is said of an axis', () => {
 			cellOf({ 'method.rank': 8, 'training.seed': seed }, 1),
 		]);
 		expect(said(cells)).toMatch(
-			/^8 is better than 4 in 2 of 2 matched comparisons, by 0\.\d+ on average over all of them\. \(2 paired tests, corrected by Holm's method/,
+			/^8 is better than 4, by 0\.\d+ on average over 2 seeds \(0\.\d{3}, 0\.\d{3}\)\. \(1 paired test, corrected by Holm's method/,
 		);
 		const [finding] = findings(cells);
 		expect(finding!.means.map(({ value, cells: count }) => [value, count])).toEqual([
@@ -60,18 +60,42 @@ describe('what is said of an axis', () => {
 		expect(finding!.means[1]!.rocAuc).toBeGreaterThan(finding!.means[0]!.rocAuc);
 	});
 
-	it('has the sign of the mean, which comparisons that do not hold by themselves can turn', () => {
-		const cells = [
-			...[
-				cellOf({ 'method.rank': 4, 'training.seed': 1 }, 0.3),
-				cellOf({ 'method.rank': 8, 'training.seed': 1 }, 0.36),
-			],
-			...[
-				cellOf({ 'method.rank': 4, 'training.seed': 2 }, 0.3),
-				cellOf({ 'method.rank': 8, 'training.seed': 2 }, 0.18, 'd', 'g', 53),
-			],
+	/** Of cells of one seed that differ in the pooling too. */
+	const ofPools = (strengths: Readonly<Record<string, readonly [number, number, stride?: number]>>) => {
+		const cells = Object.entries(strengths).flatMap(([pool, [four, eight, stride]]) => [
+			cellOf({ 'method.rank': 4, 'head.pool': pool }, four),
+			cellOf({ 'method.rank': 8, 'head.pool': pool }, eight, 'd', 'g', stride),
+		]);
+		return axisFindings(['method.rank', 'head.pool'], cells)[0]!.sentences.join(' ');
+	};
+
+	it('counts comparisons under other options, whose mean has the sign that those which do not hold can turn', () => {
+		expect(ofPools({ mean: [0.05, 1], last: [0.1, 1] })).toMatch(
+			/^8 is better than 4 in 2 of 2 matched comparisons, by 0\.\d+ on average over all of them\. \(2 paired tests/,
+		);
+		expect(ofPools({ mean: [0.3, 0.36], last: [0.3, 0.18, 53] })).toMatch(
+			/^8 is better than 4 in 1 of 2 matched comparisons, by -0\.\d+ on average/,
+		);
+	});
+
+	it('is that comparisons contradict each other, where they do', () => {
+		expect(ofPools({ mean: [0.05, 1], last: [1, 0.05] })).toContain(
+			'Between 4 and 8 the comparisons contradict each other',
+		);
+	});
+
+	it('is no finding where seeds disagree by more than the difference, which one of them alone would be', () => {
+		const seed = (number: number, four: number, eight: number) => [
+			cellOf({ 'method.rank': 4, 'training.seed': number }, four),
+			cellOf({ 'method.rank': 8, 'training.seed': number }, eight),
 		];
-		expect(said(cells)).toMatch(/^8 is better than 4 in 1 of 2 matched comparisons, by -0\.\d+ on average/);
+		expect(said(seed(1, 0.05, 1))).toMatch(/^8 is better than 4, by 0\.\d+\. \(1 paired test/);
+		expect(said([...seed(1, 0.05, 1), ...seed(2, 0.1, 0.1001)])).toMatch(
+			/^These data cannot .* \(1 paired test.* p is 0\.\d\d, of 4 minus 8: -0\.\d+ on average over 2 seeds \(-0\.\d+, -?0\.000\)/,
+		);
+		// the order of cells says nothing
+		const reversed = [...seed(1, 0.05, 1), ...seed(2, 0.05, 1).reverse(), ...seed(3, 0.05, 1.1)];
+		expect(said(reversed)).toMatch(/^8 is better than 4, by (0\.\d+) on average over 3 seeds/);
 	});
 
 	it('is that nothing can be told, and that this is no proof, where they do not', () => {
@@ -82,20 +106,6 @@ describe('what is said of an axis', () => {
 		expect(said(cells)).toMatch(
 			/^These data cannot tell the values apart: no difference holds \(1 paired test.*no proof that they are equal/,
 		);
-	});
-
-	it('is that comparisons contradict each other, where they do', () => {
-		const cells = [
-			...[
-				cellOf({ 'method.rank': 4, 'training.seed': 1 }, 0.05),
-				cellOf({ 'method.rank': 8, 'training.seed': 1 }, 1),
-			],
-			...[
-				cellOf({ 'method.rank': 4, 'training.seed': 2 }, 1),
-				cellOf({ 'method.rank': 8, 'training.seed': 2 }, 0.05),
-			],
-		];
-		expect(said(cells)).toContain('Between 4 and 8 the comparisons contradict each other');
 	});
 
 	it('is nothing where no two cells differ in it alone, or were measured on other functions', () => {
@@ -136,7 +146,7 @@ describe('what is said of an axis', () => {
 		it('is named with them, once, whether a difference holds or not', () => {
 			const better = [1, 2].flatMap((seed) => [withRate(2, 1e-4, 0.05, seed), withRate(8, 5e-4, 1, seed)]);
 			expect(said(better)).toMatch(together);
-			expect(said(better)).toMatch(/8 is better than 2 in 2 of 2/);
+			expect(said(better)).toMatch(/8 is better than 2, by 0\.\d+ on average over 2 seeds/);
 			const equal = said([withRate(2, 1e-4, 0.1), withRate(8, 5e-4, 0.1)]);
 			expect(equal).toMatch(together);
 			expect(equal).toContain('These data cannot tell the values apart');

@@ -3,6 +3,7 @@ import { isIdle } from '../../config/needs.ts';
 import { configOptions } from '../../config/options.ts';
 import { aucDifference } from '../../evaluation/compare-with-baselines.ts';
 import type { Prediction } from '../../evaluation/predictions.ts';
+import { delongOfRuns } from '../../metrics/delong.ts';
 import { holm } from '../../metrics/holm.ts';
 import { shownValue } from '../grid/load-grid.ts';
 import { axisFault } from '../grid/settings.ts';
@@ -21,11 +22,13 @@ export interface AxisFinding {
 	readonly sentences: readonly string[];
 }
 
-/** Two cells of a pair, tested on the same functions. */
+/** Two cells, or those of several seeds, tested on the same functions. */
 interface Matched extends Pick<Pair, 'a' | 'b' | 'besides'> {
-	/** ROC AUC of a minus that of b. */
+	/** ROC AUC of a minus that of b, the mean over the seeds. */
 	readonly difference: number;
 	readonly p: number | null;
+	/** Of each seed. */
+	readonly differences: readonly number[];
 }
 
 /** What can be said of each axis that has at least two values among the cells. */
@@ -34,13 +37,11 @@ export function axisFindings(columns: readonly string[], cells: readonly ReportC
 		const values = distinct(cells.map(({ cell }) => cell.settings[axis]));
 		if (values.length < 2) return [];
 		const pairs = pairsOf(axis, columns, cells);
-		const matched = pairs.flatMap(({ first, second, a, b, besides }): Matched[] => {
-			const compared = compare(first, second);
-			return compared === undefined ? [] : [{ a, b, besides, ...compared }];
-		});
+		const isSeed = axis === 'training.seed';
+		const matched = (isSeed ? pairs.map((pair) => [pair]) : bySeeds(columns, pairs)).flatMap(matchedOf);
 		const balanced = cells.filter((cell) => distinct(partnersOf(cell, pairs)).length === values.length - 1);
 		const means = values.map((value) => meanOf(axis, value, balanced));
-		const sentences = axis === 'training.seed' ? seedSentences(matched) : comparisonSentences(axis, matched);
+		const sentences = isSeed ? seedSentences(matched) : comparisonSentences(axis, matched);
 		return [{ axis, means, sentences }];
 	});
 }
@@ -82,8 +83,13 @@ interface Besides {
 function pairsOf(axis: string, columns: readonly string[], cells: readonly ReportCell[]): Pair[] {
 	const others = columns.filter((column) => column !== axis);
 	const rest = ({ cell }: ReportCell) => others.map((column) => cell.settings[column] ?? null);
-	const pairs = cells.flatMap((first, i) =>
-		cells.slice(i + 1).flatMap((second): Pair[] => {
+	const values = distinct(cells.map(({ cell }) => cell.settings[axis]));
+	const placeOf = ({ cell }: ReportCell) =>
+		values.findIndex((value) => isDeepStrictEqual(value, cell.settings[axis]));
+	// those with a value that comes first lie first in every pair
+	const ordered = cells.toSorted((one, other) => placeOf(one) - placeOf(other));
+	const pairs = ordered.flatMap((first, i) =>
+		ordered.slice(i + 1).flatMap((second): Pair[] => {
 			if (!isDeepStrictEqual(rest(first), rest(second)) || first.data !== second.data) return [];
 			// grids start from configs of their own, which may differ in what is no column
 			if (!first.grids.some((grid) => second.grids.includes(grid))) return [];
@@ -115,7 +121,47 @@ function partnersOf(cell: ReportCell, pairs: readonly Pair[]): unknown[] {
 	return pairs.flatMap(({ first, second, a, b }) => (first === cell ? [b] : second === cell ? [a] : []));
 }
 
-function compare(first: ReportCell, second: ReportCell): Pick<Matched, 'difference' | 'p'> | undefined {
+/** Pairs that differ in the seed alone, together. */
+function bySeeds(columns: readonly string[], pairs: readonly Pair[]): Pair[][] {
+	const others = columns.filter((column) => column !== 'training.seed');
+	const key = ({ first, a, b, besides }: Pair) =>
+		JSON.stringify([first.data, a, b, besides, others.map((column) => first.cell.settings[column] ?? null)]);
+	return [...Map.groupBy(pairs, key).values()];
+}
+
+/** What a group of pairs comes to: together where they were measured on the same functions, else each by itself. */
+function matchedOf(pairs: readonly Pair[]): Matched[] {
+	const compared = pairs.flatMap((pair) => {
+		const scores = sharedScores(pair.first, pair.second);
+		return scores === undefined ? [] : [{ pair, scores }];
+	});
+	const [one, ...more] = compared;
+	if (one === undefined) return [];
+	const { a, b, besides } = one.pair;
+	const areSame = more.every(({ scores }) => isDeepStrictEqual(scores.ids, one.scores.ids));
+	if (more.length > 0 && areSame) {
+		const runs = compared.map(({ scores }) => ({ a: scores.first, b: scores.second }));
+		const found = delongOfRuns(one.scores.labels, runs);
+		return found === undefined ? [] : [{ a, b, besides, ...found }];
+	}
+	return compared.flatMap(({ pair, scores }) => {
+		const found = aucDifference(scores.labels, { scores: scores.first }, { scores: scores.second });
+		if (found.value === null) return [];
+		const { value, p } = found;
+		return [{ a: pair.a, b: pair.b, besides: pair.besides, difference: value, p, differences: [value] }];
+	});
+}
+
+/** The scores of two cells for the test functions that both have them for. */
+interface SharedScores {
+	readonly ids: readonly string[];
+	readonly labels: readonly number[];
+	readonly first: readonly number[];
+	readonly second: readonly number[];
+}
+
+/** undefined where they were not measured on the same functions, or share no score. */
+function sharedScores(first: ReportCell, second: ReportCell): SharedScores | undefined {
 	const byId = new Map(second.predictions.map((prediction) => [String(prediction.id), prediction]));
 	const isSame = ({ id, label }: Prediction) => byId.get(String(id))?.label === label;
 	if (first.predictions.length !== second.predictions.length || !first.predictions.every(isSame)) {
@@ -123,15 +169,16 @@ function compare(first: ReportCell, second: ReportCell): Pick<Matched, 'differen
 	}
 	const both = first.predictions.flatMap(({ id, label, probability }) => {
 		const other = byId.get(String(id))!.probability;
-		return probability === null || other === null ? [] : [{ label, probability, other }];
+		return probability === null || other === null ? [] : [{ id: String(id), label, probability, other }];
 	});
 	if (both.length === 0) return undefined;
-	const difference = aucDifference(
-		both.map(({ label }) => label),
-		{ scores: both.map(({ probability }) => probability) },
-		{ scores: both.map(({ other }) => other) },
-	);
-	return difference.value === null ? undefined : { difference: difference.value, p: difference.p };
+	const rows = both.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+	return {
+		ids: rows.map(({ id }) => id),
+		labels: rows.map(({ label }) => label),
+		first: rows.map(({ probability }) => probability),
+		second: rows.map(({ other }) => other),
+	};
 }
 
 /** Another seed is another run of the same thing: how far those lie apart is what chance does. */
@@ -163,25 +210,35 @@ function comparisonSentences(axis: string, matched: readonly Matched[]): string[
 		const { a, b } = pairs[0]!;
 		const up = findings.filter(({ difference }) => difference > 0).length;
 		const mean = pairs.reduce((sum, { difference }) => sum + difference, 0) / pairs.length;
-		const of = `${findings.length} of ${counted(pairs.length, 'matched comparison')}`;
 		if (up > 0 && up < findings.length) {
 			return [
 				`Between ${shown(a)} and ${shown(b)} the comparisons contradict each other: which is better depends on the other options or the seed.`,
 			];
 		}
 		const [better, worse, gain] = up > 0 ? [a, b, mean] : [b, a, -mean];
-		return [
-			`${shown(better)} is better than ${shown(worse)} in ${of}, by ${gain.toFixed(3)} on average over all of them.`,
-		];
+		const how =
+			pairs.length === 1
+				? `, by ${overSeeds(pairs[0]!, up > 0 ? 1 : -1)}`
+				: ` in ${findings.length} of ${counted(pairs.length, 'matched comparison')}, by ${gain.toFixed(3)} on average over all of them`;
+		return [`${shown(better)} is better than ${shown(worse)}${how}.`];
 	});
 	const smallest = Math.min(...corrected.map((p) => p ?? 1));
+	const nearest = matched[corrected.findIndex((p) => (p ?? 1) === smallest)]!;
 	const tests = `${counted(matched.length, 'paired test')}, corrected by Holm's method`;
 	const besides = besidesSentences(axis, matched);
 	if (found.length > 0) return [...besides, ...found, `(${tests}, level ${level}.)`];
 	return [
 		...besides,
-		`These data cannot tell the values apart: no difference holds (${tests}; the smallest p is ${smallest.toFixed(2)}). That is no proof that they are equal.`,
+		`These data cannot tell the values apart: no difference holds (${tests}; the smallest p is ${smallest.toFixed(2)}, of ${shown(nearest.a)} minus ${shown(nearest.b)}: ${overSeeds(nearest)}). That is no proof that they are equal.`,
 	];
+}
+
+/** `0.017 on average over 3 seeds (0.016, 0.017, 0.018)`; of one seed its difference alone. */
+function overSeeds({ difference, differences }: Matched, sign = 1): string {
+	const mean = (sign * difference).toFixed(3);
+	if (differences.length === 1) return mean;
+	const each = differences.map((one) => (sign * one).toFixed(3)).join(', ');
+	return `${mean} on average over ${differences.length} seeds (${each})`;
 }
 
 /** Names what is compared together with the axis. */

@@ -171,7 +171,7 @@ function axisSection(findings: readonly AxisFinding[]): Markup | undefined {
 	if (findings.length === 0) return undefined;
 	return html`<section>
 <h2>What the data allow to say, axis by axis</h2>
-<p class="note">Written by rules: cells that differ in one option alone are compared on the same test functions (DeLong, paired); where a value comes with other options by the grid’s overrides, these are named; p corrected by Holm's method over all comparisons of the axis.</p>
+<p class="note">Written by rules: cells that differ in one option alone are compared on the same test functions (DeLong, paired), those of several seeds together, what the seeds alone do being counted too (Student’s t, after Satterthwaite); where a value comes with other options by the grid’s overrides, these are named; p corrected by Holm's method over all comparisons of the axis.</p>
 ${findings.map(
 	({ axis, means, sentences }) => html`<h3>${axis}</h3>
 <p>Mean test ROC AUC: ${describeMeans(means)}. ${sentences.join(' ')}</p>
