@@ -6,12 +6,6 @@
 #include "philox.cuh"
 #include "reduce.cuh"
 
-/**
- * A thread 8 elements after one another, so that a block reads the codebook for more than one moment's work. It stands once more in the
- * backend's operands.ts.
- */
-constexpr Word chunksPerThread = 8;
-
 /** A matrix whose rows begin at element `first` of a weight, with dropout as `mask` says over the flat index from there. */
 struct Source {
 	Weight weight;
@@ -40,14 +34,18 @@ static __device__ __forceinline__ void eightOf(float (&values)[8], const Source&
 	dropEight(values, index, source.mask);
 }
 
-/** target [rows, stride] = what `pack` makes of eight neighbours. */
+/**
+ * target [rows, stride] = what `pack` makes of eight neighbours. A thread makes as many of these after one another as the grid leaves to it: several
+ * of a large matrix, so that a block reads the codebook for more than one moment's work.
+ */
 template <class Pack>
 static __device__ __forceinline__ void packMatrix(Half* target, int stride, int rows, const Source& source, Pack pack) {
 	// numbers of 32 bits, since dividing longer ones takes as long as all the rest
-	const Word chunks = stride / 8, count = rows * chunks;
-	const Word start = blockIdx.x * blockDim.x * chunksPerThread + threadIdx.x;
+	const Word chunks = stride / 8, count = rows * chunks, threads = gridDim.x * blockDim.x;
+	const Word ofThread = (count - 1) / threads + 1;
+	const Word start = blockIdx.x * blockDim.x * ofThread + threadIdx.x;
 #pragma unroll 2
-	for (Word i = 0; i < chunksPerThread; i++) {
+	for (Word i = 0; i < ofThread; i++) {
 		const Word chunk = start + i * blockDim.x;
 		if (chunk >= count) return;
 		const int row = static_cast<int>(chunk / chunks), column = static_cast<int>(chunk % chunks) * 8;

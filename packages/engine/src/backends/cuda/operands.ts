@@ -3,8 +3,10 @@ import type { CudaDevice, TakeScratch } from './device.ts';
 import { maskWords } from './elementwise.ts';
 import { type WeightArguments, weightArguments } from './weights.ts';
 
-/** As in operands.cuh: chunks of 8 that a thread makes, and rows that it goes down. */
-const [chunksPerThread, maximaRows] = [8, 64];
+/** As in operands.cuh: rows that a thread goes down. */
+const maximaRows = 64;
+/** Chunks of eight elements that a thread makes at most, and threads that a multiprocessor has before one makes more than one. */
+const [mostChunks, fewestThreads] = [8, 1024];
 
 /** Part of a matrix: rows from element `first` of the flat matrix on. */
 export interface MatrixPart {
@@ -62,6 +64,12 @@ export function tensorOperandOf(
 	};
 }
 
+/** Threads that make so many chunks of eight elements. */
+function threadsOver(device: CudaDevice, chunks: number): number {
+	const ofThread = Math.floor(chunks / (fewestThreads * device.card.multiprocessors));
+	return Math.ceil(chunks / Math.min(mostChunks, Math.max(1, ofThread)));
+}
+
 const strideOf = ({ columns }: MatrixPart) => Math.ceil(columns / 8) * 8;
 
 /** What the kernels take of a matrix last. */
@@ -78,7 +86,7 @@ function bfloat16Operand(
 ): HalfOperand {
 	const stride = strideOf(part);
 	const address = take(part.rows * stride * 2);
-	device.launchOver('matrixToBfloat16', Math.ceil((part.rows * stride) / 8 / chunksPerThread), [
+	device.launchOver('matrixToBfloat16', threadsOver(device, (part.rows * stride) / 8), [
 		...[address, stride],
 		...sourceArguments(matrix, part),
 	]);
@@ -96,7 +104,7 @@ function float16Operand(
 	const source = sourceArguments(matrix, part);
 	const largest = largestOf(device, take, source, part, lines);
 	const address = take(part.rows * stride * 2);
-	device.launchOver('matrixToFloat16', Math.ceil((part.rows * stride) / 8 / chunksPerThread), [
+	device.launchOver('matrixToFloat16', threadsOver(device, (part.rows * stride) / 8), [
 		...[address, stride, largest, Number(lines === 'columns')],
 		...source,
 	]);
