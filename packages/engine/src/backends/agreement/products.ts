@@ -319,7 +319,7 @@ export const productCases: readonly AgreementCase[] = [
 	),
 	// a backend may take the tokens apart
 	...floatPrecisions.map((precision) =>
-		loraCaseOf(precision, [300, 72, 136], 12, someDropout, 'lora of many tokens'),
+		loraCaseOf(precision, [300, 72, 136], precision === 'bf16' ? 32 : 12, someDropout, 'lora of many tokens'),
 	),
 	...linear,
 ];
