@@ -50,7 +50,7 @@ describe('what is said of an axis', () => {
 			cellOf({ 'method.rank': 8, 'training.seed': seed }, 1),
 		]);
 		expect(said(cells)).toMatch(
-			/^8 is better than 4, by 0\.\d+ on average over 2 seeds \(0\.\d{3}, 0\.\d{3}\)\. \(1 paired test, corrected by Holm's method/,
+			/^8 is better than 4, by 0\.\d+ on average over 2 seeds \(0\.\d{3}, 0\.\d{3}\), p [=<] 0\.\d{3}\. \(1 paired test, corrected by Holm's method/,
 		);
 		const [finding] = findings(cells);
 		expect(finding!.means.map(({ value, cells: count }) => [value, count])).toEqual([
@@ -89,7 +89,7 @@ describe('what is said of an axis', () => {
 			cellOf({ 'method.rank': 4, 'training.seed': number }, four),
 			cellOf({ 'method.rank': 8, 'training.seed': number }, eight),
 		];
-		expect(said(seed(1, 0.05, 1))).toMatch(/^8 is better than 4, by 0\.\d+\. \(1 paired test/);
+		expect(said(seed(1, 0.05, 1))).toMatch(/^8 is better than 4, by 0\.\d+, p < 0\.001\. \(1 paired test/);
 		expect(said([...seed(1, 0.05, 1), ...seed(2, 0.1, 0.1001)])).toMatch(
 			/^These data cannot .* \(1 paired test.* p is 0\.\d\d, of 4 minus 8: -0\.\d+ on average over 2 seeds \(-0\.\d+, -?0\.000\)/,
 		);

@@ -201,7 +201,11 @@ function comparisonSentences(axis: string, matched: readonly Matched[]): string[
 	const corrected = holm(matched.map(({ p }) => p));
 	const shown = (value: unknown) => shownValue(axis, value);
 	const groups = Map.groupBy(
-		matched.map((pair, i) => ({ ...pair, isFound: corrected[i] !== null && corrected[i]! < level })),
+		matched.map((pair, i) => ({
+			...pair,
+			corrected: corrected[i] ?? 1,
+			isFound: corrected[i] !== null && corrected[i]! < level,
+		})),
 		({ a, b }) => JSON.stringify([a, b]),
 	);
 	const found = [...groups.values()].flatMap((pairs) => {
@@ -218,7 +222,7 @@ function comparisonSentences(axis: string, matched: readonly Matched[]): string[
 		const [better, worse, gain] = up > 0 ? [a, b, mean] : [b, a, -mean];
 		const how =
 			pairs.length === 1
-				? `, by ${overSeeds(pairs[0]!, up > 0 ? 1 : -1)}`
+				? `, by ${overSeeds(pairs[0]!, up > 0 ? 1 : -1)}, p ${chance(pairs[0]!.corrected)}`
 				: ` in ${findings.length} of ${counted(pairs.length, 'matched comparison')}, by ${gain.toFixed(3)} on average over all of them`;
 		return [`${shown(better)} is better than ${shown(worse)}${how}.`];
 	});
@@ -231,6 +235,11 @@ function comparisonSentences(axis: string, matched: readonly Matched[]): string[
 		...besides,
 		`These data cannot tell the values apart: no difference holds (${tests}; the smallest p is ${smallest.toFixed(2)}, of ${shown(nearest.a)} minus ${shown(nearest.b)}: ${overSeeds(nearest)}). That is no proof that they are equal.`,
 	];
+}
+
+/** `= 0.017`, `< 0.001` */
+function chance(p: number): string {
+	return p < 0.001 ? '< 0.001' : `= ${p.toFixed(3)}`;
 }
 
 /** `0.017 on average over 3 seeds (0.016, 0.017, 0.018)`; of one seed its difference alone. */
