@@ -15,6 +15,7 @@ import { parityPart } from './parts/parity.ts';
 import { productsPart } from './parts/products.ts';
 import { stepPart } from './parts/step.ts';
 import { trainingPart } from './parts/training.ts';
+import { variantsPart } from './parts/variants.ts';
 import { wholePart } from './parts/whole.ts';
 import { writeTable } from './table.ts';
 
@@ -28,6 +29,7 @@ const parts: Readonly<Record<string, () => unknown>> = {
 	step: stepPart,
 	training: trainingPart,
 	whole: wholePart,
+	variants: variantsPart,
 };
 
 const USAGE = `usage: npm run check:cuda -- [options]

@@ -3,6 +3,7 @@ import {
 	chmodSync,
 	copyFileSync,
 	cpSync,
+	existsSync,
 	mkdirSync,
 	mkdtempSync,
 	rmSync,
@@ -32,6 +33,8 @@ const parts = [
 	'tests/shared.ts',
 	'tests/tiny.ts',
 ];
+/** What `native/cuda/variants/build.mjs` makes, where it was asked to. */
+const variantsFolder = 'packages/engine/build/cuda-variants';
 const mostBytes = 60 * 2 ** 20;
 
 /** Asks Python where bitsandbytes lies. */
@@ -72,7 +75,9 @@ export function packCheck(folder: string): void {
 
 /** What the check runs from: our sources and the packages that they need. */
 export function assembleCheck(app: string): void {
-	for (const part of parts) cpSync(path.join(root, part), path.join(app, part), { recursive: true });
+	const built = existsSync(path.join(root, variantsFolder)) ? [variantsFolder] : [];
+	for (const part of [...parts, ...built])
+		cpSync(path.join(root, part), path.join(app, part), { recursive: true });
 	copyDependencies(app);
 }
 

@@ -32,6 +32,7 @@ int mostShared() {
 		case 70: return 96 * 1024;
 		case 75: return 64 * 1024;
 		case 86: case 89: return 99 * 1024;
+		case 90: return 227 * 1024;
 		default: return 163 * 1024;
 	}
 }

@@ -1,10 +1,11 @@
-// The table of the kernels, compiled for the host; the build writes their names into kernels.inc.
+// The table of the kernels, compiled for the host; the build writes their names into kernels.inc, and into variants.inc whether variants are among them.
 #include "kernels.h"
 
 #include <cstring>
 #include <tuple>
 
 #include "../module.cuh"
+#include <variants.inc>
 
 namespace emulation {
 namespace {

@@ -38,7 +38,6 @@ export function groupProducts(device: CudaDevice) {
 	/** By the address of their matrix. */
 	const maps = new Map<number, KnownMap[]>();
 
-	/** The words of a map over a matrix of `rows` rows by `length` elements, read in boxes of so many of each. */
 	function mapOf(operand: HalfOperand, rows: number, length: number, boxRows: number): readonly number[] {
 		const { address, stride } = operand;
 		const atAddress = maps.get(address);
@@ -46,7 +45,13 @@ export function groupProducts(device: CudaDevice) {
 			(map) => map.stride === stride && map.rows === rows && map.length === length && map.boxRows === boxRows,
 		);
 		if (known !== undefined) return known.words;
-		const made = { stride, rows, length, boxRows, words: encode(device, operand, rows, length, boxRows) };
+		const made = {
+			stride,
+			rows,
+			length,
+			boxRows,
+			words: tensorMapOf(device, operand, rows, length, boxRows),
+		};
 		if (atAddress !== undefined && atAddress.length < mostMapsOfAddress) {
 			atAddress.push(made);
 			return made.words;
@@ -89,7 +94,8 @@ export function groupProducts(device: CudaDevice) {
 	};
 }
 
-function encode(
+/** The words of a tensor map over a matrix of `rows` rows by `length` elements, read in boxes of 64 elements by `boxRows`. */
+export function tensorMapOf(
 	device: CudaDevice,
 	operand: HalfOperand,
 	rows: number,

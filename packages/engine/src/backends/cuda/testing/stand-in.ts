@@ -22,14 +22,18 @@ export interface StandIn {
 
 const builder = new URL('../../../../native/cuda/emulation/build.mjs', import.meta.url);
 
-/** Builds the stand-in, if this machine can, and makes it the driver of the tests of a file; else says why not. */
-export async function prepareStandIn(): Promise<{ readonly missing: string | undefined }> {
+/** Builds the stand-in, if this machine can, with these of the kernels that no card has timed, and makes it the driver of the tests of a file; else says why not. */
+export async function prepareStandIn(
+	variants: readonly string[] = [],
+): Promise<{ readonly missing: string | undefined }> {
 	try {
 		if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('it needs Linux on x86-64');
 		createRequire(import.meta.url)('koffi');
-		const { buildStandIn } = (await import(builder.href)) as { buildStandIn(): string };
+		const { buildStandIn } = (await import(builder.href)) as {
+			buildStandIn(variants: readonly string[]): string;
+		};
 		const before = process.env.VULNTUNE_LIBCUDA;
-		process.env.VULNTUNE_LIBCUDA = buildStandIn();
+		process.env.VULNTUNE_LIBCUDA = buildStandIn(variants);
 		// tests of other files, in the same process, have the driver that they had
 		afterAll(() => {
 			if (before === undefined) delete process.env.VULNTUNE_LIBCUDA;
