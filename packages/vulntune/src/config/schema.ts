@@ -21,6 +21,7 @@ const withFocal: Needs = { 'loss.type': ['focal'] };
 
 const wholeNumber = (minimum: number) => z.int().min(minimum);
 const weight = z.number().positive();
+const share = z.number().min(0).max(1);
 const perClass = z.tuple([weight, weight]);
 
 /** Says in the schema where an option has a meaning, and which words are not here yet. */
@@ -32,8 +33,6 @@ export function facts(said: OptionFacts): Record<string, unknown> {
 export function section<Shape extends z.ZodRawShape>(shape: Shape) {
 	return z.strictObject(shape).prefault({} as never);
 }
-
-const share = z.number().min(0).max(1);
 
 const data = z.strictObject({
 	path: z.string().min(1).describe('folder or .tar.gz with train.jsonl, valid.jsonl and test.jsonl'),
@@ -295,11 +294,7 @@ const training = section({
 		.default(0.05)
 		.describe('decoupled weight decay of AdamW; of matrices only, norms and biases do not decay'),
 	accumulation: wholeNumber(1).default(16).describe('sequences per optimiser step'),
-	sequencesPerPass: wholeNumber(1)
-		.default(1)
-		.describe(
-			'of these, how many go through the model at once: more is faster on a card with short sequences, and takes more memory',
-		),
+	sequencesPerPass: wholeNumber(1).default(1).describe('of these, how many go through the model at once'),
 	clipNorm: z
 		.number()
 		.positive()
