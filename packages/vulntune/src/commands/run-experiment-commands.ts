@@ -69,6 +69,24 @@ async function withLedger(
 	}
 }
 
+/** What a study was begun with besides its grid and folder, as a shell takes it. */
+function flagsOf({
+	overrides,
+	only,
+	cell,
+	jobs,
+}: Pick<RunExperimentRequest, 'overrides' | 'only' | 'cell' | 'jobs'>): string {
+	const flags = Object.entries({ ...overrides, only, cell, ...(jobs === 1 ? {} : { jobs }) });
+	return flags
+		.filter(([, value]) => value !== undefined)
+		.map(([name, value]) => ` --${name} ${inShell(String(value))}`)
+		.join('');
+}
+
+function inShell(text: string): string {
+	return /^[\w./:=,@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 async function runExperiment(
 	{ grid, output, overrides, only, cell, jobs, reuse, log, dryRun }: RunExperimentRequest,
 	context: CommandContext,
@@ -107,7 +125,7 @@ async function runExperiment(
 				kind: 'interrupted',
 				message: `stopped with ${study.counts.finished} of ${formatCount(study.cells.length, 'cell')} finished; everything up to the last sequence is saved`,
 				place: output,
-				remedy: `Go on with: vulntune experiment run ${grid} --output ${output}`,
+				remedy: `Go on with: vulntune experiment run ${grid} --output ${output}${flagsOf({ overrides, only, cell, jobs })}`,
 			});
 		}
 		const { left, failed } = outcome;

@@ -173,6 +173,9 @@ it.each(['sum', 'mean'] as const)(
 		expect(one!.dropoutSeeds.length).toBeGreaterThan(2);
 		expect(two!.dropoutSeeds).toHaveLength(Math.ceil(one!.dropoutSeeds.length / 2));
 		expect(all!.dropoutSeeds.length).toBeLessThan(two!.dropoutSeeds.length);
+		for (const { dropoutSeeds } of [one!, two!, all!]) {
+			expect(new Set(dropoutSeeds).size).toBe(dropoutSeeds.length);
+		}
 		for (const { steps } of [two!, all!]) {
 			for (const [i, { loss, gradNorm, tokens }] of steps.entries()) {
 				const expected = one!.steps[i]!;

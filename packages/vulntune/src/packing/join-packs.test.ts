@@ -36,6 +36,18 @@ it('joins packs so that each token sees what it sees alone, prefixes shared or n
 	expect(seen(joined)).toEqual(packs.flatMap(seen));
 });
 
+it('keeps how much stands before every function, and what it is asked', () => {
+	const around = { leading: [7, 8], suffix: [9] };
+	const asked = (pieces: readonly Piece[]) => {
+		const longer = pieces.map((one) => ({ ...one, suffixLength: 3 }));
+		return buildPack(longer, tokens, 99, 'isolated', around);
+	};
+	expect(joinPacks([asked([piece(0, 5)]), asked([piece(1, 6), piece(2, 7)])])).toEqual(
+		asked([piece(0, 5), piece(1, 6), piece(2, 7)]),
+	);
+	expect(joinPacks([asked([piece(0, 5)]), asked([piece(1, 6)])]).leadingLength).toBe(2);
+});
+
 it('keeps leaky packs from each other', () => {
 	const packs = [build([piece(0, 3), piece(1, 2)], 'leaky'), build([piece(2, 4), piece(3, 1)], 'leaky')];
 	const joined = joinPacks(packs);

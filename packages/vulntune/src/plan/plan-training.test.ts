@@ -27,6 +27,13 @@ it('counts what is trained: rank x (inputs + outputs) of every target, and the h
 	expect(stacked.trainable).toBe(trainable + 2);
 });
 
+it('reckons with all sequences that go through the model at once', async () => {
+	const [one, four] = await Promise.all(
+		['1', '4'].map((count) => plan({ 'sequence.length': '128', 'training.sequencesPerPass': count })),
+	);
+	expect(four!.memoryBytes.activations / one!.memoryBytes.activations).toBeGreaterThan(2);
+});
+
 it.each([
 	[{ 'method.targets': '[no_such]' }, 'NO_LORA_TARGET'],
 	[{ 'sequence.length': '20000' }, 'SEQUENCE_TOO_LONG'],

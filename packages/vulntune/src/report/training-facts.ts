@@ -119,7 +119,7 @@ function tokenText({ training, epochs }: ReportData): string {
 }
 
 function lossText({ settings: { loss } }: ReportData): string {
-	const { type, gamma, alpha, gradient, reduction, classWeights, statusWeights } = loss;
+	const { type, gamma, alpha, gradient, reduction, classWeights, statusWeights, pair, pairWeight } = loss;
 	return [
 		type === 'focal' ? `focal, gamma ${gamma}` : 'cross-entropy',
 		...(type === 'focal' && alpha !== null ? [`alpha ${[alpha].flat().join(' / ')}`] : []),
@@ -127,6 +127,7 @@ function lossText({ settings: { loss } }: ReportData): string {
 		`${reduction} over functions`,
 		...(classWeights === null ? [] : [`class weights ${classWeights.join(' / ')}`]),
 		...(statusWeights === null ? [] : [`status weights ${JSON.stringify(statusWeights)}`]),
+		...(pair === null ? [] : [`${pair} loss of pairs, weight ${pairWeight}`]),
 	].join(', ');
 }
 

@@ -38,6 +38,7 @@ it('tells runs apart whose results differ', () => {
 		{ 'loss.pair': 'rank' },
 		{ 'loss.pair': 'rank', 'loss.pairWeight': '2' },
 		{ 'data.sample': '0.5', 'data.sampleSeed': '2' },
+		{ 'training.sequencesPerPass': '2' },
 	];
 	const hashes = changes.map((change) => identityHash(identityOf(change)));
 	const { base } = inputs;
@@ -87,7 +88,11 @@ it('has nothing of options that are off, so that runs of versions without them g
 		folder: '/',
 		overrides: { 'data.projects': '/p.json' },
 	});
-	const { data, loss, method } = resultSettings(config) as Record<'data' | 'loss' | 'method', object>;
+	const { data, loss, method, training } = resultSettings(config) as Record<
+		'data' | 'loss' | 'method' | 'training',
+		object
+	>;
+	expect(Object.keys(training)).not.toContain('sequencesPerPass');
 	expect(Object.keys(data)).not.toContain('dropNearDuplicates');
 	expect(Object.keys(data)).not.toContain('projects');
 	expect(Object.keys(method)).not.toContain('layersToTransform');

@@ -54,6 +54,13 @@ it('knows the partners of joined packs where each had them alone', () => {
 it('has no pairs where none are learnt from', () => {
 	const data = splitData(rows, tokens, { ...weights, pair: null, pairWeight: 1 });
 	const [pieces] = packFunctions(data.lengths, packing).packs;
-	const { targets } = assemblePack(data, pieces!, 'isolated', { leading: [], separator: 0, suffix: [] });
+	const around = { leading: [], separator: 0, suffix: [] };
+	const { targets } = assemblePack(data, pieces!, 'isolated', around);
 	expect(targets.pairs).toBeUndefined();
+	const weighted = splitData(rows, tokens, { ...weights, classWeights: [1, 3], pair: null });
+	const joined = assemblePacks(weighted, packFunctions(data.lengths, packing).packs, 'isolated', around);
+	expect(joined.targets.pairs).toBeUndefined();
+	expect([...joined.targets.weights]).toEqual(
+		[...joined.targets.labels].map((label) => (label === 1 ? 3 : 1)),
+	);
 });

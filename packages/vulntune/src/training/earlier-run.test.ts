@@ -43,6 +43,16 @@ describe('--resume on a finished run', () => {
 		}
 	});
 
+	it('names the option that differs with both values, also where one is what it is by default', async () => {
+		const output = copy('other-passes');
+		const other = tinyConfig({ model, data, output }, { ...short, 'training.sequencesPerPass': '2' });
+		await expect(runTraining(other, again, signals)).rejects.toThrow(
+			'the run was made with another configuration: training.sequencesPerPass: 1, not 2',
+		);
+		const paired = tinyConfig({ model, data, output }, { ...short, 'loss.pair': 'rank' });
+		await expect(runTraining(paired, again, signals)).rejects.toThrow('loss.pair: null, not "rank"');
+	});
+
 	it('neither begins it anew nor takes another number of epochs where its checkpoints were removed', async () => {
 		const output = copy('without-checkpoints');
 		rmSync(path.join(output, 'checkpoints'), { recursive: true });

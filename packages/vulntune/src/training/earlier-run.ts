@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { canonicalJson, inputError, VulntuneError } from '@vulntune/engine';
+import { valueAt } from '../config/needs.ts';
 import type { Config } from '../config/schema.ts';
 import { loadNewestCheckpoint } from '../run/checkpoint-store.ts';
 import { hasEnded } from '../run/end-record.ts';
@@ -76,7 +77,12 @@ function settingDifferences(earlier: Config, config: Config): string[] {
 	const [had, asked] = [flatten(resultSettings(earlier)), flatten(resultSettings(config))];
 	return [...new Set([...had.keys(), ...asked.keys()])]
 		.filter((name) => had.get(name) !== asked.get(name))
-		.map((name) => `${name}: ${had.get(name) ?? 'nothing'}, not ${asked.get(name) ?? 'nothing'}`);
+		.map((name) => {
+			// an option that is off is left out of what counts
+			const shown = (counted: Map<string, string>, whole: Config) =>
+				counted.get(name) ?? canonicalJson(valueAt(whole, name.split('.')) ?? null);
+			return `${name}: ${shown(had, earlier)}, not ${shown(asked, config)}`;
+		});
 }
 
 /** Options by their names, each with its value as text. */

@@ -158,7 +158,21 @@ it('takes several packs in a pass, fewer where a step has no more', async () => 
 		[1, 2, 4, 5, 6, 7, 9, 10],
 		[3, 8],
 	]);
+	expect(two.map((process) => process.passes)).toEqual([
+		[2, 2, 2, 2],
+		[1, 1],
+	]);
 	for (const process of two) expect(process.records).toEqual(records);
+});
+
+it('tells what share of a step is done where its last pass is short', async () => {
+	const { told } = await trainNumbers({ accumulation: 4, sequencesPerPass: 2 });
+	const { told: short } = await trainNumbers({ accumulation: 5, sequencesPerPass: 2 });
+	expect(told.slice(0, 3).map(([share]) => share)).toEqual([0.5, 0, 0]);
+	expect(short.slice(0, 3).map(([share]) => share)).toEqual([2 / 5, 4 / 5, 0]);
+	// an epoch of five packs ends with a step of two, in two passes
+	const { told: last } = await trainNumbers({ accumulation: 3 });
+	expect(last.slice(3, 5).map(([share]) => share)).toEqual([1 / 2, 0]);
 });
 
 it('goes on with the same passes where it was interrupted in a step', async () => {
