@@ -1,7 +1,7 @@
 // Attention on tensor cores that take bfloat16 (flashAttention.cuh): operands lie as activations do, in matrices of any row stride that is a
 // multiple of 8; heads of other sizes are copied and padded with zeros first (padHeads). Tiles arrive while those before are worked on.
 #pragma once
-#include "flashAttention.cuh"
+#include "flashAttentionBackward.cuh"
 
 #ifdef BFLOAT16_TENSOR_CORES
 /** target [tokens, heads, size] = q, k, v or dOut. A thread 8 elements. */

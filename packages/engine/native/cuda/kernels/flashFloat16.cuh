@@ -8,7 +8,7 @@
 // Unseen tokens have weights of 0, so no power depends on them. Turing copies nothing to shared memory beside computation: the next tiles wait
 // in registers.
 #pragma once
-#include "flashAttention.cuh"
+#include "flashAttentionBackward.cuh"
 #include "lineScale.cuh"
 
 #ifdef FLOAT16_TENSOR_CORES
