@@ -110,7 +110,8 @@ describe.skipIf(missing !== undefined)('training on a card', () => {
 			vi.unstubAllEnvs();
 			expect(found.length).toBe(expected.length);
 			for (const [step, loss] of expected.entries()) {
-				expect(Math.abs(found[step]! / loss - 1)).toBeLessThan(tolerance);
+				// the focal loss of a function that is as good as learnt is small, and off by a multiple of what its probability is
+				expect(Math.abs(found[step]! - loss)).toBeLessThan(tolerance * Math.max(loss, 0.05));
 			}
 		},
 	);
