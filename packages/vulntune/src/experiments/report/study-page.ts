@@ -162,7 +162,9 @@ function outcome(difference: number | null, correctedP: number | null): string {
 export function describeMeans(means: AxisFinding['means']): string {
 	return means
 		.map(({ value, rocAuc, cells }) =>
-			cells === 0 ? `${value} – (no cells to compare)` : `${value} ${rocAuc.toFixed(3)} (${cells})`,
+			cells === 0
+				? `${value} – (no cell has a partner at every value)`
+				: `${value} ${rocAuc.toFixed(3)} (${cells})`,
 		)
 		.join(', ');
 }

@@ -66,7 +66,7 @@ describe('the report of a study', () => {
 			{ value: '4', rocAuc: Number.NaN, cells: 0 },
 			{ value: '8', rocAuc: 0.5, cells: 1 },
 		];
-		expect(describeMeans(means)).toBe('4 – (no cells to compare), 8 0.500 (1)');
+		expect(describeMeans(means)).toBe('4 – (no cell has a partner at every value), 8 0.500 (1)');
 	});
 
 	it('shows the paper’s rows, with the cell that repeats one under it', () => {
