@@ -39,7 +39,7 @@ const mostBytes = 60 * 2 ** 20;
 
 /** Asks Python where bitsandbytes lies. */
 const whereBitsandbytes =
-	"import importlib.util as u; print(u.find_spec('bitsandbytes').submodule_search_locations[0])";
+	"import importlib.util as u; s = u.find_spec('bitsandbytes'); print(s.submodule_search_locations[0] if s else '')";
 /** The one of its libraries that the machine's PyTorch takes. */
 const bitsandbytesLibrary = 'libbitsandbytes_cuda130.so';
 
@@ -102,6 +102,10 @@ function copyBitsandbytes(folder: string): void {
 		return;
 	}
 	const from = run(python, ['-c', whereBitsandbytes]).trim();
+	if (from === '') {
+		console.log(`without bitsandbytes: ${python} has none`);
+		return;
+	}
 	cpSync(from, path.join(folder, 'bitsandbytes'), {
 		recursive: true,
 		filter: (file) => !/\.(so|dll|pyc)$/.test(file) || path.basename(file) === bitsandbytesLibrary,

@@ -67,6 +67,10 @@ it('tells the time left from what this session did', () => {
 	expect(watch.secondsLeft(0.5)).toBeNaN();
 	time = 10;
 	expect(watch.secondsLeft(0.75)).toBeCloseTo(10);
+	// validation is a part of what is left, too
+	watch.lap({ type: 'epoch', epoch: 1 }, none);
+	time = 20;
+	expect(watch.secondsLeft(0.75)).toBeCloseTo(20);
 });
 
 it('tells memory of a card where one computes', () => {
