@@ -81,27 +81,6 @@ export interface LabelledPack {
 	readonly targets: PackLabels;
 }
 
-/** Planned packs with their labels and weights, as one that goes through a model at once. */
-export function assemblePacks(
-	data: SplitData,
-	packs: readonly (readonly Piece[])[],
-	packing: PackingOptions['packing'],
-	tokens: PackTokens,
-): LabelledPack {
-	const assembled = packs.map((pieces) => assemblePack(data, pieces, packing, tokens));
-	const pack = joinPacks(assembled.map((one) => one.pack));
-	const targets = labelsOf(data, pack);
-	if (data.pairs === undefined) return { pack, targets };
-	let before = 0;
-	const partners = assembled.flatMap((one) => {
-		const moved = Array.from(one.targets.pairs!.partners, (partner) => partner + before);
-		before += moved.length;
-		return moved;
-	}); // [F]
-	const { kind, weight } = data.pairs;
-	return { pack, targets: { ...targets, pairs: { kind, weight, partners: Int32Array.from(partners) } } };
-}
-
 /** A planned pack with its labels and weights. */
 export function assemblePack(
 	data: SplitData,
@@ -109,19 +88,37 @@ export function assemblePack(
 	packing: PackingOptions['packing'],
 	tokens: PackTokens,
 ): LabelledPack {
-	const built = buildPack(pieces, data.tokens, tokens.separator, packing, tokens);
-	const pack = withStackedScores(built, data.stackedScores);
+	return assemblePacks(data, [pieces], packing, tokens);
+}
+
+/** Planned packs with their labels and weights, as one that goes through a model at once. */
+export function assemblePacks(
+	data: SplitData,
+	packs: readonly (readonly Piece[])[],
+	packing: PackingOptions['packing'],
+	tokens: PackTokens,
+): LabelledPack {
+	const built = packs.map((pieces) =>
+		withStackedScores(buildPack(pieces, data.tokens, tokens.separator, packing, tokens), data.stackedScores),
+	);
+	const pack = joinPacks(built);
 	const targets = labelsOf(data, pack);
 	return {
 		pack,
-		targets: data.pairs === undefined ? targets : { ...targets, pairs: packPairs(data.pairs, pack) },
+		targets: data.pairs === undefined ? targets : { ...targets, pairs: packPairs(data.pairs, built) },
 	};
 }
 
-function packPairs({ kind, weight, partnerOf }: SplitPairs, { functionIndex }: Pack): PackPairs {
-	const placeOf = new Map(Array.from(functionIndex, (row, place) => [row, place]));
-	const partners = Int32Array.from(functionIndex, (row, place) => placeOf.get(partnerOf[row]!) ?? place); // [F]
-	return { kind, weight, partners };
+/** A function's partner is looked for in its own pack alone, and named by its place among the functions of all. */
+function packPairs({ kind, weight, partnerOf }: SplitPairs, packs: readonly Pack[]): PackPairs {
+	let before = 0;
+	const partners = packs.flatMap(({ functionIndex }) => {
+		const placeOf = new Map(Array.from(functionIndex, (row, place) => [row, place]));
+		const first = before;
+		before += functionIndex.length;
+		return Array.from(functionIndex, (row, place) => first + (placeOf.get(partnerOf[row]!) ?? place));
+	}); // [F]
+	return { kind, weight, partners: Int32Array.from(partners) };
 }
 
 /** What the functions of a pack are to be taken for. */
