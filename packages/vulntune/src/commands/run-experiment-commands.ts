@@ -72,11 +72,10 @@ async function withLedger(
 /** What a study was begun with besides its grid and folder, as a shell takes it. */
 function flagsOf({
 	overrides,
-	only,
-	cell,
 	jobs,
-}: Pick<RunExperimentRequest, 'overrides' | 'only' | 'cell' | 'jobs'>): string {
-	const flags = Object.entries({ ...overrides, only, cell, ...(jobs === 1 ? {} : { jobs }) });
+	...chosen
+}: Pick<RunExperimentRequest, 'overrides' | 'only' | 'cell' | 'jobs' | 'reuse' | 'log'>): string {
+	const flags = Object.entries({ ...overrides, ...chosen, ...(jobs === 1 ? {} : { jobs }) });
 	return flags
 		.filter(([, value]) => value !== undefined)
 		.map(([name, value]) => ` --${name} ${inShell(String(value))}`)
@@ -125,7 +124,7 @@ async function runExperiment(
 				kind: 'interrupted',
 				message: `stopped with ${study.counts.finished} of ${formatCount(study.cells.length, 'cell')} finished; everything up to the last sequence is saved`,
 				place: output,
-				remedy: `Go on with: vulntune experiment run ${grid} --output ${output}${flagsOf({ overrides, only, cell, jobs })}`,
+				remedy: `Go on with: vulntune experiment run ${grid} --output ${output}${flagsOf({ overrides, only, cell, jobs, reuse, log })}`,
 			});
 		}
 		const { left, failed } = outcome;

@@ -196,24 +196,6 @@ describe('a study', () => {
 		expect(notes).toEqual(['cell 1 (0 of 2 finished): seed=2', 'cell 2 (1 of 2 finished): seed=3']);
 	});
 
-	it('names the whole command that goes on, where it is interrupted', async () => {
-		const folder = output();
-		const start: StartStudy = (request) =>
-			runStudy(request, { ...silent, interrupted: () => true }, standIn([]));
-		const progress = { note: () => {}, update: () => {}, finish: () => {} };
-		const overrides = { 'training.learningRate': '2e-3', 'loss.statusWeights': '{ FIXED: 2 }' };
-		const study = experimentCommands(start).run(
-			{ grid: seeds, output: folder, overrides, jobs: 2, only: '1,2', dryRun: false } as never,
-			{ progress, interruption: () => new AbortController().signal },
-		);
-		await expect(study).rejects.toMatchObject({
-			code: 'INTERRUPTED',
-			remedy: expect.stringMatching(
-				/ --output \S+ --training\.learningRate 2e-3 --loss\.statusWeights '\{ FIXED: 2 \}' --only 1,2 --jobs 2$/,
-			),
-		});
-	});
-
 	it('goes on where a cell fails, says which, and tries it again the next time', async () => {
 		const folder = output();
 		const events: StudyEvent[] = [];
