@@ -1,4 +1,4 @@
-import { targetOf } from './targets.ts';
+import { type Condition, targetOf } from './targets.ts';
 
 /** A figure of the bench, as `--json` prints it. Ratios are to the limit and to the peer of the same run. */
 export interface BenchRow {
@@ -20,13 +20,6 @@ export interface BenchRow {
 	readonly met: boolean | null;
 	/** What a reader must know to compare. */
 	readonly note?: string;
-}
-
-export interface Condition {
-	readonly of: 'value' | 'limit' | 'peer';
-	/** A ratio, or a value in the row's unit. */
-	readonly atLeast?: number;
-	readonly atMost?: number;
 }
 
 export interface RowSource {

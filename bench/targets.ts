@@ -1,5 +1,11 @@
 import { matchesPattern } from './options.ts';
-import type { Condition } from './row.ts';
+
+export interface Condition {
+	readonly of: 'value' | 'limit' | 'peer';
+	/** A ratio, or a value in the row's unit. */
+	readonly atLeast?: number;
+	readonly atMost?: number;
+}
 
 /** The rows that a report begins with, in this order; all others follow in the order in which they are measured. */
 export const FIRST_ROWS: readonly string[] = [

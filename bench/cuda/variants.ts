@@ -1,8 +1,10 @@
 /** The kernels of native/cuda/variants, which no card has timed yet: their sizes once more, and how they are started. */
+
+import { layoutOf } from '@vulntune/engine/backends/cuda/argument-layout.ts';
 import type { CudaDevice } from '@vulntune/engine/backends/cuda/device.ts';
 import { tensorMapOf } from '@vulntune/engine/backends/cuda/group-products.ts';
-import { createLauncher, layoutOf } from '@vulntune/engine/backends/cuda/launch.ts';
-import type { Direction, ProductSize } from '@vulntune/engine/backends/cuda/products.ts';
+import { createLauncher } from '@vulntune/engine/backends/cuda/launch.ts';
+import type { Direction, ProductSize } from '@vulntune/engine/backends/cuda/product-target.ts';
 
 /** What a kernel multiplies: addresses, of operands without gaps between their rows. */
 export interface Multiplication extends ProductSize {

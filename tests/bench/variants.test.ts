@@ -1,5 +1,5 @@
 /** The products that no card has timed yet, on the emulation: building them takes too long for every run of the suite. */
-import { createDevice } from '@vulntune/engine/backends/cuda/device.ts';
+import { createDevice } from '@vulntune/engine/backends/cuda/create-device.ts';
 import { tensorProduct } from '@vulntune/engine/backends/cuda/products.ts';
 import { prepareStandIn, withStandIn } from '@vulntune/engine/backends/cuda/testing/stand-in.ts';
 import { bytesOf } from '@vulntune/engine/backends/owned-buffers.ts';

@@ -1,5 +1,5 @@
 import { listCards } from '@vulntune/engine/backends/cuda/card.ts';
-import { createDevice } from '@vulntune/engine/backends/cuda/device.ts';
+import { createDevice } from '@vulntune/engine/backends/cuda/create-device.ts';
 import { loadDriver } from '@vulntune/engine/backends/cuda/driver.ts';
 
 /** The cards and the driver, and how long it takes until the first has its kernels (compiled anew or from the driver's cache). */

@@ -1,7 +1,9 @@
 import { createCudaBackend, type View } from '@vulntune/engine';
-import { type CudaDevice, createDevice, type TakeScratch } from '@vulntune/engine/backends/cuda/device.ts';
+import { createDevice } from '@vulntune/engine/backends/cuda/create-device.ts';
+import type { CudaDevice, TakeScratch } from '@vulntune/engine/backends/cuda/device.ts';
 import { type Operand, tensorOperandOf } from '@vulntune/engine/backends/cuda/operands.ts';
-import { type Direction, tensorProduct } from '@vulntune/engine/backends/cuda/products.ts';
+import type { Direction } from '@vulntune/engine/backends/cuda/product-target.ts';
+import { tensorProduct } from '@vulntune/engine/backends/cuda/products.ts';
 import { fusedProduct } from '@vulntune/engine/backends/cuda/weight-products.ts';
 import { floatArguments, storages, type WeightArguments } from '@vulntune/engine/backends/cuda/weights.ts';
 import { bytesOf } from '@vulntune/engine/backends/owned-buffers.ts';

@@ -1,7 +1,8 @@
 import type { ModelConfig } from '@vulntune/engine';
 import { chooseCard } from '@vulntune/engine/backends/cuda/card.ts';
+import { createDeviceOf } from '@vulntune/engine/backends/cuda/create-device.ts';
 import { cudaBackendOn } from '@vulntune/engine/backends/cuda/cuda.ts';
-import { type CudaDevice, createDeviceOf } from '@vulntune/engine/backends/cuda/device.ts';
+import type { CudaDevice } from '@vulntune/engine/backends/cuda/device.ts';
 import { loadDriver } from '@vulntune/engine/backends/cuda/driver.ts';
 import { alone } from 'vulntune/communication/communicator.ts';
 import { createDryDetector } from 'vulntune/methods/detector.ts';

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { type CudaDevice, createDevice } from '@vulntune/engine/backends/cuda/device.ts';
+import { createDevice } from '@vulntune/engine/backends/cuda/create-device.ts';
+import type { CudaDevice } from '@vulntune/engine/backends/cuda/device.ts';
 import { tensorProduct } from '@vulntune/engine/backends/cuda/products.ts';
 import { bytesOf } from '@vulntune/engine/backends/owned-buffers.ts';
 import { randomHalves } from '../random.ts';

@@ -39,7 +39,7 @@ function write(kernels) {
 		({ name, parameters }) => `\t${name}: '${parameters.map(({ letter }) => letter).join('')}',\n`,
 	);
 	return `// Made from native/kernels.h by \`npm run kernels\`: change that.
-import type { Address, EngineHandle } from './native.ts';
+import type { Address, EngineHandle } from './handles.ts';
 
 /** The kernels of native/, as the addon and the WebAssembly module give them. */
 export interface Kernels {

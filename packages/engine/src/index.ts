@@ -74,7 +74,6 @@ export {
 export { checkWeights } from './models/check-weights.ts';
 export { dryModel, dryTrainableModel } from './models/dry-model.ts';
 export { expectedTensors, headTensor } from './models/families.ts';
-export type { ModelConfig } from './models/family.ts';
 export {
 	type FingerprintPart,
 	fingerprintDifferences,
@@ -94,6 +93,7 @@ export {
 	type TrainableModel,
 } from './models/load-model.ts';
 export { type MergeOptions, mergedWeights } from './models/merged-weights.ts';
+export type { ModelConfig } from './models/model.ts';
 export {
 	checkBidirectional,
 	checkOutputMatrix,

@@ -1,8 +1,8 @@
 import type { Backend, Device, DeviceBuffer, HostArray, MemoryUse, View } from './contract.ts';
 import { HOST_ARRAYS } from './contract.ts';
 import type { Card } from './cuda/card.ts';
+import { createDeviceOf } from './cuda/create-device.ts';
 import { cudaBackendOn } from './cuda/cuda.ts';
-import { createDeviceOf } from './cuda/device.ts';
 import { dryDriver } from './cuda/dry-driver.ts';
 import { downloadsAtOnce } from './downloads.ts';
 import { createDryHeap } from './dry-heap.ts';

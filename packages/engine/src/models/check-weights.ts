@@ -4,7 +4,7 @@ import { type StoredLayout, storedLayout, weightBeside } from '../formats/huggin
 import { describeJson, ownValue, parseJsonObject, quoteName } from '../formats/json.ts';
 import type { WeightInfo, WeightSource } from '../formats/weight-source.ts';
 import { expectedTensors, familyOf, headTensor } from './families.ts';
-import type { ModelConfig } from './family.ts';
+import type { ModelConfig } from './model.ts';
 
 const maxDifferences = 5;
 /** A quant state has about 170 bytes. */

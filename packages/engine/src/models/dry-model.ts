@@ -11,7 +11,6 @@ import { quantileTypeCodebook } from '../quantize/quantile-matrix.ts';
 import { isQuantizedType, type QuantizedType } from '../quantize/types.ts';
 import type { ParameterSpec } from '../tensor/parameters.ts';
 import { expectedTensors } from './families.ts';
-import type { ModelConfig } from './family.ts';
 import { type BaseType, frozenWeights } from './frozen-weights.ts';
 import {
 	frozenModel,
@@ -20,6 +19,7 @@ import {
 	type TrainableModel,
 	trainableModel,
 } from './load-model.ts';
+import type { ModelConfig } from './model.ts';
 
 /**
  * A model without its weights, for a backend that computes nothing: every buffer has the size that it has in a run, nothing is read,

@@ -8,7 +8,8 @@ import { modernBert } from './families/modern-bert.ts';
 import { qwen2, qwen3 } from './families/qwen.ts';
 import { roberta } from './families/roberta.ts';
 import { starcoder2 } from './families/starcoder2.ts';
-import type { Family, ModelConfig } from './family.ts';
+import type { Family } from './family.ts';
+import type { ModelConfig } from './model.ts';
 import { recordTensors } from './placement.ts';
 
 /** All kinds of models that are read; a new one is a file of its own and a line here. */

@@ -1,18 +1,8 @@
-import type { TransformerConfig } from '../formats/huggingface/common-config.ts';
 import type { Fields } from '../formats/huggingface/fields.ts';
 import type { KeyTable } from '../formats/known-keys.ts';
+import type { ModelConfig } from './model.ts';
 import type { Placement } from './placement.ts';
 import type { TransformerWeights } from './transformer.ts';
-
-/** The shape of a model, as plain data; a family's own config has more. */
-export interface ModelConfig extends TransformerConfig {
-	/** The family's name. */
-	readonly architecture: string;
-	/** Tokens of the longest sequence that it reads. */
-	readonly maxPositions: number;
-	/** Whether a token sees earlier ones alone: a decoder. Both ways is an encoder, whose texts begin with a token of their own. */
-	readonly causal: boolean;
-}
 
 /** Models of one shape: how their config.json is read, and which weights make up what. */
 export interface Family<Config extends ModelConfig = ModelConfig> {

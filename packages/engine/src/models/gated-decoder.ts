@@ -9,8 +9,9 @@ import { parseQuantization } from '../formats/huggingface/quantization-config.ts
 import { parseRope, type RopeConfig, ropeConfigKeys } from '../formats/huggingface/rope-scaling.ts';
 import type { Block } from '../layers/block.ts';
 import { inverseFrequencies } from '../layers/rope-table.ts';
-import type { Family, ModelConfig } from './family.ts';
+import type { Family } from './family.ts';
 import type { LayerWindows } from './layer-windows.ts';
+import type { ModelConfig } from './model.ts';
 import type { Placement } from './placement.ts';
 import { checkRotaryHeads } from './rotary-heads.ts';
 import { outputMatrix, type TransformerWeights } from './transformer.ts';

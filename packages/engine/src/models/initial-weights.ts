@@ -1,6 +1,6 @@
 import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
 import { hashStream, normalArray } from '../random/streams.ts';
-import type { ModelConfig } from './family.ts';
+import type { ModelConfig } from './model.ts';
 
 /** Standard deviation of fresh matrices (Radford et al. 2019). */
 export const INITIAL_DEVIATION = 0.02;

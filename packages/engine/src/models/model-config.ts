@@ -2,7 +2,7 @@ import { inputError } from '../errors.ts';
 import { readFields } from '../formats/huggingface/fields.ts';
 import { describeJson, isJsonObject } from '../formats/json.ts';
 import { families } from './families.ts';
-import type { ModelConfig } from './family.ts';
+import type { ModelConfig } from './model.ts';
 
 /**
  * Validates the contents of a config.json. Throws `MODEL_CONFIG` with the field's place

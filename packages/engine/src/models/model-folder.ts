@@ -7,7 +7,7 @@ import { unpackedIntegers } from '../quantize/packed-integers.ts';
 import { checkQuantization } from './check-quantization.ts';
 import { checkWeights } from './check-weights.ts';
 import { expectedTensors, headTensor } from './families.ts';
-import type { ModelConfig } from './family.ts';
+import type { ModelConfig } from './model.ts';
 import { parseModelConfig } from './model-config.ts';
 
 export const configFileName = 'config.json';

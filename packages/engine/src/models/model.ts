@@ -1,10 +1,20 @@
 import type { Indices, Weight } from '../backends/contract.ts';
 import { inputError } from '../errors.ts';
+import type { TransformerConfig } from '../formats/huggingface/common-config.ts';
 import type { Attention, Sight } from '../layers/attention.ts';
 import type { LinearLayer } from '../layers/linear-layer.ts';
 import type { Checkpointing } from '../tensor/checkpoint.ts';
 import type { Context, Tensor } from '../tensor/tensor.ts';
-import type { ModelConfig } from './family.ts';
+
+/** The shape of a model, as plain data; a family's own config has more. */
+export interface ModelConfig extends TransformerConfig {
+	/** The family's name. */
+	readonly architecture: string;
+	/** Tokens of the longest sequence that it reads. */
+	readonly maxPositions: number;
+	/** Whether a token sees earlier ones alone: a decoder. Both ways is an encoder, whose texts begin with a token of their own. */
+	readonly causal: boolean;
+}
 
 /** A language model of any family, with its weights in a backend's memory. */
 export interface Model {

@@ -10,7 +10,7 @@ import { gatherRows } from '../ops/gather-rows.ts';
 import { type Checkpointing, checkpoint, scoped } from '../tensor/checkpoint.ts';
 import { uploadIndices } from '../tensor/indices.ts';
 import { type Context, release, type Tensor } from '../tensor/tensor.ts';
-import type { ModelConfig } from './family.ts';
+import type { ModelConfig } from './model.ts';
 import {
 	checkBidirectional,
 	checkPrefix,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { OptionFacts } from './needs.ts';
+import type { OptionFacts } from './option-facts.ts';
 import { configSchema } from './schema.ts';
 
 /** The part of JSON Schema that a config option needs, and what our own schemas say beside it. */

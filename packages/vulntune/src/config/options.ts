@@ -1,5 +1,5 @@
 import { type JsonSchema, structuralSchema } from './json-schema.ts';
-import type { Needs } from './needs.ts';
+import type { Needs } from './option-facts.ts';
 
 /** One option of a config or command: a leaf of its schema. */
 export interface SchemaOption {

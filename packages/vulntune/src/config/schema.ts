@@ -1,7 +1,7 @@
 import { quantizedTypes } from '@vulntune/engine/quantize/types.ts';
 import { z } from 'zod';
 import { pairLossKinds } from '../objectives/pair-loss-kinds.ts';
-import type { Needs, OptionFacts } from './needs.ts';
+import type { Needs, OptionFacts } from './option-facts.ts';
 
 /**
  * The config of a training run. The one source of the TypeScript type, the YAML check, the command line flags, the JSON Schema

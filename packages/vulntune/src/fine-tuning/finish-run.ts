@@ -4,21 +4,14 @@ import type { NgramSelection } from '../baselines/ngram/select.ts';
 import type { Config } from '../config/schema.ts';
 import type { FunctionRow } from '../data/row.ts';
 import { baselineDetectors, formatBaselineScores } from '../evaluation/baseline-detectors.ts';
-import { type Comparison, compareWithBaselines } from '../evaluation/compare-with-baselines.ts';
+import { compareWithBaselines } from '../evaluation/compare-with-baselines.ts';
 import { detectorName } from '../evaluation/detector-name.ts';
 import { evaluatedRows, textRows } from '../evaluation/evaluated-rows.ts';
 import type { EndRecord, TrainingFunctions } from '../run/records.ts';
 import type { RunFolder } from '../run/run-folder.ts';
 import type { BestEpoch } from '../training/state.ts';
 import { savePredictions } from './predictions.ts';
-import type { RunSignals } from './run-events.ts';
-
-export interface RunSummary {
-	readonly output: string;
-	readonly record: EndRecord;
-	/** The model beside the trivial baselines. */
-	readonly comparison: Comparison;
-}
+import type { RunSignals, RunSummary } from './run-events.ts';
 
 /** What a run has come to when its test split is scored. */
 export interface RunResults {

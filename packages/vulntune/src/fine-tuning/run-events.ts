@@ -1,7 +1,7 @@
 import type { Followed } from '../communication/together.ts';
-import type { TrainingRecord } from '../run/records.ts';
+import type { Comparison } from '../evaluation/compare-with-baselines.ts';
+import type { EndRecord, TrainingRecord } from '../run/records.ts';
 import type { Signals } from '../run/run-thread.ts';
-import type { RunSummary } from './finish-run.ts';
 
 /** What a run tells the process that shows it. Plain data: it crosses threads. */
 export type TrainingEvent =
@@ -25,6 +25,13 @@ export type TrainingEvent =
 	  }
 	| { readonly type: 'scoring'; readonly split: string; readonly done: number; readonly total: number }
 	| { readonly type: 'record'; readonly record: TrainingRecord };
+
+export interface RunSummary {
+	readonly output: string;
+	readonly record: EndRecord;
+	/** The model beside the trivial baselines. */
+	readonly comparison: Comparison;
+}
 
 export interface RunMode {
 	readonly resume: boolean;

@@ -1,6 +1,7 @@
 /** How many kernels a step starts on a card: each takes the host and the card microseconds, whatever it computes. */
+
+import { createDeviceOf } from '@vulntune/engine/backends/cuda/create-device.ts';
 import { cudaBackendOn } from '@vulntune/engine/backends/cuda/cuda.ts';
-import { createDeviceOf } from '@vulntune/engine/backends/cuda/device.ts';
 import { dryDriver } from '@vulntune/engine/backends/cuda/dry-driver.ts';
 import { expect, it, vi } from 'vitest';
 import { createDryDetector } from '../methods/detector.ts';

@@ -3,8 +3,8 @@ import { programError } from '../owned-buffers.ts';
 import { elements, rowStrideOf } from '../view.ts';
 import type { After } from './argument-lists.ts';
 import { type CpuDevice, outOfMemoryGuard } from './device.ts';
+import type { Address, EngineHandle } from './handles.ts';
 import type { Kernels } from './kernel-table.ts';
-import type { Address, EngineHandle } from './native.ts';
 
 export type AttentionGroup = Pick<Backend, 'rope' | 'attention' | 'attentionBackward'>;
 

@@ -2,8 +2,9 @@ import { VulntuneError } from '../../errors.ts';
 import type { DataType, View } from '../contract.ts';
 import { createOwnedBuffers, type OwnedBuffers, programError } from '../owned-buffers.ts';
 import { isStrided, stridedError } from '../view.ts';
+import { type Address, type EngineHandle, NO_ADDRESS } from './handles.ts';
 import type { Kernels } from './kernel-table.ts';
-import { type Address, type EngineHandle, type NativeAddon, NO_ADDRESS } from './native.ts';
+import type { NativeAddon } from './native.ts';
 
 /** What all groups of the backend's kernels share: the addon, the engine and its memory. */
 export interface CpuDevice {

@@ -1,5 +1,5 @@
 // Made from native/kernels.h by `npm run kernels`: change that.
-import type { Address, EngineHandle } from './native.ts';
+import type { Address, EngineHandle } from './handles.ts';
 
 /** The kernels of native/, as the addon and the WebAssembly module give them. */
 export interface Kernels {

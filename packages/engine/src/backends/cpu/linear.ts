@@ -3,10 +3,10 @@ import type { LinearOutput, View } from '../contract.ts';
 import { describe } from '../view.ts';
 import type { Before } from './argument-lists.ts';
 import { type CpuDevice, expectType, outOfMemoryGuard } from './device.ts';
+import type { Address } from './handles.ts';
 import type { Kernels } from './kernel-table.ts';
 import { adapterGradients, noDropout } from './lora.ts';
 import { nativeWeight } from './matmul.ts';
-import type { Address } from './native.ts';
 
 type Group = Parameters<Kernels['int8LinearForward']>;
 type Mask = [seed: number, stream: number, probability: number];

@@ -2,8 +2,8 @@ import type { Backend, Dropout, View } from '../contract.ts';
 import { describe } from '../view.ts';
 import type { Before } from './argument-lists.ts';
 import { type CpuDevice, expectType, outOfMemoryGuard } from './device.ts';
+import { type Address, NO_ADDRESS } from './handles.ts';
 import type { Kernels } from './kernel-table.ts';
-import { type Address, NO_ADDRESS } from './native.ts';
 
 /** What kernels of an adapter's gradients take first. */
 export type AdapterGradients = Before<

@@ -12,8 +12,8 @@ import { programError } from '../owned-buffers.ts';
 import { describe } from '../view.ts';
 import type { Before } from './argument-lists.ts';
 import { type CpuDevice, expectType, outOfMemoryGuard } from './device.ts';
+import { type Address, NO_ADDRESS } from './handles.ts';
 import type { Kernels } from './kernel-table.ts';
-import { type Address, NO_ADDRESS } from './native.ts';
 
 export type MatmulGroup = Pick<Backend, 'matmulNT' | 'matmulNN' | 'matmulTN' | 'dequantize'>;
 

@@ -2,18 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Address, EngineHandle } from './handles.ts';
 import { type Kernels, kernelSignatures } from './kernel-table.ts';
-
-declare const kind: unique symbol;
-
-/** Where something lies in native memory. Its own type, so that no size is taken for one. */
-export type Address = number & { readonly [kind]: 'address' };
-
-/** What kernels take for something that isn't there. */
-export const NO_ADDRESS = 0 as Address;
-
-/** An engine of the addon: threads, memory, and the kernels of one instruction set. */
-export type EngineHandle = number & { readonly [kind]: 'engine' };
 
 export interface InstructionSet {
 	/** `amx`, `avx512bf16`, `avx512vnni`, `avx512`, `avx2`, `generic`, …; best first. */

@@ -2,14 +2,8 @@ import { type Backend, type FloatPrecision, isQuantized, type Weight } from '../
 import { describe } from '../view.ts';
 import { type CudaDevice, type TakeScratch, threadsPerBlock } from './device.ts';
 import { floatOperand, type MatrixPart, type Operand, tensorOperand, tensorOperandOf } from './operands.ts';
-import {
-	type Direction,
-	floatProduct,
-	type ProductSize,
-	type ProductTarget,
-	productTarget,
-	tensorProduct,
-} from './products.ts';
+import { type Direction, type ProductSize, type ProductTarget, productTarget } from './product-target.ts';
+import { floatProduct, tensorProduct } from './products.ts';
 import { floatArguments } from './weights.ts';
 
 export type CrossEntropyGroup = Pick<Backend, 'linearCrossEntropy' | 'linearCrossEntropyBackward'>;

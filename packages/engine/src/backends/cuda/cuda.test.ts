@@ -3,8 +3,8 @@ import { VulntuneError } from '../../errors.ts';
 import type { View } from '../contract.ts';
 import { emptyTensor, segmentTensors, tensor } from '../testing/tensors.ts';
 import { viewOf } from '../view.ts';
+import { createDevice } from './create-device.ts';
 import { createCudaBackend } from './cuda.ts';
-import { createDevice } from './device.ts';
 import { roundedSize } from './pool.ts';
 import {
 	compilations,

@@ -4,8 +4,8 @@ import { roundToBfloat16, widenBfloat16 } from '../../formats/floats.ts';
 import type { AttentionShape, Backend, View } from '../contract.ts';
 import { createReferenceBackend } from '../reference/reference-backend.ts';
 import { drawFrom, emptyTensor, relativeDistance, segmentTensors, tensor } from '../testing/tensors.ts';
+import { createDevice } from './create-device.ts';
 import { cudaBackendOn } from './cuda.ts';
-import { createDevice } from './device.ts';
 import { createStandInBackend, prepareStandIn, withStandIn } from './testing/stand-in.ts';
 
 const { missing } = await prepareStandIn();

@@ -1,6 +1,6 @@
 import { type CudaDevice, kernelOf } from './device.ts';
 import type { HalfOperand } from './operands.ts';
-import type { Direction, ProductSize, ProductTarget } from './products.ts';
+import type { Direction, ProductSize, ProductTarget } from './product-target.ts';
 
 /** As in groupProduct.cuh. */
 const [tileRows, depthStep, stages, threads] = [128, 64, 4, 384];

@@ -6,8 +6,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { View } from '../contract.ts';
 import { viewOf } from '../view.ts';
 import { chooseCard } from './card.ts';
+import { createDeviceOf } from './create-device.ts';
 import { cudaBackendOn } from './cuda.ts';
-import { createDeviceOf } from './device.ts';
 import { type Driver, loadDriver } from './driver.ts';
 import { createStandInBackend, hostWaits, prepareStandIn } from './testing/stand-in.ts';
 

@@ -1,5 +1,5 @@
 import { type CudaDevice, kernelOf, type TakeScratch, threadsPerBlock } from './device.ts';
-import { type ProductSize, type ProductTarget, targetArguments } from './products.ts';
+import { type ProductSize, type ProductTarget, targetArguments } from './product-target.ts';
 
 const scaleBlock = 64;
 

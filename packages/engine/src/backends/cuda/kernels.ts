@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { brotliDecompressSync } from 'node:zlib';
+import { type ArgumentLayout, layoutOf } from './argument-layout.ts';
 import { type Driver, DriverFailure } from './driver.ts';
-import { type ArgumentLayout, layoutOf } from './launch.ts';
 
 const folder = new URL('../../../cuda/', import.meta.url);
 

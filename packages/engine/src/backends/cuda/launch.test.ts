@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import { layoutOf } from './argument-layout.ts';
 import type { Driver } from './driver.ts';
-import { createLauncher, floatBits, layoutOf } from './launch.ts';
+import { createLauncher, floatBits } from './launch.ts';
 
 /** A launcher whose driver keeps what it is given; host memory has made-up addresses. */
 function watchedLauncher() {

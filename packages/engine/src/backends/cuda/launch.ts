@@ -1,3 +1,4 @@
+import { type ArgumentLayout, asFloat, asLong } from './argument-layout.ts';
 import type { Driver } from './driver.ts';
 import type { Kernel } from './kernels.ts';
 
@@ -6,42 +7,6 @@ export type Size3 = readonly [x: number, y?: number, z?: number];
 /** CU_LAUNCH_PARAM_BUFFER_POINTER, CU_LAUNCH_PARAM_BUFFER_SIZE */
 const [bufferPointer, bufferSize] = [1n, 2n];
 const mostArgumentBytes = 512;
-const tensorMapWords = 32;
-
-/** How a number is written: in 32 bits, in 64, as a float. */
-const [asWord, asLong, asFloat] = [0, 1, 2];
-
-/** Where a kernel's arguments lie in memory, in words of 32 bits. */
-export interface ArgumentLayout {
-	/** Of each number that a launch is given: a tensor map is 32 of them. */
-	readonly kinds: Uint8Array;
-	readonly words: Uint8Array;
-	/** The first word of each argument where the driver has to place them itself; undefined where all come in one buffer. */
-	readonly placed: readonly number[] | undefined;
-	readonly bytes: number;
-}
-
-/** @param signature one letter an argument: see native/cuda/signatures.mjs */
-export function layoutOf(signature: string): ArgumentLayout {
-	const kinds: number[] = [];
-	const words: number[] = [];
-	const placed: number[] = [];
-	let word = 0;
-	for (const letter of signature) {
-		if (letter === 'l') word = (word + 1) & ~1;
-		placed.push(word);
-		for (let left = letter === 'T' ? tensorMapWords : 1; left > 0; left--) {
-			kinds.push(letter === 'l' ? asLong : letter === 'f' ? asFloat : asWord);
-			words.push(word);
-			word += letter === 'l' ? 2 : 1;
-		}
-	}
-	return {
-		...{ kinds: Uint8Array.from(kinds), words: Uint8Array.from(words), bytes: 4 * word },
-		// the card aligns a tensor map to more than where a buffer begins
-		placed: signature.includes('T') ? placed : undefined,
-	};
-}
 
 const numbers = new DataView(new ArrayBuffer(4));
 /** The bits of a float, for structures, whose fields a signature knows as words. */

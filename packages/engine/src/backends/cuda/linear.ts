@@ -3,7 +3,7 @@ import { floatPrecision } from '../contract.ts';
 import { describe } from '../view.ts';
 import type { CudaDevice } from './device.ts';
 import { tensorOperand } from './operands.ts';
-import { productTarget } from './products.ts';
+import { productTarget } from './product-target.ts';
 import { weightProduct } from './weight-products.ts';
 
 /** Linear layers with their adapters: on tensor cores, the input that they share is rounded once. */

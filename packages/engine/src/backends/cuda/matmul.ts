@@ -4,7 +4,8 @@ import { describe } from '../view.ts';
 import type { CudaDevice } from './device.ts';
 import { int8Product } from './int8.ts';
 import { floatOperand, tensorOperand } from './operands.ts';
-import { floatProduct, type ProductSize, productTarget, tensorProduct } from './products.ts';
+import { type ProductSize, productTarget } from './product-target.ts';
+import { floatProduct, tensorProduct } from './products.ts';
 import { weightProduct } from './weight-products.ts';
 import { weightArguments } from './weights.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createDeviceOf } from './device.ts';
+import { createDeviceOf } from './create-device.ts';
 import { type Driver, DriverFailure } from './driver.ts';
 import { dryDriver } from './dry-driver.ts';
 import { createStaging } from './staging.ts';

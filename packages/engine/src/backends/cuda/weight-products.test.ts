@@ -4,8 +4,9 @@ import { randomWeight } from '../agreement/weights.ts';
 import { type Backend, type DataType, HOST_ARRAYS, type HostArray, type View } from '../contract.ts';
 import { drawFrom, emptyTensor, tensor } from '../testing/tensors.ts';
 import { rowsOf, viewOf } from '../view.ts';
+import { createDevice } from './create-device.ts';
 import { cudaBackendOn } from './cuda.ts';
-import { type CudaDevice, createDevice } from './device.ts';
+import type { CudaDevice } from './device.ts';
 import { prepareStandIn, withStandIn } from './testing/stand-in.ts';
 
 const { missing } = await prepareStandIn();

@@ -2,7 +2,8 @@ import { isQuantized, type QuantizedWeight, type Weight } from '../contract.ts';
 import { type CudaDevice, kernelOf, type TakeScratch } from './device.ts';
 import { takesGroups } from './group-products.ts';
 import { type Operand, tensorOperand } from './operands.ts';
-import { type ProductSize, type ProductTarget, targetArguments, tensorProduct } from './products.ts';
+import { type ProductSize, type ProductTarget, targetArguments } from './product-target.ts';
+import { tensorProduct } from './products.ts';
 import { plainScales } from './weights.ts';
 
 /** As in fusedProducts.cuh; shared memory is (rows + columns) × depth step × stages of 16 bits. */

@@ -1,5 +1,6 @@
+import type { Address, EngineHandle } from '../cpu/handles.ts';
 import { type Kernels, kernelSignatures } from '../cpu/kernel-table.ts';
-import type { Address, EngineHandle, NativeAddon } from '../cpu/native.ts';
+import type { NativeAddon } from '../cpu/native.ts';
 import { createWasmEngine, type WasmEngine } from './engine.ts';
 import type { StartWorker } from './serve.ts';
 

@@ -9,7 +9,7 @@ import type { RopeConfig } from '../../formats/huggingface/rope-scaling.ts';
 import type { Tokenizer } from '../../formats/tokenizer/tokenizer.ts';
 import { inverseFrequencies } from '../../layers/rope-table.ts';
 import { expectedTensors, familyOf } from '../../models/families.ts';
-import type { ModelConfig } from '../../models/family.ts';
+import type { ModelConfig } from '../../models/model.ts';
 import { namedTensor, placement } from '../../models/placement.ts';
 import { checkRange } from '../check-range.ts';
 import { tokenizerMetadata } from './tokenizer-metadata.ts';

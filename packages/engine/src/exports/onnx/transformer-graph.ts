@@ -8,7 +8,7 @@ import type { Mlp } from '../../layers/mlp.ts';
 import type { Norm } from '../../layers/norm.ts';
 import { angleTables } from '../../layers/rope-table.ts';
 import { expectedTensors, familyOf } from '../../models/families.ts';
-import type { ModelConfig } from '../../models/family.ts';
+import type { ModelConfig } from '../../models/model.ts';
 import { namedTensor, placement } from '../../models/placement.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { GraphBuilder } from './graph-builder.ts';

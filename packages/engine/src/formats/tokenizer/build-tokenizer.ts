@@ -9,28 +9,11 @@ import { buildPreTokenizer } from './pre-tokenizers.ts';
 import { checkTokensElsewhere, specialIds } from './special-tokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { fileError, unsupportedError } from './tokenizer-errors.ts';
+import type { TokenizerFiles } from './tokenizer-files.ts';
 import { createWordCache } from './word-cache.ts';
 
 /** Part of the hash: raised when this code changes which ids a file gives. */
 const revision = 2;
-
-/** A parsed file with its path. */
-export interface NamedJson {
-	readonly json: object;
-	readonly place: string;
-}
-
-/** The files of a tokenizer, parsed. */
-export interface TokenizerFiles {
-	/** The bytes of tokenizer.json, for the hash. */
-	readonly bytes: Uint8Array;
-	readonly json: object;
-	readonly place: string;
-	/** tokenizer_config.json, special_tokens_map.json and added_tokens.json, as far as they are there. */
-	readonly config?: NamedJson | undefined;
-	readonly specialTokensMap?: NamedJson | undefined;
-	readonly addedTokens?: NamedJson | undefined;
-}
 
 /**
  * Builds a tokenizer from a parsed tokenizer.json. Throws `TOKENIZER_FILE` or `TOKENIZER_UNSUPPORTED`; the

@@ -1,10 +1,10 @@
 import { describeJson, isJsonObject, ownValue, quoteName } from '../json.ts';
 import { refuseUnknownKeys } from '../known-keys.ts';
 import type { AddedToken } from './added-tokens.ts';
-import type { NamedJson, TokenizerFiles } from './build-tokenizer.ts';
 import { parseAddedToken, type TokenizerDefinition } from './definition.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { fileError, unsupportedError } from './tokenizer-errors.ts';
+import type { NamedJson, TokenizerFiles } from './tokenizer-files.ts';
 import { specialTokensMapKeys, tokenizerConfigKeys } from './tokenizer-keys.ts';
 
 type SpecialIds = Pick<Tokenizer, 'bosTokenId' | 'eosTokenId' | 'padTokenId' | 'separatorId'>;

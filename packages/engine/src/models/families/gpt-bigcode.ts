@@ -8,8 +8,9 @@ import type { Fields } from '../../formats/huggingface/fields.ts';
 import { parseQuantization } from '../../formats/huggingface/quantization-config.ts';
 import { keyTable } from '../../formats/known-keys.ts';
 import type { Block } from '../../layers/block.ts';
-import type { Family, ModelConfig } from '../family.ts';
+import type { Family } from '../family.ts';
 import { type GeluVariant, parseGelu } from '../gelu.ts';
+import type { ModelConfig } from '../model.ts';
 import type { Placement } from '../placement.ts';
 import { outputMatrix, type TransformerWeights } from '../transformer.ts';
 

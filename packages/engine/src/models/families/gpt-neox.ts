@@ -10,8 +10,9 @@ import { parseRope, type RopeConfig, ropeConfigKeys } from '../../formats/huggin
 import { keyTable } from '../../formats/known-keys.ts';
 import type { Block } from '../../layers/block.ts';
 import { inverseFrequencies } from '../../layers/rope-table.ts';
-import type { Family, ModelConfig } from '../family.ts';
+import type { Family } from '../family.ts';
 import { type GeluVariant, parseGelu } from '../gelu.ts';
+import type { ModelConfig } from '../model.ts';
 import type { Placement } from '../placement.ts';
 import { outputMatrix, type TransformerWeights } from '../transformer.ts';
 

@@ -9,8 +9,9 @@ import { parseQuantization } from '../../formats/huggingface/quantization-config
 import { keyTable } from '../../formats/known-keys.ts';
 import type { Block } from '../../layers/block.ts';
 import { inverseFrequencies } from '../../layers/rope-table.ts';
-import type { Family, ModelConfig } from '../family.ts';
+import type { Family } from '../family.ts';
 import { type GeluVariant, parseGelu } from '../gelu.ts';
+import type { ModelConfig } from '../model.ts';
 import type { Placement } from '../placement.ts';
 import type { TransformerWeights } from '../transformer.ts';
 
