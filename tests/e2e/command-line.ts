@@ -37,6 +37,8 @@ export interface CommandOptions {
 	readonly prepare?: string;
 	/** Words before the program: `mpirun -n 2`. */
 	readonly launcher?: readonly string[];
+	/** Options of the Node that starts it. */
+	readonly nodeOptions?: readonly string[];
 	/** Variables besides this process's own. */
 	readonly environment?: Readonly<Record<string, string>>;
 }
@@ -44,9 +46,9 @@ export interface CommandOptions {
 /** Starts `vulntune` in a process of its own. */
 export function startVulntune(
 	argv: readonly string[],
-	{ cwd, prepare, launcher = [], environment }: CommandOptions,
+	{ cwd, prepare, launcher = [], nodeOptions = [], environment }: CommandOptions,
 ): RunningCommand {
-	const command = [...launcher, ...programWords, ...argv];
+	const command = [...launcher, process.execPath, ...nodeOptions, program, ...argv];
 	const env = {
 		...process.env,
 		...environment,

@@ -1,8 +1,12 @@
 #!/usr/bin/env node
 // Plain JavaScript that any Node can parse: it says which Node is needed before anything newer is read.
 const oldest = 24;
+/** Set in what `startPinned` starts. */
+const launched = 'VULNTUNE_LAUNCHED';
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const major = Number(process.versions.node.split('.')[0]);
 if (major >= oldest) {
+	endWithLauncher();
 	// keeps compiled sources between runs: starting costs a third of the time
 	const { enableCompileCache } = await import('node:module');
 	enableCompileCache();
@@ -28,17 +32,26 @@ async function startPinned() {
 	}
 	const { spawn } = await import('node:child_process');
 	const child = spawn(pinned, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
-		stdio: 'inherit',
+		// the channel tells the child when this process is gone
+		stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+		env: { ...process.env, [launched]: '1' },
 	});
-	// A terminal sends Ctrl-C to both; anything else reaches this process alone.
-	process.on('SIGINT', () => {});
-	process.on('SIGTERM', () => child.kill('SIGTERM'));
-	process.on('SIGHUP', () => child.kill('SIGHUP'));
+	// what a terminal or a job's end sends to both, the child takes for one
+	for (const signal of endings) process.on(signal, () => child.kill(signal));
 	child.on('error', (error) => {
 		console.error(`error: ${pinned} can't be started: ${error.message}`);
 		process.exitCode = 4;
 	});
 	child.on('exit', (code, signal) => {
-		process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 4);
+		process.exitCode = code ?? (endings.includes(signal) ? 130 : 4);
 	});
+}
+
+/** What `startPinned` started saves and ends, as at the end of a terminal, when that process is gone. */
+function endWithLauncher() {
+	if (process.env[launched] === undefined) return;
+	delete process.env[launched];
+	process.on('disconnect', () => process.kill(process.pid, 'SIGHUP'));
+	// what only listens keeps no process alive
+	process.channel?.unref();
 }

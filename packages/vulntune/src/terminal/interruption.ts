@@ -5,6 +5,9 @@ export interface Interruption {
 	readonly dispose: () => void;
 }
 
+/** Signals that come within so many milliseconds are one: a terminal sends Ctrl-C to all of its processes, and npm and our own launcher pass it on. */
+const oneMoment = 500;
+
 /**
  * Listens for Ctrl-C: the first one asks the command to save and end, the second ends the process at once. A terminal that is closed
  * (SIGHUP) asks too, but never ends at once: the kernel and the shell each send one.
@@ -13,12 +16,14 @@ export interface Interruption {
  */
 export function listenForInterruption(note: (line: string) => void): Interruption {
 	const controller = new AbortController();
+	let asked = 0;
 	const interrupt = () => {
-		if (controller.signal.aborted) process.exit(130);
+		if (controller.signal.aborted && performance.now() - asked > oneMoment) process.exit(130);
 		ask();
 	};
 	const ask = () => {
 		if (controller.signal.aborted) return;
+		asked = performance.now();
 		note('stopping as soon as everything is saved; once more to stop at once');
 		controller.abort();
 	};
