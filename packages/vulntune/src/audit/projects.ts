@@ -56,18 +56,43 @@ export function projectOf(
 	return name === undefined ? undefined : plainName(name);
 }
 
-/** How many of some rows are of a project that nobody names. */
-export function countWithoutProject(
-	rows: readonly Pick<FunctionRow, 'repo' | 'commit'>[],
-	projects: Projects,
-): number {
-	return rows.filter((row) => projectOf(row, projects) === undefined).length;
+/** How many of some rows don't say what they belong to. */
+export interface UnnamedRows {
+	readonly withoutCommit: number;
+	/** Rows of a project that nobody names. */
+	readonly withoutProject: number;
+	/** Of these, rows that name no commit either. */
+	readonly withoutEither: number;
 }
 
-/** What a reader of groups by project must know of these rows; empty where there are none. */
-export function describeWithoutProject(count: number): string {
-	return count === 0 ? '' : `; the project of ${count} is not known, these stay with their commit`;
+/** Counts the rows that name no commit, no project, neither. */
+export function countUnnamed(
+	rows: readonly Pick<FunctionRow, 'repo' | 'commit'>[],
+	projects: Projects,
+): UnnamedRows {
+	const apart = rows.filter((row) => projectOf(row, projects) === undefined);
+	const named = (own: typeof rows) => own.filter(({ commit }) => commit !== undefined).length;
+	return {
+		withoutCommit: rows.length - named(rows),
+		withoutProject: apart.length,
+		withoutEither: apart.length - named(apart),
+	};
 }
+
+/** What a reader of groups by project must know of rows without one; undefined where there are none. */
+export function describeWithoutProject({
+	withoutProject,
+	withoutEither,
+}: Omit<UnnamedRows, 'withoutCommit'>): string | undefined {
+	if (withoutProject === 0) return undefined;
+	const known = `the project of ${withoutProject} functions is not known`;
+	if (withoutEither === 0) return `${known}: they stay with their commit`;
+	if (withoutEither === withoutProject) return `${known}, nor a commit: ${mayBeParted}`;
+	return `${known}: ${withoutProject - withoutEither} stay with their commit, ${withoutEither} name none, ${mayBeParted}`;
+}
+
+/** What follows where no commit tells which fix belongs to which function. */
+export const mayBeParted = 'a function and its fix among them may be parted';
 
 /** One name for one repository: an address, a name and one in other letters are the same. */
 function plainName(name: string): string {
@@ -79,11 +104,15 @@ function plainName(name: string): string {
 		.replace(/\.git$/, '');
 }
 
-/** When a row's commit was made, in milliseconds since 1970; NaN for a date that can't be read, undefined where none is known. */
+/** When a row's commit was made, in milliseconds since 1970; NaN for a date that can't be read, in universal time where it names no zone; undefined where none is known. */
 export function dateOf(
 	{ date, commit }: Pick<FunctionRow, 'date' | 'commit'>,
 	projects: Projects,
 ): number | undefined {
 	const text = date ?? (commit === undefined ? undefined : projects.dateOf.get(commit));
-	return text === undefined ? undefined : Date.parse(text);
+	if (text === undefined) return undefined;
+	// what names no year would be taken for one of 2001, and a time without a zone for one of the machine's own
+	if (!/\d{4}/.test(text)) return Number.NaN;
+	const lacksZone = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/.test(text.trim());
+	return Date.parse(lacksZone ? `${text.trim().replace(' ', 'T')}Z` : text);
 }

@@ -25,7 +25,7 @@ export function splitByTime(
 		newest.set(group, Math.max(newest.get(group) ?? date, date));
 	}
 	if (newest.size === 0) {
-		throw inputError('SPLIT_NO_DATE', 'no row has a date', {
+		throw inputError('SPLIT_NO_DATE', 'no row has a date that can be read, such as 2016-01-31', {
 			place,
 			remedy: 'Give the rows a date, or name with --projects a file that has the dates of their commits.',
 		});

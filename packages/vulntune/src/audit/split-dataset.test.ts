@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../../../tests/tiny.ts';
 import { splitByTime } from './split-by-time.ts';
-import { loadAnySplits, type SplitRequest, splitDataset } from './split-dataset.ts';
+import { loadAnySplits, renderSplit, type SplitRequest, splitDataset } from './split-dataset.ts';
 import { distinctCode } from './testing/rows.ts';
 
 const root = temporaryFolder();
@@ -81,7 +81,11 @@ describe('a split', () => {
 	});
 
 	it('drops near-duplicates of later splits where it is asked to', async () => {
-		const copies = lines.map((line) => ({ ...line, commit: undefined, code: distinctCode(line.idx >> 1) }));
+		const copies = lines.map((line) => ({
+			...line,
+			commit: `c${line.idx}`,
+			code: distinctCode(line.idx >> 1),
+		}));
 		const asked = request(copies, { by: ['commit'], dropNearDuplicates: true });
 		const report = await splitDataset(asked);
 		expect(report.leftOut.nearDuplicates).toBeGreaterThan(0);
@@ -93,11 +97,56 @@ describe('a split', () => {
 		// 20 sequences of five words of 28 are those of another function
 		const alike = lines.map((line) => {
 			const words = Array.from({ length: 28 }, (_, i) => `w${line.idx >> 1}_${i}`);
-			return { ...line, commit: undefined, code: [...words, `own${line.idx}`].join(' ') };
+			return { ...line, commit: `c${line.idx}`, code: [...words, `own${line.idx}`].join(' ') };
 		});
 		const looser = { by: ['commit'], dropNearDuplicates: true, similarity: 0.5 } as const;
 		expect((await splitDataset(request(alike, { ...looser, similarity: 1 }))).leftOut.nearDuplicates).toBe(0);
 		expect((await splitDataset(request(alike, looser))).leftOut.nearDuplicates).toBeGreaterThan(0);
+	});
+
+	it('says of which rows nothing is known that would keep them together', async () => {
+		const text = async (fields: (i: number) => object, asked: Partial<SplitRequest> = {}) => {
+			const own = lines.map(({ commit: _commit, ...line }, i) => ({ ...line, ...fields(i) }));
+			return renderSplit(await splitDataset(request(own, asked)), 'there');
+		};
+		const parted = 'a function and its fix among them may be parted';
+		expect(await text(() => ({}))).toContain(
+			`The project of 40 functions is not known, nor a commit: ${parted}.`,
+		);
+		expect(await text((i) => ({ commit: `c${i >> 1}` }))).toContain(
+			'The project of 40 functions is not known: they stay with their commit.',
+		);
+		const some = await text((i) => (i < 10 ? { repo: `a/${i}` } : i < 30 ? { commit: `c${i >> 1}` } : {}));
+		expect(some).toContain(
+			`The project of 30 functions is not known: 20 stay with their commit, 10 name none, ${parted}.`,
+		);
+		const byCommit = await text((i) => (i < 30 ? { commit: `c${i >> 1}` } : {}), { by: ['commit'] });
+		expect(byCommit).toContain(`10 functions name no commit: ${parted}.`);
+		const named = await text((i) => ({ repo: `a/${i >> 1}`, commit: `c${i >> 1}` }));
+		expect(named).not.toMatch(/not known|name no/);
+		const dated = { by: 'time' } as const;
+		expect(await text((i) => (i === 0 ? { date: 'May the 5th' } : {}), dated)).toContain(
+			'\n1 functions name a date that is none.\n1 functions without a date are left out.',
+		);
+	});
+
+	it('says which splits nothing is dealt to', async () => {
+		const report = await splitDataset(request(lines, { shares: [1, 0, 0] }));
+		expect(renderSplit(report, 'there')).toContain('Nothing is in valid and test: vulntune train needs');
+	});
+
+	it('refuses to keep together by what no row names', async () => {
+		const bare = lines.map(({ commit: _commit, ...line }) => line);
+		for (const by of [['commit'], ['project'], ['project', 'commit']] as const) {
+			await expect(splitDataset(request(bare, { by }))).rejects.toMatchObject({
+				code: 'SPLIT_NO_NAMES',
+				summary: `no row names its ${by.join(' or ')}: nothing would be kept together`,
+			});
+		}
+		await expect(splitDataset(request(lines, { by: ['project'] }))).rejects.toMatchObject({
+			remedy: expect.stringContaining('--projects'),
+		});
+		await splitDataset(request(lines, { by: ['project', 'commit'] }));
 	});
 
 	it('refuses what it cannot do, and writes nothing', async () => {

@@ -15,7 +15,16 @@ import { assignGroups } from './assign-groups.ts';
 import { dropNearDuplicates } from './drop-near-duplicates.ts';
 import { findDuplicates } from './duplicates.ts';
 import { joinSplits } from './join-splits.ts';
-import { dateOf, noProjects, type Projects, projectOf, readProjects } from './projects.ts';
+import {
+	countUnnamed,
+	dateOf,
+	describeWithoutProject,
+	mayBeParted,
+	noProjects,
+	type Projects,
+	readProjects,
+	type UnnamedRows,
+} from './projects.ts';
 import { type GroupingName, groupRowsBy } from './row-groups.ts';
 import { splitByTime } from './split-by-time.ts';
 
@@ -35,7 +44,7 @@ export interface SplitRequest {
 }
 
 /** What a split came to: split.json beside the rows, and what the command prints with `--json`. */
-export interface SplitReport {
+export interface SplitReport extends UnnamedRows {
 	readonly schema: 'vulntune.split/1';
 	readonly by: readonly GroupingName[] | 'time';
 	readonly seed: number;
@@ -49,8 +58,8 @@ export interface SplitReport {
 	readonly largestGroup: number;
 	readonly splits: Readonly<Record<SplitName, { readonly functions: number; readonly vulnerable: number }>>;
 	readonly leftOut: { readonly withoutDate: number; readonly nearDuplicates: number };
-	/** Rows whose project isn't known: they stay with their commit alone. */
-	readonly withoutProject: number;
+	/** Rows with a date that can't be read. */
+	readonly unreadableDates: number;
 }
 
 export const SPLIT_RECORD = 'split.json';
@@ -59,7 +68,8 @@ export const SPLIT_RECORD = 'split.json';
  * Deals the rows of a dataset to new train, valid and test splits and writes these, every line as it was read, beside split.json.
  *
  * Throws OUTPUT_TAKEN for a folder with something in it, SPLIT_EMPTY where the groups are too few or too large for three splits,
- * SPLIT_IDS where rows of two splits that come together have one id, SPLIT_NO_DATE.
+ * SPLIT_IDS where rows of two splits that come together have one id, SPLIT_NO_DATE, SPLIT_NO_NAMES where no row names what was to be kept
+ * together.
  */
 export async function splitDataset(request: SplitRequest): Promise<SplitReport> {
 	const { location, output, by, shares, seed } = request;
@@ -73,6 +83,8 @@ export async function splitDataset(request: SplitRequest): Promise<SplitReport> 
 	const dataset = await loadAnySplits(location, { keepLines: true });
 	const { rows } = joinSplits(dataset.splits);
 	const lines = splitNames.flatMap((split) => dataset.lines[split]);
+	const unnamed = countUnnamed(rows, projects);
+	requireNames(by, unnamed, rows.length, location);
 	const groupOf = groupsOf(rows, request, projects);
 	const dates = rows.map((row) => dateOf(row, projects));
 	const parts =
@@ -103,7 +115,8 @@ export async function splitDataset(request: SplitRequest): Promise<SplitReport> 
 			withoutDate: parts.filter((part) => part < 0).length,
 			nearDuplicates: dealt.dropped,
 		},
-		withoutProject: rows.filter((row) => projectOf(row, projects) === undefined).length,
+		unreadableDates: dates.filter((date) => Number.isNaN(date)).length,
+		...unnamed,
 	};
 	makeFolder(output);
 	for (const split of splitNames) {
@@ -111,6 +124,23 @@ export async function splitDataset(request: SplitRequest): Promise<SplitReport> 
 	}
 	writeText(path.join(output, SPLIT_RECORD), `${JSON.stringify(report, null, '\t')}\n`);
 	return report;
+}
+
+/** Throws SPLIT_NO_NAMES where no row says what `by` asks for: every row would be dealt by itself. */
+function requireNames(
+	by: SplitRequest['by'],
+	{ withoutCommit, withoutProject }: UnnamedRows,
+	rows: number,
+	place: string,
+): void {
+	const absent = { commit: withoutCommit === rows, project: withoutProject === rows, nearDuplicate: false };
+	if (by === 'time' || !by.every((name) => absent[name])) return;
+	const ofProjects =
+		'Give the rows a repo, or name with --projects a file that has the projects of their commits';
+	throw inputError('SPLIT_NO_NAMES', `no row names its ${by.join(' or ')}: nothing would be kept together`, {
+		place,
+		remedy: `${by.includes('project') ? ofProjects : 'Give the rows a commit'}; or keep near-duplicates together (--by nearDuplicate).`,
+	});
 }
 
 /** The splits of a dataset that are there; at least one. */
@@ -204,18 +234,26 @@ function writeText(file: string, text: string): void {
 
 /** The report for terminals. */
 export function renderSplit(report: SplitReport, output: string): string {
-	const { splits, groups, largestGroup, leftOut, withoutProject, by } = report;
+	const { splits, groups, largestGroup, leftOut, withoutCommit, unreadableDates, by } = report;
 	const lines = splitNames.map((split) => {
 		const { functions, vulnerable } = splits[split];
 		const share = functions === 0 ? 0 : (100 * vulnerable) / functions;
 		return `${split.padEnd(6)}${functions} functions, ${vulnerable} vulnerable (${share.toFixed(1)} %)`;
 	});
 	const isByProject = by !== 'time' && by.includes('project');
+	const ofCommits =
+		withoutCommit === 0 ? undefined : `${withoutCommit} functions name no commit: ${mayBeParted}`;
+	const apart = isByProject ? describeWithoutProject(report) : ofCommits;
+	const empty = splitNames.filter((split) => splits[split].functions === 0);
 	return [
 		...lines,
 		`${groups} groups that are not parted, the largest of ${largestGroup} functions.`,
-		...(isByProject && withoutProject > 0
-			? [`The project of ${withoutProject} functions is not known: they stay with their commit.`]
+		...(apart === undefined ? [] : [`${apart.charAt(0).toUpperCase()}${apart.slice(1)}.`]),
+		...(empty.length > 0
+			? [`Nothing is in ${empty.join(' and ')}: vulntune train needs functions in all three splits.`]
+			: []),
+		...(by === 'time' && unreadableDates > 0
+			? [`${unreadableDates} functions name a date that is none.`]
 			: []),
 		...(leftOut.withoutDate > 0 ? [`${leftOut.withoutDate} functions without a date are left out.`] : []),
 		...(leftOut.nearDuplicates > 0

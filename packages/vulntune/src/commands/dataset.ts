@@ -36,7 +36,6 @@ const splitFlags = z.strictObject({
 		.describe('what is never parted, one or several; or time: the newest commits are tested on'),
 	parts: z
 		.array(z.number().min(0).max(1))
-		.min(3)
 		.default([0.8, 0.1, 0.1])
 		.describe('shares of train, valid and test'),
 	seed: z.int().min(0).default(1).describe('of the order in which groups of one size are dealt'),
@@ -136,6 +135,7 @@ function defineSplit(parent: Command, run: CommandRunner, split: Work<SplitReque
 	command.action(async (location: string) => {
 		const { by, parts, ...flags } = readFlags(splitFlags, command.opts());
 		const request = { location, by: groupingOf(by), shares: sharesOf(parts), ...flags };
+		refuseIdle(request, command.opts());
 		await run((context) => split(request, context));
 	});
 }
@@ -147,9 +147,33 @@ function groupingOf(by: readonly (GroupingName | 'time')[]): SplitRequest['by'] 
 	throw inputError('USAGE', `--by: time goes alone, found ${by.join(', ')}`);
 }
 
+/** Throws USAGE for a flag that changes nothing of this split. */
+function refuseIdle(
+	{ by, dropNearDuplicates }: SplitRequest,
+	given: Readonly<Record<string, unknown>>,
+): void {
+	const isBy = (name: GroupingName) => by !== 'time' && by.includes(name);
+	const uses = {
+		seed: by !== 'time',
+		projects: by === 'time' || isBy('project'),
+		similarity: dropNearDuplicates || isBy('nearDuplicate'),
+	};
+	const idle = Object.entries(uses).flatMap(([name, isUsed]) =>
+		isUsed || given[name] === undefined ? [] : [`--${name}`],
+	);
+	if (idle.length === 0) return;
+	const how = by === 'time' ? by : by.join(',');
+	throw inputError('USAGE', `${idle.join(' and ')} would change nothing of a split --by ${how}`, {
+		remedy: idle.length === 1 ? 'Leave it out.' : 'Leave them out.',
+	});
+}
+
 function sharesOf(parts: readonly number[]): SplitRequest['shares'] {
 	const [train, valid, test, ...more] = parts as [number, number, number, ...number[]];
 	const sum = parts.reduce((total, part) => total + part, 0);
 	if (more.length === 0 && Math.abs(sum - 1) < 1e-9) return [train, valid, test];
-	throw inputError('USAGE', `--parts: expected three shares that are 1 together, found ${parts.join(', ')}`);
+	const given = `${parts.join(', ')}${parts.length === 3 ? `, which are ${Number(sum.toFixed(9))}` : ''}`;
+	throw inputError('USAGE', `--parts: expected three shares that are 1 together, found ${given}`, {
+		remedy: 'Give those of train, valid and test, such as 0.8,0.1,0.1.',
+	});
 }

@@ -19,7 +19,14 @@ const model = {
 	threshold: rows.map((_, i) => (i < 8 ? 0.2 : 0.7)),
 };
 const length = { name: 'length', scores: rows.map((_, i) => i / 100), threshold: rows.map(() => 0) };
-const facts = { output: 'out', folds: 2, repeats: 2, seed: 1, similarity: 0.9, withoutProject: 3 };
+const facts = {
+	output: 'out',
+	folds: 2,
+	repeats: 2,
+	seed: 1,
+	similarity: 0.9,
+	...{ withoutCommit: 1, withoutProject: 3, withoutEither: 1 },
+};
 const worse = { ...model, scores: rows.map(() => 0.5) };
 const found = compareFolds(
 	rows,
@@ -65,6 +72,11 @@ it('is shown for people', () => {
 	const text = renderCrossValidation(found);
 	expect(text).toContain('bootstrap of 200 over 8 groups of projects and near-duplicates');
 	expect(text).toMatch(/ROC AUC by fold +1 +2 +all rows\n-+.*\nmodel +1\.000 +1\.000 +0\.625/);
-	expect(text).toContain('The project of 3 functions is not known');
+	expect(text).toContain('had seen nothing of its project and');
+	expect(text).toContain('The project of 3 functions is not known: 2 stay with their commit, 1 name none');
+	const unknown = { ...found.crossValidation, withoutProject: 16 };
+	expect(renderCrossValidation({ ...found, crossValidation: unknown })).toContain(
+		'nothing of its commit and',
+	);
 	expect(text).toContain('mean of 2 repeats');
 });

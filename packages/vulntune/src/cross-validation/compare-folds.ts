@@ -1,3 +1,4 @@
+import { describeWithoutProject, type UnnamedRows } from '../audit/projects.ts';
 import {
 	type Comparison,
 	compareDetectors,
@@ -13,14 +14,12 @@ import { textTable } from '../terminal/text-table.ts';
 import type { OutOfFold } from './fold-folder.ts';
 
 /** What a cross-validation was. */
-export interface CrossValidationFacts {
+export interface CrossValidationFacts extends UnnamedRows {
 	readonly output: string;
 	readonly folds: number;
 	readonly repeats: number;
 	readonly seed: number;
 	readonly similarity: number;
-	/** Rows whose project is not known. */
-	readonly withoutProject: number;
 }
 
 /** The comparison on out-of-fold scores of the first repeat, and what folds and repeats add; what the command prints with `--json`. */
@@ -117,6 +116,8 @@ function areasByFold(
 /** The result for terminals. */
 export function renderCrossValidation(result: CrossValidation): string {
 	const { detectors, folds, repeats, withoutProject, output } = result.crossValidation;
+	const apart = describeWithoutProject(result.crossValidation);
+	const known = withoutProject === result.rows[0]!.evaluation.counts.functions ? 'commit' : 'project';
 	const byFold = textTable([
 		['ROC AUC by fold', ...Array.from({ length: folds }, (_, fold) => String(fold + 1)), 'all rows'],
 		...detectors.map(({ name, rocAucByFold, rocAuc: all }) => [
@@ -134,10 +135,8 @@ export function renderCrossValidation(result: CrossValidation): string {
 		]),
 	]);
 	return [
-		`Every function was scored by a detector that had seen nothing of its project and of its near-duplicates (${folds} folds).`,
-		...(withoutProject > 0
-			? [`The project of ${withoutProject} functions is not known: they are kept with their commit alone.`]
-			: []),
+		`Every function was scored by a detector that had seen nothing of its ${known} and of its near-duplicates (${folds} folds).`,
+		...(apart === undefined ? [] : [`${apart.charAt(0).toUpperCase()}${apart.slice(1)}.`]),
 		'',
 		renderComparison(result),
 		'',

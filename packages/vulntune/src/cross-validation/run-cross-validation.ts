@@ -2,12 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, makeFolder, VulntuneError, writeFileAtomically } from '@vulntune/engine';
 import { joinSplits } from '../audit/join-splits.ts';
-import {
-	countWithoutProject,
-	describeWithoutProject,
-	type Projects,
-	readProjects,
-} from '../audit/projects.ts';
+import { countUnnamed, describeWithoutProject, type Projects, readProjects } from '../audit/projects.ts';
 import { clustersOf } from '../audit/row-groups.ts';
 import type { Config } from '../config/schema.ts';
 import { loadDataset } from '../data/dataset.ts';
@@ -101,7 +96,7 @@ export async function crossValidate(
 	const result = compareFolds(evaluated, byRepeat, {
 		...{ output, folds, repeats, seed: config.training.seed, similarity: request.similarity },
 		foldOf: plans.map((plan) => plan.foldOf),
-		withoutProject: countWithoutProject(rows, projects),
+		...countUnnamed(rows, projects),
 	});
 	writeText(path.join(output, 'comparison.json'), `${JSON.stringify(result, null, '\t')}\n`);
 	return result;
@@ -230,9 +225,9 @@ function describePlan(
 	repeats: number,
 ): string {
 	const clusters = new Set(clusterOf).size;
-	const apart = describeWithoutProject(countWithoutProject(rows, projects));
+	const apart = describeWithoutProject(countUnnamed(rows, projects));
 	const times = repeats > 1 ? ` ${repeats} times` : '';
-	return `${rows.length} functions in ${clusters} groups of projects and near-duplicates, dealt to ${folds} folds${times}${apart}`;
+	return `${rows.length} functions in ${clusters} groups of projects and near-duplicates, dealt to ${folds} folds${times}${apart === undefined ? '' : `; ${apart}`}`;
 }
 
 function writeText(file: string, text: string): void {

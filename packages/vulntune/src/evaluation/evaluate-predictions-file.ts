@@ -135,19 +135,18 @@ export function evaluatePredictions(
  * none. Throws PREDICTIONS_INVALID where lines of one run or fold name several.
  */
 function ownThresholds(predictions: readonly Prediction[], file: string): Thresholds {
-	const named = new Set(predictions.map(({ threshold }) => threshold));
-	if (named.size === 1) return predictions[0]?.threshold ?? null;
-	const byFold = Map.groupBy(predictions, ({ fold }) => fold);
+	// a function that was not scored is called nothing
+	const scored = predictions.filter(({ probability }) => probability !== null);
+	const values = [...new Set(scored.map(({ threshold }) => threshold))];
+	if (values.length <= 1) return values[0] ?? null;
+	const byFold = Map.groupBy(scored, ({ fold }) => fold);
 	const isOfFolds =
 		!byFold.has(undefined) &&
-		[...byFold.values()].every((lines) => new Set(lines.map(({ threshold }) => threshold)).size === 1) &&
-		!named.has(undefined);
+		[...byFold.values()].every((lines) => new Set(lines.map(({ threshold }) => threshold)).size === 1);
 	if (isOfFolds) return predictions.map(({ threshold }) => threshold!);
-	const values = [...named].filter((threshold) => threshold !== undefined);
-	if (values.length === 1) return values[0]!;
 	throw inputError(
 		'PREDICTIONS_INVALID',
-		`its lines name ${values.length} thresholds: ${values.join(', ')}`,
+		`its lines name ${values.length} thresholds: ${values.map((value) => value ?? 'none').join(', ')}`,
 		{
 			place: file,
 			remedy:

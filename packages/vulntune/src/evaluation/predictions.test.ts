@@ -36,6 +36,25 @@ test.each([
 	expect(read).toThrow(VulntuneError);
 });
 
+test.each([
+	['threshold', 0.5],
+	['fold', 2],
+	['cluster', 'c'],
+])('refuses a line without the %s that others have, first or last', (key, value) => {
+	const line = (id: number, more: object = {}) => JSON.stringify({ id, label: 1, probability: 0.5, ...more });
+	const having = { [key]: value };
+	const first = () => parsePredictions([line(1), line(2, having)].join('\n'), 'p');
+	expect(first).toThrow(`p:1: no ${key}, but line 2 has one`);
+	expect(() => parsePredictions([line(1, having), '', line(2)].join('\n'), 'p')).toThrow(
+		/^p:3: .*line 1 has/,
+	);
+	// what was not scored is called nothing
+	const unscored = line(3, { probability: null, missing: 'too long' });
+	expect(parsePredictions([line(1, having), unscored].join('\n'), 'p')).toHaveLength(2);
+	// a function's own
+	expect(parsePredictions([line(1, { cwe: 'CWE-1', commit: 'a' }), line(2)].join('\n'), 'p')).toHaveLength(2);
+});
+
 test('a number and a text that look alike are the same id', () => {
 	const lines = '{"id":1,"label":1,"probability":0.5}\n{"id":"1","label":1,"probability":0.5}';
 	expect(() => parsePredictions(lines, 'p')).toThrow(/already on line 1/);

@@ -34,6 +34,7 @@ const example = '{"id": "42", "label": 1, "probability": 0.73}';
  */
 export function parsePredictions(text: string, name: string): Prediction[] {
 	const predictions: Prediction[] = [];
+	const places: number[] = [];
 	const lineOf = new Map<string, number>();
 	for (const [index, line] of text
 		.replace(/^\uFEFF/, '')
@@ -52,6 +53,7 @@ export function parsePredictions(text: string, name: string): Prediction[] {
 		}
 		lineOf.set(String(prediction.id), index + 1);
 		predictions.push(prediction);
+		places.push(index + 1);
 	}
 	if (predictions.length === 0) {
 		throw inputError('PREDICTIONS_EMPTY', 'expected one prediction per line, found none', {
@@ -59,7 +61,25 @@ export function parsePredictions(text: string, name: string): Prediction[] {
 			remedy: `Each line is an object such as ${example}.`,
 		});
 	}
+	requireAlike(predictions, places, name);
 	return predictions;
+}
+
+/** What a run or a cross-validation says of all its lines; what else a line has is its function's own. */
+const keysOfAll = ['threshold', 'fold', 'cluster'] as const;
+
+/** Throws PREDICTIONS_INVALID for a scored line that lacks what others have: it would be measured otherwise than they are, unseen. */
+function requireAlike(predictions: readonly Prediction[], places: readonly number[], name: string): void {
+	const scored = [...predictions.keys()].filter((i) => predictions[i]!.probability !== null);
+	for (const key of keysOfAll) {
+		const lacking = scored.find((i) => predictions[i]![key] === undefined);
+		const having = scored.find((i) => predictions[i]![key] !== undefined);
+		if (lacking === undefined || having === undefined) continue;
+		throw inputError('PREDICTIONS_INVALID', `no ${key}, but line ${places[having]} has one`, {
+			place: `${name}:${places[lacking]}`,
+			remedy: `Give all lines a ${key}, or none: lines of several files are measured file by file.`,
+		});
+	}
 }
 
 function parsePrediction(line: string, refuse: (message: string) => Error): Prediction {

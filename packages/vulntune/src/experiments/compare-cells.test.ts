@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aucDifference } from '../evaluation/compare-with-baselines.ts';
 import { readPredictions } from '../evaluation/predictions.ts';
@@ -57,6 +58,30 @@ describe('two cells', () => {
 	it('of other functions, or not finished, are refused', async () => {
 		await expect(compareCells(ledger, '0', '2')).rejects.toThrow(/were not measured on the same functions/);
 		await expect(compareCells(ledger, '0', '3')).rejects.toThrow(/the cell seed=4 is pending/);
+	});
+
+	it('whose folder or file was removed say so, with a remedy that helps', async () => {
+		const file = fileOf(0);
+		const folder = path.dirname(file);
+		renameSync(file, `${file}.away`);
+		await expect(compareCells(ledger, '0', '1')).rejects.toMatchObject({
+			...{
+				code: 'RUN_FILE',
+				place: file,
+				summary: expect.stringContaining('the predictions file of the cell'),
+			},
+		});
+		renameSync(`${file}.away`, file);
+		renameSync(folder, `${folder}.away`);
+		await expect(compareCells(ledger, '1', '0')).rejects.toMatchObject({
+			...{
+				code: 'RUN_FILE',
+				place: folder,
+				summary: expect.stringContaining('the run folder of the cell seed=1'),
+			},
+			remedy: expect.stringContaining('with another --output'),
+		});
+		renameSync(`${folder}.away`, folder);
 	});
 
 	it('of other data are refused, though their functions have the same ids and labels', async () => {

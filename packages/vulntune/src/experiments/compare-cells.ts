@@ -1,10 +1,12 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError } from '@vulntune/engine/errors.ts';
 import { parse } from 'yaml';
 import type { Config } from '../config/schema.ts';
 import { aucDifference, f1Difference } from '../evaluation/compare-with-baselines.ts';
-import { groupsOf } from '../evaluation/groups.ts';
+import { type GroupedBy, groupsOf } from '../evaluation/groups.ts';
 import { type Prediction, readPredictions } from '../evaluation/predictions.ts';
+import { groupNames } from '../evaluation/render-comparison.ts';
 import type { Difference } from '../evaluation/verdict.ts';
 import { defaultResamples, groupRows } from '../metrics/bootstrap.ts';
 import { runFolder } from '../run/run-folder.ts';
@@ -20,7 +22,9 @@ export interface CellComparison {
 	readonly functions: number;
 	/** Paired DeLong. */
 	readonly rocAuc: Difference;
-	/** Paired bootstrap over commits, each at its own threshold from validation. */
+	/** What the bootstrap of F1 draws together. */
+	readonly groupedBy: GroupedBy;
+	/** Paired bootstrap over these, each at its own threshold from validation. */
 	readonly f1: Difference;
 }
 
@@ -43,28 +47,38 @@ export async function compareCells(ledger: Ledger, a: string, b: string): Promis
 	const detectorOf = (predictions: readonly Prediction[], name: string) => ({
 		name,
 		scores: both.map((i) => predictions[i]!.probability!),
-		threshold: predictions[0]!.threshold ?? null,
+		threshold: both.map((i) => predictions[i]!.threshold)[0] ?? null,
 	});
 	const detectors = [detectorOf(own, first.name), detectorOf(other, second.name)] as const;
-	const { groups } = groupsOf(both.map((i) => own[i]!.commit));
+	const { groups, groupedBy } = groupsOf(both.map((i) => own[i]!.commit));
 	return {
 		schema: 'vulntune.cellComparison/1',
 		a: { cell: first.name, run: first.runId },
 		b: { cell: second.name, run: second.runId },
 		functions: both.length,
+		groupedBy,
 		rocAuc: aucDifference(labels, ...detectors),
 		f1: f1Difference(labels, ...detectors, groupRows(groups), 1, defaultResamples),
 	};
 }
 
-/** What a finished cell made of the test functions. Throws CELL_UNFINISHED. */
+/** What a finished cell made of the test functions. Throws CELL_UNFINISHED, RUN_FILE where its folder or the file was removed. */
 export async function testPredictions(ledger: Ledger, cell: FoundCell): Promise<Prediction[]> {
 	if (cell.status !== 'finished') {
 		throw inputError('CELL_UNFINISHED', `the cell ${cell.name} is ${cell.status}`, {
 			remedy: 'Finish it with vulntune experiment run GRID.yaml --output DIR.',
 		});
 	}
-	return readPredictions(runFolder(path.resolve(ledger.folder, cell.folder)).predictions('test'));
+	const { root, ...folder } = runFolder(path.resolve(ledger.folder, cell.folder));
+	const file = folder.predictions('test');
+	if (existsSync(file)) return readPredictions(file);
+	const isGone = !existsSync(root);
+	const what = isGone ? 'the run folder' : 'the predictions file';
+	throw inputError('RUN_FILE', `${what} of the cell ${cell.name} is not there any more`, {
+		place: isGone ? root : file,
+		remedy:
+			'Put it back where it was. vulntune experiment show tells what the ledger keeps of it; to compare its functions, compute the cell anew (vulntune experiment run GRID.yaml with another --output and the same settings), and give the files of both to vulntune evaluate --predictions A --against B.',
+	});
 }
 
 function requireSameData(first: FoundCell, second: FoundCell): void {
@@ -98,13 +112,13 @@ function alignedWith(
 }
 
 /** The comparison for people. */
-export function renderCellComparison({ a, b, functions, rocAuc, f1 }: CellComparison): string {
+export function renderCellComparison({ a, b, functions, groupedBy, rocAuc, f1 }: CellComparison): string {
 	return [
 		`A: ${a.cell}`,
 		`B: ${b.cell}`,
 		`on the ${functions} test functions of both, A minus B:`,
 		`ROC AUC  ${describeDifference(rocAuc)} (DeLong, paired)`,
-		`F1       ${describeDifference(f1)} (bootstrap over commits, paired)`,
+		`F1       ${describeDifference(f1)} (bootstrap over ${groupNames[groupedBy]}, paired)`,
 	].join('\n');
 }
 

@@ -102,13 +102,16 @@ it('says what is held out together, and of how many rows no project is known', (
 			),
 		);
 	expect(own((i) => ({ repo: `a/${i >> 1}` }))).toMatch(
-		/^the head sees n-grams of 30 .* 5 folds, each by n-grams without its projects, commits and near-duplicates$/,
+		/^the head sees n-grams of 30 .* 5 folds, each by n-grams without its projects and near-duplicates$/,
 	);
 	expect(own((i) => (i < 4 ? {} : { repo: `a/${i}` }))).toMatch(
-		/without its projects, commits .*; the project of 4 is not known, these stay with their commit$/,
+		/without its projects and near-duplicates; the project of 4 functions is not known, nor a commit: /,
+	);
+	expect(own((i) => ({ commit: `d${i >> 1}` }))).toMatch(
+		/without its commits and near-duplicates; the project of 30 functions is not known: they stay with their commit$/,
 	);
 	expect(own(() => ({}))).toMatch(
-		/without its commits and near-duplicates; the project of 30 is not known, these stay with their commit$/,
+		/without its near-duplicates; the project of 30 functions is not known, nor a commit: /,
 	);
 });
 

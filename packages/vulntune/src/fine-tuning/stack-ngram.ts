@@ -1,6 +1,6 @@
 import { assignGroups } from '../audit/assign-groups.ts';
 import { NEAR } from '../audit/duplicates.ts';
-import { countWithoutProject, describeWithoutProject, readProjects } from '../audit/projects.ts';
+import { countUnnamed, describeWithoutProject, readProjects, type UnnamedRows } from '../audit/projects.ts';
 import { clustersOf } from '../audit/row-groups.ts';
 import type { Stoppable } from '../baselines/ngram/model.ts';
 import { type NgramSelection, selectNgram } from '../baselines/ngram/select.ts';
@@ -32,8 +32,7 @@ const FOLDS = 5;
 export interface StackFolds {
 	/** [rows] the fold in which each is scored: no project, commit or near-duplicate is parted. */
 	readonly foldOf: Int32Array;
-	/** Rows whose project is not known. */
-	readonly withoutProject: number;
+	readonly unnamed: UnnamedRows;
 	/** From which on two are near-duplicates. */
 	readonly similarity: number;
 }
@@ -57,16 +56,21 @@ export function stackFolds({ data, method, training }: Config, rows: readonly Fu
 		const message = `without the ${heldOut} training functions of a fold there are none of both classes to fit n-grams on`;
 		throw nothingToStack(message);
 	}
-	const withoutProject = countWithoutProject(rows, projects);
-	return { foldOf, withoutProject, similarity: method.stackSimilarity };
+	return { foldOf, unnamed: countUnnamed(rows, projects), similarity: method.stackSimilarity };
 }
 
 /** How the training rows are scored, in a line. */
-export function describeStackFolds({ foldOf, withoutProject, similarity }: StackFolds): string {
-	const projects = withoutProject === foldOf.length ? '' : 'projects, ';
+export function describeStackFolds({ foldOf, unnamed, similarity }: StackFolds): string {
+	const isNamed = (without: number) => without < foldOf.length;
+	const kinds = [
+		...(isNamed(unnamed.withoutProject) ? ['projects'] : []),
+		...(isNamed(unnamed.withoutCommit) ? ['commits'] : []),
+	];
+	const kept = kinds.length === 0 ? 'near-duplicates' : `${kinds.join(', ')} and near-duplicates`;
+	const apart = describeWithoutProject(unnamed);
 	const alike = similarity === NEAR ? '' : ` (from a similarity of ${similarity} on)`;
-	const folds = `${new Set(foldOf).size} folds, each by n-grams without its ${projects}commits and near-duplicates${alike}`;
-	return `the head sees n-grams of ${foldOf.length} training functions; these are scored in ${folds}${describeWithoutProject(withoutProject)}`;
+	const folds = `${new Set(foldOf).size} folds, each by n-grams without its ${kept}${alike}`;
+	return `the head sees n-grams of ${foldOf.length} training functions; these are scored in ${folds}${apart === undefined ? '' : `; ${apart}`}`;
 }
 
 /** What a run must say that goes on with a stacked head whose n-grams were others; undefined where they are the same. */

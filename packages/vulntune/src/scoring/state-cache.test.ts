@@ -77,6 +77,21 @@ it.each<[string, (content: Buffer) => Buffer]>([
 	expect(read(openStateCache(folder, 'a'), 1)).toEqual(state(1));
 });
 
+it('keeps the sound states beside one that is not whole', () => {
+	const folder = path.join(root, 'sound');
+	const limits = { bytesPerKey: 3 * 76 };
+	const first = openStateCache(folder, 'a', limits);
+	for (const id of [1, 2, 3]) first.put(tokens(id), state(id));
+	first.flush();
+	writeFileSync(fileIn(folder), flipped(readFileSync(fileIn(folder)), 76 + 75));
+	const cache = openStateCache(folder, 'a', limits);
+	expect([3, 2, 1].map((id) => read(cache, id))).toEqual([state(3), undefined, state(1)]);
+	expect(statSync(fileIn(folder)).size).toBe(2 * 76);
+	cache.put(tokens(2), state(2));
+	cache.flush();
+	expect([1, 2, 3].map((id) => read(openStateCache(folder, 'a'), id))).toEqual([1, 2, 3].map(state));
+});
+
 it('has the room of a state that is not whole again', () => {
 	const folder = path.join(root, 'room-again');
 	const limits = { bytesPerKey: 76 };

@@ -5,6 +5,7 @@ import {
 	fstatSync,
 	openSync,
 	readdirSync,
+	readFileSync,
 	readSync,
 	rmSync,
 	statfsSync,
@@ -44,6 +45,9 @@ const digestBytes = 32;
 /** Of a record: SHA-256 of the tokens, SHA-256 of that and the state, bytes of the state as uint32. */
 const headerBytes = 2 * digestBytes + 4;
 
+/** The hash of a function's tokens, and its state. */
+type StateRecord = readonly [digest: Buffer, state: Uint8Array];
+
 /** A state that isn't written yet, or where it lies. */
 type Entry =
 	| { readonly state: Uint8Array }
@@ -71,7 +75,7 @@ export function openStateCache(
 	const entries = readEntries(folder);
 	let taken = 0;
 	for (const entry of entries.values()) taken += headerBytes + lengthOf(entry);
-	let fresh: [digest: Buffer, state: Uint8Array][] = [];
+	let fresh: StateRecord[] = [];
 	let freshBytes = 0;
 
 	function flush(): void {
@@ -83,6 +87,10 @@ export function openStateCache(
 			hasRoom(root, freshBytes + freeBytes);
 		fresh = [];
 		freshBytes = 0;
+		write(records, isRoom);
+	}
+
+	function write(records: readonly StateRecord[], isRoom: boolean): void {
 		const file = path.join(folder, `${randomUUID()}.states`);
 		let offset = 0;
 		try {
@@ -98,6 +106,19 @@ export function openStateCache(
 		}
 	}
 
+	/** Puts the sound records of a file into another in its place. */
+	function mend(file: string): void {
+		const sound = soundRecords(file);
+		for (const [name, entry] of entries) {
+			if (!('file' in entry) || entry.file !== file) continue;
+			entries.delete(name);
+			taken -= headerBytes + entry.length;
+		}
+		rmSync(file, { force: true });
+		if (sound.length > 0) write(sound, true);
+		for (const [, { length }] of sound) taken += headerBytes + length;
+	}
+
 	return {
 		get(tokens) {
 			const digest = digestOf(tokens);
@@ -107,9 +128,7 @@ export function openStateCache(
 			const state = readRecord(entry, digest);
 			if (state !== undefined) return state;
 			// it is computed, and may then be kept again
-			entries.delete(name);
-			taken -= headerBytes + entry.length;
-			rmSync(entry.file, { force: true });
+			mend(entry.file);
 			return undefined;
 		},
 		put(tokens, state) {
@@ -161,7 +180,7 @@ function hasRoom(root: string, bytes: number): boolean {
 	}
 }
 
-function writeRecords(file: string, records: readonly (readonly [Buffer, Uint8Array])[]): void {
+function writeRecords(file: string, records: readonly StateRecord[]): void {
 	makeFolder(path.dirname(file));
 	writeFileAtomically(file, (append) => {
 		for (const [digest, state] of records) {
@@ -186,6 +205,27 @@ function readRecord(
 		// what can't be read is computed
 		return undefined;
 	}
+}
+
+/** The records of a file whose hash is right; those behind a damaged length are found only where it still leads to them. */
+function soundRecords(file: string): StateRecord[] {
+	const records: StateRecord[] = [];
+	try {
+		const content = readFileSync(file);
+		let start = headerBytes;
+		while (start <= content.length) {
+			const header = content.subarray(start - headerBytes, start);
+			const digest = header.subarray(0, digestBytes);
+			const end = start + header.readUInt32LE(2 * digestBytes);
+			const state = content.subarray(start, end);
+			const hash = header.subarray(digestBytes, 2 * digestBytes);
+			if (sha256(digest, state).equals(hash)) records.push([digest, state]);
+			start = end + headerBytes;
+		}
+	} catch {
+		// what can't be read is computed
+	}
+	return records;
 }
 
 function readAt(file: string, offset: number, length: number): Buffer {
