@@ -25,8 +25,8 @@ async function bench(options: BenchOptions, log: (text: string) => void): Promis
 		const kernels = [gemmCases, attentionCases, otherCases].flatMap((makeCases) =>
 			kernelRows(makeCases(backend), peaks, options),
 		);
-		// the float kernels of avx512vnni are avx512's
-		const isas = Object.keys(machine.peaks).filter((isa) => isa !== 'avx512vnni');
+		// their float kernels are those of avx512 and avx2
+		const isas = Object.keys(machine.peaks).filter((isa) => isa !== 'avx512vnni' && isa !== 'avxvnni');
 		const sets = isas.flatMap((isa) => instructionSetRows({ ...options, isa }));
 		return { machine, rows: inReportOrder([...rows, ...kernels, ...sets]), ...steps };
 	} finally {

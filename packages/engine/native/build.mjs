@@ -52,6 +52,7 @@ const levels = [
 	{ name: 'avx512bf16_emulated', flags: avx512, processor: 'x64' },
 	{ name: 'avx512', flags: avx512, processor: 'x64' },
 	{ name: 'avx512vnni', flags: [...avx512, '-mavx512vnni'], processor: 'x64' },
+	{ name: 'avxvnni', flags: [...avx2, '-mavxvnni'], processor: 'x64' },
 	{ name: 'avx2', flags: avx2, processor: 'x64' },
 	{ name: 'generic', flags: [], processor: undefined },
 ];

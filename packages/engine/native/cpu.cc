@@ -25,6 +25,9 @@ DECLARE_TABLE(generic)
 namespace avx512vnni {
 extern const Int8Kernels int8Table;
 }
+namespace avxvnni {
+extern const Int8Kernels int8Table;
+}
 namespace amx {
 extern const MatrixUnitKernels matrixUnitTable;
 }
@@ -46,6 +49,17 @@ extern const MatrixUnitKernels matrixUnitTable;
 #undef KERNEL
 	return table;
 }
+
+#if defined(WITH_avxvnni)
+
+// Asked for here, since older compilers' functions don't know the name.
+static bool multipliesBytesInVectors() {
+	unsigned a, b, c, d;
+	constexpr unsigned avxVnni = 1u << 4;
+	return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & avxVnni) != 0;
+}
+
+#endif
 
 #if defined(WITH_amx)
 
@@ -79,6 +93,10 @@ const InstructionSet* instructionSets() {
 #if defined(WITH_avx512) && defined(WITH_avx512vnni)
 	static const Kernels withVnni = replaced(avx512::table, avx512vnni::int8Table);
 #endif
+#if defined(WITH_avx2) && defined(WITH_avxvnni)
+	static const Kernels withBytes = replaced(avx2::table, avxvnni::int8Table);
+	static const bool hasAvxVnni = hasAvx2 && multipliesBytesInVectors();
+#endif
 #if defined(WITH_avx512) && defined(WITH_avx512vnni) && defined(WITH_amx)
 	static const Kernels withAmx = replaced(withVnni, amx::matrixUnitTable);
 	static const bool hasAmx = hasBf16 && mayUseMatrixUnit();
@@ -98,6 +116,9 @@ const InstructionSet* instructionSets() {
 #endif
 #if defined(WITH_avx512)
 		{"avx512", &avx512::table, hasAvx512, true},
+#endif
+#if defined(WITH_avx2) && defined(WITH_avxvnni)
+		{"avxvnni", &withBytes, hasAvxVnni, true},
 #endif
 #if defined(WITH_avx2)
 		{"avx2", &avx2::table, hasAvx2, true},

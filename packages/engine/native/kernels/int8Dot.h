@@ -43,7 +43,11 @@ inline vf floatFromWords(CodeWords v) { return __builtin_convertvector(v, vf); }
 
 inline CodeWords dotCodes(CodeWords sum, CodeWords left, CodeWords right) {
 #if defined(SIMD_VNNI)
+#if defined(SIMD_AVX512)
 	return CodeWords(_mm512_dpbusd_epi32(vi(sum), vi(left), vi(right)));
+#else
+	return CodeWords(_mm256_dpbusd_avx_epi32(vi(sum), vi(left), vi(right)));
+#endif
 #elif defined(SIMD_AVX512)
 	return sum + CodeWords(_mm512_madd_epi16(vi(left), vi(right)));
 #elif defined(SIMD_AVX2)

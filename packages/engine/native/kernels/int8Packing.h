@@ -39,9 +39,13 @@ inline BlockScales quantizeRows(const float* const (&rows)[W], int count, const 
 	alignas(64) float inverse[W];
 	store(inverse, scales.inverse);
 #if defined(SIMD_VNNI)
-	UNROLL for (int i = 0; i < W; i++) lanes[i] = i < count ? vf(blockCodes(rows[i], splat(inverse[i]))) : zero();
-	transpose(lanes);
-	UNROLL for (int i = 0; i < W; i++) put(i, CodeWords(lanes[i]));
+	UNROLL for (int first = 0; first < stepsPerBlock; first += W) {
+		UNROLL for (int i = 0; i < W; i++) {
+			lanes[i] = i < count ? vf(rowCodes(rows[i] + first * codesPerStep, splat(inverse[i]))) : zero();
+		}
+		transpose(lanes);
+		UNROLL for (int i = 0; i < W; i++) put(first + i, CodeWords(lanes[i]));
+	}
 #else
 	alignas(64) int32_t steps[W][stepsPerBlock];
 	for (int i = 0; i < count; i++) quantizeRow(rows[i], inverse[i], steps[i]);
@@ -203,10 +207,7 @@ private:
 			const CodeWords bytes = packBytes(
 				rowOf(first) * scales.inverse, rowOf(first + 1) * scales.inverse, rowOf(first + 2) * scales.inverse,
 				rowOf(first + 3) * scales.inverse);
-			// Bytes of four rows a quarter each become four bytes of one column.
-			const vi order =
-				_mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
-			out.put(step, CodeWords(_mm512_shuffle_epi8(vi(bytes), order)));
+			out.put(step, columnsOfBytes(bytes));
 #else
 			const CodeWords low = codeOfLanes(rowOf(first) * scales.inverse);
 			const CodeWords high = codeOfLanes(rowOf(first + 1) * scales.inverse);

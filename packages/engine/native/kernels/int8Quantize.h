@@ -46,18 +46,39 @@ inline __attribute__((always_inline)) vf largestOf(vf (&v)[W]) {
 
 // Four vectors of codes in 32 bits become bytes, those of each vector in a quarter of every group of 16 bytes.
 inline CodeWords packBytes(vf a, vf b, vf c, vf d) {
+#if defined(SIMD_AVX512)
 	return CodeWords(_mm512_packs_epi16(
 		_mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b)),
 		_mm512_packs_epi32(_mm512_cvtps_epi32(c), _mm512_cvtps_epi32(d))));
+#else
+	return CodeWords(_mm256_packs_epi16(
+		_mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b)),
+		_mm256_packs_epi32(_mm256_cvtps_epi32(c), _mm256_cvtps_epi32(d))));
+#endif
 }
 
-// The codes of a block of a row in their order.
-inline CodeWords blockCodes(const float* values, vf inverse) {
-	const vi order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+// The codes of a row in their order.
+inline CodeWords rowCodes(const float* values, vf inverse) {
 	const CodeWords quarters = packBytes(
 		load(values) * inverse, load(values + W) * inverse, load(values + 2 * W) * inverse,
 		load(values + 3 * W) * inverse);
+#if defined(SIMD_AVX512)
+	const vi order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 	return CodeWords(_mm512_permutexvar_epi32(order, vi(quarters)));
+#else
+	const vi order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+	return CodeWords(_mm256_permutevar8x32_epi32(vi(quarters), order));
+#endif
+}
+
+// Bytes of four rows, as packBytes leaves them, become four bytes of one column each.
+inline CodeWords columnsOfBytes(CodeWords bytes) {
+	const __m128i order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+#if defined(SIMD_AVX512)
+	return CodeWords(_mm512_shuffle_epi8(vi(bytes), _mm512_broadcast_i32x4(order)));
+#else
+	return CodeWords(_mm256_shuffle_epi8(vi(bytes), _mm256_broadcastsi128_si256(order)));
+#endif
 }
 
 #else

@@ -341,7 +341,7 @@ export const backend = section({
 		.describe('which card, counted from 0')
 		.meta(facts({ needs: { 'backend.type': ['auto', 'cuda'] } })),
 	isa: z
-		.enum(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'generic'])
+		.enum(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avxvnni', 'avx2', 'generic'])
 		.default('auto')
 		.describe('instruction set of the cpu backend')
 		.meta(facts({ needs: { 'backend.type': ['auto', 'cpu'] } })),
