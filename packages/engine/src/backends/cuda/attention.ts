@@ -5,23 +5,16 @@ import { type CudaDevice, kernelFor } from './device.ts';
 
 export type AttentionGroup = Pick<Backend, 'rope' | 'attention' | 'attentionBackward'>;
 
-/** As in attention.cuh: rows of a block, its threads, and per size of a head the rows of a tile that it walks over. */
-const blockRows = 16;
-const threads = 128;
-const sizes = [
-	{ most: 64, tileRows: 32 },
-	{ most: 128, tileRows: 32 },
-	{ most: 256, tileRows: 16 },
-] as const;
-
-type HeadSize = (typeof sizes)[number];
+/** As in attention.cuh: rows of a block, its threads, and the largest heads of each kernel. */
+const [blockRows, threads] = [64, 256];
+const sizes = [64, 128, 256] as const;
 
 /** Rotary embedding and attention over segments. */
 export function attentionGroup(device: CudaDevice): AttentionGroup {
 	const { floats, values, columns } = device;
 
-	function headSize({ headDim }: AttentionShape): HeadSize {
-		const size = sizes.find(({ most }) => headDim <= most);
+	function headSize({ headDim }: AttentionShape): number {
+		const size = sizes.find((most) => headDim <= most);
 		if (size === undefined) {
 			throw programError('CUDA_HEAD_SIZE', `attention takes heads of up to 256 dimensions, not ${headDim}`);
 		}
@@ -41,11 +34,6 @@ export function attentionGroup(device: CudaDevice): AttentionGroup {
 		return Math.floor(tokens / blockRows) + count;
 	}
 
-	/** Bytes of so many rows of a head and of `weights` numbers. */
-	function shared(rows: number, headDim: number, weights: number): number {
-		return 4 * (rows * (headDim + 1) + weights);
-	}
-
 	return {
 		rope(y, x, cos, sin, headDim, inverse) {
 			const [tokens, half] = [cos.shape[0]!, cos.shape[1]!];
@@ -55,22 +43,20 @@ export function attentionGroup(device: CudaDevice): AttentionGroup {
 			device.launchOver(kernelFor('rope', y, x), tokens * heads * (headDim - half), args);
 		},
 		attention(out, logSumExp, q, k, v, segments, shape) {
-			const { most, tileRows } = headSize(shape);
+			const most = headSize(shape);
 			expectEqualStrides(k, v);
 			if (segments.tokens === 0) return;
 			const tensors = [values(out), floats(logSumExp), ...[q, k, v].map(columns)];
 			const args = layout(segments, shape, q, k);
-			const bytes = shared(blockRows + 2 * tileRows, shape.headDim, blockRows * tileRows);
 			device.launch(
 				kernelFor(`attention${most}`, out, q, k, v),
 				[mostTiles(segments), shape.heads],
 				threads,
 				[...tensors, ...args],
-				bytes,
 			);
 		},
 		attentionBackward({ dq, dk, dv }, { q, k, v, out, logSumExp, segments }, dOut, shape) {
-			const { most, tileRows } = headSize(shape);
+			const most = headSize(shape);
 			const { heads, keyValueHeads, headDim } = shape;
 			expectEqualStrides(q, dq);
 			expectEqualStrides(k, v, dk, dv);
@@ -84,21 +70,17 @@ export function attentionGroup(device: CudaDevice): AttentionGroup {
 					attentionDelta(device, delta, out, dOut, rows, headDim);
 					const saved = [...[q, k, v].map(columns), values(dOut), floats(logSumExp), delta];
 					const inputs = [...saved, ...layout(segments, shape, q, k)];
-					const bytes = (weights: number) =>
-						shared(2 * blockRows + 2 * tileRows, headDim, weights * blockRows * tileRows);
 					device.launch(
 						kernelFor(`attentionBackwardQueries${most}`, dq, q, k, v, dOut),
 						[tiles, heads],
 						threads,
 						[columns(dq), ...inputs],
-						bytes(1),
 					);
 					device.launch(
 						kernelFor(`attentionBackwardKeys${most}`, dk, dv, q, k, v, dOut),
 						[tiles, keyValueHeads],
 						threads,
 						[columns(dk), columns(dv), ...inputs],
-						bytes(2),
 					);
 				},
 			);
