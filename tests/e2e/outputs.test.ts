@@ -119,12 +119,27 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('evaluateResult', await json('evaluate', 'run', '--calibration', 'isotonic'))).toBe('');
 		const asked = ['--model', 'model', '--data', 'data', '--backend', testBackend];
 		expect(faultsOf('zeroShotResult', await json('evaluate', '--zero-shot', ...asked))).toBe('');
+		const planned = await json('evaluate', '--zero-shot', ...asked, '--dry-run');
+		expect(faultsOf('scoringPlan', planned)).toBe('');
+		expect(faultsOf('scoringPlan', await json('evaluate', 'run', '--dry-run'))).toBe('');
+		expect(faultsOf('scoringPlan', await json('evaluate', 'ngrams', '--dry-run'))).toBe('');
 		const predictions = ['evaluate', '--predictions', 'run/predictions.test.jsonl'];
 		const against = ['--against', 'ngrams/predictions.test.jsonl'];
 		expect(faultsOf('predictionsReport', await json(...predictions, ...against))).toBe('');
 		writeTinyDataset(inside('many'), { train: 24, valid: 2, test: 2 });
 		const ngrams = ['--method.type', 'ngram', '--data.path', 'many'];
 		const folds = ['cross-validate', 'config.yaml', ...ngrams, '--folds', '2'];
+		const plan = await json(
+			'cross-validate',
+			'config.yaml',
+			'--data.path',
+			'many',
+			'--folds',
+			'2',
+			'--dry-run',
+		);
+		expect(faultsOf('crossValidationPlan', plan)).toBe('');
+		expect(faultsOf('crossValidationPlan', await json(...folds, '--dry-run'))).toBe('');
 		expect(faultsOf('crossValidation', await json(...folds, '--output', 'folds'))).toBe('');
 		for (const line of lines('folds/predictions.oof.jsonl'))
 			expect(faultsOf('predictionLine', line)).toBe('');

@@ -25,7 +25,11 @@ export async function loadConfiguredDataset(
 	source: DataSource,
 	options: DatasetOptions = {},
 ): Promise<Dataset> {
-	const dataset = await loadDataset(source.path, { onBadRow: source.onBadRow, ...options });
+	return configured(await loadDataset(source.path, { onBadRow: source.onBadRow, ...options }), source);
+}
+
+/** A dataset with the rows alone that a config reads of it. */
+export function configured(dataset: Dataset, source: DataSource): Dataset {
 	return sampled(source.dropNearDuplicates ? withoutDuplicates(dataset, source) : dataset, source);
 }
 

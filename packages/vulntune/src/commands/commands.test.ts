@@ -222,6 +222,7 @@ describe('evaluate', () => {
 			overrides: {},
 			allowOtherBase: false,
 			download: false,
+			dryRun: false,
 		};
 		expect((await run('evaluate', 'runs/a')).request).toEqual(own);
 		const changes = { data: 'd', split: 'valid', allowOtherBase: true };
@@ -253,6 +254,7 @@ describe('evaluate', () => {
 		[['evaluate', '--predictions', 'p', '--output', 'q'], 'go with a run'],
 		[['evaluate', '--predictions', 'p', '--model', 'm'], 'go with a run'],
 		[['evaluate', '--predictions', 'p', '--backend.isa', 'avx2'], 'go with a run'],
+		[['evaluate', '--predictions', 'p', '--dry-run'], 'go with a run'],
 		[['evaluate', 'runs/a', '--threshold', '0.5'], 'goes with --predictions'],
 		[
 			['evaluate', 'runs/a', '--split', 'tset'],
@@ -266,6 +268,46 @@ describe('evaluate', () => {
 		const { exitCode, stderr } = await run(...argv);
 		expect(stderr).toContain(message);
 		expect(exitCode).toBe(2);
+	});
+});
+
+it('hands over whether a model is fetched, and whether only a plan is made', async () => {
+	const zeroShot = ['evaluate', '--zero-shot', '--model', 'm', '--data', 'd'];
+	expect((await run(...zeroShot)).request).toMatchObject({ download: false, dryRun: false });
+	const both = ['--download', '--dry-run'];
+	expect((await run(...zeroShot, ...both)).request).toMatchObject({ download: true, dryRun: true });
+	expect((await run('evaluate', 'runs/a', '--dry-run')).request).toMatchObject({ dryRun: true });
+	const folds = ['cross-validate', config];
+	expect((await run(...folds)).request).toMatchObject({ folds: 5, download: false, dryRun: false });
+	expect((await run(...folds, ...both)).request).toMatchObject({ download: true, dryRun: true });
+});
+
+describe('dataset split', () => {
+	const split = (...flags: string[]) => run('dataset', 'split', 'd', '--output', 'o', ...flags);
+
+	it.each([
+		[['--parts', '0.9,0.1'], '--parts: expected three shares that are 1 together, found 0.9, 0.1\n'],
+		[['--parts', '0.9,0.1,0.1'], 'found 0.9, 0.1, 0.1, which are 1.1\n  Give those of train'],
+		[['--parts', '0.8,0.1,NaN'], '--parts: '],
+		[['--by', 'time', '--seed', '2'], '--seed would change nothing of a split --by time'],
+		[
+			['--by', 'commit', '--projects', 'p', '--similarity', '0.8'],
+			'--projects and --similarity would change',
+		],
+	])('refuses %j', async (flags, message) => {
+		const { exitCode, stderr } = await split(...flags);
+		expect(stderr).toContain(message);
+		expect(exitCode).toBe(2);
+	});
+
+	it.each([
+		[[]],
+		[['--seed', '2', '--projects', 'p', '--similarity', '0.8']],
+		[['--by', 'time', '--projects', 'p']],
+		[['--by', 'time', '--drop-near-duplicates', '--similarity', '0.8']],
+		[['--parts', '1,0,0']],
+	])('takes %j', async (flags) => {
+		expect((await split(...flags)).exitCode).toBe(0);
 	});
 });
 

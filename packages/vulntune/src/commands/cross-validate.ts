@@ -1,8 +1,9 @@
 import { inputError } from '@vulntune/engine/errors.ts';
 import { z } from 'zod';
 import { loadConfig } from '../config/load.ts';
-import type { CrossValidationRequest } from '../cross-validation/run-cross-validation.ts';
+import type { CrossValidationRequest } from '../cross-validation/deal-folds.ts';
 import type { CommandContext, CommandResult } from '../terminal/context.ts';
+import { downloadFlag } from './fetch-model.ts';
 import type { CommandDefinition } from './program.ts';
 import { addConfigFlags, addFlags, configOverrides, readFlags } from './schema-flags.ts';
 
@@ -19,11 +20,22 @@ const flags = z.strictObject({
 		.max(1)
 		.default(0.9)
 		.describe('Jaccard similarity of sequences of five words from which on functions are near-duplicates'),
+	download: downloadFlag,
+	dryRun: z
+		.boolean()
+		.default(false)
+		.describe('print the plan: folds, rows of each, memory and time; train nothing'),
 });
+
+export interface CrossValidateRequest extends CrossValidationRequest {
+	readonly dryRun: boolean;
+	/** Fetch a model that is named as on a hub and isn't in the cache. */
+	readonly download: boolean;
+}
 
 /** `vulntune cross-validate`; `crossValidate` is what does the work. */
 export function crossValidateCommand(
-	crossValidate: (request: CrossValidationRequest, context: CommandContext) => Promise<CommandResult>,
+	crossValidate: (request: CrossValidateRequest, context: CommandContext) => Promise<CommandResult>,
 ): CommandDefinition {
 	return (program, run) => {
 		const command = program
@@ -39,6 +51,7 @@ export function crossValidateCommand(
 Examples:
   vulntune cross-validate configs/smollm2-x1.yaml --data.projects commits.json --output runs/folds
   vulntune cross-validate configs/smollm2-x1.yaml --method.type ngram --output runs/ngram-folds
+  vulntune cross-validate configs/smollm2-x1.yaml --dry-run
   vulntune cross-validate configs/smollm2-x1.yaml --folds 10 --repeats 3 --output runs/ten-folds --json`,
 			);
 		addFlags(command, flags);

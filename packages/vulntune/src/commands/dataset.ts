@@ -169,9 +169,9 @@ function refuseIdle(
 }
 
 function sharesOf(parts: readonly number[]): SplitRequest['shares'] {
-	const [train, valid, test, ...more] = parts as [number, number, number, ...number[]];
+	const [train, valid, test] = parts as [number, number, number];
 	const sum = parts.reduce((total, part) => total + part, 0);
-	if (more.length === 0 && Math.abs(sum - 1) < 1e-9) return [train, valid, test];
+	if (parts.length === 3 && Math.abs(sum - 1) < 1e-9) return [train, valid, test];
 	const given = `${parts.join(', ')}${parts.length === 3 ? `, which are ${Number(sum.toFixed(9))}` : ''}`;
 	throw inputError('USAGE', `--parts: expected three shares that are 1 together, found ${given}`, {
 		remedy: 'Give those of train, valid and test, such as 0.8,0.1,0.1.',

@@ -22,10 +22,15 @@ export async function evaluateFromRequest(
 		const report = await evaluatePredictionsFile(predictions, { threshold, against });
 		return { data: report, text: renderPredictionsReport(report) };
 	}
-	if ('zeroShot' in request) return zeroShotFromRequest(request, progress);
-	const { output, overrides, download = false } = request;
+	if ('zeroShot' in request) return zeroShotFromRequest(request, context);
+	const { output, overrides, download = false, dryRun = false } = request;
 	if (overrides?.model !== undefined) await fetchModel(overrides.model, download, context);
 	if (output !== undefined) checkPredictionsOutput(output);
+	if (dryRun) {
+		const { planEvaluation, renderScoringPlan } = await import('../plan/plan-scoring.ts');
+		const plan = await planEvaluation(request.run, request, progress.note);
+		return { data: plan, text: renderScoringPlan(plan) };
+	}
 	const onProgress = (done: number, total: number) =>
 		progress.update({ task: `scoring ${request.split}`, done, total, unit: 'sequences' });
 	const result = await evaluateRun(request.run, request, onProgress, progress.note);
@@ -60,10 +65,17 @@ export async function evaluateFromRequest(
 
 async function zeroShotFromRequest(
 	request: ZeroShotRequest,
-	progress: CommandContext['progress'],
+	context: CommandContext,
 ): Promise<CommandResult> {
-	const { output, split } = request;
+	const { progress } = context;
+	const { output, split, download = false, dryRun = false } = request;
 	if (output !== undefined) checkPredictionsOutput(output);
+	await fetchModel(request.model, download, context);
+	if (dryRun) {
+		const { planZeroShot, renderScoringPlan } = await import('../plan/plan-scoring.ts');
+		const plan = await planZeroShot(request, progress.note);
+		return { data: plan, text: renderScoringPlan(plan) };
+	}
 	const onProgress = (name: SplitName, done: number, total: number) =>
 		progress.update({ task: `scoring ${name}`, done, total, unit: 'sequences' });
 	const result = await evaluateZeroShot(request, onProgress, progress.note);

@@ -58,6 +58,10 @@ const flags = z.strictObject({
 		.describe(
 			'also write the predictions to this file, as JSONL: id, label, probability, commit, cwe, function_name, threshold; replaces earlier predictions, no other file',
 		),
+	dryRun: z
+		.boolean()
+		.default(false)
+		.describe('print the plan: what is scored, memory and time; score nothing'),
 	threshold: z
 		.number()
 		.min(0)
@@ -90,6 +94,8 @@ export interface ZeroShotRequest {
 	readonly output: string | undefined;
 	/** Of the question, the sequence and the backend. */
 	readonly overrides: ConfigOverrides;
+	readonly download?: boolean;
+	readonly dryRun?: boolean;
 }
 
 /** Score a split with a run's adapter, or measure predictions that are there. */
@@ -112,6 +118,8 @@ export type EvaluateRequest =
 			readonly download?: boolean;
 			/** undefined: the probabilities as they are. */
 			readonly calibration?: CalibrationMethod | undefined;
+			/** Say what would be done, and do nothing. */
+			readonly dryRun?: boolean;
 	  }
 	| ZeroShotRequest
 	| {
@@ -143,6 +151,7 @@ Examples:
   vulntune evaluate runs/three --lines
   vulntune evaluate runs/three --calibration temperature
   vulntune evaluate --zero-shot --model models/smollm2-135m --data data/x1-without-p3
+  vulntune evaluate --zero-shot --model models/smollm2-135m --data data/x1-without-p3 --dry-run
   vulntune evaluate adapters/three --data data/x1-without-p3 --model models/smollm2-135m
   vulntune evaluate runs/from-the-server --backend cpu --backend.threads 2
   vulntune evaluate --predictions runs/three/predictions.test.jsonl --threshold 0.4
@@ -173,7 +182,7 @@ function toRequest(
 	backend: ConfigOverrides,
 ): EvaluateRequest {
 	const { data, split, precision, predictions, threshold, against, output, model, allowOtherBase } = values;
-	const { calibration, zeroShot, lines, download } = values;
+	const { calibration, zeroShot, lines, download, dryRun } = values;
 	if (zeroShot) return toZeroShot(run, values, question, backend);
 	if (Object.keys(question).length > 0) {
 		throw inputError(
@@ -189,10 +198,10 @@ function toRequest(
 	}
 	if (predictions !== undefined) {
 		const isOfRun = [data, split, precision, calibration, output, model].some((value) => value !== undefined);
-		if (isOfRun || allowOtherBase || lines || Object.keys(backend).length > 0) {
+		if (isOfRun || allowOtherBase || lines || dryRun || Object.keys(backend).length > 0) {
 			throw inputError(
 				'USAGE',
-				'--data, --split, --precision, --calibration, --output, --model, --allow-other-base, --lines and --backend go with a run, not with --predictions',
+				'--data, --split, --precision, --calibration, --output, --model, --allow-other-base, --lines, --dry-run and --backend go with a run, not with --predictions',
 			);
 		}
 		if (threshold !== undefined && against !== undefined) {
@@ -222,7 +231,7 @@ function toRequest(
 	}
 	const overrides = { ...backend, ...(model === undefined ? {} : { model }) };
 	const chosen = { split: split ?? 'test', precision, output, overrides, allowOtherBase, calibration };
-	return { run, data, ...chosen, lines, download };
+	return { run, data, ...chosen, lines, download, dryRun };
 }
 
 function toZeroShot(
@@ -235,15 +244,17 @@ function toZeroShot(
 	const isOfTrained = [run, predictions, threshold, against, calibration].some(
 		(value) => value !== undefined,
 	);
-	if (isOfTrained || values.allowOtherBase || values.lines || values.download) {
+	if (isOfTrained || values.allowOtherBase || values.lines) {
 		throw inputError(
 			'USAGE',
-			'--zero-shot asks a model folder that was not trained: no run, --predictions, --threshold, --against, --calibration, --lines, --download or --allow-other-base goes with it',
+			'--zero-shot asks a model folder that was not trained: no run, --predictions, --threshold, --against, --calibration, --lines or --allow-other-base goes with it',
 		);
 	}
 	if (model === undefined || data === undefined) {
 		throw inputError('USAGE', '--zero-shot needs --model and --data');
 	}
 	const overrides = { ...question, ...backend };
-	return { zeroShot: true, model, data, split: split ?? 'test', precision, output, overrides };
+	const { download, dryRun } = values;
+	const chosen = { split: split ?? 'test', precision, output, overrides };
+	return { zeroShot: true, model, data, ...chosen, download, dryRun };
 }

@@ -13,7 +13,7 @@ const flags = z.strictObject({
 	dryRun: z
 		.boolean()
 		.default(false)
-		.describe('print the plan: documents, tokens, parameters, steps; train no model'),
+		.describe('print the plan: documents, tokens, parameters, steps, time; train no model'),
 	printSchema: z.boolean().default(false).describe('print the JSON Schema of the config'),
 });
 

@@ -31,7 +31,7 @@ async function describePlan(
 ): Promise<CommandResult> {
 	if (config.method.type === 'ngram') {
 		const { planNgram, renderNgramPlan } = await import('../plan/plan-ngram.ts');
-		const plan = await planNgram(config, note);
+		const plan = await planNgram(config, { note });
 		return { data: plan, text: renderNgramPlan(plan) };
 	}
 	const [{ planTraining }, { renderPlan }] = await Promise.all([

@@ -4,6 +4,7 @@ import { inputError, makeFolder, writeFileAtomically } from '@vulntune/engine';
 import { NEAR } from '../audit/duplicates.ts';
 import { type Projects, projectOf } from '../audit/projects.ts';
 import type { Config } from '../config/schema.ts';
+import { type SplitName, splitNames } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
 import type { BaselineScores } from '../evaluation/baseline-detectors.ts';
 import type { Comparison } from '../evaluation/compare-with-baselines.ts';
@@ -23,37 +24,31 @@ export function foldFolder(output: string, repeat: number, fold: number): FoldFo
 	return { data: path.join(root, 'data'), run: path.join(root, 'run') };
 }
 
-/** Writes the rows of a fold as a dataset; each row's id is its number among all. */
-export function writeFoldData(
-	{ data }: FoldFolder,
+/** The rows of a fold; each row's id is its number among all, and it has its project. */
+export function foldSplits(
 	rows: readonly FunctionRow[],
 	parts: readonly FoldPart[],
 	projects: Projects,
-): void {
+): Readonly<Record<SplitName, readonly FunctionRow[]>> {
+	const named = rows.map((row, id): FunctionRow => {
+		const repo = projectOf(row, projects);
+		return { ...row, id, ...(repo === undefined ? {} : { repo }) };
+	});
+	const ofPart = (part: FoldPart) => named.filter((_, index) => parts[index] === part);
+	return { train: ofPart('train'), valid: ofPart('valid'), test: ofPart('test') };
+}
+
+/** Writes the rows of a fold as a dataset. */
+export function writeFoldData({ data }: FoldFolder, splits: ReturnType<typeof foldSplits>): void {
 	makeFolder(data);
-	for (const part of ['train', 'valid', 'test'] as const) {
-		const lines = rows.flatMap((row, index) =>
-			parts[index] === part ? [`${JSON.stringify(lineOf(row, index, projects))}\n`] : [],
-		);
-		const text = new TextEncoder().encode(lines.join(''));
-		writeFileAtomically(path.join(data, `${part}.jsonl`), (append) => append(text));
+	for (const part of splitNames) {
+		const text = splits[part].map((row) => `${JSON.stringify(lineOf(row))}\n`).join('');
+		writeFileAtomically(path.join(data, `${part}.jsonl`), (append) => append(new TextEncoder().encode(text)));
 	}
 }
 
-function lineOf(row: FunctionRow, index: number, projects: Projects): object {
-	const { code, label, functionName, status, commit, cwe, synthetic } = row;
-	const repo = projectOf(row, projects);
-	return {
-		id: index,
-		code,
-		target: label,
-		status,
-		commit,
-		cwe,
-		repo,
-		function_name: functionName,
-		synthetic,
-	};
+function lineOf({ id, code, label, functionName, status, commit, cwe, repo, synthetic }: FunctionRow) {
+	return { id, code, target: label, status, commit, cwe, repo, function_name: functionName, synthetic };
 }
 
 /**

@@ -2,30 +2,25 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, makeFolder, VulntuneError, writeFileAtomically } from '@vulntune/engine';
 import { joinSplits } from '../audit/join-splits.ts';
-import { countUnnamed, describeWithoutProject, type Projects, readProjects } from '../audit/projects.ts';
-import { clustersOf } from '../audit/row-groups.ts';
-import type { Config } from '../config/schema.ts';
-import { loadDataset } from '../data/dataset.ts';
+import { countUnnamed, type Projects } from '../audit/projects.ts';
 import type { FunctionRow } from '../data/row.ts';
-import { leftOutLines } from '../data/summary.ts';
 import { evaluatedRows } from '../evaluation/evaluated-rows.ts';
 import { formatPredictions } from '../evaluation/predictions.ts';
 import type { TrainingEvent } from '../fine-tuning/run-events.ts';
 import { startTraining } from '../fine-tuning/start-training.ts';
-import { requireBothClasses } from '../fine-tuning/training-rows.ts';
-import { identityHash, trainingIdentity } from '../run/identity.ts';
 import { isRemains, removeRemains } from '../run/run-folder.ts';
 import { type CrossValidation, compareFolds } from './compare-folds.ts';
-import { foldConfig, foldFolder, isBegun, joinFolds, type OutOfFold, writeFoldData } from './fold-folder.ts';
-import { type FoldPlan, planFolds } from './plan-folds.ts';
-
-export interface CrossValidationRequest {
-	readonly config: Config;
-	readonly folds: number;
-	readonly repeats: number;
-	/** From which Jaccard similarity on two functions are near-duplicates. */
-	readonly similarity: number;
-}
+import { type CrossValidationRequest, dealFolds, describeDeal } from './deal-folds.ts';
+import {
+	foldConfig,
+	foldFolder,
+	foldSplits,
+	isBegun,
+	joinFolds,
+	type OutOfFold,
+	writeFoldData,
+} from './fold-folder.ts';
+import type { FoldPlan } from './plan-folds.ts';
 
 /** Hears how far it is. */
 export interface CrossValidationListener {
@@ -51,26 +46,12 @@ export async function crossValidate(
 ): Promise<CrossValidation> {
 	const { config, folds, repeats } = request;
 	const { output } = config;
-	refuseStartAdapter(config);
-	const projects = readProjects(config.data.projects);
-	const dataset = await loadDataset(config.data.path, {
-		...{ onBadRow: config.data.onBadRow, required: [], optional: ['train', 'valid', 'test'] },
-	});
-	for (const line of leftOutLines(dataset.leftOut)) listener.note(`left out ${line}`);
-	const { rows } = joinSplits(dataset.splits);
-	requireBothClasses(rows);
-	const clusterOf = clustersOf(rows, projects, request.similarity);
-	const labels = rows.map(({ label }) => label);
-	const plans = Array.from({ length: repeats }, (_, repeat) =>
-		planFolds(clusterOf, labels, folds, config.training.seed + repeat),
-	);
-	claimFolder(output, identityOf(request, dataset.hash, projects));
-	const foldersOf = plans.map((_, repeat) =>
-		Array.from({ length: folds }, (__, fold) => foldFolder(output, repeat, fold)),
-	); // [repeats, folds]
+	const dealt = await dealFolds(request, listener.note);
+	const { dataset, projects, rows, clusterOf, plans, foldersOf } = dealt;
+	claimFolder(output, dealt.identity);
 	// a fold's run clears its own folder
 	removeRemains([output, ...foldersOf.flat().map(({ data }) => data)]);
-	listener.note(describePlan(rows, clusterOf, projects, folds, repeats));
+	listener.note(describeDeal(dealt));
 	const byRepeat: OutOfFold[][] = [];
 	for (const [repeat, plan] of plans.entries()) {
 		for (let fold = 0; fold < folds; fold++) {
@@ -102,36 +83,8 @@ export async function crossValidate(
 	return result;
 }
 
-/** An adapter has seen rows of which nobody can say whether a fold holds them out. */
-function refuseStartAdapter({ method: { from } }: Config): void {
-	if (from === null) return;
-	throw inputError(
-		'CROSS_VALIDATION_FROM',
-		'what an adapter was trained on may be what a fold holds out: none is started from here',
-		{ place: 'method.from', remedy: 'Leave method.from out.' },
-	);
-}
-
-function identityOf(
-	{ config, folds, repeats, similarity }: CrossValidationRequest,
-	datasetHash: string,
-	projects: Projects,
-): string {
-	const identity = trainingIdentity(config, { datasetHash, base: undefined, start: undefined });
-	return identityHash({
-		...identity,
-		...{
-			folds: String(folds),
-			repeats: String(repeats),
-			similarity: String(similarity),
-			projects: projects.hash,
-		},
-		model: config.method.type === 'ngram' ? '' : config.model,
-	});
-}
-
 /** Throws CROSS_VALIDATION_OTHER, OUTPUT_TAKEN. */
-function claimFolder(output: string, identity: string): void {
+export function checkFolder(output: string, identity: string): void {
 	const record = path.join(output, RECORD);
 	if (existsSync(record)) {
 		if (readIdentity(record) === identity) return;
@@ -148,6 +101,12 @@ function claimFolder(output: string, identity: string): void {
 			remedy: 'Choose another --output.',
 		});
 	}
+}
+
+function claimFolder(output: string, identity: string): void {
+	checkFolder(output, identity);
+	const record = path.join(output, RECORD);
+	if (existsSync(record)) return;
 	makeFolder(output);
 	writeText(record, `${JSON.stringify({ schema: 'vulntune.cross-validation/1', identity }, null, '\t')}\n`);
 }
@@ -177,7 +136,7 @@ async function runFold(
 ): Promise<void> {
 	const folder = foldFolder(config.output, repeat, fold);
 	const resume = isBegun(folder);
-	if (!resume) writeFoldData(folder, rows, plan.parts[fold]!, projects);
+	if (!resume) writeFoldData(folder, foldSplits(rows, plan.parts[fold]!, projects));
 	const mode = { resume, overwrite: false };
 	const outcome = await startTraining(
 		foldConfig(config, folder, { repeat, similarity }),
@@ -215,19 +174,6 @@ function outOfFoldLines(
 			...{ cluster: clusters[row]!, fold: foldOf[row]! + 1, threshold: threshold[row]! },
 		})),
 	);
-}
-
-function describePlan(
-	rows: readonly FunctionRow[],
-	clusterOf: Int32Array,
-	projects: Projects,
-	folds: number,
-	repeats: number,
-): string {
-	const clusters = new Set(clusterOf).size;
-	const apart = describeWithoutProject(countUnnamed(rows, projects));
-	const times = repeats > 1 ? ` ${repeats} times` : '';
-	return `${rows.length} functions in ${clusters} groups of projects and near-duplicates, dealt to ${folds} folds${times}${apart === undefined ? '' : `; ${apart}`}`;
 }
 
 function writeText(file: string, text: string): void {

@@ -8,7 +8,7 @@ import { predictNgram } from '../baselines/ngram/model.ts';
 import { isStackOf } from '../baselines/ngram/stack-file.ts';
 import type { ConfigOverrides } from '../config/overrides.ts';
 import type { Config } from '../config/schema.ts';
-import type { SplitName } from '../data/dataset.ts';
+import type { Dataset, SplitName } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
 import { leftOutLines } from '../data/summary.ts';
 import { type Attribution, attributions } from '../explanation/attribute-tokens.ts';
@@ -85,15 +85,26 @@ export async function evaluateRun(
 	progress: (done: number, total: number) => void,
 	note: (line: string) => void,
 ): Promise<RunEvaluation> {
+	const evaluated = openEvaluation(location, options);
+	try {
+		return await evaluateOpened(evaluated, options, progress, note);
+	} finally {
+		evaluated.opened?.base.close();
+	}
+}
+
+/** What is evaluated, with its base open, which the caller closes; undefined for n-grams, which have none. */
+export interface OpenedEvaluation extends EvaluatedAdapter {
+	readonly opened: OpenedAdapter | undefined;
+}
+
+/** Opens what is evaluated. Throws what `evaluateRun` throws before it reads any rows. */
+export function openEvaluation(location: string, options: EvaluationOptions): OpenedEvaluation {
 	const { overrides = {}, allowOtherBase = false } = options;
 	const { config, adapter, run } = findAdapter(location, options.data, overrides);
 	refuseMeaningless(config, adapter, options);
 	const opened = config.method.type === 'ngram' ? undefined : openAdapter(config, adapter, allowOtherBase);
-	try {
-		return await evaluateOpened({ config, adapter, run, opened }, options, progress, note);
-	} finally {
-		opened?.base.close();
-	}
+	return { config, adapter, run, opened };
 }
 
 /** An adapter's base and description. */
@@ -139,15 +150,23 @@ function refuseMeaningless(
 	}
 }
 
-async function evaluateOpened(
-	{ config, adapter, run, opened }: EvaluatedAdapter & { readonly opened: OpenedAdapter | undefined },
+/** The rows of an evaluation. */
+export interface EvaluatedRows {
+	readonly dataset: Dataset;
+	readonly rows: readonly FunctionRow[];
+	/** What the baselines are fitted on; undefined where nothing has such rows. */
+	readonly fitting: Readonly<Record<SplitName, readonly FunctionRow[]>> | undefined;
+	/** What the reader of the numbers must know; the first of it are rows that were left out. */
+	readonly cautions: readonly string[];
+	readonly skipped: readonly string[];
+}
+
+/** Reads the rows of an evaluation. Throws DATASET_NOT_FOUND, LINES_UNKNOWN. */
+export async function readEvaluated(
+	{ config, run, opened }: OpenedEvaluation,
 	options: EvaluationOptions,
-	progress: (done: number, total: number) => void,
-	note: (line: string) => void,
-): Promise<RunEvaluation> {
+): Promise<EvaluatedRows> {
 	const { split } = options;
-	const own = config.training.precision;
-	const precision = options.precision ?? own;
 	if (options.data === undefined && !existsSync(config.data.path)) {
 		throw inputError('DATASET_NOT_FOUND', "the run's dataset is not there", {
 			place: config.data.path,
@@ -161,19 +180,31 @@ async function evaluateOpened(
 		required: [split],
 		optional: (['train', 'valid', 'test'] as const).filter((name) => name !== split),
 	});
-	const isCollapsed = config.data.collapseWhitespace;
 	const fitting = await fittingRows(run === undefined ? undefined : config, dataset.splits);
-	const { leftOut } = dataset;
-	const skipped = leftOutLines(leftOut).map((line) => `Left out ${line}.`);
+	const skipped = leftOutLines(dataset.leftOut).map((line) => `Left out ${line}.`);
 	const cautions = [
 		...skipped,
 		...(run === undefined ? [] : runCautions(run, options.data === undefined ? dataset.hash : undefined)),
 		...(fitting === undefined ? [noFittingRows] : []),
 		...(opened?.caution === undefined ? [] : [opened.caution]),
 	];
-	for (const caution of cautions) note(caution);
 	const rows = dataset.splits[split];
 	if (options.lines === true) requireFlawedLines(rows, `${options.data ?? config.data.path}: ${split}`);
+	return { dataset, rows, fitting, cautions, skipped };
+}
+
+async function evaluateOpened(
+	{ config, adapter, run, opened }: OpenedEvaluation,
+	options: EvaluationOptions,
+	progress: (done: number, total: number) => void,
+	note: (line: string) => void,
+): Promise<RunEvaluation> {
+	const own = config.training.precision;
+	const precision = options.precision ?? own;
+	const read = await readEvaluated({ config, adapter, run, opened }, options);
+	const { dataset, rows, fitting, cautions } = read;
+	for (const caution of cautions) note(caution);
+	const isCollapsed = config.data.collapseWhitespace;
 	const scoreIn = (used: Precision, explains = false): Promise<Scored> => {
 		if (opened === undefined) return scoreNgram(config, adapter, rows);
 		const asUsed = { ...config, training: { ...config.training, precision: used } };
@@ -195,9 +226,7 @@ async function evaluateOpened(
 		without: config.method.type === 'ngram' ? 'ngram' : undefined,
 		seed: config.training.seed,
 	});
-	const isTrusted = cautions.every((caution) => caution === uncheckedBase || skipped.includes(caution));
-	const isRunsOwn = run !== undefined && options.data === undefined && isTrusted;
-	const stored = isRunsOwn ? storedScores(run.predictions(split), rows) : undefined;
+	const stored = keptScores(run, options, read);
 	const precisionChange =
 		precision === own
 			? undefined
@@ -269,8 +298,7 @@ async function scoreRows(
 	note: (line: string) => void,
 ): Promise<Scored> {
 	const { tokenizer, folder } = opened.base;
-	const isAskedFor = Object.keys(overrides).some((name) => name.startsWith('backend.'));
-	const backend = openEvaluationBackend(run, config.backend, isAskedFor, note);
+	const backend = openEvaluationBackend(run, config.backend, namesBackend(overrides), note);
 	try {
 		const { tokens } = await tokenizedSplit(config, rows, tokenizer, folder.config);
 		const scorer = await createScorer(config, adapter, opened, backend, calibration);
@@ -292,6 +320,27 @@ async function scoreRows(
 	}
 }
 
+/** The scores that a run keeps of the very functions of an evaluation; undefined where it keeps none that can be compared with. */
+export function keptScores(
+	run: EvaluatedAdapter['run'],
+	{ data, split }: EvaluationOptions,
+	{ rows, cautions, skipped }: EvaluatedRows,
+): ReturnType<typeof storedScores> {
+	const isTrusted = cautions.every((caution) => caution === uncheckedBase || skipped.includes(caution));
+	const isRunsOwn = run !== undefined && data === undefined && isTrusted;
+	return isRunsOwn ? storedScores(run.predictions(split), rows) : undefined;
+}
+
+/** Whether what computes was asked for by name. */
+export function namesBackend(overrides: ConfigOverrides): boolean {
+	return Object.keys(overrides).some((name) => name.startsWith('backend.'));
+}
+
+/** The methods by which lines are scored under a model. */
+export function lineMethods(causal: boolean): readonly Attribution[] {
+	return attributions.filter((method) => method !== 'attention' || !causal);
+}
+
 /** By every method that is for the model. */
 async function explainRows(
 	scorer: Scorer,
@@ -304,7 +353,7 @@ async function explainRows(
 ): Promise<NonNullable<Scored['lineScores']>> {
 	if (scorer.isStacked) note(stackHasNoLines);
 	const codes = rows.map(({ code }) => code);
-	const methods = attributions.filter((method) => method !== 'attention' || !causal);
+	const methods = lineMethods(causal);
 	const scores = new Map<Attribution, readonly (readonly LineScore[])[]>();
 	for (const method of methods) scores.set(method, await scorer.explain(codes, method, progress));
 	return scores;

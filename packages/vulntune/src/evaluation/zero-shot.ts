@@ -47,17 +47,12 @@ type Progress = (name: SplitName, done: number, total: number) => void;
  * Throws MODEL_HEAD_MISSING for a model that gives no next tokens, and what opening a base and a dataset throws.
  */
 export async function evaluateZeroShot(
-	{ model, data, split, precision, overrides }: ZeroShotOptions,
+	options: ZeroShotOptions,
 	progress: Progress,
 	note: (line: string) => void,
 ): Promise<ZeroShotEvaluation> {
-	const value = {
-		...{ model, data: { path: data }, objective: 'nextToken', output: '.' },
-		// the method says how the base is held; nothing of it is trained here
-		method: { type: 'lora' },
-		training: precision === undefined ? {} : { precision },
-	};
-	const config = resolveConfig(value, { place: 'evaluate --zero-shot', folder: process.cwd(), overrides });
+	const config = zeroShotConfig(options);
+	const { split } = options;
 	const base = openBase(config);
 	try {
 		const { splits } = await loadConfiguredDataset(config.data);
@@ -82,6 +77,29 @@ export async function evaluateZeroShot(
 	}
 }
 
+/** The config of an untuned model. */
+export function zeroShotConfig({
+	model,
+	data,
+	precision,
+	overrides,
+}: Omit<ZeroShotOptions, 'split'>): Config {
+	const value = {
+		...{ model, data: { path: data }, objective: 'nextToken', output: '.' },
+		// the method says how the base is held; nothing of it is trained here
+		method: { type: 'lora' },
+		training: precision === undefined ? {} : { precision },
+	};
+	return resolveConfig(value, { place: 'evaluate --zero-shot', folder: process.cwd(), overrides });
+}
+
+/** What an untuned model is loaded as. */
+export const untunedDetector = {
+	method: { type: 'head' },
+	head: undefined,
+	doubleQuantization: false,
+} as const;
+
 /** Runs `body` with the base as it is, on a backend of its own. */
 async function withUntuned<Result>(
 	config: Config,
@@ -93,8 +111,8 @@ async function withUntuned<Result>(
 	try {
 		const detector = await blamingBase(base.folder, () =>
 			createDetector(backend, base.folder, {
-				...{ method: { type: 'head' }, head: undefined, start: undefined, seed: 0 },
-				...{ base: config.method.base, doubleQuantization: false, maxPositions: config.sequence.length },
+				...{ ...untunedDetector, start: undefined, seed: 0 },
+				...{ base: config.method.base, maxPositions: config.sequence.length },
 			}),
 		);
 		try {

@@ -161,7 +161,7 @@ async function estimate(
 ): Promise<Estimate> {
 	try {
 		if (config.method.type === 'ngram') {
-			if (existsSync(config.data.path)) await planNgram(config, note);
+			if (existsSync(config.data.path)) await planNgram(config, { note });
 			return {};
 		}
 		const plan = await planTraining(config, { allowOtherBase: false, note });

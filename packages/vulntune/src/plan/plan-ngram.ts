@@ -3,9 +3,11 @@ import { loadAuditedDataset } from '../audit/training-dataset.ts';
 import { defaultFeatures } from '../baselines/ngram/features.ts';
 import { defaultInverseRegularizations } from '../baselines/ngram/select.ts';
 import type { Config } from '../config/schema.ts';
+import type { Dataset } from '../data/dataset.ts';
 import { type DataSummary, describeData, summarizeData } from '../data/summary.ts';
 import { textRows } from '../evaluation/evaluated-rows.ts';
 import { formatNumber } from '../terminal/format.ts';
+import type { PlanOptions } from './plan-training.ts';
 
 /** What `train --dry-run` prints for `method.type: ngram`, which needs no model. */
 export interface NgramPlan {
@@ -25,19 +27,26 @@ export interface NgramPlan {
 	readonly output: string;
 }
 
-export async function planNgram(config: Config, note: (line: string) => void): Promise<NgramPlan> {
+export async function planNgram(
+	config: Config,
+	{ note, dataset }: Pick<PlanOptions, 'note' | 'dataset'>,
+): Promise<NgramPlan> {
 	return {
 		method: 'ngram',
 		lengths: [defaultFeatures.shortest, defaultFeatures.longest],
 		inverseRegularizations: defaultInverseRegularizations,
-		data: await planData(config, note),
+		data: await planData(config, note, dataset),
 		output: config.output,
 	};
 }
 
-async function planData({ data }: Config, note: (line: string) => void): Promise<NgramPlan['data']> {
-	if (!existsSync(data.path)) return { missing: data.path };
-	const dataset = await loadAuditedDataset(data, note);
+async function planData(
+	{ data }: Config,
+	note: (line: string) => void,
+	given: Dataset | undefined,
+): Promise<NgramPlan['data']> {
+	if (given === undefined && !existsSync(data.path)) return { missing: data.path };
+	const dataset = given ?? (await loadAuditedDataset(data, note));
 	const { train, valid, test } = dataset.splits;
 	const splits = { train: { rows: train }, valid: { rows: valid }, test: { rows: test } };
 	const summary = summarizeData(splits, null, dataset.leftOut);

@@ -9,6 +9,7 @@ import {
 } from '@vulntune/engine';
 import { loadAuditedDataset } from '../audit/training-dataset.ts';
 import type { Config } from '../config/schema.ts';
+import type { Dataset } from '../data/dataset.ts';
 import type { FunctionRow } from '../data/row.ts';
 import { type DataSummary, summarizeData } from '../data/summary.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
@@ -101,6 +102,8 @@ interface DataPlan {
 export interface PlanOptions {
 	readonly allowOtherBase: boolean;
 	readonly note: (line: string) => void;
+	/** The rows where they are at hand; by default the dataset that the config names. */
+	readonly dataset?: Dataset;
 }
 
 /** Characters of Java a token stands for in a code tokenizer, where there is none to ask. */
@@ -117,7 +120,7 @@ export async function planTraining(
 	const { shape, source, name, base, model } = modelOf(config, options);
 	const { precision } = config.training;
 	const trainable = countTrainable(config, shape);
-	const { plan: data, packs } = await planData(config, base, options.note);
+	const { plan: data, packs } = await planData(config, base, options);
 	const pass = base === undefined ? unaskedPass(config) : scoringOf(config, base.tokenizer, model).pass;
 	const run = rehearsedRun(config, base?.folder ?? { config: model }, pass, packs);
 	const { flopsPerSecond, ...machine } = planMachine(config, run, options.note);
@@ -242,15 +245,15 @@ interface PlannedData {
 async function planData(
 	config: Config,
 	base: PlannedBase | undefined,
-	note: (line: string) => void,
+	{ note, dataset: given }: PlanOptions,
 ): Promise<PlannedData> {
 	const { length } = config.sequence;
 	const { sequencesPerPass } = config.training;
-	if (!existsSync(config.data.path)) {
+	if (given === undefined && !existsSync(config.data.path)) {
 		return { plan: { missing: config.data.path }, packs: fullPacks(length, sequencesPerPass) };
 	}
 	const { collapseWhitespace } = config.data;
-	const dataset = await loadAuditedDataset(config.data, note);
+	const dataset = given ?? (await loadAuditedDataset(config.data, note));
 	if (config.method.stack !== null) note(describeStackFolds(stackFolds(config, dataset.splits.train)));
 	const read = async (rows: readonly FunctionRow[]): Promise<PlannedSplit> => {
 		if (base === undefined) {

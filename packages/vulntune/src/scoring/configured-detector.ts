@@ -2,6 +2,7 @@ import {
 	type Backend,
 	inputError,
 	isQuantizedType,
+	type ModelConfig,
 	type ModelFolder,
 	type PeftAdapter,
 } from '@vulntune/engine';
@@ -65,8 +66,17 @@ export function detectorOptions(config: Config): Omit<DetectorOptions, 'seed' | 
 	};
 }
 
+/** The config of a detector that is only scored with: where all weights were trained they lie frozen, as the file has them. */
+export function savedConfig(config: Config, model: ModelConfig): Config {
+	if (config.method.type !== 'full') return config;
+	// stored in few bits by `model quantize`, they stay in these
+	const stored = model.quantization?.type;
+	const base = isQuantizedType(stored) ? stored : 'fp32';
+	return { ...config, method: { ...config.method, type: 'head', base } };
+}
+
 /**
- * A detector as it was saved, to score with. Where all weights were trained they lie frozen, as the file has them.
+ * A detector as it was saved, to score with.
  *
  * Throws ADAPTER_MISMATCH where what was saved doesn't fit its base.
  */
@@ -76,15 +86,9 @@ export function loadSavedDetector(
 	folder: ModelFolder,
 	adapter: string,
 ): Detector {
-	const { type } = config.method;
-	// stored in few bits by `model quantize`, they stay in these
-	const stored = folder.config.quantization?.type;
-	const base = isQuantizedType(stored) ? stored : 'fp32';
-	const frozen: Config =
-		type === 'full' ? { ...config, method: { ...config.method, type: 'head', base } } : config;
-	const detector = createDetectorOf(frozen, backend, folder);
+	const detector = createDetectorOf(savedConfig(config, folder.config), backend, folder);
 	try {
-		restoreDetector(adapter, detector, type as MethodOptions['type']);
+		restoreDetector(adapter, detector, config.method.type as MethodOptions['type']);
 		return detector;
 	} catch (error) {
 		detector.free();

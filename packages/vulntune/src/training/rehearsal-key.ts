@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { expectedTensors } from '@vulntune/engine';
-import type { RehearsedRun } from './rehearse.ts';
+import type { RehearsedWork } from './rehearse.ts';
 
 const objectives = new WeakMap<object, number>();
 let objectivesSeen = 0;
 
 /** Equal for runs that take the same steps on the same shapes: all of a run but γ, a number that a kernel is given. */
-export function rehearsalKey({ dtypeOf, ...run }: RehearsedRun): string {
+export function rehearsalKey({ dtypeOf, ...run }: RehearsedWork): string {
 	const stored = dtypeOf && expectedTensors(run.model).map(({ name }) => dtypeOf(name));
 	const text = JSON.stringify([run, stored], (name, value) => {
 		if (name === 'gamma') return undefined;

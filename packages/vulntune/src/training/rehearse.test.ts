@@ -161,8 +161,29 @@ describe('the memory of a run', () => {
 		fullPacks(512),
 	);
 
-	it('is near the 995 MiB that a run of SmolLM2 on X1 held', () => {
-		expect(hostMemory(run).total / 2 ** 20 / 995).toBeCloseTo(1, 1);
+	it('is near the 1155 MiB that a run of SmolLM2 held', () => {
+		expect(hostMemory(run).total / 2 ** 20 / 1155).toBeCloseTo(1, 1);
+	});
+
+	it('has what the heap of a computer keeps for smaller packs; a card gives that back', () => {
+		const { trained, scored } = run.packs;
+		const alone = { ...run, packs: { trained, scored } };
+		const [whole, fullest] = [hostMemory(run), hostMemory(alone)];
+		expect(whole.kept / fullest.kept).toBeGreaterThan(2);
+		expect([whole.base, whole.trained, whole.activations]).toEqual([
+			...[fullest.base, fullest.trained, fullest.activations],
+		]);
+		expect(cardMemory(run)).toEqual(cardMemory(alone));
+	});
+
+	it('of scoring alone is less, with lines more', () => {
+		const { trained, scored } = run.packs;
+		const scoring = hostMemory({ ...run, packs: { scored } });
+		const lines = hostMemory({ ...run, packs: { scored, explained: trained } });
+		expect(scoring.activations).toBeLessThan(lines.activations);
+		// values and gradients, no sum of them, no moments, and no checkpoint
+		expect(scoring.trained).toBe((2 / 5) * hostMemory(run).trained);
+		expect(scoring.around).toBe(hostMemory(run).around - hostMemory(run).trained);
 	});
 
 	it('is that of a few layers and their like', () => {
@@ -227,11 +248,12 @@ it('takes the fullest pack of training, and of scoring in its own order', () => 
 			},
 			sequencesPerPass,
 		);
-	const { trained, scored } = packs(1);
+	const { trained, scored, lesser } = packs(1);
 	expect(packs(2).trained.inputIds).toHaveLength(31 + 30);
 	expect(packs(2).scored).toEqual(scored);
 	expect(trained.inputIds).toHaveLength(31);
 	expect(trained.functionIndex).toHaveLength(2);
+	expect(lesser!.trained.map(({ inputIds }) => inputIds.length)).toEqual([30]);
 	// cut to the length of a sequence, since no function is left out of scoring
 	expect(scored.inputIds.length).toBeLessThanOrEqual(62);
 	expect(scored.functionIndex).toHaveLength(2);

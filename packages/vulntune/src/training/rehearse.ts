@@ -7,15 +7,32 @@ import { type PassOptions, scorePack, trainOnPack } from '../scoring/micro-batch
 import { createGradientSum } from './gradient-sum.ts';
 import { createOptimizer } from './optimizer.ts';
 
-/** What the memory of a run depends on. */
-export interface RehearsedRun {
+/** What the memory of what is computed depends on. */
+export interface RehearsedWork {
 	readonly model: ModelConfig;
 	readonly detector: Omit<DetectorOptions, 'seed' | 'start'>;
 	/** How the checkpoint stores a tensor; by default in bfloat16. */
 	readonly dtypeOf?: (name: string) => SafetensorsDtype;
 	readonly pass: PassOptions;
-	/** The fullest that is trained on, and the fullest in which functions are scored. */
-	readonly packs: { readonly trained: Pack; readonly scored: Pack };
+	/** The fullest that is trained on, the fullest in which functions are scored, and the fullest whose lines are; undefined for none. */
+	readonly packs: {
+		readonly trained?: Pack;
+		readonly scored: Pack;
+		readonly explained?: Pack;
+		/** Smaller ones that come between: a backend keeps blocks of their sizes beside those of the fullest. */
+		readonly lesser?: LesserPacks;
+	};
+}
+
+/** Packs that aren't the fullest. */
+export interface LesserPacks {
+	readonly trained: readonly Pack[];
+	readonly scored: readonly Pack[];
+}
+
+/** A run that trains. */
+export interface RehearsedRun extends RehearsedWork {
+	readonly packs: { readonly trained: Pack; readonly scored: Pack; readonly lesser?: LesserPacks };
 }
 
 /** Bytes on the machine that computes. */
@@ -34,26 +51,39 @@ export interface RehearsedMemory {
 	readonly onHost: number;
 }
 
+const noPacks: LesserPacks = { trained: [], scored: [] };
+
 /** Steps after which nothing new is asked for. */
 const steps = 2;
 
 /**
  * Takes a run's steps on a backend that computes nothing (`createDryBackend`, `createDryCardBackend`) and says what memory they ask
- * for: loading the base, steps on the fullest pack, scoring. It is the run's own code that asks, so the answer fits any model, method and
+ * for: loading the base, steps on the fullest pack and on smaller ones, scoring. It is the run's own code that asks, so the answer fits any model, method and
  * objective. Throws OUT_OF_MEMORY where the card is too small.
  */
-export function rehearse(backend: Backend, run: RehearsedRun): RehearsedMemory {
+export function rehearse(backend: Backend, run: RehearsedWork): RehearsedMemory {
 	const detector = createDryDetector(backend, run.model, run.detector, run.dtypeOf);
 	const { parameters } = detector;
 	// values and gradients
 	const base = backend.memory().liveBytes - 2 * 4 * parameters.values.shape[0]!;
-	const optimizer = createOptimizer(backend, parameters, { weightDecay: 0, clipNorm: null });
-	createGradientSum(optimizer, alone);
+	const { packs, pass } = run;
+	const isStacked = run.detector.head?.stacked === true;
+	const read = (pack: Pack) =>
+		isStacked ? { ...pack, stackedScores: new Float32Array(pack.functionIndex.length) } : pack;
+	const { lesser = noPacks } = packs;
+	const optimizer = packs.trained && createOptimizer(backend, parameters, { weightDecay: 0, clipNorm: null });
+	if (optimizer !== undefined) createGradientSum(optimizer, alone);
 	const trained = backend.memory().liveBytes - base;
 	for (let step = 1; step <= steps; step++) {
-		trainOnPack(detector, run.packs.trained, unlabelled(run.packs.trained), 1, step, run.pass);
-		optimizer.step(step, 0);
-		scorePack(detector, run.packs.scored, run.pass, unlabelled(run.packs.scored));
+		// once the blocks of the smaller ones are there, they stay
+		const { trained: between, scored: scoredBetween } = step === 1 ? lesser : noPacks;
+		for (const pack of [packs.trained, packs.explained, ...between]) {
+			if (pack !== undefined) trainOnPack(detector, read(pack), unlabelled(pack), 1, step, pass);
+		}
+		optimizer?.step(step, 0);
+		for (const pack of [packs.scored, ...scoredBetween]) {
+			scorePack(detector, read(pack), pass, unlabelled(pack));
+		}
 	}
 	const { peakBytes, pool, host } = backend.memory();
 	const total = pool!.peakHeldBytes;

@@ -7,7 +7,7 @@ import {
 } from '@vulntune/engine';
 import { availableMemory } from '../sizing/memory.ts';
 import { rehearsalKey } from './rehearsal-key.ts';
-import { type RehearsedMemory, type RehearsedRun, rehearse } from './rehearse.ts';
+import { type RehearsedMemory, type RehearsedWork, rehearse } from './rehearse.ts';
 
 /** Bytes that a run needs on the machine that computes: what was rehearsed, and what is there besides. */
 export interface RunMemory extends Omit<RehearsedMemory, 'total'> {
@@ -16,8 +16,8 @@ export interface RunMemory extends Omit<RehearsedMemory, 'total'> {
 	readonly total: number;
 }
 
-/** Of a whole run on two cores, n-grams and report included: what 995 MiB of SmolLM2 on X1 leave beside its tensors. */
-const PROCESS_BYTES = 387 * 2 ** 20;
+/** Of a run without a model, rows, n-grams and report included: what a run of n-grams on X1 held at most. */
+const PROCESS_BYTES = 322 * 2 ** 20;
 /** What an H200 lacked once the kernels were loaded (docs/gpu). */
 const DRIVER_BYTES = 555e6;
 /** What 32-bit addresses reach. */
@@ -26,9 +26,10 @@ const WASM_BYTES = 2 ** 32;
 const CHECKPOINT_COPIES = 1;
 
 /** What a run needs of a computer's memory. */
-export function hostMemory(run: RehearsedRun): RunMemory {
+export function hostMemory(run: RehearsedWork): RunMemory {
 	const rehearsed = rehearseOnce('host', run, createDryBackend);
-	return withAround(rehearsed, PROCESS_BYTES + CHECKPOINT_COPIES * rehearsed.trained);
+	const copies = run.packs.trained === undefined ? 0 : CHECKPOINT_COPIES;
+	return withAround(rehearsed, PROCESS_BYTES + copies * rehearsed.trained);
 }
 
 /** A card as far as its kernels go, and with them the memory that they take besides their operands. */
@@ -39,18 +40,22 @@ const anyCard: CardKind = { name: 'a card', capability: 80, multiprocessors: 100
 
 /** What a run needs of a card's memory, whatever that has. */
 export function cardMemory(
-	run: RehearsedRun,
+	run: RehearsedWork,
 	{ name, capability, multiprocessors }: CardKind = anyCard,
 ): RunMemory {
+	// its pool gives unused blocks back before memory runs out: what it keeps of smaller packs is not needed
+	const { lesser: _kept, ...packs } = run.packs;
 	const unlimited = { name, capability, multiprocessors, memoryBytes: Number.MAX_SAFE_INTEGER };
-	const rehearsed = rehearseOnce(JSON.stringify(unlimited), run, () => createDryCardBackend(unlimited));
+	const rehearsed = rehearseOnce(JSON.stringify(unlimited), { ...run, packs }, () =>
+		createDryCardBackend(unlimited),
+	);
 	return withAround(rehearsed, DRIVER_BYTES);
 }
 
 const rehearsals = new Map<string, RehearsedMemory>();
 
 /** A rehearsal of a large model takes a second, and the cells of a grid mostly differ in what takes no memory. */
-function rehearseOnce(machine: string, run: RehearsedRun, open: () => Backend): RehearsedMemory {
+function rehearseOnce(machine: string, run: RehearsedWork, open: () => Backend): RehearsedMemory {
 	const key = `${machine} ${rehearsalKey(run)}`;
 	const memory = rehearsals.get(key) ?? rehearse(open(), run);
 	rehearsals.set(key, memory);
@@ -62,7 +67,7 @@ function withAround({ total, ...parts }: RehearsedMemory, around: number): RunMe
 }
 
 /** The same run with or without keeping the activations of one block at a time. */
-function withCheckpointing(run: RehearsedRun, checkpointing: Checkpointing): RehearsedRun {
+function withCheckpointing(run: RehearsedWork, checkpointing: Checkpointing): RehearsedWork {
 	return { ...run, pass: { ...run.pass, checkpointing } };
 }
 
@@ -74,7 +79,7 @@ export function availableBytes(backend: Backend): number {
 }
 
 /** What a run takes on a backend. */
-export function neededBy(backend: Backend, run: RehearsedRun): MemoryOf {
+export function neededBy(backend: Backend, run: RehearsedWork): MemoryOf {
 	const { card } = backend.hardware;
 	if (card === undefined) return memoryOf(run, hostMemory);
 	const { name, capability, multiprocessors } = card;
@@ -116,7 +121,7 @@ export function fitInto<Memory extends { readonly total: number }>(
 	}
 }
 
-export function memoryOf(run: RehearsedRun, memory: (run: RehearsedRun) => RunMemory): MemoryOf {
+export function memoryOf(run: RehearsedWork, memory: (run: RehearsedWork) => RunMemory): MemoryOf {
 	return once((checkpointing) => memory(withCheckpointing(run, checkpointing)));
 }
 

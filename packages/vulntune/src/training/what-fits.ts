@@ -121,8 +121,8 @@ function fitOf(memoryBytes: number, needed: MemoryOf<Total>): Pick<Fit, 'bytes' 
 	return { bytes: memory.total, checkpointing, fits };
 }
 
-/** Layers of the two rehearsals from which those of a whole model follow: each adds as much as the one before it. */
-const [few, more] = [2, 4];
+/** Layers of the two rehearsals from which those of a whole model follow: from the first on, training takes more than scoring, and each adds as much as the one before it. */
+const [few, more] = [8, 12];
 
 /**
  * Bytes that fine-tuning a model with adapters takes, under `fitSetting`: of a few of its layers rehearsed, the others alike. Beside
