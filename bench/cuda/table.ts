@@ -90,7 +90,7 @@ export function renderTable(): string {
 	];
 	for (const name of files().sort()) {
 		const report = JSON.parse(readFileSync(path.join(folder, name), 'utf8')) as Report;
-		text.push('', ...section(name, report));
+		text.push('', ...reportLines(name, report));
 	}
 	return `${text.join('\n')}\n`;
 }
@@ -100,7 +100,8 @@ export function writeTable(): void {
 	writeFileSync(path.join(folder, 'README.md'), renderTable());
 }
 
-function section(name: string, report: Report): string[] {
+/** The section of one card and day. */
+export function reportLines(name: string, report: Report): string[] {
 	const { driver, agreement, products, attention, training, parity, whole } = report;
 	const [card] = driver.result.cards;
 	const { smollm2, fourLayersOf13B, fourLayersOnBf16, shortSequences, peft } = training.result;
