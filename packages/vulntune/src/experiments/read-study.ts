@@ -23,7 +23,7 @@ export interface StudyCell {
 	readonly status: CellStatus;
 	/** Of successive halving, from 0. */
 	readonly rung: number;
-	/** The options in which the cells of the study differ, with their values in this one. */
+	/** The options of `columns` and `overrides`, with their values in this cell. */
 	readonly settings: Readonly<Record<string, unknown>>;
 	/** Identity of its run. */
 	readonly run: string;
@@ -42,7 +42,10 @@ export interface Study {
 	readonly schema: 'vulntune.study/1';
 	readonly study: string;
 	readonly grids: readonly GridEntry[];
+	/** The options in which the cells of the study differ by their grids' axes and cells. */
 	readonly columns: readonly string[];
+	/** Other options that grids set in some cells, by `overrides` or the rungs of a search. */
+	readonly overrides: readonly string[];
 	readonly counts: Readonly<Record<CellStatus, number>>;
 	readonly cells: readonly StudyCell[];
 }
@@ -53,6 +56,8 @@ export function readStudy(ledger: Ledger, grid?: string): Study {
 	const cells = readCells(ledger, grid);
 	const shown = grids.filter(({ name }) => grid === undefined || name === grid);
 	const columns = [...new Set(shown.flatMap((own) => own.columns))];
+	const set = new Set(cells.flatMap(({ settings }) => Object.keys(settings)));
+	const overrides = [...set].filter((option) => !columns.includes(option));
 	const counts = Object.fromEntries(
 		cellStatuses.map((status) => [status, cells.filter((cell) => cell.status === status).length]),
 	) as Record<CellStatus, number>;
@@ -61,8 +66,9 @@ export function readStudy(ledger: Ledger, grid?: string): Study {
 		study: path.resolve(ledger.folder),
 		grids,
 		columns,
+		overrides,
 		counts,
-		cells: cells.map((cell) => studyCell(ledger, cell, grids, columns)),
+		cells: cells.map((cell) => studyCell(ledger, cell, grids, [...columns, ...overrides])),
 	};
 }
 
@@ -70,7 +76,7 @@ function studyCell(
 	ledger: Ledger,
 	cell: LedgerCell,
 	grids: readonly GridEntry[],
-	columns: readonly string[],
+	options: readonly string[],
 ): StudyCell {
 	const { grid, name, status, rung, runId: run, seconds, peakBytes, errorCode, errorMessage } = cell;
 	const metrics = readMetrics(ledger, run).get('model');
@@ -81,7 +87,7 @@ function studyCell(
 	return {
 		cell: cellLabel(cell, grids),
 		...{ grid, name, status, rung },
-		settings: settingsOf(cell, columns),
+		settings: settingsOf(cell, options),
 		run,
 		folder: path.resolve(ledger.folder, cell.folder),
 		rocAuc: metricOf('rocAuc'),
@@ -92,10 +98,10 @@ function studyCell(
 }
 
 /** As the grid has them; what it doesn't set, as the config has it. */
-function settingsOf({ settings, config }: LedgerCell, columns: readonly string[]): Record<string, unknown> {
+function settingsOf({ settings, config }: LedgerCell, options: readonly string[]): Record<string, unknown> {
 	const resolved = parse(config) as object;
 	return Object.fromEntries(
-		columns.map((option) => [
+		options.map((option) => [
 			option,
 			Object.hasOwn(settings, option) ? settings[option] : (resolvedValue(resolved, option) ?? null),
 		]),

@@ -9,28 +9,17 @@ export interface ExportTable {
 	readonly rows: readonly (readonly Cell[])[];
 }
 
-/** `cell`, `status`, each axis, then what was measured. */
-export function exportTable({ columns, cells }: Study): ExportTable {
+/** `cell`, `name`, `status`, each axis, each option of `overrides`, then what was measured. */
+export function exportTable({ columns, overrides, cells }: Study): ExportTable {
+	const options = [...columns, ...overrides];
 	return {
 		columns: [
-			'cell',
-			'status',
-			...columns,
-			'rocAuc',
-			'rocAucLow',
-			'rocAucHigh',
-			'f1',
-			'seconds',
-			'peakBytes',
+			...['cell', 'name', 'status', ...options],
+			...['rocAuc', 'rocAucLow', 'rocAucHigh', 'f1', 'f1Low', 'f1High', 'seconds', 'peakBytes'],
 		],
-		rows: cells.map(({ cell, status, settings, rocAuc, f1, seconds, peakBytes }) => [
-			cell,
-			status,
-			...columns.map((column) => plain(settings[column])),
-			rocAuc?.value ?? null,
-			low(rocAuc),
-			high(rocAuc),
-			f1?.value ?? null,
+		rows: cells.map(({ cell, name, status, settings, rocAuc, f1, seconds, peakBytes }) => [
+			...[cell, name, status, ...options.map((option) => plain(settings[option]))],
+			...[rocAuc, f1].flatMap((metric) => [metric?.value ?? null, low(metric), high(metric)]),
 			seconds,
 			peakBytes,
 		]),
@@ -39,7 +28,8 @@ export function exportTable({ columns, cells }: Study): ExportTable {
 
 /** Whether a file that begins so is an exported study, in whichever format. */
 export function isExport(start: string): boolean {
-	return /^(cell,status,|\| cell \| status \||\\begin\{tabular\}|PAR1)/.test(start);
+	// those of earlier versions have no names
+	return /^(cell,(name,)?status,|\| cell \| (name \| )?status \||\\begin\{tabular\}|PAR1)/.test(start);
 }
 
 function plain(value: unknown): Cell {
@@ -52,20 +42,26 @@ const low = (metric: Interval) => (metric?.value === undefined || metric.value =
 const high = (metric: Interval) =>
 	metric?.value === undefined || metric.value === null ? null : metric.high;
 
-/** As it is read in a text: short names, three digits, the interval in one column. */
-export function readableTable({ columns, cells }: Study): readonly (readonly string[])[] {
-	const short = shortNames(columns);
+/** As it is read in a text: short names, three digits, an interval in one column. */
+export function readableTable({ columns, overrides, cells }: Study): readonly (readonly string[])[] {
+	const options = [...columns, ...overrides];
+	const short = shortNames(options);
 	const number = (value: number | null | undefined, digits = 3) =>
 		value === null || value === undefined ? '–' : value.toFixed(digits);
+	const withInterval = (metric: Interval) => [
+		number(metric?.value),
+		low(metric) === null ? '–' : `${number(low(metric))} to ${number(high(metric))}`,
+	];
 	return [
-		['cell', 'status', ...columns.map((column) => short[column]!), 'ROC AUC', '95 %', 'F1', 'hours', 'GiB'],
-		...cells.map(({ cell, status, settings, rocAuc, f1, seconds, peakBytes }) => [
-			cell,
-			status,
-			...columns.map((column) => (settings[column] === null ? '–' : shownValue(column, settings[column]))),
-			number(rocAuc?.value),
-			low(rocAuc) === null ? '–' : `${number(low(rocAuc))} to ${number(high(rocAuc))}`,
-			number(f1?.value),
+		[
+			...['cell', 'name', 'status', ...options.map((option) => short[option]!)],
+			...['ROC AUC', '95 %', 'F1', '95 %', 'hours', 'GiB'],
+		],
+		...cells.map(({ cell, name, status, settings, rocAuc, f1, seconds, peakBytes }) => [
+			...[cell, name, status],
+			...options.map((option) => (settings[option] === null ? '–' : shownValue(option, settings[option]))),
+			...withInterval(rocAuc),
+			...withInterval(f1),
 			number(seconds === null ? null : seconds / 3600, 2),
 			number(peakBytes === null ? null : peakBytes / 2 ** 30, 2),
 		]),
