@@ -1,4 +1,4 @@
-import { colour, drawFigure, light, withColours } from 'vulntune';
+import { colour, drawFigure, standingAlone } from 'vulntune';
 import type { BenchReport } from '../report.ts';
 import { type Bar, limitBars } from './bars.ts';
 import { type PartedStep, partedSteps, partNames } from './parts.ts';
@@ -20,14 +20,17 @@ export async function drawPicture(report: BenchReport): Promise<string> {
 	const title = `vulntune on ${cores} cores of ${cpu}, ${isa}`;
 	const specification = {
 		title: { text: title, fontSize: 14, offset: 12 },
-		background: colour('paper'),
+
 		padding: 16,
 		spacing: 40,
 		resolve: { scale: { color: 'independent', x: 'independent', y: 'independent' } },
 		vconcat: [limitChart(limitBars(report.rows)), partChart(partedSteps(report))],
 	};
-	const svg = await drawFigure(specification, 'Shares of the limit by row, and the parts of a training step');
-	return `${withColours(svg, light)}\n`;
+	const svg = await drawFigure(specification, {
+		title,
+		description: 'Shares of the limit by row, and the parts of a training step.',
+	});
+	return `${standingAlone(svg)}\n`;
 }
 
 function limitChart(bars: readonly Bar[]) {

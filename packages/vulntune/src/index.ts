@@ -37,7 +37,7 @@ export { type Prediction, readPredictions } from './evaluation/predictions.ts';
 export { renderComparison } from './evaluation/render-comparison.ts';
 export { openScorer, type Scorer, type ScorerOptions } from './evaluation/scorer.ts';
 export { drawFigure } from './figures/draw-figure.ts';
-export { colour, light, withColours } from './figures/palette.ts';
+export { colour, standingAlone } from './figures/palette.ts';
 export { type FineTuning, type FineTuningOptions, finetune } from './fine-tuning/finetune.ts';
 export type { RunMode, RunOutcome, RunSignals, TrainingEvent } from './fine-tuning/run-events.ts';
 export { runTraining } from './fine-tuning/run-training.ts';

@@ -26,3 +26,8 @@ export function lengthDirection(train: readonly TextRow[]): LengthDirection {
 	);
 	return area.status === 'ok' && area.value < 0.5 ? 'longer' : 'shorter';
 }
+
+/** The direction that scores of {@link lengthScores} were made in: those of shorter first are near 0. */
+export function directionOfScores(scores: readonly number[]): LengthDirection {
+	return scores.filter((score) => score > 0.5).length > scores.length / 2 ? 'longer' : 'shorter';
+}

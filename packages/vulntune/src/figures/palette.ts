@@ -53,3 +53,16 @@ export function colourVariables(palette: Readonly<Record<ColourName, string>>): 
 export function withColours(svg: string, palette: Readonly<Record<ColourName, string>>): string {
 	return svg.replace(/var\(--([\w-]+)\)/g, (_, name: ColourName) => palette[name]);
 }
+
+/**
+ * A drawing for a file of its own: in the colours of light paper, with rules that turn them where the reader's system is dark. A program that
+ * knows no such rules shows it in light.
+ */
+export function standingAlone(svg: string): string {
+	const rules = (Object.keys(light) as ColourName[]).map(
+		(name) =>
+			`[fill="${light[name]}"] { fill: ${dark[name]}; } [stroke="${light[name]}"] { stroke: ${dark[name]}; }`,
+	);
+	const style = `<style>@media (prefers-color-scheme: dark) { ${rules.join(' ')} }</style>`;
+	return withColours(svg, light).replace('</desc>', `</desc>${style}`);
+}

@@ -3,6 +3,7 @@ import { type CountCurve, curveOf } from '../metrics/ranking.ts';
 import type { ConfusionCounts } from '../metrics/threshold-metrics.ts';
 import {
 	dashes,
+	describeFunctions,
 	draw,
 	type Figure,
 	first,
@@ -11,6 +12,8 @@ import {
 	paper,
 	second,
 	share,
+	strokes,
+	synthetic,
 	width,
 } from './figure-parts.ts';
 import type { ReportData } from './report-data.ts';
@@ -63,14 +66,15 @@ function curvesSpecification(
 	point: Point | undefined,
 ) {
 	const colours = new Map<string, string>(rankingBaselines);
-	const names = series.map(({ name }) => name);
 	const [model, ...baselines] = series;
-	const bySeries = <Value>(of: (name: string) => Value) => ({
-		field: 'series',
-		type: 'nominal',
-		scale: { domain: names, range: names.map(of) },
-		legend: { columns: 2 },
-	});
+	const entries = series.map(
+		({ name }) =>
+			[
+				name,
+				name === model!.name ? first : (colours.get(name) ?? muted),
+				name === always ? dashes : [1, 0],
+			] as const,
+	);
 	const lines = (drawn: readonly Series[], strokeWidth: number) => ({
 		data: {
 			values: drawn.flatMap(({ name, points }) =>
@@ -82,8 +86,7 @@ function curvesSpecification(
 			x: { field: 'x', ...share(axes.x) },
 			y: { field: 'y', ...share(axes.y) },
 			order: { field: 'index', type: 'quantitative' },
-			color: bySeries((name) => (name === model!.name ? first : (colours.get(name) ?? muted))),
-			strokeDash: bySeries((name) => (name === always ? dashes : [1, 0])),
+			...strokes(entries, 'series'),
 		},
 	});
 	return {
@@ -102,7 +105,14 @@ function curvesSpecification(
 								...{ type: 'point', filled: true, size: 110, opacity: 1 },
 								...{ color: first, stroke: paper, strokeWidth: 1.5 },
 							},
-							encoding: { x: { field: 'x', type: 'quantitative' }, y: { field: 'y', type: 'quantitative' } },
+							encoding: {
+								x: { field: 'x', type: 'quantitative' },
+								y: { field: 'y', type: 'quantitative' },
+								shape: {
+									...{ datum: 'at its threshold', type: 'nominal', scale: { range: ['circle'] } },
+									legend: { symbolFillColor: first, symbolStrokeColor: paper, symbolOpacity: 1 },
+								},
+							},
 						},
 					]),
 		],
@@ -112,8 +122,6 @@ function curvesSpecification(
 /** A kind of curve over the thresholds of a ranking. */
 interface CurveKind {
 	readonly title: string;
-	/** For screen readers. */
-	readonly label: string;
 	readonly axes: { readonly x: string; readonly y: string };
 	readonly interpolate: 'linear' | 'step-after';
 	readonly pointsOf: (counts: CountCurve) => readonly Point[];
@@ -135,17 +143,16 @@ async function curvesFigure(data: ReportData, kind: CurveKind): Promise<Figure> 
 	const confusion = data.comparison.rows[0]?.evaluation.confusion;
 	const point = confusion == null ? undefined : kind.standing(confusion);
 	const note = point === undefined ? '' : ' The dot is the threshold from validation.';
-	return {
+	return draw(curvesSpecification(series, kind, point), {
 		title,
+		about: `${synthetic(data)}${describeFunctions(labels, 'test')}`,
 		caption: `${caption(prevalence)}${note}`,
-		drawing: await draw(curvesSpecification(series, kind, point), kind.label),
-	};
+	});
 }
 
 export function rocFigure(data: ReportData): Promise<Figure> {
 	return curvesFigure(data, {
 		title: 'ROC curve (test)',
-		label: 'ROC curves of the model and the baselines on the test split',
 		axes: { x: 'false-positive rate', y: 'recall' },
 		interpolate: 'linear',
 		pointsOf(counts) {
@@ -165,7 +172,6 @@ export function rocFigure(data: ReportData): Promise<Figure> {
 export function precisionRecallFigure(data: ReportData): Promise<Figure> {
 	return curvesFigure(data, {
 		title: 'Precision and recall (test)',
-		label: 'Precision by recall of the model and the baselines on the test split',
 		axes: { x: 'recall', y: 'precision' },
 		interpolate: 'step-after',
 		pointsOf(counts) {

@@ -2,7 +2,7 @@ import type { CalibratedTest } from './calibrated-test.ts';
 import { calibrationFigure } from './calibration-figure.ts';
 import { precisionRecallFigure, rocFigure } from './curve-figures.ts';
 import { epochLoss, epochScores, trainingLoss } from './epoch-figures.ts';
-import type { Figure } from './figure-parts.ts';
+import { type Figure, synthetic } from './figure-parts.ts';
 import type { ReportData } from './report-data.ts';
 import { scoredFunctions } from './scored-functions.ts';
 
@@ -18,15 +18,17 @@ export interface Figures {
 /** @param maps what the maps beside the adapter make of the test split */
 export async function drawFigures(data: ReportData, maps: CalibratedTest | undefined): Promise<Figures> {
 	const { labels, probabilities } = scoredFunctions(data.test);
+	const before = synthetic(data);
 	const asTheyCome = [{ name: 'as they come', probabilities }];
 	return {
 		test: [
 			await rocFigure(data),
 			await precisionRecallFigure(data),
-			await calibrationFigure('Calibration (test)', labels, asTheyCome),
+			await calibrationFigure('Calibration (test)', labels, asTheyCome, before),
 		],
 		calibrated:
-			maps && (await calibrationFigure('Calibration behind the maps (test)', maps.labels, mapSeries(maps))),
+			maps &&
+			(await calibrationFigure('Calibration behind the maps (test)', maps.labels, mapSeries(maps), before)),
 		training: [await epochScores(data), await epochLoss(data), await trainingLoss(data)],
 	};
 }

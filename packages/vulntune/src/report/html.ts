@@ -1,3 +1,5 @@
+import { escapeMarkup } from '../figures/escape-markup.ts';
+
 /** HTML that is safe to write: only `html` and `trusted` make it. */
 export interface Markup {
 	readonly markup: string;
@@ -21,26 +23,7 @@ export function trusted(markup: string): Markup {
 
 function render(part: Part): string {
 	if (part === undefined) return '';
-	if (typeof part === 'string') return escapeHtml(part);
+	if (typeof part === 'string') return escapeMarkup(part);
 	if (typeof part === 'number') return String(part);
 	return 'markup' in part ? part.markup : part.map(render).join('');
-}
-
-const entities: Readonly<Record<string, string>> = {
-	'&': '&amp;',
-	'<': '&lt;',
-	'>': '&gt;',
-	'"': '&quot;',
-	"'": '&#39;',
-};
-
-/** Also replaces control characters that no HTML document may hold. */
-function escapeHtml(text: string): string {
-	return (
-		text
-			.toWellFormed()
-			.replace(/[&<>"']/g, (character) => entities[character]!)
-			// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-			.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, '\ufffd')
-	);
 }

@@ -22,7 +22,6 @@ export const syntheticWarning =
 export async function renderPage(data: ReportData): Promise<string> {
 	const maps = calibratedTest(data);
 	const figures = await drawFigures(data, maps);
-	const figure = (drawn: Figure) => figureMarkup(drawn, data.isSynthetic);
 	const { rows } = data.comparison;
 	return documentPage(
 		`${data.isSynthetic ? 'Synthetic data: ' : ''}${data.title}`,
@@ -41,17 +40,17 @@ ${headlineSection(rows)}
 <div>
 ${metricsSection(data.comparison, data.truncated)}
 </div>
-<div class="figures">${figures.test.map(figure)}</div>
+<div class="figures">${figures.test.map(figureMarkup)}</div>
 </div>
 </section>
 ${errorsSection(data)}
-${maps && calibrationSection(maps, figure(figures.calibrated!))}
+${maps && calibrationSection(maps, figureMarkup(figures.calibrated!))}
 ${weaknessSection(rows)}
 <section>
 <h2>How it was trained</h2>
 <dl class="facts">${trainingFacts(data).map(factMarkup)}</dl>
 ${tokensTable(data)}
-<div class="figures">${figures.training.map(figure)}</div>
+<div class="figures">${figures.training.map(figureMarkup)}</div>
 </section>
 ${settingsSection(data)}
 </main>`,
@@ -74,11 +73,10 @@ function timingParts({ seconds, tokensPerSecond, peakResidentBytes, peakDeviceBy
 	return [...parts, `${formatBytes(peakResidentBytes)} of memory at most`, ...onCard];
 }
 
-function figureMarkup({ title, caption, drawing }: Figure, isSynthetic: boolean): Markup {
+function figureMarkup({ title, caption, drawing }: Figure): Markup {
 	return html`<figure>
-<h3>${title}</h3>
-${drawing}
-<figcaption>${isSynthetic ? html`<strong>Synthetic data.</strong> ` : undefined}${caption}</figcaption>
+${drawing ?? html`<h3>${title}</h3>`}
+<figcaption>${caption}</figcaption>
 </figure>
 `;
 }

@@ -54,7 +54,7 @@ export function readRun(root: string, isSynthetic = false): ReportData {
 		comparison: readJson<Comparison>(folder.comparison),
 		truncated: end.truncated,
 		training: end.training ?? null,
-		data: existsSync(folder.data) ? readJson<DataRecord>(folder.data) : null,
+		data: readDataRecord(folder),
 		validation: readPredictions(folder.predictions('valid')),
 		test,
 		calibration: readDescription(folder.adapter)?.calibration ?? null,
@@ -91,8 +91,13 @@ function readPredictions(file: string): Prediction[] {
 	return parsePredictions(readText(file), file);
 }
 
-/** Runs of the first versions have none. */
-function readBaselines(file: string, test: readonly Prediction[]): readonly BaselineScores[] | null {
+/** What the splits of a run hold; null where it didn't write it down. Throws RUN_FILE. */
+export function readDataRecord({ data }: Pick<RunFolder, 'data'>): DataRecord | null {
+	return existsSync(data) ? readJson<DataRecord>(data) : null;
+}
+
+/** What the baselines make of a run's test functions; null for runs of the first versions. Throws RUN_FILE. */
+export function readBaselines(file: string, test: readonly Prediction[]): readonly BaselineScores[] | null {
 	if (!existsSync(file)) return null;
 	const baselines = readLines<BaselineScores>(file);
 	const fits = baselines.length === test.length && baselines.every(({ id }, row) => id === test[row]!.id);

@@ -49,12 +49,13 @@ dl, dd { margin: 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1.5rem; }
 figure { margin: 0; } .figures h3 { margin-top: .5rem; }
 figure svg { display: block; width: 100%; max-width: 27rem; height: auto; }
-figcaption { color: var(--muted); font-size: .875rem; max-width: 27rem; }
+figcaption { color: var(--muted); font-size: .875rem; max-width: 27rem; margin-top: .4rem; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 0 2rem; }
 @media (max-width: 40rem) { th, td { padding: .3rem .4rem; } th[scope="row"] { white-space: normal; max-width: 7.75rem; } }
 .study th[scope="row"], .study td:has(.hardware) { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; max-width: 20rem; }
 .study :is(td, th):has(.hardware) { text-align: left; }
 .wide svg, .wide figcaption { max-width: 46rem; }
+.wide figure { overflow-x: auto; } .wide svg { min-width: 34rem; }
 .weaknesses th[scope="row"] { white-space: nowrap; max-width: none; }
 details { margin: .8rem 0; }
 summary { cursor: pointer; }

@@ -32,7 +32,7 @@ function expectInert(page: string): void {
 	const structure =
 		'!doctype html head meta title style body header main section h1 h2 h3 p em strong sup ol li span dl dt dd';
 	const tables = 'div table thead tbody tr th td small details summary pre figure figcaption';
-	const drawings = 'svg g path rect line text defs clippath';
+	const drawings = 'svg desc g path rect line text defs clippath';
 	const allowed = new Set(`${structure} ${tables} ${drawings}`.split(' '));
 	expect([...elements].filter((name) => !allowed.has(name))).toEqual([]);
 	for (const [tag, , attributes] of tagsOf(page)) {
@@ -117,8 +117,8 @@ describe('report.html', () => {
 		const drawings = page.match(/<svg .*?<\/svg>/gs)!;
 		const [roc, precisionRecall] = drawings;
 		for (const drawing of [roc!, precisionRecall!]) {
-			expect(drawing).toContain('baselines on the test split');
-			for (const name of ['lora', 'length', 'ngram', 'all-positive'])
+			expect(drawing).toContain('>40 test functions, 20 vulnerable</text>');
+			for (const name of ['lora', 'length', 'ngram', 'all-positive', 'at its threshold'])
 				expect(drawing).toContain(`>${name}</text>`);
 			expect(drawing).toContain('stroke="var(--series-4)"');
 		}
@@ -246,9 +246,10 @@ describe('report.html', () => {
 		expect(body.join('')).not.toMatch(/(?<!\\)<(script|img)/);
 	});
 
-	test('says that data are synthetic: on top, in the title, under every figure', async () => {
+	test('says that data are synthetic: on top, in the title, in every figure and its description', async () => {
 		const { page, card } = await write({}, true);
-		expect(page.match(/Synthetic data/g)!.length).toBe(2 + 6);
+		expect(page.match(/Synthetic data/g)!.length).toBe(2 + 2 * 6);
+		expect(page.match(/>Synthetic data: [^<]*<\/text>/g)).toHaveLength(6);
 		expect(page).toMatch(/<title>Synthetic data: /);
 		expect(card).toContain('Synthetic data');
 		expect(parse(card.split('---\n')[1]!).tags).toContain('synthetic-data');

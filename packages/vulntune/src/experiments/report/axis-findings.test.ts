@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { axisFindings } from './axis-findings.ts';
+import { type AxisFinding, axisFindings } from './axis-findings.ts';
 import type { ReportCell } from './report-cells.ts';
 
 /** A cell whose scores tell the classes apart the better, the larger `strength`; what is drawn beside is the same for all. */
@@ -28,11 +28,14 @@ function cellOf(
 		data,
 		grids: [grid],
 		written: Object.keys(settings),
-		config: {},
+		config: { method: { type: 'lora' }, objective: 'class' },
 	} as unknown as ReportCell;
 }
 
-const findings = (cells: readonly ReportCell[]) => axisFindings(['method.rank', 'training.seed'], cells);
+/** Of a study whose grids have all of these columns. */
+const findingsOf = (columns: readonly string[], cells: readonly ReportCell[]) =>
+	axisFindings({ columns, grids: ['g', 'other'].map((name) => ({ name, columns })) }, cells);
+const findings = (cells: readonly ReportCell[]) => findingsOf(['method.rank', 'training.seed'], cells);
 const said = (cells: readonly ReportCell[], axis = 'method.rank') =>
 	findings(cells)
 		.find((finding) => finding.axis === axis)!
@@ -66,7 +69,7 @@ describe('what is said of an axis', () => {
 			cellOf({ 'method.rank': 4, 'head.pool': pool }, four),
 			cellOf({ 'method.rank': 8, 'head.pool': pool }, eight, 'd', 'g', stride),
 		]);
-		return axisFindings(['method.rank', 'head.pool'], cells)[0]!.sentences.join(' ');
+		return findingsOf(['method.rank', 'head.pool'], cells)[0]!.sentences.join(' ');
 	};
 
 	it('counts comparisons under other options, whose mean has the sign that those which do not hold can turn', () => {
@@ -159,7 +162,7 @@ describe('what is said of an axis', () => {
 
 		it('is nothing of seeds, nor of options that one of the cells is not affected by or that change no result', () => {
 			const seeds = [withRate(8, 1e-4, 0.1, 1), withRate(8, 5e-4, 1, 2)];
-			expect(said(seeds, 'training.seed')).toMatch(/^No two finished cells differ in this option alone/);
+			expect(said(seeds, 'training.seed')).toMatch(/^No two finished cells differ in the seed alone/);
 			const loss = (type: string, gamma: number) => ({
 				...cellOf({ 'method.rank': gamma, 'training.seed': 1 }, 0.1),
 				written: ['loss.gamma', 'backend.threads'],
@@ -168,6 +171,112 @@ describe('what is said of an axis', () => {
 			expect(said([loss('focal', 2), loss('focal', 3)])).toMatch(/^2 comes with loss\.gamma 2, and/);
 			expect(said([loss('focal', 3), loss('crossEntropy', 2)])).toMatch(/^These data cannot/);
 		});
+	});
+
+	it('is over each seed by itself where the seeds have scores for different functions', () => {
+		const cells = [1, 2].flatMap((seed) => [
+			cellOf({ 'method.rank': 4, 'training.seed': seed }, 0.05),
+			cellOf({ 'method.rank': 8, 'training.seed': seed }, 1),
+		]);
+		expect(said(cells)).toMatch(/^8 is better than 4, by 0\.\d+ on average over 2 seeds.*\(1 paired test,/);
+		const [, , , last] = cells as [ReportCell, ReportCell, ReportCell, ReportCell];
+		const unscored = last.predictions.map((one) => (one.id === 7 ? { ...one, probability: null } : one));
+		const fewer = [...cells.slice(0, 3), { ...last, predictions: unscored }];
+		expect(said(fewer)).toMatch(/^8 is better than 4 in 2 of 2 matched comparisons.*\(2 paired tests,/);
+	});
+
+	it('names the seeds of each comparison where a seed has fewer cells', () => {
+		const cells = [
+			...[1, 2].flatMap((seed) => [
+				cellOf({ 'method.rank': 4, 'training.seed': seed }, 0.05),
+				cellOf({ 'method.rank': 8, 'training.seed': seed }, 1),
+			]),
+			cellOf({ 'method.rank': 16, 'training.seed': 1 }, 1),
+		];
+		expect(said(cells)).toMatch(
+			/\(3 paired tests, 4 with 8 over 2 seeds, 4 with 16 over 1 seed, 8 with 16 over 1 seed, corrected by Holm's method, level 0\.05\.\) Fewer seeds say less/,
+		);
+		const whole = [...cells, cellOf({ 'method.rank': 16, 'training.seed': 2 }, 1)];
+		expect(said(whole)).toMatch(/\(3 paired tests, of 2 seeds each, corrected(?!.*Fewer seeds)/);
+	});
+
+	describe('where other columns always come with a value', () => {
+		const ofType = (type: string, base: string, strength: number, seed = 1) => ({
+			...cellOf({ 'method.type': type, 'method.base': base, 'training.seed': seed }, strength),
+			config: { method: { type, base }, objective: 'class', training: { seed } } as never,
+		});
+		const saidOfType = (
+			cells: readonly ReportCell[],
+			columns = ['method.type', 'method.base', 'training.seed'],
+		) =>
+			findingsOf(columns, cells)
+				.find(({ axis }) => axis === 'method.type')!
+				.sentences.join(' ');
+
+		it('is compared with them, and they are named', () => {
+			const cells = [1, 2].flatMap((seed) => [
+				ofType('qlora', 'nf4', 0.05, seed),
+				ofType('lora', 'bf16', 1, seed),
+			]);
+			expect(saidOfType(cells)).toMatch(
+				/^qlora comes with method\.base nf4, and lora comes with method\.base bf16: .* lora is better than qlora, by 0\.\d+ on average over 2 seeds/,
+			);
+		});
+
+		it('is not, where cells differ in the option alone, or both values come with several others', () => {
+			const alone = [ofType('qlora', 'nf4', 0.05), ofType('lora', 'bf16', 1), ofType('lora', 'nf4', 0.05)];
+			expect(saidOfType(alone)).toMatch(/^These data cannot.*1 paired test,(?!.*comes with)/);
+			const drawn = (type: string, rate: number) => ({
+				...cellOf({ 'method.type': type, 'training.learningRate': rate }, rate),
+				config: { method: { type }, training: { learningRate: rate } } as never,
+			});
+			const cells = [drawn('qlora', 1), drawn('qlora', 2), drawn('lora', 3), drawn('lora', 4)];
+			expect(saidOfType(cells, ['method.type', 'training.learningRate'])).toMatch(/^No two finished cells/);
+		});
+
+		it('is not, of an axis of many values, each of which comes with others by chance', () => {
+			const cells = Array.from({ length: 7 }, (_, i) => ({
+				...cellOf({ 'method.rank': i + 1, 'training.learningRate': i }, i),
+			}));
+			expect(findingsOf(['method.rank', 'training.learningRate'], cells)[0]!.sentences.join(' ')).toMatch(
+				/^No two finished cells/,
+			);
+			expect(
+				findingsOf(['method.rank', 'training.learningRate'], cells.slice(1))[0]!.sentences.join(' '),
+			).toMatch(/^2 comes with training\.learningRate 1/);
+		});
+
+		it('is compared without what has no effect in one of them: a method without seeds with each seed of another', () => {
+			const cells = [
+				...[1, 2].map((seed) => ofType('qlora', 'nf4', 0.9 + seed / 10, seed)),
+				ofType('ngram', 'none', 0.05),
+			];
+			expect(saidOfType(cells)).toMatch(/^qlora is better than ngram, by 0\.\d+ on average over 2 seeds/);
+		});
+	});
+
+	it('is a comparison for each option of one of them that has no effect in the other, which are no seeds', () => {
+		const ofRank = (type: string, rank: number, strength: number) => ({
+			...cellOf({ 'method.type': type, 'method.rank': rank }, strength),
+			config: { method: { type, rank }, objective: 'class' } as never,
+		});
+		const cells = [ofRank('head', 4, 0.05), ofRank('lora', 4, 0.9), ofRank('lora', 8, 1)];
+		const [{ sentences }] = findingsOf(['method.type', 'method.rank'], cells) as [AxisFinding];
+		expect(sentences.join(' ')).toMatch(/^lora is better than head in 2 of 2 matched comparisons/);
+	});
+
+	it('is of the cells alone whose grids vary it', () => {
+		const cells = [
+			cellOf({ 'method.rank': 4, 'training.seed': 1 }, 0.1),
+			cellOf({ 'method.rank': 8, 'training.seed': 1 }, 1, 'd', 'other'),
+		];
+		const columns = ['method.rank', 'training.seed'];
+		const grids = [
+			{ name: 'g', columns },
+			{ name: 'other', columns: ['training.seed'] },
+		];
+		expect(axisFindings({ columns, grids }, cells)).toEqual([]);
+		expect(findings(cells).map(({ axis }) => axis)).toEqual(['method.rank']);
 	});
 
 	it('has means over cells with a partner at every other value alone', () => {

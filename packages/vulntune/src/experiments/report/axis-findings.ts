@@ -1,13 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isIdle } from '../../config/needs.ts';
-import { configOptions } from '../../config/options.ts';
 import { aucDifference } from '../../evaluation/compare-with-baselines.ts';
 import type { Prediction } from '../../evaluation/predictions.ts';
 import { delongOfRuns } from '../../metrics/delong.ts';
 import { holm } from '../../metrics/holm.ts';
 import { shownValue } from '../grid/load-grid.ts';
-import { axisFault } from '../grid/settings.ts';
-import { resolvedValue } from '../select-cells.ts';
+import type { GridEntry } from '../ledger/cells.ts';
+import { bySeeds, cellsOfAxis, distinct, type Pair, pairsOf, partnersOf } from './axis-pairs.ts';
 import type { ReportCell } from './report-cells.ts';
 
 /** The level at which a corrected p value is called a finding. */
@@ -31,9 +29,16 @@ interface Matched extends Pick<Pair, 'a' | 'b' | 'besides'> {
 	readonly differences: readonly number[];
 }
 
-/** What can be said of each axis that has at least two values among the cells. */
-export function axisFindings(columns: readonly string[], cells: readonly ReportCell[]): AxisFinding[] {
+/** What can be said of each axis that has at least two values among the cells of the grids that vary it. */
+export function axisFindings(
+	{
+		columns,
+		grids,
+	}: { readonly columns: readonly string[]; readonly grids: readonly Pick<GridEntry, 'name' | 'columns'>[] },
+	allCells: readonly ReportCell[],
+): AxisFinding[] {
 	return columns.flatMap((axis) => {
+		const cells = cellsOfAxis(axis, grids, allCells);
 		const values = distinct(cells.map(({ cell }) => cell.settings[axis]));
 		if (values.length < 2) return [];
 		const pairs = pairsOf(axis, columns, cells);
@@ -46,87 +51,12 @@ export function axisFindings(columns: readonly string[], cells: readonly ReportC
 	});
 }
 
-function distinct(values: readonly unknown[]): unknown[] {
-	return values.filter((value, i) => !values.slice(0, i).some((other) => isDeepStrictEqual(other, value)));
-}
-
 function meanOf(axis: string, value: unknown, cells: readonly ReportCell[]): AxisFinding['means'][number] {
 	const areas = cells.flatMap(({ cell, rocAuc }) =>
 		isDeepStrictEqual(cell.settings[axis], value) && rocAuc.value !== null ? [rocAuc.value] : [],
 	);
 	const rocAuc = areas.reduce((sum, area) => sum + area, 0) / areas.length;
 	return { value: shownValue(axis, value), rocAuc, cells: areas.length };
-}
-
-/** Two cells that have all options but one in common, and what comes with that one's values, and the same test functions. */
-interface Pair {
-	readonly first: ReportCell;
-	readonly second: ReportCell;
-	/** The values of the option. */
-	readonly a: unknown;
-	readonly b: unknown;
-	/** What else the grid sets otherwise in them, by its `overrides`. */
-	readonly besides: readonly Besides[];
-}
-
-/** An option in which the cells of a pair differ though it is no axis. */
-interface Besides {
-	readonly option: string;
-	readonly a: unknown;
-	readonly b: unknown;
-}
-
-/**
- * The pairs of an axis: those that differ in it alone where two values have any, else those in which other options come with the values.
- * Another seed with other options is no other seed alone, so that such pairs are none.
- */
-function pairsOf(axis: string, columns: readonly string[], cells: readonly ReportCell[]): Pair[] {
-	const others = columns.filter((column) => column !== axis);
-	const rest = ({ cell }: ReportCell) => others.map((column) => cell.settings[column] ?? null);
-	const values = distinct(cells.map(({ cell }) => cell.settings[axis]));
-	const placeOf = ({ cell }: ReportCell) =>
-		values.findIndex((value) => isDeepStrictEqual(value, cell.settings[axis]));
-	// those with a value that comes first lie first in every pair
-	const ordered = cells.toSorted((one, other) => placeOf(one) - placeOf(other));
-	const pairs = ordered.flatMap((first, i) =>
-		ordered.slice(i + 1).flatMap((second): Pair[] => {
-			if (!isDeepStrictEqual(rest(first), rest(second)) || first.data !== second.data) return [];
-			// grids start from configs of their own, which may differ in what is no column
-			if (!first.grids.some((grid) => second.grids.includes(grid))) return [];
-			const [a, b] = [first.cell.settings[axis], second.cell.settings[axis]];
-			if (isDeepStrictEqual(a, b)) return [];
-			return [{ first, second, a, b, besides: besidesOf(first, second, columns) }];
-		}),
-	);
-	const alone = pairs.filter(({ besides }) => besides.length === 0);
-	const isReplaced = ({ a, b }: Pair) =>
-		alone.some((other) => isDeepStrictEqual(new Set([a, b]), new Set([other.a, other.b])));
-	if (axis === 'training.seed') return alone;
-	return pairs.filter((pair) => pair.besides.length === 0 || !isReplaced(pair));
-}
-
-/** In which options that are no columns two cells of a grid differ, where both are affected by them. */
-function besidesOf(first: ReportCell, second: ReportCell, columns: readonly string[]): Besides[] {
-	const names = new Set([...first.written, ...second.written]).difference(new Set(columns));
-	return [...names].flatMap((option): Besides[] => {
-		const [a, b] = [first, second].map(({ config }) => resolvedValue(config, option) ?? null);
-		const isAffected = [first, second].every(({ config }) => !isIdle(option, config, configOptions));
-		const changesResult = axisFault(option) === undefined;
-		return isAffected && changesResult && !isDeepStrictEqual(a, b) ? [{ option, a, b }] : [];
-	});
-}
-
-/** At which other values a cell has a partner. */
-function partnersOf(cell: ReportCell, pairs: readonly Pair[]): unknown[] {
-	return pairs.flatMap(({ first, second, a, b }) => (first === cell ? [b] : second === cell ? [a] : []));
-}
-
-/** Pairs that differ in the seed alone, together. */
-function bySeeds(columns: readonly string[], pairs: readonly Pair[]): Pair[][] {
-	const others = columns.filter((column) => column !== 'training.seed');
-	const key = ({ first, a, b, besides }: Pair) =>
-		JSON.stringify([first.data, a, b, besides, others.map((column) => first.cell.settings[column] ?? null)]);
-	return [...Map.groupBy(pairs, key).values()];
 }
 
 /** What a group of pairs comes to: together where they were measured on the same functions, else each by itself. */
@@ -183,7 +113,7 @@ function sharedScores(first: ReportCell, second: ReportCell): SharedScores | und
 
 /** Another seed is another run of the same thing: how far those lie apart is what chance does. */
 function seedSentences(matched: readonly Matched[]): string[] {
-	if (matched.length === 0) return [nothingMatched];
+	if (matched.length === 0) return [noSeedMatched];
 	const sizes = matched.map(({ difference }) => Math.abs(difference));
 	const largest = Math.max(...sizes);
 	// of two draws with deviation s the mean squared difference is 2 s²
@@ -193,8 +123,11 @@ function seedSentences(matched: readonly Matched[]): string[] {
 	];
 }
 
+const noSeedMatched =
+	'No two finished cells differ in the seed alone and have the same test functions, so nothing can be said of it.';
+
 const nothingMatched =
-	'No two finished cells differ in this option alone and have the same test functions, so nothing can be said of it.';
+	'No two finished cells differ in this option alone, or together with what always comes with its values, and have the same test functions, so nothing can be said of it.';
 
 function comparisonSentences(axis: string, matched: readonly Matched[]): string[] {
 	if (matched.length === 0) return [nothingMatched];
@@ -228,13 +161,39 @@ function comparisonSentences(axis: string, matched: readonly Matched[]): string[
 	});
 	const smallest = Math.min(...corrected.map((p) => p ?? 1));
 	const nearest = matched[corrected.findIndex((p) => (p ?? 1) === smallest)]!;
-	const tests = `${counted(matched.length, 'paired test')}, corrected by Holm's method`;
+	const tests = `${counted(matched.length, 'paired test')}${ofSeeds(axis, matched)} corrected by Holm's method`;
 	const besides = besidesSentences(axis, matched);
-	if (found.length > 0) return [...besides, ...found, `(${tests}, level ${level}.)`];
+	const caution = hasUnevenSeeds(matched) ? [oneSeedOnly] : [];
+	if (found.length > 0) return [...besides, ...found, `(${tests}, level ${level}.)`, ...caution];
 	return [
 		...besides,
 		`These data cannot tell the values apart: no difference holds (${tests}; the smallest p is ${smallest.toFixed(2)}, of ${shown(nearest.a)} minus ${shown(nearest.b)}: ${overSeeds(nearest)}). That is no proof that they are equal.`,
+		...caution,
 	];
+}
+
+const seedsOf = ({ differences }: Matched) => differences.length;
+
+/** Whether some comparisons are over fewer seeds than others. */
+function hasUnevenSeeds(matched: readonly Matched[]): boolean {
+	return new Set(matched.map(seedsOf)).size > 1;
+}
+
+const oneSeedOnly =
+	'Fewer seeds say less: a test over one seed counts what functions vary by, not what another seed would change.';
+
+/** How many seeds each of several tests is over: `, of 3 seeds each,`, or each comparison by name where they differ. */
+function ofSeeds(axis: string, matched: readonly Matched[]): string {
+	const [{ differences }] = matched as [Matched];
+	if (!hasUnevenSeeds(matched)) {
+		return matched.length > 1 && differences.length > 1 ? `, of ${differences.length} seeds each,` : ',';
+	}
+	const groups = Map.groupBy(matched, ({ a, b }) => `${shownValue(axis, a)} with ${shownValue(axis, b)}`);
+	const each = [...groups].map(([values, pairs]) => {
+		const counts = [...new Set(pairs.map(seedsOf))].map((count) => counted(count, 'seed'));
+		return `${values} over ${counts.join(' or ')}`;
+	});
+	return `, ${each.join(', ')},`;
 }
 
 /** `= 0.017`, `< 0.001` */

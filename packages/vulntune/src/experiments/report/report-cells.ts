@@ -5,6 +5,7 @@ import type { Config } from '../../config/schema.ts';
 import type { Prediction } from '../../evaluation/predictions.ts';
 import type { Difference } from '../../evaluation/verdict.ts';
 import { holm } from '../../metrics/holm.ts';
+import { readBaselines, readDataRecord } from '../../report/read-run.ts';
 import { runFolder } from '../../run/run-folder.ts';
 import { testPredictions } from '../compare-cells.ts';
 import { type LedgerCell, readCells } from '../ledger/cells.ts';
@@ -19,6 +20,7 @@ import {
 import { readStudy, type Study, type StudyCell } from '../read-study.ts';
 import { asksWhatPaperAsks, describeBesidePaper } from './paper-settings.ts';
 import { type PaperRow, paperRowOf } from './paper-table.ts';
+import { turnedLength } from './turned-length.ts';
 
 /** A detector's ROC AUC on the test split. */
 export interface BaselineArea {
@@ -53,6 +55,12 @@ export interface ReportCell {
 	readonly predictions: readonly Prediction[];
 	/** Machine and backend. */
 	readonly hardware: string;
+	/** What validation holds; undefined where the run's folder is gone or doesn't say. */
+	readonly validation: { readonly functions: number; readonly vulnerable: number } | undefined;
+	/** The length's ROC AUC as the run has it, where the report reads it the other way round. */
+	readonly lengthBefore: number | undefined;
+	/** Its data were generated. */
+	readonly isSynthetic: boolean;
 	/** Names the test rows and their labels: equal for cells that can be compared. */
 	readonly data: string;
 	readonly dataName: string;
@@ -72,7 +80,6 @@ export async function readReport(ledger: Ledger): Promise<StudyReport> {
 	const study = readStudy(ledger);
 	const cells: ReportCell[] = [];
 	const shown = new Set<string>();
-	let isSynthetic = false;
 	const all = readCells(ledger);
 	for (const [i, own] of all.entries()) {
 		// a run that several grids have is shown once
@@ -83,16 +90,22 @@ export async function readReport(ledger: Ledger): Promise<StudyReport> {
 		const written = same.flatMap(({ settings }) => Object.keys(settings));
 		const { columns } = study.grids.find(({ name }) => name === own.grid)!;
 		cells.push({ ...(await reportCell(ledger, own, study.cells[i]!, columns)), grids, written });
-		isSynthetic ||= own.environment !== null && JSON.parse(own.environment).synthetic === true;
 	}
 	const corrected = holm(cells.map(({ difference }) => (difference?.value == null ? null : difference.p)));
+	const isSynthetic = cells.some((cell) => cell.isSynthetic);
 	return { study, isSynthetic, cells: cells.map((cell, i) => ({ ...cell, correctedP: corrected[i]! })) };
 }
 
-/** None where the run's folder is gone: its numbers are in the ledger. */
-async function predictionsOf(ledger: Ledger, cell: LedgerCell): Promise<readonly Prediction[]> {
-	const { root } = runFolder(path.resolve(ledger.folder, cell.folder));
-	return existsSync(root) ? testPredictions(ledger, cell) : [];
+/** What only a run's folder has: nothing where it is gone, the numbers are in the ledger. */
+async function folderOf(ledger: Ledger, cell: LedgerCell, length: StoredMetric) {
+	const folder = runFolder(path.resolve(ledger.folder, cell.folder));
+	if (!existsSync(folder.root)) return { predictions: [], validation: undefined, turned: undefined };
+	const predictions = await testPredictions(ledger, cell);
+	return {
+		predictions,
+		validation: readDataRecord(folder)?.splits.valid,
+		turned: turnedLength(length, predictions, readBaselines(folder.baselines, predictions)),
+	};
 }
 
 const absent: StoredMetric = { value: null, low: null, high: null, reason: 'not in the ledger' };
@@ -106,9 +119,11 @@ async function reportCell(
 	const metrics = readMetrics(ledger, own.runId);
 	const of = (detector: string, metric: string) => metrics.get(detector)?.get(metric) ?? absent;
 	const differences = readDifferences(ledger, own.runId, 'rocAuc');
+	const { predictions, validation, turned } = await folderOf(ledger, own, of('length', 'rocAuc'));
+	if (turned !== undefined) differences.set('length', turned.difference);
 	const baselines = [...metrics.keys()]
 		.filter((detector) => detector !== 'model')
-		.map((name) => ({ name, rocAuc: of(name, 'rocAuc') }));
+		.map((name) => ({ name, rocAuc: (name === 'length' && turned?.rocAuc) || of(name, 'rocAuc') }));
 	const best = baselines
 		.filter(({ rocAuc }) => rocAuc.value !== null)
 		.toSorted((a, b) => b.rocAuc.value! - a.rocAuc.value!)[0];
@@ -119,7 +134,11 @@ async function reportCell(
 	];
 	const { type: method } = config.method;
 	const { length, largeFunctions } = config.sequence;
-	const environment = JSON.parse(own.environment ?? '{}') as { cpu?: string; backend?: string };
+	const environment = JSON.parse(own.environment ?? '{}') as {
+		readonly cpu?: string;
+		readonly backend?: string;
+		readonly synthetic?: boolean;
+	};
 	return {
 		...{ cell, config },
 		rocAuc: of('model', 'rocAuc'),
@@ -129,8 +148,9 @@ async function reportCell(
 		difference: best === undefined ? undefined : differences.get(best.name),
 		correctedP: null,
 		epochs: readEpochs(ledger, own.runId),
-		predictions: await predictionsOf(ledger, own),
+		...{ predictions, validation, lengthBefore: turned?.before },
 		hardware: [environment.cpu, environment.backend].filter((part) => part !== undefined).join(', '),
+		isSynthetic: environment.synthetic === true,
 		data: `${own.datasetHash} ${functions} ${positives}`,
 		dataName: config.data.path,
 		paperRow: asksWhatPaperAsks(config, columns)

@@ -9,7 +9,7 @@ import { asMetric } from '../ledger/results.ts';
 import { type AxisFinding, axisFindings } from './axis-findings.ts';
 import { type PaperRow, paperTable } from './paper-table.ts';
 import type { ReportCell, StudyReport } from './report-cells.ts';
-import type { StudyFigure } from './study-figures.ts';
+import type { StudyFigure } from './study-figure.ts';
 
 /** The level at which a corrected p value is called a finding. */
 const level = 0.05;
@@ -39,9 +39,10 @@ ${isOfPaper ? paperSection(cells, notes) : undefined}
 <div class="wide">${forests.map(figureMarkup)}</div>
 <h3>Against the best baseline</h3>
 <p class="note">Differences in ROC AUC on the same functions (DeLong, paired); p corrected by Holm's method over the ${cells.length} cells.</p>
+${turnedNote(cells)}
 ${significanceTable(cells, notes)}
 </section>
-${axisSection(axisFindings(study.columns, cells))}
+${axisSection(axisFindings(study, cells))}
 <section>
 <h2>Epoch by epoch</h2>
 ${curves.length === 0 ? html`<p>No run has several epochs.</p>` : html`<div class="figures">${curves.map(figureMarkup)}</div>`}
@@ -89,8 +90,7 @@ function missing({ counts, cells }: StudyReport['study']): Markup | undefined {
 
 function figureMarkup({ title, caption, drawing }: StudyFigure): Markup {
 	return html`<figure>
-<h3>${title}</h3>
-${drawing}
+${drawing ?? html`<h3>${title}</h3>`}
 <figcaption>${caption}</figcaption>
 </figure>
 `;
@@ -138,6 +138,17 @@ function paperRows(row: PaperRow, cells: readonly ReportCell[], notes: Notes): M
 	return html`${published}${own.length > 0 ? own : tableRow('not run here', ['', '', '', '', '', ''])}`;
 }
 
+/** Said where the length is not drawn and compared as the runs have it. */
+function turnedNote(cells: readonly ReportCell[]): Markup | undefined {
+	const turned = cells.filter(({ lengthBefore }) => lengthBefore !== undefined);
+	if (turned.length === 0) return undefined;
+	const before = [...new Set(turned.map(({ lengthBefore }) => lengthBefore!.toFixed(3)))].join(', ');
+	const all = turned.length === cells.length;
+	const which = all ? 'All cells call' : `${turned.length} of ${cells.length} cells call`;
+	const names = all ? '' : `: ${turned.map(({ cell }) => cell.cell).join(', ')}`;
+	return html`<p class="missing">${which} shorter functions vulnerable in their baseline of lengths, which is worse than a coin flip here (ROC AUC ${before})${names}. In this report, in figures and tests alike, their length is read the other way round, so that no run beats a straw man; their own reports have it as it was. Runs that were finished before the training rows chose the direction call the shorter ones, whatever the data.</p>`;
+}
+
 function significanceTable(cells: readonly ReportCell[], notes: Notes): Markup {
 	const head = ['ROC AUC', 'best baseline', 'difference', 'p, corrected', ''];
 	const rows = cells.map(({ cell, rocAuc, best, difference, correctedP }) =>
@@ -160,6 +171,7 @@ function outcome(difference: number | null, correctedP: number | null): string {
 
 /** The mean at each value of an axis, behind it of how many cells: those that have a partner at every other value. */
 export function describeMeans(means: AxisFinding['means']): string {
+	if (means.every(({ cells }) => cells === 0)) return 'none, since no cell has a partner at every value';
 	return means
 		.map(({ value, rocAuc, cells }) =>
 			cells === 0
@@ -173,7 +185,7 @@ function axisSection(findings: readonly AxisFinding[]): Markup | undefined {
 	if (findings.length === 0) return undefined;
 	return html`<section>
 <h2>What the data allow to say, axis by axis</h2>
-<p class="note">Written by rules: cells that differ in one option alone are compared on the same test functions (DeLong, paired), those of several seeds together, what the seeds alone do being counted too (Student’s t, after Satterthwaite); where a value comes with other options by the grid’s overrides, these are named; p corrected by Holm's method over all comparisons of the axis.</p>
+<p class="note">Written by rules: cells that differ in one option alone are compared on the same test functions (DeLong, paired), those of several seeds together, what the seeds alone do being counted too (Student’s t, after Satterthwaite); where a value always comes with other options, by the grid’s overrides or its cells, these are named; p corrected by Holm's method over all comparisons of the axis.</p>
 ${findings.map(
 	({ axis, means, sentences }) => html`<h3>${axis}</h3>
 <p>Mean test ROC AUC: ${describeMeans(means)}. ${sentences.join(' ')}</p>

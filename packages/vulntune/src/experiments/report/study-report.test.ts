@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { toCsv } from '../export/text-formats.ts';
 import { openLedger } from '../ledger/open-ledger.ts';
 import { runStudy } from '../run-study.ts';
 import { requestOf, silent, standIn, studyFolder } from '../testing/study-folder.ts';
@@ -67,6 +68,7 @@ describe('the report of a study', () => {
 			{ value: '8', rocAuc: 0.5, cells: 1 },
 		];
 		expect(describeMeans(means)).toBe('4 – (no cell has a partner at every value), 8 0.500 (1)');
+		expect(describeMeans(means.slice(0, 1))).toBe('none, since no cell has a partner at every value');
 	});
 
 	it('shows the paper’s rows, with the cell that repeats one under it', () => {
@@ -85,19 +87,21 @@ overrides: [{ when: { training.seed: 2 }, set: { data.collapseWhitespace: false 
 		const ledger = openLedger(inside('together'));
 		const report = await readReport(ledger);
 		ledger.close();
+		expect(report.study.overrides).toEqual(['data.collapseWhitespace']);
+		expect(toCsv(report.study)).toMatch(
+			/^cell,name,status,training\.seed,data\.collapseWhitespace,.*\n0,seed=1,finished,1,true,.*\n1,seed=2,finished,2,false,/,
+		);
 		expect(report.cells.map(({ written }) => written)).toEqual([
 			['training.seed'],
 			['training.seed', 'data.collapseWhitespace'],
 		]);
-		expect(String(renderStudyPage(report, []))).toContain(
-			'No two finished cells differ in this option alone',
-		);
+		expect(String(renderStudyPage(report, []))).toContain('No two finished cells differ in the seed alone');
 	});
 
 	it('draws each figure into the page, as SVG that stands alone, and as PNG', () => {
-		const names = ['f1', 'roc-auc', 'loss', 'forest-1', 'forest-2'].map((name) =>
-			inside(`study/report.${name}.svg`),
-		);
+		const names = ['f1', 'roc-auc', 'loss', 'forest']
+			.flatMap((name) => [`${name}-1`, `${name}-2`])
+			.map((name) => inside(`study/report.${name}.svg`));
 		expect(written.figures.filter((file) => file.endsWith('.svg')).toSorted()).toEqual(names.toSorted());
 		for (const file of names) {
 			const svg = readFileSync(file, 'utf8');
@@ -109,7 +113,7 @@ overrides: [{ when: { training.seed: 2 }, set: { data.collapseWhitespace: false 
 			console.warn(`skipped: PNG, ${written.withoutPng}`);
 			return;
 		}
-		const png = readFileSync(inside('study/report.f1.png'));
+		const png = readFileSync(inside('study/report.f1-1.png'));
 		expect(png.subarray(0, 8)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]));
 		expect(existsSync(inside('study/report.forest-2.png'))).toBe(true);
 	});
@@ -125,6 +129,32 @@ overrides: [{ when: { training.seed: 2 }, set: { data.collapseWhitespace: false 
 			// equal runs: Holm takes three times the p of one
 			expect(correctedP).toBeCloseTo(Math.min(1, 3 * (difference as { p: number }).p), 10);
 		}
+	});
+
+	it('reads the length the other way round where a run has it worse than a coin, and says so', async () => {
+		const ledger = openLedger(inside('study'));
+		ledger.database.exec('BEGIN');
+		ledger.database.exec(
+			"UPDATE metrics SET value = 0.2, low = 0.1, high = 0.3 WHERE metric = 'rocAuc' AND detector = 'length'",
+		);
+		ledger.database.exec(
+			"UPDATE differences SET value = 0.4 WHERE metric = 'rocAuc' AND baseline = 'length'",
+		);
+		const report = await readReport(ledger);
+		ledger.database.exec('ROLLBACK');
+		ledger.close();
+		const [cell] = report.cells;
+		expect(cell!.lengthBefore).toBe(0.2);
+		expect(cell!.best).toEqual({
+			name: 'length',
+			rocAuc: { value: 0.8, low: 0.7, high: 0.9, reason: null },
+		});
+		// minus the length read the other way round, not minus what the ledger has
+		expect(cell!.difference!.value).toBeCloseTo(0.05, 10);
+		expect(renderStudyPage(report, [])).toMatch(
+			/All cells call shorter functions vulnerable .*\(ROC AUC 0\.200\).*read the other way round/,
+		);
+		expect(page).not.toContain('read the other way round');
 	});
 
 	it('tells data that were changed from data that only lie elsewhere', async () => {
@@ -157,7 +187,7 @@ overrides: [{ when: { training.seed: 2 }, set: { data.collapseWhitespace: false 
 			epochs: cell.epochs.map((epoch) => ({ ...epoch, rocAuc: null })),
 		}));
 		const names = (await studyFigures(bare)).map(({ name }) => name);
-		expect(names).toEqual(['forest-1', 'forest-2', 'f1', 'loss']);
+		expect(names).toEqual(['forest-1', 'forest-2', 'f1-1', 'loss-1', 'f1-2', 'loss-2']);
 		const undefinedCells = bare.map((cell) => ({
 			...cell,
 			rocAuc: { ...cell.rocAuc, value: null },

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { writeFileAtomically } from '@vulntune/engine';
-import { light, withColours } from '../../figures/palette.ts';
+import { light, standingAlone, withColours } from '../../figures/palette.ts';
 import type { Ledger } from '../ledger/open-ledger.ts';
 import { readReport } from './report-cells.ts';
 import { studyFigures } from './study-figures.ts';
@@ -26,11 +26,10 @@ export async function writeStudyReport(ledger: Ledger): Promise<WrittenStudyRepo
 	const rasterize = await loadRasterizer();
 	const written: string[] = [];
 	for (const { name, svg } of figures) {
-		const coloured = withColours(svg, light);
-		write(file(`report.${name}.svg`), new TextEncoder().encode(coloured));
+		write(file(`report.${name}.svg`), new TextEncoder().encode(standingAlone(svg)));
 		written.push(file(`report.${name}.svg`));
 		if (rasterize === undefined) continue;
-		write(file(`report.${name}.png`), rasterize(coloured));
+		write(file(`report.${name}.png`), rasterize(withColours(svg, light)));
 		written.push(file(`report.${name}.png`));
 	}
 	return {
