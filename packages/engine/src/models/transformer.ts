@@ -1,7 +1,6 @@
 import type { View, Weight } from '../backends/contract.ts';
-import { type Attention, receivedAttention } from '../layers/attention.ts';
+import { receivedAttention } from '../layers/attention.ts';
 import { type Block, transformerBlock } from '../layers/block.ts';
-import type { LinearLayer } from '../layers/linear-layer.ts';
 import { type Norm, normalize } from '../layers/norm.ts';
 import { anglesAt, type RopeTable } from '../layers/rope-table.ts';
 import { add } from '../ops/add.ts';
@@ -10,12 +9,13 @@ import { gatherRows } from '../ops/gather-rows.ts';
 import { type Checkpointing, checkpoint, scoped } from '../tensor/checkpoint.ts';
 import { uploadIndices } from '../tensor/indices.ts';
 import { type Context, release, type Tensor } from '../tensor/tensor.ts';
-import type { ModelConfig } from './model.ts';
+import { linearsOf, mapLinears } from './block-linears.ts';
 import {
 	checkBidirectional,
 	checkPrefix,
 	type ForwardOptions,
 	type Model,
+	type ModelConfig,
 	type PackTensors,
 } from './model.ts';
 import type { Placement } from './placement.ts';
@@ -200,49 +200,4 @@ function frozenBlocks({ embeddings, blocks }: TransformerWeights): number {
 function seeingBothWays(block: Block): Block {
 	const { attention } = block;
 	return { ...block, attention: { ...attention, shape: { ...attention.shape, causal: false } } };
-}
-
-function linearsOf(blocks: readonly Block[]): LinearLayer[] {
-	const found: LinearLayer[] = [];
-	mapLinears(blocks, (layer) => {
-		found.push(layer);
-		return layer;
-	});
-	return found;
-}
-
-/** The blocks with every linear layer replaced, in the order in which data flows through them. */
-function mapLinears(
-	blocks: readonly Block[],
-	replace: (layer: LinearLayer) => LinearLayer,
-): readonly Block[] {
-	return blocks.map((block): Block => {
-		const { projection, output } = block.attention;
-		const attention = {
-			...block.attention,
-			projection: mapProjection(projection, replace),
-			output: replace(output),
-		};
-		const { mlp } = block;
-		if (mlp.kind === 'gated') {
-			const gated = { ...mlp, gate: replace(mlp.gate), up: replace(mlp.up), down: replace(mlp.down) };
-			return { ...block, attention, mlp: gated };
-		}
-		if (mlp.kind === 'gatedHalves') {
-			const halves = { ...mlp, halves: replace(mlp.halves), down: replace(mlp.down) };
-			return { ...block, attention, mlp: halves };
-		}
-		return { ...block, attention, mlp: { ...mlp, up: replace(mlp.up), down: replace(mlp.down) } };
-	});
-}
-
-function mapProjection(
-	projection: Attention['projection'],
-	replace: (layer: LinearLayer) => LinearLayer,
-): Attention['projection'] {
-	if ('fused' in projection) return { fused: replace(projection.fused) };
-	if ('interleaved' in projection) return { interleaved: replace(projection.interleaved) };
-	if ('stacked' in projection) return { stacked: replace(projection.stacked) };
-	const { query, key, value } = projection;
-	return { ...projection, query: replace(query), key: replace(key), value: replace(value) };
 }
