@@ -2,6 +2,7 @@ import type { Indices, Weight } from '../backends/contract.ts';
 import { inputError } from '../errors.ts';
 import type { TransformerConfig } from '../formats/huggingface/common-config.ts';
 import type { Attention, Sight } from '../layers/attention.ts';
+import type { Block } from '../layers/block.ts';
 import type { LinearLayer } from '../layers/linear-layer.ts';
 import type { Checkpointing } from '../tensor/checkpoint.ts';
 import type { Context, Tensor } from '../tensor/tensor.ts';
@@ -84,9 +85,12 @@ export function outputMatrixOf({ config, outputMatrix }: Model): Weight | Tensor
 	return outputMatrix!;
 }
 
-/** Throws PREFIX_UNAVAILABLE where nothing can stand in front of a text: an encoder sees both ways, and some matrices hold too much. */
-export function checkPrefix({ architecture, causal }: Pick<ModelConfig, 'architecture' | 'causal'>): void {
-	const isFused = architecture === 'gpt_bigcode';
+/** Throws PREFIX_UNAVAILABLE for an encoder, and where the blocks make queries, keys and values by one fused matrix. */
+export function checkPrefix(
+	{ architecture, causal }: Pick<ModelConfig, 'architecture' | 'causal'>,
+	blocks: readonly Block[],
+): void {
+	const isFused = blocks.some(({ attention }) => 'fused' in attention.projection);
 	if (causal && !isFused) return;
 	const why = causal ? 'has queries, keys and values in one matrix' : 'is an encoder';
 	throw inputError(

@@ -1,14 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import { createReferenceBackend } from '../backends/reference/reference-backend.ts';
 import { smallConfig } from '../formats/testing/small-model.ts';
+import { thrownBy } from '../formats/testing/thrown-by.ts';
 import type { LinearLayer } from '../layers/linear-layer.ts';
 import { Arena } from '../tensor/arena.ts';
 import { uploadIndices, uploadSegments } from '../tensor/indices.ts';
 import { type Context, type Tensor, upload } from '../tensor/tensor.ts';
 import { dryModel } from './dry-model.ts';
+import { namedBlocks } from './families.ts';
 import { createTrainableModel } from './load-model.ts';
-import { checkBidirectional, type PackTensors } from './model.ts';
+import { checkBidirectional, checkPrefix, type PackTensors } from './model.ts';
 import { parseModelConfig } from './model-config.ts';
+
+/** A decoder whose queries, keys and values come from one matrix, and an encoder. */
+const fused = {
+	...{ model_type: 'gpt_bigcode', vocab_size: 10, bos_token_id: 1, eos_token_id: 2 },
+	...{ n_embd: 16, n_head: 4, n_layer: 1, n_positions: 16, multi_query: true },
+};
+const encoder = {
+	...{ model_type: 'bert', vocab_size: 10, hidden_size: 16, intermediate_size: 24 },
+	...{ num_attention_heads: 4, num_hidden_layers: 1, max_position_embeddings: 16 },
+};
 
 function setUp(changes: object = {}) {
 	const backend = createReferenceBackend();
@@ -133,6 +145,20 @@ describe('a small Llama', () => {
 		]);
 		const prefix = { key: { shape: [3, 16] } };
 		expect(frozen.withPrefix([prefix, prefix] as never).frozenBlocks).toBe(0);
+	});
+
+	test.each([
+		['a fused projection', fused, 'has queries, keys and values in one matrix'],
+		['an encoder', encoder, 'is an encoder'],
+	])('refuses a prefix where it has %s, with its weights and before they are there', (_, json, why) => {
+		const config = parseModelConfig(json, 'config.json');
+		const { model } = createTrainableModel(createReferenceBackend(), config, 8, 3);
+		const refused = expect.objectContaining({
+			code: 'PREFIX_UNAVAILABLE',
+			summary: expect.stringContaining(why),
+		});
+		expect(thrownBy(() => model.withPrefix([]))).toEqual(refused);
+		expect(thrownBy(() => checkPrefix(config, namedBlocks(config)))).toEqual(refused);
 	});
 
 	test('has seven matrices a block, which can be replaced by name', () => {

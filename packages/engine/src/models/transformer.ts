@@ -71,7 +71,7 @@ export function transformer(
 		},
 		frozenBlocks: frozenBlocks(weights),
 		withPrefix(prefixes) {
-			checkPrefix(config);
+			checkPrefix(config, weights.blocks);
 			const blocks = weights.blocks.map((block, index) => ({
 				...block,
 				attention: { ...block.attention, prefix: prefixes[index]! },

@@ -8,6 +8,7 @@ import {
 	loraScale,
 	loraSpecs,
 	type ModelConfig,
+	namedBlocks,
 	type PeftAdapter,
 	readPeftAdapter,
 } from '@vulntune/engine';
@@ -95,7 +96,7 @@ function hashMatrices({ matrices, head }: PeftAdapter): string {
 function checkMethod(config: Config, model: ModelConfig, start: StartAdapter | undefined): void {
 	const method = methodOf(config);
 	if (method.type === 'prefix') {
-		checkPrefix(model);
+		checkPrefix(model, namedBlocks(model));
 		checkPositions(positionsOf(config), model);
 	}
 	checkBidirectional(model, config.method.bidirectionalLayers);
