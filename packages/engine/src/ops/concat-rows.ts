@@ -1,5 +1,5 @@
 import { rowsOf } from '../backends/view.ts';
-import { allocate, type Context, constant, type Tensor } from '../tensor/tensor.ts';
+import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
 import { expectShape, matrixSizes, record } from './record.ts';
 
 /** [A + B, W]: the rows of a [A, W], then those of b [B, W], both of one type. */
@@ -24,7 +24,7 @@ export function concatRows(context: Context, a: Tensor, b: Tensor): Tensor {
 				const target = gradients.into(part);
 				if (target === undefined) continue;
 				if (!target.accumulate) backend.fill(target.view, 0);
-				backend.addScaled(target.view, constant(rows), 1);
+				backend.addScaled(target.view, rows, 1);
 			}
 		},
 	});

@@ -1,5 +1,5 @@
+import type { Dropout } from '../backends/contract.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
-import { dropoutAt } from './linear.ts';
 import { record } from './record.ts';
 
 /** Zeroes a share of x in training and scales the rest up; x itself otherwise. (Srivastava et al. 2014) */
@@ -23,4 +23,10 @@ export function dropout(context: Context, x: Tensor, probability: number, site: 
 			arena.release(dx);
 		},
 	});
+}
+
+/** The mask of one place in the model for this micro-batch; undefined outside training. */
+export function dropoutAt(context: Context, probability: number, site: number): Dropout | undefined {
+	if (context.dropoutSeed === undefined || probability === 0) return undefined;
+	return { seed: context.dropoutSeed, stream: site, probability };
 }

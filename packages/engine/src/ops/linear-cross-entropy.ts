@@ -1,7 +1,8 @@
 import type { Targets, Weight } from '../backends/contract.ts';
-import { floatPrecision, isQuantized, viewsOf } from '../backends/contract.ts';
+import { floatPrecision, viewsOf } from '../backends/contract.ts';
 import { expectRows } from '../backends/indices.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
+import { trainableWeight } from './linear.ts';
 import { expectShape, matrixSizes, record } from './record.ts';
 
 /**
@@ -20,7 +21,7 @@ export function linearCrossEntropy(
 	expectShape('linearCrossEntropy', 'weight', weight, [-1, size]);
 	expectShape('linearCrossEntropy', 'targets', targets, [rows]);
 	expectRows({ below: targets.classes }, weight.shape[0]!);
-	const trainable = !isQuantized(weight) && 'tracked' in weight && weight.tracked ? weight : undefined;
+	const trainable = trainableWeight(weight);
 	const losses = allocate(context, [rows], hidden.tracked || trainable !== undefined, 'f32');
 	const logSumExp = arena.allocate('f32', [rows]);
 	backend.linearCrossEntropy(losses, logSumExp, hidden, weight, targets, precision);

@@ -3,6 +3,7 @@ import { floatPrecision, isQuantized, viewsOf } from '../backends/contract.ts';
 import type { Gradients } from '../tensor/gradients.ts';
 import { keepInput } from '../tensor/recompute.ts';
 import { allocate, type Context, type Tensor } from '../tensor/tensor.ts';
+import { dropoutAt } from './dropout.ts';
 import { expectShape, matrixSizes, record } from './record.ts';
 
 /** A low-rank adapter of one matrix: W + scale · B A (Hu et al. 2021). */
@@ -144,12 +145,7 @@ function recordLinear(context: Context, x: Tensor, linear: ComputedLinear): void
 	});
 }
 
-/** The mask of one place in the model for this micro-batch; undefined outside training. */
-export function dropoutAt(context: Context, probability: number, site: number): Dropout | undefined {
-	if (context.dropoutSeed === undefined || probability === 0) return undefined;
-	return { seed: context.dropoutSeed, stream: site, probability };
-}
-
-function trainableWeight(weight: Weight | Tensor): Tensor | undefined {
+/** The weight where it is trained; undefined for a frozen one in whatever form. */
+export function trainableWeight(weight: Weight | Tensor): Tensor | undefined {
 	return !isQuantized(weight) && 'tracked' in weight && weight.tracked ? weight : undefined;
 }

@@ -1,5 +1,5 @@
 import type { Destination, View } from '../backends/contract.ts';
-import { type Context, constant, type Tensor } from './tensor.ts';
+import type { Context, Tensor } from './tensor.ts';
 
 /**
  * Where the gradients of intermediate tensors lie during a backward pass. A gradient that several tensors share
@@ -52,7 +52,7 @@ export class Gradients {
 	#unshared(tensor: Tensor, view: View): View {
 		const { arena, backend } = this.#context;
 		if (arena.holders(view) === 1) return view;
-		const own = constant(arena.allocate(tensor.dtype, tensor.shape));
+		const own = arena.allocate(tensor.dtype, tensor.shape);
 		backend.copy(own, view);
 		arena.release(view);
 		this.#views.set(tensor, own);

@@ -13,6 +13,7 @@ import type { Family } from '../family.ts';
 import { type GeluVariant, parseGelu } from '../gelu.ts';
 import type { ModelConfig } from '../model.ts';
 import type { Placement } from '../placement.ts';
+import { checkRotaryHeads } from '../rotary-heads.ts';
 import type { TransformerWeights } from '../transformer.ts';
 
 /** An encoder whose layers see the whole text or a stretch of it, each kind with its own angles (Warner et al. 2024). */
@@ -57,12 +58,7 @@ const keys = keyTable({
 
 function parse(fields: Fields): ModernBertConfig {
 	const dimensions = parseDimensions(fields, sizes);
-	if (dimensions.headDim % 2 !== 0) {
-		throw fields.error(
-			'hidden_size',
-			`rotary positions need an even number of elements per head, found ${dimensions.headDim}`,
-		);
-	}
+	checkRotaryHeads(fields, dimensions);
 	return {
 		architecture: 'modernbert',
 		causal: false,
