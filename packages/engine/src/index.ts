@@ -73,7 +73,7 @@ export {
 } from './layers/lora.ts';
 export { checkWeights } from './models/check-weights.ts';
 export { dryModel, dryTrainableModel } from './models/dry-model.ts';
-export { expectedTensors, headTensor, namedBlocks } from './models/families.ts';
+export { expectedTensors, headTensor, namedWeights } from './models/families.ts';
 export {
 	type FingerprintPart,
 	fingerprintDifferences,

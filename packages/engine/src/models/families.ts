@@ -1,5 +1,4 @@
 import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
-import type { Block } from '../layers/block.ts';
 import { bert } from './families/bert.ts';
 import { gptBigCode } from './families/gpt-bigcode.ts';
 import { gptNeox } from './families/gpt-neox.ts';
@@ -12,6 +11,7 @@ import { starcoder2 } from './families/starcoder2.ts';
 import type { Family } from './family.ts';
 import type { ModelConfig } from './model.ts';
 import { namedTensor, placement, recordTensors } from './placement.ts';
+import type { TransformerWeights } from './transformer.ts';
 
 /** All kinds of models that are read; a new one is a file of its own and a line here. */
 export const families = [
@@ -37,9 +37,9 @@ export function expectedTensors(config: ModelConfig): readonly ExpectedTensor[] 
 	return recordTensors((place) => familyOf(config).weights(config, place));
 }
 
-/** The blocks of this model, their weights only named: for what is asked before anything is loaded. */
-export function namedBlocks(config: ModelConfig): readonly Block[] {
-	return familyOf(config).weights(config, placement(namedTensor)).blocks;
+/** How this model is put together, its weights only named: for what is asked before anything is loaded. */
+export function namedWeights(config: ModelConfig): TransformerWeights {
+	return familyOf(config).weights(config, placement(namedTensor));
 }
 
 /** The matrix from states to logits as a checkpoint names it, which holds one of its own or ties it to the embedding. */

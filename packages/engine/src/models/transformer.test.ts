@@ -7,7 +7,7 @@ import { Arena } from '../tensor/arena.ts';
 import { uploadIndices, uploadSegments } from '../tensor/indices.ts';
 import { type Context, type Tensor, upload } from '../tensor/tensor.ts';
 import { dryModel } from './dry-model.ts';
-import { namedBlocks } from './families.ts';
+import { namedWeights } from './families.ts';
 import { createTrainableModel } from './load-model.ts';
 import { checkBidirectional, checkPrefix, type PackTensors } from './model.ts';
 import { parseModelConfig } from './model-config.ts';
@@ -158,7 +158,7 @@ describe('a small Llama', () => {
 			summary: expect.stringContaining(why),
 		});
 		expect(thrownBy(() => model.withPrefix([]))).toEqual(refused);
-		expect(thrownBy(() => checkPrefix(config, namedBlocks(config)))).toEqual(refused);
+		expect(thrownBy(() => checkPrefix(config, namedWeights(config).blocks))).toEqual(refused);
 	});
 
 	test('has seven matrices a block, which can be replaced by name', () => {

@@ -8,7 +8,7 @@ import {
 	loraScale,
 	loraSpecs,
 	type ModelConfig,
-	namedBlocks,
+	namedWeights,
 	type PeftAdapter,
 	readPeftAdapter,
 } from '@vulntune/engine';
@@ -96,7 +96,7 @@ function hashMatrices({ matrices, head }: PeftAdapter): string {
 function checkMethod(config: Config, model: ModelConfig, start: StartAdapter | undefined): void {
 	const method = methodOf(config);
 	if (method.type === 'prefix') {
-		checkPrefix(model, namedBlocks(model));
+		checkPrefix(model, namedWeights(model).blocks);
 		checkPositions(positionsOf(config), model);
 	}
 	checkBidirectional(model, config.method.bidirectionalLayers);

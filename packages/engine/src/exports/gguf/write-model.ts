@@ -8,9 +8,8 @@ import type { ExpectedTensor } from '../../formats/huggingface/expected-tensor.t
 import type { RopeConfig } from '../../formats/huggingface/rope-scaling.ts';
 import type { Tokenizer } from '../../formats/tokenizer/tokenizer.ts';
 import { inverseFrequencies } from '../../layers/rope-table.ts';
-import { expectedTensors, familyOf } from '../../models/families.ts';
+import { expectedTensors, namedWeights } from '../../models/families.ts';
 import type { ModelConfig } from '../../models/model.ts';
-import { namedTensor, placement } from '../../models/placement.ts';
 import { checkRange } from '../check-range.ts';
 import { tokenizerMetadata } from './tokenizer-metadata.ts';
 
@@ -139,7 +138,7 @@ function unsupported({ json }: GgufModel, message: string): Error {
 
 /** Tokens of the longest text that llama.cpp computes alike: it attends to all of it, which is the same up to the length of a window. */
 export function ggufContext(config: ModelConfig): number {
-	const { blocks } = familyOf(config).weights(config, placement(namedTensor));
+	const { blocks } = namedWeights(config);
 	const windows = blocks.map(({ attention }) => attention.shape.window ?? Number.POSITIVE_INFINITY);
 	return Math.min(config.maxPositions, ...windows);
 }
@@ -151,7 +150,7 @@ function metadataOf(
 ): Readonly<Record<string, GgufWritten>> {
 	const { config, pooling, tokenizer, tokenizerJson } = model;
 	const { name } = architecture;
-	const weights = familyOf(config).weights(config, placement(namedTensor));
+	const weights = namedWeights(config);
 	const { epsilon } = weights.finalNorm!;
 	const rope = 'ropeTheta' in config ? (config as ModelConfig & RopeConfig) : undefined;
 	const own: Record<string, GgufWritten> = {

@@ -7,9 +7,8 @@ import type { LinearLayer } from '../../layers/linear-layer.ts';
 import type { Mlp } from '../../layers/mlp.ts';
 import type { Norm } from '../../layers/norm.ts';
 import { angleTables } from '../../layers/rope-table.ts';
-import { expectedTensors, familyOf } from '../../models/families.ts';
+import { expectedTensors, familyOf, namedWeights } from '../../models/families.ts';
 import type { ModelConfig } from '../../models/model.ts';
-import { namedTensor, placement } from '../../models/placement.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 
@@ -70,9 +69,8 @@ const UNSEEN = -1e30;
  */
 export function addTransformer(graph: GraphBuilder, model: GraphModel, inputs: GraphInputs): string {
 	const { config } = model;
-	const family = familyOf(config);
 	const byName = new Map(expectedTensors(config).map((tensor) => [tensor.name, tensor]));
-	const weights = family.weights(config, placement(namedTensor));
+	const weights = namedWeights(config);
 	const weight = (tensor: Tensor): string => {
 		const { name } = tensor as unknown as ExpectedTensor;
 		const { offset, shape } = tensor;
@@ -83,7 +81,7 @@ export function addTransformer(graph: GraphBuilder, model: GraphModel, inputs: G
 	const summed = graph.node('CumSum', [inputs.mask, graph.integer(1)]); // [B, S]
 	const counted = graph.node('Sub', [summed, graph.integer(1)]); // [B, S]
 	const positions = graph.node('Reshape', [graph.node('Max', [counted, graph.integer(0)]), flat]); // [T]
-	const frequencies = family.frequencies?.(config) ?? [];
+	const frequencies = familyOf(config).frequencies?.(config) ?? [];
 	const around: Surroundings = {
 		graph,
 		weight,
