@@ -27,7 +27,8 @@ export {
 	onnxOpset,
 	writeOnnxClassifier,
 } from './exports/onnx/write-classifier.ts';
-export { fileError, makeFolder, placeOf, readSmallFile, writeFileAtomically } from './formats/files.ts';
+export { fileError } from './formats/file-errors.ts';
+export { makeFolder, placeOf, readSmallFile, writeFileAtomically } from './formats/files.ts';
 export {
 	largestFloat16,
 	roundToBfloat16,

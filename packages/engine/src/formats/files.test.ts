@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { VulntuneError } from '../errors.ts';
-import { fileError, makeFolder, readSmallFile, writeFileAtomically } from './files.ts';
+import { fileError } from './file-errors.ts';
+import { makeFolder, readSmallFile, writeFileAtomically } from './files.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'vulntune-files-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

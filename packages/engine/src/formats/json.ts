@@ -11,7 +11,7 @@ export interface JsonPlace {
 /**
  * Parses UTF-8 bytes as a JSON object and refuses what `JSON.parse` lets through: bytes that are not UTF-8,
  * and a name that occurs twice in one object (`JSON.parse` keeps the last, so a file could mean one thing
- * to this reader and another to the next). Read the result with `ownEntries` or `ownValue`: the names come
+ * to this reader and another to the next). Read the result with `Object.entries` or `ownValue`: the names come
  * from a file and may be `__proto__`.
  */
 export function parseJsonObject(bytes: Uint8Array, where: JsonPlace): object {

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { inputError, VulntuneError } from '@vulntune/engine/errors.ts';
-import { fileError } from '@vulntune/engine/formats/files.ts';
+import { fileError } from '@vulntune/engine/formats/file-errors.ts';
 import { Parser, type ReadEntry } from 'tar';
 
 export interface ArchiveLimits {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { inputError } from '@vulntune/engine/errors.ts';
-import { fileError } from '@vulntune/engine/formats/files.ts';
+import { fileError } from '@vulntune/engine/formats/file-errors.ts';
 import { readArchive } from './archive.ts';
 import { createFaultList, type LeftOut } from './faults.ts';
 import { readJsonlRows } from './jsonl.ts';

@@ -10,7 +10,7 @@ import {
 	writeSync,
 } from 'node:fs';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
-import { fileError } from '@vulntune/engine/formats/files.ts';
+import { fileError } from '@vulntune/engine/formats/file-errors.ts';
 import { type HubAccess, type HubFile, request, unreachable } from './client.ts';
 import type { HubName } from './names.ts';
 

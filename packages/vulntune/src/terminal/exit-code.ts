@@ -1,5 +1,5 @@
 import { type ErrorKind, VulntuneError } from '@vulntune/engine/errors.ts';
-import { fileError } from '@vulntune/engine/formats/files.ts';
+import { fileError } from '@vulntune/engine/formats/file-errors.ts';
 
 /** Stable: others script against them. 1 is kept for findings of a scan. */
 export const exitCodes: Readonly<Record<ErrorKind, number>> = {

@@ -20,7 +20,7 @@ import * as rows from './rows.ts';
  * models reach 1e-6. Memory that nobody wrote reads as NaN.
  *
  * Misuse of buffers throws `VulntuneError`: `BUFFER_FREED`, `BUFFER_FOREIGN`, `BUFFER_TYPE`, `BUFFER_RANGE`,
- * `UPLOAD_TYPE`, `UPLOAD_SIZE`, `BACKEND_CLOSED`, `COPY_TYPE`, `ROW_RANGE`, `ATTENTION_LONGEST_SEGMENT`.
+ * `UPLOAD_TYPE`, `UPLOAD_SIZE`, `BACKEND_CLOSED`, `COPY_TYPE`, `ROW_RANGE`.
  */
 export function createReferenceBackend({ storage = 'f32' }: { storage?: Storage } = {}): Backend {
 	return withComposedKernels({

@@ -8,7 +8,7 @@ export interface GgufArchitecture {
 	readonly modelType: string;
 	/** The class that transformers opens it with. */
 	readonly className: string;
-	/** Keys of the metadata after `<name>.`, of which all that are used are in `config`, `ownKeys` or below. */
+	/** Keys of the metadata after `<name>.`, of which those that `config` doesn't name are used by `model-config.ts` alone. */
 	readonly keys: KeyTable;
 	/** Keys of the metadata (after `<name>.`) by the key of config.json that holds the same. */
 	readonly config: Readonly<Record<string, string>>;
@@ -20,7 +20,7 @@ export interface GgufArchitecture {
 	readonly block: string;
 	/** Names inside a block. */
 	readonly blockTensors: Readonly<Record<string, string>>;
-	/** Whether rows of q and k are stored pair by pair (see `rowOrder`). */
+	/** Whether rows of q and k are stored pair by pair (see `interleavedRow`). */
 	readonly interleavedHeads: boolean;
 }
 

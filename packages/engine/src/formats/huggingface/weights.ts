@@ -1,7 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, type VulntuneError } from '../../errors.ts';
-import { fileError, readSmallFile } from '../files.ts';
+import { fileError } from '../file-errors.ts';
+import { readSmallFile } from '../files.ts';
 import { describeJson, isJsonObject, ownValue, parseJsonObject, quoteName } from '../json.ts';
 import { openSafetensors, type SafetensorsFile } from '../safetensors/reader.ts';
 import { indexFileName, singleFileName } from '../safetensors/sharded.ts';

@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { fileError, flushFolder, writeBytesAt } from '../files.ts';
+import { fileError } from '../file-errors.ts';
+import { flushFolder, writeBytesAt } from '../files.ts';
 import { planShards, type ShardOptions, writeIndex } from './sharded.ts';
 import {
 	byAlignmentThenName,

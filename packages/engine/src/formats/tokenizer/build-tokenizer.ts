@@ -8,7 +8,7 @@ import { specialTokensAround } from './post-processor.ts';
 import { buildPreTokenizer } from './pre-tokenizers.ts';
 import { checkTokensElsewhere, specialIds } from './special-tokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
-import { fileError, unsupportedError } from './tokenizer-errors.ts';
+import { formatError, unsupportedError } from './tokenizer-errors.ts';
 import type { TokenizerFiles } from './tokenizer-files.ts';
 import { createWordCache } from './word-cache.ts';
 
@@ -137,5 +137,5 @@ function largestId(ids: Iterable<number>): number {
 function probe(tokenizer: Tokenizer): void {
 	const ids = tokenizer.encode('int main() {\n\treturn "\u00e9" + 1;\n}');
 	const outside = ids.find((id) => id < 0 || id >= tokenizer.vocabularySize);
-	if (outside !== undefined) throw fileError(`a text gives the id ${outside}`, tokenizer.place);
+	if (outside !== undefined) throw formatError(`a text gives the id ${outside}`, tokenizer.place);
 }

@@ -3,7 +3,7 @@ import { type KeyTable, refuseUnknownKeys } from '../known-keys.ts';
 import { expressionDanger } from './check-expression.ts';
 import type { Pattern } from './compile-pattern.ts';
 import { splitBehaviors } from './split-text.ts';
-import { fileError, unsupportedError } from './tokenizer-errors.ts';
+import { formatError, unsupportedError } from './tokenizer-errors.ts';
 import { stepKeys } from './tokenizer-keys.ts';
 
 const maxDepth = 16;
@@ -72,16 +72,18 @@ export function parseComponent(
 	depth = 0,
 ): Component | null {
 	if (json === null) return null;
-	if (!isJsonObject(json)) throw fileError(`an object is expected, found ${describeJson(json)}`, place);
-	if (depth > maxDepth) throw fileError(`steps are nested more than ${maxDepth} deep`, place);
+	if (!isJsonObject(json)) throw formatError(`an object is expected, found ${describeJson(json)}`, place);
+	if (depth > maxDepth) throw formatError(`steps are nested more than ${maxDepth} deep`, place);
 	const type = ownValue(json, 'type');
-	if (typeof type !== 'string') throw fileError(`type must be a string, found ${describeJson(type)}`, place);
+	if (typeof type !== 'string')
+		throw formatError(`type must be a string, found ${describeJson(type)}`, place);
 	if (role !== 'decoder') checkStep(json, type, role, place);
 	if (ownValue(json, 'pattern') !== undefined) checkPattern(ownValue(json, 'pattern'), place);
 	const sequences = sequenceFields.flatMap((name) => {
 		const parts = ownValue(json, name);
 		if (parts === undefined) return [];
-		if (!Array.isArray(parts)) throw fileError(`${name} must be a list, found ${describeJson(parts)}`, place);
+		if (!Array.isArray(parts))
+			throw formatError(`${name} must be a list, found ${describeJson(parts)}`, place);
 		return [[name, parts.map((part, index) => parseComponent(part, role, `${place}: ${index}`, depth + 1))]];
 	});
 	return { ...json, type, ...Object.fromEntries(sequences) };
@@ -94,21 +96,21 @@ function checkStep(json: object, type: string, role: keyof typeof stepKeys, plac
 	}
 	refuseUnknownKeys(json, tables[type]!, (key, message) => unsupportedError(message, `${place}: ${key}`));
 	for (const name of required[type] ?? []) {
-		if ((ownValue(json, name) ?? null) === null) throw fileError(`${name} is missing`, place);
+		if ((ownValue(json, name) ?? null) === null) throw formatError(`${name} is missing`, place);
 	}
 	const isUnprefixed = ownValue(json, 'add_prefix_space') === false;
 	if (type === 'Metaspace' && isUnprefixed && ownValue(json, 'prepend_scheme') !== 'never') {
-		throw fileError('add_prefix_space says otherwise than prepend_scheme', place);
+		throw formatError('add_prefix_space says otherwise than prepend_scheme', place);
 	}
 	for (const [name, value] of Object.entries(json)) {
 		if (value === null) continue;
 		if (flags.includes(name) && typeof value !== 'boolean')
-			throw fileError(`${name} must be true or false`, place);
+			throw formatError(`${name} must be true or false`, place);
 		if (['content', 'prepend', 'replacement'].includes(name) && typeof value !== 'string') {
-			throw fileError(`${name} must be a string`, place);
+			throw formatError(`${name} must be a string`, place);
 		}
 		if (Object.hasOwn(choices, name) && !choices[name]!.includes(value)) {
-			throw fileError(`${name} must be ${choices[name]!.join(', ')}, found ${describeJson(value)}`, place);
+			throw formatError(`${name} must be ${choices[name]!.join(', ')}, found ${describeJson(value)}`, place);
 		}
 	}
 }
@@ -116,7 +118,7 @@ function checkStep(json: object, type: string, role: keyof typeof stepKeys, plac
 function checkPattern(pattern: unknown, place: string): void {
 	const expression = isJsonObject(pattern) ? ownValue(pattern, 'Regex') : undefined;
 	const text = expression ?? (isJsonObject(pattern) ? ownValue(pattern, 'String') : undefined);
-	if (typeof text !== 'string') throw fileError('pattern must hold a Regex or a String', place);
+	if (typeof text !== 'string') throw formatError('pattern must hold a Regex or a String', place);
 	const danger = typeof expression === 'string' ? expressionDanger(expression) : undefined;
 	if (danger === undefined) return;
 	throw unsupportedError(`the pattern ${quoteName(text)} could run without end: ${danger}`, place);

@@ -2,7 +2,7 @@ import { describeJson, isJsonObject, ownValue, quoteName } from '../json.ts';
 import { refuseUnknownKeys } from '../known-keys.ts';
 import type { AddedToken } from './added-tokens.ts';
 import { type Component, parseComponent } from './components.ts';
-import { fileError, unsupportedError } from './tokenizer-errors.ts';
+import { formatError, unsupportedError } from './tokenizer-errors.ts';
 import { addedTokenKeys, modelKeys, tokenizerKeys, wordPieceKeys } from './tokenizer-keys.ts';
 
 /** What makes tokens of a word: merges of its characters, or the longest pieces that begin it, one after the other. */
@@ -81,7 +81,7 @@ function refuseFirstAfterRemoval(
 
 function parseModel(model: unknown, root: string): TokenizerModel {
 	const place = `${root}: model`;
-	if (!isJsonObject(model)) throw fileError(`an object is expected, found ${describeJson(model)}`, place);
+	if (!isJsonObject(model)) throw formatError(`an object is expected, found ${describeJson(model)}`, place);
 	// Files of early versions leave the type out.
 	const type = ownValue(model, 'type') ?? 'BPE';
 	if (type === 'WordPiece') return parseWordPiece(model, place);
@@ -93,18 +93,18 @@ function parseModel(model: unknown, root: string): TokenizerModel {
 	}
 	for (const name of ['byte_fallback', 'fuse_unk', 'ignore_merges']) {
 		const flag = ownValue(model, name) ?? false;
-		if (typeof flag !== 'boolean') throw fileError(`${name} must be true or false`, place);
+		if (typeof flag !== 'boolean') throw formatError(`${name} must be true or false`, place);
 	}
 	for (const name of ['unk_token', 'continuing_subword_prefix', 'end_of_word_suffix']) {
 		const text = ownValue(model, name) ?? '';
-		if (typeof text !== 'string') throw fileError(`${name} must be a string`, place);
+		if (typeof text !== 'string') throw formatError(`${name} must be a string`, place);
 	}
 	refuseUnknownKeys(model, modelKeys, (key, message) => unsupportedError(message, `${place}: ${key}`));
 	const vocab = parseVocabulary(ownValue(model, 'vocab'), place);
 	checkMerges(ownValue(model, 'merges'), vocab, place);
 	const unknown = ownValue(model, 'unk_token');
 	if (typeof unknown === 'string' && !Object.hasOwn(vocab, unknown)) {
-		throw fileError(`unk_token ${quoteName(unknown)} is not in the vocabulary`, place);
+		throw formatError(`unk_token ${quoteName(unknown)} is not in the vocabulary`, place);
 	}
 	return { ...model, type, vocab };
 }
@@ -116,11 +116,11 @@ function parseWordPiece(model: object, place: string): TokenizerModel {
 	const prefix = ownValue(model, 'continuing_subword_prefix') ?? '##';
 	const longest = ownValue(model, 'max_input_chars_per_word') ?? 100;
 	if (typeof unknown !== 'string' || !Object.hasOwn(vocab, unknown)) {
-		throw fileError(`unk_token ${describeJson(unknown)} is not in the vocabulary`, place);
+		throw formatError(`unk_token ${describeJson(unknown)} is not in the vocabulary`, place);
 	}
-	if (typeof prefix !== 'string') throw fileError('continuing_subword_prefix must be a string', place);
+	if (typeof prefix !== 'string') throw formatError('continuing_subword_prefix must be a string', place);
 	if (typeof longest !== 'number' || !Number.isSafeInteger(longest) || longest < 0) {
-		throw fileError('max_input_chars_per_word must be an integer from 0 on', place);
+		throw formatError('max_input_chars_per_word must be an integer from 0 on', place);
 	}
 	return {
 		type: 'WordPiece',
@@ -132,47 +132,48 @@ function parseWordPiece(model: object, place: string): TokenizerModel {
 }
 
 function parseVocabulary(vocab: unknown, place: string): object {
-	if (!isJsonObject(vocab)) throw fileError(`vocab must be an object, found ${describeJson(vocab)}`, place);
+	if (!isJsonObject(vocab)) throw formatError(`vocab must be an object, found ${describeJson(vocab)}`, place);
 	for (const [token, id] of Object.entries(vocab)) checkId(id, `${place}: vocab: ${quoteName(token)}`);
 	return vocab;
 }
 
 function checkId(id: unknown, place: string): asserts id is number {
 	if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > maxTokenId) {
-		throw fileError(`an id from 0 to ${maxTokenId} is expected, found ${describeJson(id)}`, place);
+		throw formatError(`an id from 0 to ${maxTokenId} is expected, found ${describeJson(id)}`, place);
 	}
 }
 
 /** Both halves of a merge and what they make must be tokens, else merging would end elsewhere. */
 function checkMerges(merges: unknown, vocab: object, place: string): void {
-	if (!Array.isArray(merges)) throw fileError(`merges must be a list, found ${describeJson(merges)}`, place);
+	if (!Array.isArray(merges))
+		throw formatError(`merges must be a list, found ${describeJson(merges)}`, place);
 	const isPairs = Array.isArray(merges[0]);
 	merges.forEach((merge: unknown, index) => {
 		const parts = isPairs || typeof merge !== 'string' ? merge : merge.split(' ');
 		const [left, right] = Array.isArray(parts) ? parts : [];
 		const isPair = Array.isArray(parts) && parts.length === 2 && Array.isArray(merge) === isPairs;
 		if (!isPair || typeof left !== 'string' || typeof right !== 'string') {
-			throw fileError(`merge ${index} must be two tokens, found ${describeJson(merge)}`, place);
+			throw formatError(`merge ${index} must be two tokens, found ${describeJson(merge)}`, place);
 		}
 		const absent = [left, right, left + right].find((token) => !Object.hasOwn(vocab, token));
 		if (absent !== undefined) {
-			throw fileError(`merge ${index} needs ${quoteName(absent)}, which is not in the vocabulary`, place);
+			throw formatError(`merge ${index} needs ${quoteName(absent)}, which is not in the vocabulary`, place);
 		}
 	});
 }
 
 /** Added tokens as tokenizer.json lists them, and as `added_tokens_decoder` in tokenizer_config.json does without `id`. */
 export function parseAddedToken(token: unknown, id: unknown, here: string): AddedToken {
-	if (!isJsonObject(token)) throw fileError(`an object is expected, found ${describeJson(token)}`, here);
+	if (!isJsonObject(token)) throw formatError(`an object is expected, found ${describeJson(token)}`, here);
 	refuseUnknownKeys(token, addedTokenKeys, (key, message) => unsupportedError(message, `${here}: ${key}`));
 	const content = ownValue(token, 'content');
 	checkId(id, here);
 	if (typeof content !== 'string' || content === '') {
-		throw fileError(`content must be a string that is not empty, found ${describeJson(content)}`, here);
+		throw formatError(`content must be a string that is not empty, found ${describeJson(content)}`, here);
 	}
 	const flag = (name: string, otherwise: boolean) => {
 		const value = ownValue(token, name) ?? otherwise;
-		if (typeof value !== 'boolean') throw fileError(`${name} must be true or false`, here);
+		if (typeof value !== 'boolean') throw formatError(`${name} must be true or false`, here);
 		return value;
 	};
 	const special = flag('special', false);
@@ -189,7 +190,7 @@ export function parseAddedToken(token: unknown, id: unknown, here: string): Adde
 
 function parseAddedTokens(list: unknown, vocab: object, root: string): readonly AddedToken[] {
 	const place = `${root}: added_tokens`;
-	if (!Array.isArray(list)) throw fileError(`a list is expected, found ${describeJson(list)}`, place);
+	if (!Array.isArray(list)) throw formatError(`a list is expected, found ${describeJson(list)}`, place);
 	const vocabularySize = Object.keys(vocab).length;
 	let largestId = -1;
 	return list.map((json: unknown, index) => {
@@ -198,7 +199,7 @@ function parseAddedTokens(list: unknown, vocab: object, root: string): readonly 
 		const { id, content } = token;
 		const idInVocabulary = ownValue(vocab, content) ?? id;
 		if (idInVocabulary !== id) {
-			throw fileError(
+			throw formatError(
 				`${quoteName(content)} has id ${id} here and ${idInVocabulary} in the vocabulary`,
 				here,
 			);
@@ -206,7 +207,7 @@ function parseAddedTokens(list: unknown, vocab: object, root: string): readonly 
 		// The reference implementation numbers tokens that the vocabulary lacks itself, whatever the file says.
 		const nextId = largestId >= vocabularySize ? largestId + 1 : vocabularySize;
 		if (!token.special && !Object.hasOwn(vocab, content) && id !== nextId) {
-			throw fileError(`${quoteName(content)} has id ${id} here, where ${nextId} is next`, here);
+			throw formatError(`${quoteName(content)} has id ${id} here, where ${nextId} is next`, here);
 		}
 		largestId = Math.max(largestId, id);
 		return token;

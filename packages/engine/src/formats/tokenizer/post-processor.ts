@@ -1,6 +1,6 @@
 import { describeJson, isJsonObject, ownValue, quoteName } from '../json.ts';
 import type { Component } from './components.ts';
-import { fileError } from './tokenizer-errors.ts';
+import { formatError } from './tokenizer-errors.ts';
 
 /** The ids that a template puts before and after a text. */
 export interface SpecialTokensAround {
@@ -18,9 +18,9 @@ export function specialTokensAround(
 	const idOf = (token: unknown, expected?: unknown): number => {
 		const id = typeof token === 'string' ? idOfToken.get(token) : undefined;
 		const found = typeof token === 'string' ? quoteName(token) : describeJson(token);
-		if (id === undefined) throw fileError(`the template names ${found}, which is no token`, place);
+		if (id === undefined) throw formatError(`the template names ${found}, which is no token`, place);
 		if (expected === undefined || expected === id) return id;
-		throw fileError(
+		throw formatError(
 			`${found} has the id ${id} among the tokens, ${describeJson(expected)} in the template`,
 			place,
 		);
@@ -52,7 +52,7 @@ function readTemplate(
 	const single = ownValue(component, 'single');
 	const items: readonly unknown[] = Array.isArray(single) ? single : [];
 	const isText = (item: unknown) => isJsonObject(item) && ownValue(item, 'Sequence') !== undefined;
-	if (items.filter(isText).length !== 1) throw fileError('the template must hold the text once', place);
+	if (items.filter(isText).length !== 1) throw formatError('the template must hold the text once', place);
 	const idOfItem = (item: unknown): number => {
 		const special = isJsonObject(item) ? ownValue(item, 'SpecialToken') : undefined;
 		const name = isJsonObject(special) ? ownValue(special, 'id') : undefined;

@@ -3,7 +3,7 @@ import { refuseUnknownKeys } from '../known-keys.ts';
 import type { AddedToken } from './added-tokens.ts';
 import { parseAddedToken, type TokenizerDefinition } from './definition.ts';
 import type { Tokenizer } from './tokenizer.ts';
-import { fileError, unsupportedError } from './tokenizer-errors.ts';
+import { formatError, unsupportedError } from './tokenizer-errors.ts';
 import type { NamedJson, TokenizerFiles } from './tokenizer-files.ts';
 import { specialTokensMapKeys, tokenizerConfigKeys } from './tokenizer-keys.ts';
 
@@ -28,7 +28,7 @@ export function specialIds(files: TokenizerFiles, idOfToken: ReadonlyMap<string,
 	const [end, otherEnd] = [nameIn(config, 'eos_token'), nameIn(specialTokensMap, 'eos_token')];
 	if (end !== undefined && otherEnd !== undefined && end !== otherEnd) {
 		const message = `${describeJson(otherEnd)} is the end token here, and ${describeJson(end)} in ${config!.place}`;
-		throw fileError(message, `${specialTokensMap!.place}: eos_token`);
+		throw formatError(message, `${specialTokensMap!.place}: eos_token`);
 	}
 	const eosTokenId = find('eos_token');
 	return {
@@ -61,7 +61,7 @@ export function checkTokensElsewhere(files: TokenizerFiles, definition: Tokenize
 		const own = known.get(token.content);
 		const id = own?.id ?? ownValue(definition.model.vocab, token.content) ?? token.id;
 		if (id !== token.id) {
-			throw fileError(
+			throw formatError(
 				`${quoteName(token.content)} has id ${token.id} here and ${id} in tokenizer.json`,
 				place,
 			);
@@ -104,7 +104,7 @@ function tokensElsewhere({ config, addedTokens }: TokenizerFiles): readonly Toke
 	if (decoder !== undefined) {
 		const place = `${config!.place}: added_tokens_decoder`;
 		if (!isJsonObject(decoder))
-			throw fileError(`an object is expected, found ${describeJson(decoder)}`, place);
+			throw formatError(`an object is expected, found ${describeJson(decoder)}`, place);
 		return Object.entries(decoder).map(([id, token]) => {
 			const here = `${place}: ${id}`;
 			return { ...parseAddedToken(token, Number(id), here), place: here, isDescribed: true };

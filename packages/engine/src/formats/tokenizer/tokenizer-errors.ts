@@ -1,7 +1,7 @@
 import { inputError, type VulntuneError } from '../../errors.ts';
 
 /** A file of a tokenizer that contradicts itself, or another one. */
-export function fileError(message: string, place: string): VulntuneError {
+export function formatError(message: string, place: string): VulntuneError {
 	return inputError('TOKENIZER_FILE', message, {
 		place,
 		remedy: 'The file is damaged: download or export the tokenizer again.',

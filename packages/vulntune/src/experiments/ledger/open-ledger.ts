@@ -2,7 +2,8 @@ import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { inputError, VulntuneError } from '@vulntune/engine/errors.ts';
-import { fileError, makeFolder } from '@vulntune/engine/formats/files.ts';
+import { fileError } from '@vulntune/engine/formats/file-errors.ts';
+import { makeFolder } from '@vulntune/engine/formats/files.ts';
 import { ledgerVersion, migrations } from './schema.ts';
 
 /** All runs of a folder and what came of them. */
