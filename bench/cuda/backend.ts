@@ -1,7 +1,8 @@
 import type { Backend } from '@vulntune/engine';
 import { chooseCard } from '@vulntune/engine/backends/cuda/card.ts';
-import { createDeviceOf, type KernelChoice } from '@vulntune/engine/backends/cuda/create-device.ts';
+import { createDeviceOf } from '@vulntune/engine/backends/cuda/create-device.ts';
 import { cudaBackendOn } from '@vulntune/engine/backends/cuda/cuda.ts';
+import type { KernelChoice } from '@vulntune/engine/backends/cuda/device.ts';
 import { loadDriver } from '@vulntune/engine/backends/cuda/driver.ts';
 
 /** Which kernels a backend runs: those of an older card, compiled for this one by its driver, or a choice of this card's own. */

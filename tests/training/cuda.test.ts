@@ -34,6 +34,7 @@ async function train(
 		stopAfter = Number.POSITIVE_INFINITY,
 		device = '0',
 		layers = 'null',
+		kernels = 'auto',
 		onStep = (_step: number) => {},
 	} = {},
 ) {
@@ -50,6 +51,7 @@ async function train(
 		'training.precision': precision,
 		'backend.type': backend,
 		'backend.device': device,
+		'backend.kernels': kernels,
 	};
 	let steps = 0;
 	const notes: string[] = [];
@@ -116,6 +118,17 @@ describe.skipIf(missing !== undefined)('training on a card', () => {
 		},
 	);
 
+	it('on Hopper needs nothing that only Hopper has, where the config says so', async () => {
+		vi.stubEnv('VULNTUNE_STAND_IN_CAPABILITY', '90');
+		const found = await train('mma', 'cuda', 'bf16', { stopAfter: 1, kernels: 'mma' });
+		expect(found.losses()).toHaveLength(1);
+		expect(found.environment().hardware.card).toMatchObject({ capability: '9.0', kernels: 'mma' });
+		// the emulation has no copy engine
+		await expect(train('wgmma', 'cuda', 'bf16', { stopAfter: 1 })).rejects.toMatchObject({
+			code: 'CUDA_FAILED',
+		});
+	});
+
 	it('gives the same bytes whether the states below the adapters are computed or kept', async () => {
 		// where nothing is kept yet
 		vi.stubEnv('HOME', path.join(root, 'home'));
@@ -150,6 +163,7 @@ describe.skipIf(missing !== undefined)('training on a card', () => {
 				multiprocessors: 1,
 				driver: '12.0',
 				memoryBytes: 2 ** 30,
+				kernels: 'auto',
 			},
 		});
 		const { deviceBytes, deviceUsedBytes, waitSeconds } = run.lines('timings.jsonl').at(-1)!;

@@ -47,6 +47,8 @@ export interface Hardware {
 		/** The CUDA version that the driver is made for, `12.4`. */
 		readonly driver: string;
 		readonly memoryBytes: number;
+		/** `auto`, or `mma` where what only Hopper has is left out. */
+		readonly kernels: 'auto' | 'mma';
 	};
 }
 

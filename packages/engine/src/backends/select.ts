@@ -3,6 +3,7 @@ import { createCpuBackend } from './cpu/cpu.ts';
 import { loadNative } from './cpu/native.ts';
 import { chooseCard } from './cuda/card.ts';
 import { createCudaBackend } from './cuda/cuda.ts';
+import type { KernelChoice } from './cuda/device.ts';
 import { loadDriver } from './cuda/driver.ts';
 import { createReferenceBackend } from './reference/reference-backend.ts';
 import { loadWasm } from './wasm/node.ts';
@@ -15,6 +16,8 @@ export interface BackendChoice {
 	readonly threads: 'auto' | number;
 	/** Which card of the cuda backend; default the first. */
 	readonly device?: number;
+	/** Which of its kernels; default `auto`, all. */
+	readonly kernels?: KernelChoice;
 }
 
 /** Throws at once what `createBackend` would throw for a card that isn't there: before hours of data are read. */
@@ -38,7 +41,7 @@ export function createBackend(choice: BackendChoice, warn: (message: string) => 
 		case 'wasm':
 			return createWasmBackend(threads);
 		case 'cuda':
-			return createCudaBackend({ device: choice.device ?? 0 });
+			return createCudaBackend({ device: choice.device ?? 0, kernels: choice.kernels ?? 'auto' });
 		case 'auto': {
 			const native = loadNative();
 			if (native.addon !== undefined) return createCpuBackend({ isa: choice.isa, ...threads });

@@ -340,6 +340,11 @@ export const backend = section({
 		.default(0)
 		.describe('which card, counted from 0')
 		.meta(facts({ needs: { 'backend.type': ['auto', 'cuda'] } })),
+	kernels: z
+		.enum(['auto', 'mma'])
+		.default('auto')
+		.describe('which kernels of a card; mma leaves out products that only Hopper has (wgmma)')
+		.meta(facts({ needs: { 'backend.type': ['auto', 'cuda'] } })),
 	isa: z
 		.enum(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avxvnni', 'avx2', 'generic'])
 		.default('auto')

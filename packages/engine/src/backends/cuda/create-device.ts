@@ -2,16 +2,13 @@ import { VulntuneError } from '../../errors.ts';
 import { createOwnedBuffers, type OwnedBuffers, programError } from '../owned-buffers.ts';
 import { describe, isStrided, stridedError } from '../view.ts';
 import { type Card, chooseCard } from './card.ts';
-import { type CudaDevice, elementTypeOf, threadsPerBlock } from './device.ts';
+import { type CudaDevice, elementTypeOf, type KernelChoice, threadsPerBlock } from './device.ts';
 import { CardMemoryExhausted, type Driver, DriverFailure, loadDriver, unusableError } from './driver.ts';
 import { createHostCopies, type HostCopies } from './host-copies.ts';
 import { loadKernels } from './kernels.ts';
 import { createLauncher } from './launch.ts';
 import { cardMemory, createPool } from './pool.ts';
 import { createStaging } from './staging.ts';
-
-/** `mma` leaves Hopper's own products out. */
-export type KernelChoice = 'auto' | 'mma';
 
 /** Opens a card. Throws what `loadDriver` and `chooseCard` throw. */
 export function createDevice(ordinal: number, kernels: KernelChoice = 'auto'): CudaDevice {
@@ -57,6 +54,7 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 		card,
 		tensorType: module.tensorType,
 		hasWarpGroups: module.hasWarpGroups && kernels === 'auto',
+		kernels,
 		pool,
 		get waitedSeconds() {
 			return waitedSeconds;

@@ -2,9 +2,9 @@ import { withComposedKernels } from '../compose-kernels.ts';
 import type { Backend } from '../contract.ts';
 import { activationGroup } from './activations.ts';
 import { capabilityText } from './card.ts';
-import { createDevice, type KernelChoice } from './create-device.ts';
+import { createDevice } from './create-device.ts';
 import { crossEntropyGroup } from './cross-entropy.ts';
-import type { CudaDevice } from './device.ts';
+import type { CudaDevice, KernelChoice } from './device.ts';
 import { elementwiseGroup } from './elementwise.ts';
 import { mixedAttentionGroup } from './flash-attention.ts';
 import { linearGroup } from './linear.ts';
@@ -44,11 +44,11 @@ export function cudaBackendOn(device: CudaDevice): Backend {
 	const { ordinal, name, capability, multiprocessors, driver, memoryBytes } = device.card;
 	const plain = {
 		name: 'cuda',
-		description: `${name}, compute capability ${capabilityText(capability)}, driver of CUDA ${driver}`,
+		description: `${name}, compute capability ${capabilityText(capability)}, driver of CUDA ${driver}${device.kernels === 'mma' ? ', kernels: mma' : ''}`,
 		hardware: {
 			card: {
 				...{ ordinal, name, capability: capabilityText(capability), multiprocessors },
-				...{ driver, memoryBytes },
+				...{ driver, memoryBytes, kernels: device.kernels },
 			},
 		},
 		...memoryGroup(device),

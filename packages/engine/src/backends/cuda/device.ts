@@ -15,6 +15,9 @@ export type CudaBuffer = AddressedBuffer<CudaDevice>;
 /** Memory for the time of one call; addresses are multiples of 256. */
 export type TakeScratch = (bytes: number) => number;
 
+/** `mma` leaves Hopper's own products out. */
+export type KernelChoice = 'auto' | 'mma';
+
 /** What all groups of the backend's kernels share. */
 export interface CudaDevice {
 	readonly card: Card;
@@ -22,6 +25,8 @@ export interface CudaDevice {
 	readonly tensorType: TensorType | undefined;
 	/** Whether Hopper's products are used. */
 	readonly hasWarpGroups: boolean;
+	/** What was asked for. */
+	readonly kernels: KernelChoice;
 	readonly pool: MemoryPool;
 	/** Copies to and from the host. What went wrong on the card is thrown where the host waits for one. */
 	readonly staging: Staging;
