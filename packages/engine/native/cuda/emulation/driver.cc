@@ -111,6 +111,10 @@ Result cuCtxSetCurrent(void* wanted) {
 	contextCurrent = wanted != nullptr;
 	return success;
 }
+Result cuCtxGetCurrent(void** current) {
+	*current = contextCurrent ? &context : nullptr;
+	return success;
+}
 Result cuStreamCreate(void** made, unsigned flags) {
 	if (const Result result = ready(); result != success) return result;
 	if (flags > 1) return refuse(invalidValue, "unknown flags of a stream");

@@ -31,6 +31,7 @@ DRIVER cuDeviceGetAttribute(int* value, int attribute, int) {
 DRIVER cuDevicePrimaryCtxRetain(Handle* made, int) { return *made = &object, 0; }
 DRIVER cuDevicePrimaryCtxRelease_v2(int) { return 0; }
 DRIVER cuCtxSetCurrent(Handle) { return 0; }
+DRIVER cuCtxGetCurrent(Handle* current) { return *current = &object, 0; }
 DRIVER cuStreamCreate(Handle* made, unsigned) { return *made = &object, 0; }
 DRIVER cuStreamDestroy_v2(Handle) { return 0; }
 DRIVER cuStreamSynchronize(Handle) { return 0; }

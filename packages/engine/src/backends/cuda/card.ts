@@ -91,21 +91,23 @@ export function findCards(): CardSearch {
 
 /** What no process holds; undefined where the driver opens no context, as on a card that one process has for itself. */
 function freeMemory(driver: Driver, handle: number): number | undefined {
-	const context: [unknown] = [undefined];
+	const [before, context]: [[unknown], [unknown]] = [[null], [undefined]];
 	try {
+		driver.cuCtxGetCurrent(before);
 		driver.cuDevicePrimaryCtxRetain(context, handle);
+		try {
+			driver.cuCtxSetCurrent(context[0]);
+			const [free, total]: [[number], [number]] = [[0], [0]];
+			driver.cuMemGetInfo_v2(free, total);
+			return Number(free[0]);
+		} finally {
+			// a backend that this thread has open goes on with its own
+			driver.cuCtxSetCurrent(before[0]);
+			driver.cuDevicePrimaryCtxRelease_v2(handle);
+		}
 	} catch (error) {
 		if (error instanceof DriverFailure || error instanceof CardMemoryExhausted) return undefined;
 		throw error;
-	}
-	try {
-		driver.cuCtxSetCurrent(context[0]);
-		const [free, total]: [[number], [number]] = [[0], [0]];
-		driver.cuMemGetInfo_v2(free, total);
-		return Number(free[0]);
-	} finally {
-		driver.cuCtxSetCurrent(null);
-		driver.cuDevicePrimaryCtxRelease_v2(handle);
 	}
 }
 

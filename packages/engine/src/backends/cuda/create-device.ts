@@ -2,6 +2,7 @@ import { VulntuneError } from '../../errors.ts';
 import { createOwnedBuffers, type OwnedBuffers, programError } from '../owned-buffers.ts';
 import { describe, isStrided, stridedError } from '../view.ts';
 import { type Card, chooseCard } from './card.ts';
+import { cardFailures } from './card-failure.ts';
 import { type CudaDevice, elementTypeOf, type KernelChoice, threadsPerBlock } from './device.ts';
 import { CardMemoryExhausted, type Driver, DriverFailure, loadDriver, unusableError } from './driver.ts';
 import { createHostCopies, type HostCopies } from './host-copies.ts';
@@ -18,14 +19,12 @@ export function createDevice(ordinal: number, kernels: KernelChoice = 'auto'): C
 
 /** Opens a card of a driver. */
 export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice): CudaDevice {
-	const context: [unknown] = [undefined];
-	driver.cuDevicePrimaryCtxRetain(context, card.handle);
-	driver.cuCtxSetCurrent(context[0]);
-	const [stream, copyStream] = [createStream(driver), createStream(driver)];
-	const module = compiledKernels(driver, card);
+	const { stream, copyStream, module } = openCard(driver, card);
 	const enqueue = createLauncher(driver, stream);
 	let open = true;
 	let lastKernel = 'no kernel';
+	const failures = cardFailures(() => lastKernel);
+	const telling = failures.telling(driver);
 	let waitedSeconds = 0;
 	// what a kernel did wrong is said by whatever is asked of the card next
 	const waiting =
@@ -36,19 +35,19 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 				call(...given);
 			} catch (cause) {
 				if (!(cause instanceof DriverFailure)) throw cause;
-				throw failed(`the card failed in a kernel not later than ${lastKernel}`, cause);
+				throw failures.tell(cause, `the card failed in a kernel not later than ${lastKernel}`);
 			} finally {
 				waitedSeconds += (performance.now() - start) / 1000;
 			}
 		};
 	const copying: Driver = {
-		...driver,
+		...telling,
 		cuMemcpyHtoDAsync_v2: waiting(driver.cuMemcpyHtoDAsync_v2),
 		cuMemcpyDtoHAsync_v2: waiting(driver.cuMemcpyDtoHAsync_v2),
 	};
 	const synchronize = waiting(() => driver.cuStreamSynchronize(stream));
 	const staging = createStaging(copying, stream, synchronize);
-	const pool = createPool(cardMemory(driver), staging.finish);
+	const pool = createPool(cardMemory(telling), staging.finish);
 
 	const device: CudaDevice = {
 		card,
@@ -59,7 +58,7 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 		get waitedSeconds() {
 			return waitedSeconds;
 		},
-		driver,
+		driver: telling,
 		stream,
 		get buffers() {
 			return buffers;
@@ -93,9 +92,9 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 				enqueue(module.kernel(name, sharedBytes), grid, threads, sharedBytes, args);
 			} catch (cause) {
 				if (!(cause instanceof DriverFailure)) throw cause;
-				throw failed(
-					`the kernel ${name} could not be started (grid ${grid.join(' × ')}, ${threads} threads, arguments ${args.join(', ')})`,
+				throw failures.tell(
 					cause,
+					`the kernel ${name} could not be started (grid ${grid.join(' × ')}, ${threads} threads, arguments ${args.join(', ')})`,
 				);
 			}
 		},
@@ -118,12 +117,14 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 		close() {
 			if (!open) return;
 			open = false;
-			for (const each of [stream, copyStream]) letCopiesArrive(driver, each);
-			hostCopies.close();
-			driver.cuStreamDestroy_v2(stream);
-			staging.close();
-			pool.close();
-			module.unload();
+			if (failures.isWell && [stream, copyStream].every((each) => settles(driver, each))) {
+				hostCopies.close();
+				driver.cuStreamDestroy_v2(stream);
+				staging.close();
+				pool.close();
+				module.unload();
+			}
+			// frees what a card that failed refuses to free
 			driver.cuDevicePrimaryCtxRelease_v2(card.handle);
 		},
 	};
@@ -143,12 +144,38 @@ function createStream(driver: Driver): unknown {
 	return made[0];
 }
 
-/** Before the host's memory is freed. What went wrong on the card was told where its results were waited for. */
-function letCopiesArrive(driver: Driver, stream: unknown): void {
+/** Waits for a stream before the memory that it uses is freed; whether the card is well. Nobody waits any more for what it failed at. */
+function settles(driver: Driver, stream: unknown): boolean {
 	try {
 		driver.cuStreamSynchronize(stream);
+		return true;
 	} catch (error) {
 		if (!(error instanceof DriverFailure)) throw error;
+		return false;
+	}
+}
+
+/** Makes a card this thread's own. Throws CUDA_KERNELS, CUDA_FAILED (runtime) or OUT_OF_MEMORY where it can't be. */
+function openCard(driver: Driver, card: Card) {
+	const context: [unknown] = [undefined];
+	try {
+		driver.cuDevicePrimaryCtxRetain(context, card.handle);
+	} catch (cause) {
+		if (!(cause instanceof DriverFailure)) throw cause;
+		throw unusableError(
+			'CUDA_FAILED',
+			`${card.name} can't be opened: ${cause.answer}`,
+			'Look with `nvidia-smi` at what else uses it, choose another card (backend.device), or use backend.type: cpu.',
+			cause,
+		);
+	}
+	try {
+		driver.cuCtxSetCurrent(context[0]);
+		const [stream, copyStream] = [createStream(driver), createStream(driver)];
+		return { stream, copyStream, module: compiledKernels(driver, card) };
+	} catch (error) {
+		driver.cuDevicePrimaryCtxRelease_v2(card.handle);
+		throw error;
 	}
 }
 
@@ -160,23 +187,11 @@ function compiledKernels(driver: Driver, card: Card) {
 		if (!(cause instanceof DriverFailure)) throw cause;
 		throw unusableError(
 			'CUDA_KERNELS',
-			`the driver of ${card.name} (CUDA ${card.driver}) can't compile the kernels: ${cause.message}`,
+			`the driver of ${card.name} (CUDA ${card.driver}) can't compile the kernels: ${cause.answer}`,
 			'Install vulntune again, in case a file of it is damaged, and a newer driver if that changes nothing.',
 			cause,
 		);
 	}
-}
-
-function failed(message: string, cause: unknown): VulntuneError {
-	const reason = cause instanceof Error ? cause.message : String(cause);
-	return new VulntuneError({
-		code: 'CUDA_FAILED',
-		kind: 'runtime',
-		message: `${message}: ${reason}`,
-		remedy:
-			'Start again from the last checkpoint (--resume); if it comes again, report it with the output of `nvidia-smi`.',
-		cause,
-	});
 }
 
 /** Runs a call; memory of the card that is exhausted becomes an error of kind `resources`. */

@@ -3,8 +3,10 @@ import { VulntuneError } from '../../errors.ts';
 import type { View } from '../contract.ts';
 import { emptyTensor, segmentTensors, tensor } from '../testing/tensors.ts';
 import { viewOf } from '../view.ts';
+import { chooseCard, findCards } from './card.ts';
 import { createDevice } from './create-device.ts';
 import { createCudaBackend } from './cuda.ts';
+import { loadDriver } from './driver.ts';
 import { roundedSize } from './pool.ts';
 import {
 	compilations,
@@ -53,15 +55,41 @@ describe('a machine that can’t run CUDA', () => {
 	});
 });
 
-it.skipIf(missing !== undefined).each<[string, StandIn, number]>([
-	['are there at once on a common card', { capability: 86 }, 0],
-	['are compiled for a card of another kind', { capability: 87 }, 1],
-	['are compiled where the driver refuses machine code', { capability: 86, cubins: 0 }, 1],
-])('kernels %s', (_, kind, expected) => {
+it
+	.skipIf(missing !== undefined)
+	.each<[string, StandIn, number]>([
+		...[75, 80, 86, 89, 90].map((capability): [string, StandIn, number] => [
+			`are there at once on a card of ${capability}`,
+			{ capability },
+			0,
+		]),
+		['are compiled for a card of another kind', { capability: 87 }, 1],
+		['are compiled where the driver refuses machine code', { capability: 86, cubins: 0 }, 1],
+	])('kernels %s', (_, kind, expected) => {
 	const before = compilations();
 	const backend = createStandInBackend(kind);
 	expect(compilations() - before).toBe(expected);
 	const x = tensor(backend, [2], [1, 2]);
+	backend.scale(x, 2);
+	expect([...backend.download(x)]).toEqual([2, 4]);
+	backend.close();
+});
+
+it.skipIf(missing !== undefined)('a card is described as its driver does', () => {
+	const kind = { devices: 2, capability: 86, multiprocessors: 46, driver: 12_040, memory: 12e9 };
+	expect(withStandIn(kind, () => chooseCard(loadDriver(), 1))).toEqual({
+		...{ ordinal: 1, name: 'stand-in', capability: 86, multiprocessors: 46, driver: '12.4' },
+		...{ memoryBytes: 12e9, handle: 1 },
+	});
+});
+
+it.skipIf(missing !== undefined)('looking for cards leaves one that is open as it is', () => {
+	const backend = createStandInBackend();
+	const x = tensor(backend, [2], [1, 2]);
+	const held = backend.memory().pool!.heldBytes;
+	const { cards } = findCards();
+	// what is taken is not free
+	expect(cards.map(({ freeBytes, memoryBytes }) => memoryBytes - freeBytes!)).toEqual([held]);
 	backend.scale(x, 2);
 	expect([...backend.download(x)]).toEqual([2, 4]);
 	backend.close();
@@ -94,6 +122,8 @@ describe.skipIf(missing !== undefined)('the memory of a card', () => {
 		const large = backend.allocate('f32', 3 * quarter);
 		const error = errorOf(() => backend.allocate('f32', 2 * quarter));
 		expect([error.code, error.kind]).toEqual(['OUT_OF_MEMORY', 'resources']);
+		expect(error.message).toContain('not enough memory on stand-in for a buffer of');
+		expect(error.message).toContain('(768 of 1024 MiB in use)');
 		backend.free(large);
 		backend.close();
 	});

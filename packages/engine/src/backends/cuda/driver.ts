@@ -6,6 +6,8 @@ const oldestDriver = 12_000;
 /** Codes of the driver API that have an error of their own here. */
 const outOfMemory = 2;
 const notSupported = 801;
+/** Damaged memory; kernels' illegal addresses, time limit, asserts, errors of hardware, instructions and addresses, and whatever else. */
+const lasting: ReadonlySet<number> = new Set([214, 700, 702, 710, 714, 715, 716, 717, 718, 719]);
 
 type Pointer = unknown;
 /** An address on the card or a count of bytes: below 2^53. */
@@ -23,6 +25,7 @@ interface DriverFunctions {
 	cuDevicePrimaryCtxRetain(context: [Pointer], device: number): number;
 	cuDevicePrimaryCtxRelease_v2(device: number): number;
 	cuCtxSetCurrent(context: Pointer): number;
+	cuCtxGetCurrent(context: [Pointer]): number;
 	cuStreamCreate(stream: [Pointer], flags: number): number;
 	cuStreamDestroy_v2(stream: Pointer): number;
 	cuStreamSynchronize(stream: Pointer): number;
@@ -85,6 +88,7 @@ const prototypes: Readonly<Record<keyof DriverFunctions, string>> = {
 	cuDevicePrimaryCtxRetain: '_Out_ void**, int',
 	cuDevicePrimaryCtxRelease_v2: 'int',
 	cuCtxSetCurrent: 'void*',
+	cuCtxGetCurrent: '_Out_ void**',
 	cuStreamCreate: '_Out_ void**, uint32',
 	cuStreamDestroy_v2: 'void*',
 	cuStreamSynchronize: 'void*',
@@ -205,7 +209,7 @@ function checked(functions: DriverFunctions, foreign: ForeignFunctions): Driver 
 			if (code === 0) return;
 			throw code === outOfMemory
 				? new CardMemoryExhausted()
-				: new DriverFailure(`${name}: ${describeCode(functions, code)}`);
+				: new DriverFailure(`${name}: ${describeCode(functions, code)}`, code);
 		},
 	]);
 	return {
@@ -221,9 +225,43 @@ function describeCode(functions: DriverFunctions, code: number): string {
 	return `${text[0] || 'unknown'}, code ${code}`;
 }
 
-/** What the driver answered; callers say what they were about. */
-export class DriverFailure extends Error {}
-export class CardMemoryExhausted extends Error {}
+const ofCard =
+	'Start again from the last checkpoint (--resume); if it comes again, report it with the output of `nvidia-smi`.';
+
+/** A card or its driver that failed: CUDA_FAILED (runtime). */
+export function cardFailure(message: string, cause?: unknown): VulntuneError {
+	return new VulntuneError({ code: 'CUDA_FAILED', kind: 'runtime', message, remedy: ofCard, cause });
+}
+
+/** What the driver answered; callers that know more say what they were about. */
+export class DriverFailure extends VulntuneError {
+	readonly answer: string;
+	/** Whether a kernel that ran has ended all that this process may do on the card: it answers with this from then on. */
+	readonly isLasting: boolean;
+
+	constructor(answer: string, code: number) {
+		super({
+			code: 'CUDA_FAILED',
+			kind: 'runtime',
+			message: `NVIDIA's driver fails: ${answer}`,
+			remedy: ofCard,
+		});
+		this.answer = answer;
+		this.isLasting = lasting.has(code);
+	}
+}
+
+/** The driver has no more memory; callers that know more say what for. */
+export class CardMemoryExhausted extends VulntuneError {
+	constructor() {
+		super({
+			code: 'OUT_OF_MEMORY',
+			kind: 'resources',
+			message: "NVIDIA's driver has no memory left on the card",
+			remedy: 'Close what else uses the card (`nvidia-smi` shows it), or choose another (backend.device).',
+		});
+	}
+}
 
 /** A machine on which this backend can't run. */
 export function unusableError(code: string, message: string, remedy: string, cause?: unknown): VulntuneError {

@@ -17,7 +17,7 @@ function watchedLauncher() {
 it('packs arguments as a structure of C and says how long it is', () => {
 	const { launch, memory, calls } = watchedLauncher();
 	const kernel = { name: 'some', layout: layoutOf('ilfw'), handle: 'kernel' };
-	launch(kernel, [3, 2], 128, 64, [-7, 2 ** 40 + 5, 0.5, floatBits(1)]);
+	launch(kernel, [3, 2, 5], 128, 64, [-7, 2 ** 40 + 5, 0.5, floatBits(1)]);
 	const [values, size] = memory.map(({ buffer }) => Buffer.from(buffer)) as [Buffer, Buffer];
 	expect(values.readInt32LE(0)).toBe(-7);
 	expect(values.readBigUInt64LE(8)).toBe(2n ** 40n + 5n);
@@ -25,7 +25,7 @@ it('packs arguments as a structure of C and says how long it is', () => {
 	expect(values.readFloatLE(20)).toBe(1);
 	expect(size.readUInt32LE(0)).toBe(24);
 	const [handle, ...rest] = calls[0]!;
-	expect([handle, ...rest.slice(0, 9)]).toEqual(['kernel', 3, 2, 1, 128, 1, 1, 64, 'stream', null]);
+	expect([handle, ...rest.slice(0, 9)]).toEqual(['kernel', 3, 2, 5, 128, 1, 1, 64, 'stream', null]);
 	expect([...(rest[9] as BigUint64Array)]).toEqual([1n, 0x1000n, 2n, 0x2000n, 0n]);
 });
 

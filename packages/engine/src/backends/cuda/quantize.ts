@@ -10,7 +10,7 @@ const none = 0x7fff_ffff;
 /** The codes by ascending value (of equal values the lower code first) and the midpoints between neighbours, in float32. */
 function nearestTable(codebook: ArrayLike<number>) {
 	const order = Uint8Array.from({ length: codes16 }, (_, code) => code);
-	order.sort((a, b) => codebook[a]! - codebook[b]! || a - b);
+	order.sort((a, b) => codebook[a]! - codebook[b]!);
 	const midpoints = Float32Array.from(
 		{ length: codes16 - 1 },
 		(_, rank) => Math.fround(codebook[order[rank]!]! + codebook[order[rank + 1]!]!) / 2,

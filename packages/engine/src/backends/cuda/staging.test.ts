@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createDeviceOf } from './create-device.ts';
-import { type Driver, DriverFailure } from './driver.ts';
+import { CardMemoryExhausted, type Driver, DriverFailure } from './driver.ts';
 import { dryDriver } from './dry-driver.ts';
 import { createStaging } from './staging.ts';
 
@@ -76,9 +76,42 @@ it('gives what was read once more, and its memory to one download alone', () => 
 	expect(waits()).toBe(2);
 });
 
+it('waits, and gives back what it has locked, before it asks for more than the system locks', () => {
+	let locked = 0;
+	let waits = 0;
+	const dry = dryDriver(2 ** 30);
+	const sizes = new Map<number, number>();
+	const driver: Driver = {
+		...dry,
+		cuMemAllocHost_v2(address, bytes) {
+			if (locked + bytes > 3 * mebibyte) throw new CardMemoryExhausted();
+			dry.cuMemAllocHost_v2(address, bytes);
+			sizes.set(address[0], bytes);
+			locked += bytes;
+		},
+		cuMemFreeHost(address) {
+			// a copy may still read it
+			expect(waits).toBeGreaterThan(0);
+			locked -= sizes.get(address)!;
+		},
+	};
+	const staging = createStaging(driver, 'stream', () => void waits++);
+	staging.upload(1, new Uint8Array(mebibyte));
+	staging.upload(1, new Uint8Array(2 * mebibyte));
+	expect(waits).toBe(0);
+	// in the place of both, which have arrived then
+	staging.upload(1, new Uint8Array(3 * mebibyte));
+	expect([waits, locked]).toEqual([1, 3 * mebibyte]);
+	const most = expect.objectContaining({
+		...{ code: 'OUT_OF_MEMORY', kind: 'resources' },
+		summary: expect.stringContaining('no 4.0 MiB more of its memory'),
+	});
+	expect(() => staging.upload(1, new Uint8Array(4 * mebibyte))).toThrow(most);
+});
+
 it('names the kernel before it where a large copy is told that the card failed', () => {
 	const refuse = () => {
-		throw new DriverFailure('illegal address');
+		throw new DriverFailure('illegal address', 700);
 	};
 	const failing = { ...dryDriver(2 ** 30), cuMemcpyDtoHAsync_v2: refuse, cuMemcpyHtoDAsync_v2: refuse };
 	const card = {
