@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { cards, measuredShares, projectedSeconds, type RunTokens } from '../../bench/cuda/projection.ts';
+import {
+	cards,
+	measuredShares,
+	projectedSeconds,
+	type RunTokens,
+	sharedSeconds,
+} from '../../bench/cuda/projection.ts';
 
 const shares = { products: { bf16: 0.5, f16: 0.4, fp32: 0.25 }, bandwidth: 0.5, bytesPerTokenLayer: 1e6 };
 const card = { name: 'a card', peak: 100, arithmetic: 'bf16', bandwidth: 1000, memory: 16 } as const;
@@ -22,6 +28,12 @@ it('adds the time of products and of traffic', () => {
 	const slow = { ...card, arithmetic: 'fp32' } as const;
 	expect(projectedSeconds(slow, run, shares)).toBeCloseTo(160 + 20, 6);
 	expect(projectedSeconds({ ...card, arithmetic: 'f16' }, run, shares)).toBeCloseTo(100 + 20, 6);
+});
+
+it('shares packs out among cards, which send what they have added up after each round', () => {
+	// 25 rounds of 3/4 of 4 GB twice, at 20 GB/s
+	expect(sharedSeconds(1000, 4, 100, 1e9)).toBeCloseTo(250 + 25 * 0.3, 9);
+	expect(sharedSeconds(1000, 1, 100, 1e9)).toBe(1000);
 });
 
 it('takes its shares from the record of a card, and gives that card the time that it took', () => {
@@ -49,6 +61,6 @@ it('takes its shares from the record of a card, and gives that card the time tha
 it('stands in the documents as what it is', () => {
 	const text = readFileSync(new URL('../../docs/gpu/projection.md', import.meta.url), 'utf8');
 	expect(text).toContain('MODELLED, NOT MEASURED');
-	for (const name of Object.keys(cards)) expect(text).toContain(`${name}, h`);
+	for (const name of [...Object.keys(cards), '2 × A100']) expect(text).toContain(`${name}, h`);
 	expect(text.match(/^\| with(out)?-p3/gm)).toHaveLength(6);
 });

@@ -3,7 +3,6 @@ import { HOST_ARRAYS } from './contract.ts';
 import type { Card } from './cuda/card.ts';
 import { createDeviceOf } from './cuda/create-device.ts';
 import { cudaBackendOn } from './cuda/cuda.ts';
-import type { KernelChoice } from './cuda/device.ts';
 import { dryDriver } from './cuda/dry-driver.ts';
 import { downloadsAtOnce } from './downloads.ts';
 import { createDryHeap } from './dry-heap.ts';
@@ -13,10 +12,7 @@ import { sharedZeros } from './shared-zeros.ts';
 import { elements } from './view.ts';
 
 /** A card as far as the memory of a run depends on it. */
-export type DryCard = Pick<Card, 'name' | 'capability' | 'multiprocessors' | 'memoryBytes'> & {
-	/** Default `auto`. */
-	readonly kernels?: KernelChoice;
-};
+export type DryCard = Pick<Card, 'name' | 'capability' | 'multiprocessors' | 'memoryBytes'>;
 
 /**
  * A backend that computes nothing: kernels return at once, what is downloaded is zeros, and its memory is only counted. A step that is
@@ -36,9 +32,9 @@ export function createDryBackend(): Backend {
 }
 
 /** The same of a card: the cuda backend itself, with its pool and scratch memory, over a driver that has none. Throws OUT_OF_MEMORY. */
-export function createDryCardBackend({ kernels = 'auto', ...card }: DryCard): Backend {
+export function createDryCardBackend(card: DryCard): Backend {
 	const whole: Card = { ...card, ordinal: 0, driver: 'none', handle: 0 };
-	const backend = cudaBackendOn(createDeviceOf(dryDriver(card.memoryBytes), whole, kernels));
+	const backend = cudaBackendOn(createDeviceOf(dryDriver(card.memoryBytes), whole, 'auto'));
 	return {
 		...backend,
 		// the card's own would carry zeros through memory that they wait in, a base of them

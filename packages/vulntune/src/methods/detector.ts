@@ -67,7 +67,7 @@ export function createDetector(backend: Backend, folder: ModelFolder, options: D
 	const { method, maxPositions, seed } = options;
 	const source: ModelSource = {
 		config: folder.config,
-		frozen: () => loadModel(backend, folder, options),
+		frozen: () => loadModel(backend, { ...folder, config: withoutLogits(folder.config, options) }, options),
 		trainable: (extra) => loadTrainableModel(backend, folder, maxPositions, extra),
 	};
 	const { model, parameters, free } = createTrainables(backend, source, options);
@@ -96,7 +96,7 @@ export function createDryDetector(
 ): Detector {
 	const source: ModelSource = {
 		config,
-		frozen: () => dryModel(backend, config, options, dtypeOf),
+		frozen: () => dryModel(backend, withoutLogits(config, options), options, dtypeOf),
 		trainable: (extra) => dryTrainableModel(backend, config, options.maxPositions, extra),
 	};
 	return { backend, head: options.head, ...createTrainables(backend, source, options) };
@@ -108,6 +108,11 @@ interface ModelSource {
 	frozen(): LoadedModel;
 	/** With more that is trained beside its weights. */
 	trainable(extra: readonly ParameterSpec[]): TrainableModel;
+}
+
+/** A head reads states: beside it an output matrix of the base's own would take memory for nothing, as much as the embeddings. */
+function withoutLogits(config: ModelConfig, { head }: Pick<DetectorOptions, 'head'>): ModelConfig {
+	return head === undefined || config.languageHead !== 'own' ? config : { ...config, languageHead: 'absent' };
 }
 
 /** The base with parameters that nobody has filled yet. */

@@ -27,7 +27,7 @@ export function chooseCardFor({ backend, training }: Config, run: RehearsedRun):
 	const fit = fitInto(
 		card.freeBytes ?? card.memoryBytes,
 		training.checkpointing,
-		memoryOf(run, (one) => cardMemory(one, { ...card, kernels: backend.kernels })),
+		memoryOf(run, (one) => cardMemory(one, card)),
 	);
 	const need = `about ${formatBytes(fit.memory.total)} of ${describeFree(card)}`;
 	if (!fit.fits) return { ...none, line: `${card.name} is not used: the run takes ${need}` };

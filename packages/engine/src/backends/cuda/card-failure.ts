@@ -3,8 +3,6 @@ import { cardFailure, type Driver, DriverFailure } from './driver.ts';
 
 /** What a card has failed at: it answers with that from then on, whatever it is asked, and so does what is told of it. */
 export interface CardFailures {
-	/** Whether it still does what it is asked. */
-	readonly isWell: boolean;
 	/** The error to throw for an answer to something that was asked. */
 	tell(cause: DriverFailure, about: string): VulntuneError;
 	/** A driver that tells so, whichever call hears of it first, and again of all later ones. */
@@ -25,9 +23,6 @@ export function cardFailures(lastKernel: () => string): CardFailures {
 	}
 
 	return {
-		get isWell() {
-			return first === undefined;
-		},
 		tell,
 		telling(driver) {
 			const told = Object.entries(driver).map(([name, call]) => [

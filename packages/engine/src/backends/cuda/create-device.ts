@@ -117,7 +117,7 @@ export function createDeviceOf(driver: Driver, card: Card, kernels: KernelChoice
 		close() {
 			if (!open) return;
 			open = false;
-			if (failures.isWell && [stream, copyStream].every((each) => settles(driver, each))) {
+			if ([stream, copyStream].every((each) => settles(driver, each))) {
 				hostCopies.close();
 				driver.cuStreamDestroy_v2(stream);
 				staging.close();
@@ -206,7 +206,7 @@ function memoryGuard<Result>(device: CudaDevice, what: () => string, call: () =>
 			kind: 'resources',
 			message: `not enough memory on ${device.card.name} for ${what()} (${mebibytes(device.pool.reservedBytes)} of ${mebibytes(device.card.memoryBytes)} MiB in use)`,
 			remedy:
-				'Set training.checkpointing: true, a shorter sequence.length or a quantised base (method.base: nf4), or close what else uses the card.',
+				'Set training.checkpointing: true (or host), a shorter sequence.length or a quantised base (method.base: nf4), or close what else uses the card.',
 			cause,
 		});
 	}
