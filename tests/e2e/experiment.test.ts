@@ -107,15 +107,20 @@ describe('vulntune experiment', () => {
 		const { stdout } = await here('export', 'study', '--format', 'csv');
 		const [head, ...lines] = stdout.trim().split('\n');
 		expect(head).toBe(
-			'cell,status,training.seed,method.rank,method.type,rocAuc,rocAucLow,rocAucHigh,f1,seconds,peakBytes',
+			'cell,name,status,training.seed,method.rank,method.type,rocAuc,rocAucLow,rocAucHigh,f1,f1Low,f1High,seconds,peakBytes',
 		);
-		expect(lines.map((line) => line.split(',').slice(0, 5).join())).toEqual([
-			...['0,finished,1,2,lora', '1,finished,1,4,lora', '2,finished,2,2,lora', '3,finished,1,,ngram'],
+		expect(lines.map((line) => /^(.*finished(,[^,]*){3}),/.exec(line)![1])).toEqual([
+			...['0,"seed=1, rank=2",finished,1,2,lora', '1,"seed=1, rank=4",finished,1,4,lora'],
+			...['2,"seed=2, rank=2",finished,2,2,lora', '3,grams,finished,1,,ngram'],
 		]);
 		expect((await here('export', 'study', '--format', 'parquet')).code).toBe(2);
 		expect((await here('export', 'study', '--format', 'parquet', '--output', 'study.parquet')).code).toBe(0);
 		expect(existsSync(inside('study.parquet'))).toBe(true);
 		expect((await here('show', 'study', '3')).stdout).toContain('type: ngram');
+		const shown = (await here('show', 'study', '0')).stdout;
+		expect(shown).toMatch(/of training and validation, .* of memory at most, epoch \d of \d was kept\.$/m);
+		expect(shown).toMatch(/^average precision ↑ +\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\] /m);
+		expect(shown).toMatch(/^ROC AUC of the model minus length: .*\(DeLong, paired\)$/m);
 	});
 
 	it('ends with 3 where a cell fails, and says why', async () => {

@@ -1,5 +1,5 @@
 /** What commands print and runs write, against the schemas that the package ships. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -115,8 +115,21 @@ describe('the schemas of the package', () => {
 		expect(faultsOf('studyCell', forgotten)).toBe('');
 	});
 
+	/** What an evaluation of a run with this temperature cautions of. */
+	async function temperatureCaution(value: number): Promise<string> {
+		cpSync(inside('run'), inside('warm'), { recursive: true });
+		const file = inside('warm/adapter/vulntune.json');
+		const description = JSON.parse(readFileSync(file, 'utf8'));
+		description.calibration.temperature.value = value;
+		writeFileSync(file, JSON.stringify(description));
+		const { caution } = await json('evaluate', 'warm', '--calibration', 'temperature');
+		return caution ?? '';
+	}
+
 	it('fit what commands print of data and detectors', async () => {
 		expect(faultsOf('evaluateResult', await json('evaluate', 'run', '--calibration', 'isotonic'))).toBe('');
+		expect(await temperatureCaution(100)).toContain('The temperature is at its bound of 100');
+		expect(await temperatureCaution(2)).not.toContain('temperature');
 		const asked = ['--model', 'model', '--data', 'data', '--backend', testBackend];
 		expect(faultsOf('zeroShotResult', await json('evaluate', '--zero-shot', ...asked))).toBe('');
 		const planned = await json('evaluate', '--zero-shot', ...asked, '--dry-run');

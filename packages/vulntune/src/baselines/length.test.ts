@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { fitBaselines } from './fit-baselines.ts';
-import { lengthDirection, lengthScores } from './length.ts';
+import { directionOfScores, lengthDirection, lengthScores } from './length.ts';
 
 const row = (length: number, label: 0 | 1) => ({ text: 'x'.repeat(length), label });
 
@@ -26,4 +26,9 @@ test('rows of one class or of one length say nothing, so that the shorter are ta
 test('scores rise with the length or fall, between 0 and 1', () => {
 	expect([...lengthScores(['', 'xxx'])]).toEqual([1, 0.25]);
 	expect([...lengthScores(['', 'xxx'], 'longer')]).toEqual([0, 0.75]);
+});
+
+test.each(['shorter', 'longer'] as const)('scores say that they were made %s first', (direction) => {
+	const texts = ['', 'x', 'xx', 'xxxxxxxx'];
+	expect(directionOfScores([...lengthScores(texts, direction)])).toBe(direction);
 });

@@ -27,7 +27,7 @@ export function lengthDirection(train: readonly TextRow[]): LengthDirection {
 	return area.status === 'ok' && area.value < 0.5 ? 'longer' : 'shorter';
 }
 
-/** The direction that scores of {@link lengthScores} were made in: those of shorter first are near 0. */
+/** The direction that scores of {@link lengthScores} were made in: those of functions are near 0 shorter first, near 1 longer first. */
 export function directionOfScores(scores: readonly number[]): LengthDirection {
-	return scores.filter((score) => score > 0.5).length > scores.length / 2 ? 'longer' : 'shorter';
+	return scores.reduce((sum, score) => sum + score, 0) > scores.length / 2 ? 'longer' : 'shorter';
 }

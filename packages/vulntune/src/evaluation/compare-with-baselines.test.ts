@@ -56,7 +56,9 @@ describe('comparison', () => {
 		}
 		expect(good.verdict).toBe(
 			'In ROC AUC model beats all-positive, length and ngram. ' +
-				'In F1 at the validation threshold model beats all-positive, length and ngram.',
+				'In F1 at the validation threshold model beats all-positive, length and ngram. ' +
+				"What decides are 95 % intervals: for ROC AUC DeLong's, which takes functions for independent, for F1 by a " +
+				'bootstrap over fix commits.',
 		);
 	});
 
@@ -143,7 +145,7 @@ describe('comparison', () => {
 test('a verdict tells better, equal, worse and unknown apart', () => {
 	const difference = (low: number, high: number) => ({ value: (low + high) / 2, low, high, p: 0.5 });
 	const reason = 'the variance of the difference is 0';
-	const found = verdict('m', [
+	const differences = [
 		{ baseline: 'a', rocAuc: difference(0.1, 0.2), f1: difference(-0.1, 0) },
 		{ baseline: 'b', rocAuc: difference(-0.1, 0.1), f1: difference(0, 0.1) },
 		{
@@ -152,11 +154,16 @@ test('a verdict tells better, equal, worse and unknown apart', () => {
 			f1: { value: 0, low: null, high: null, p: null, reason },
 		},
 		{ baseline: 'd', rocAuc: { value: null, reason }, f1: difference(0, 0) },
-	]);
+	] as const;
+	const found = verdict('m', differences, 'function');
 	expect(found).toBe(
 		'In ROC AUC m beats a, does not beat b (no difference that these data can show), is worse than c and ' +
 			'cannot be compared with d. In F1 at the validation threshold m does not beat a, b, c and d (no difference ' +
-			'that these data can show).',
+			"that these data can show). What decides are 95 % intervals: for ROC AUC DeLong's, which takes functions for " +
+			'independent, for F1 by a bootstrap over functions.',
+	);
+	expect(verdict('m', differences, 'cluster')).toMatch(
+		/What decides are 95 % intervals by a bootstrap over groups of projects and near-duplicates, for ROC AUC too, not DeLong's\.$/,
 	);
 });
 

@@ -181,6 +181,7 @@ export function compareDetectors(
 					? []
 					: [{ baseline, rocAuc: against.rocAucByCluster ?? against.rocAuc, f1: against.f1 }],
 			),
+			groupedBy,
 		),
 	};
 }

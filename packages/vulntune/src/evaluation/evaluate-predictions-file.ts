@@ -6,10 +6,10 @@ import type { Evaluation } from '../metrics/evaluation.ts';
 import type { Thresholds } from '../metrics/threshold-metrics.ts';
 import { type ComparisonRow, compareDetectors } from './compare-with-baselines.ts';
 import { weaknessOf } from './evaluated-rows.ts';
-import { type GroupedBy, groupsOf } from './groups.ts';
+import { type GroupedBy, groupNames, groupsOf } from './groups.ts';
 import { type MetricColumn, metricTable } from './metric-table.ts';
 import { type Prediction, readPredictions } from './predictions.ts';
-import { differencesTable, groupNames } from './render-comparison.ts';
+import { differencesTable } from './render-comparison.ts';
 
 /** What `vulntune evaluate --predictions` prints with `--json`. */
 export interface PredictionsReport {

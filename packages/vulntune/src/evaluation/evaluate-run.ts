@@ -26,7 +26,7 @@ import { evaluateLines, type LineEvaluation, requireFlawedLines } from './evalua
 import { type EvaluatedAdapter, findAdapter, unfinishedRun } from './evaluated-adapter.ts';
 import { type EvaluatedBase, openEvaluatedBase, openEvaluationBackend } from './evaluated-base.ts';
 import { evaluatedRows, textRows } from './evaluated-rows.ts';
-import { recordedHash, runCautions } from './run-cautions.ts';
+import { recordedHash, runCautions, temperatureCautions } from './run-cautions.ts';
 import { createScorer, type Scorer, stackHasNoLines } from './scorer.ts';
 
 export interface EvaluationOptions {
@@ -163,7 +163,7 @@ export interface EvaluatedRows {
 
 /** Reads the rows of an evaluation. Throws DATASET_NOT_FOUND, LINES_UNKNOWN. */
 export async function readEvaluated(
-	{ config, run, opened }: OpenedEvaluation,
+	{ config, adapter, run, opened }: OpenedEvaluation,
 	options: EvaluationOptions,
 ): Promise<EvaluatedRows> {
 	const { split } = options;
@@ -187,6 +187,7 @@ export async function readEvaluated(
 		...(run === undefined ? [] : runCautions(run, options.data === undefined ? dataset.hash : undefined)),
 		...(fitting === undefined ? [noFittingRows] : []),
 		...(opened?.caution === undefined ? [] : [opened.caution]),
+		...(options.calibration === 'temperature' ? temperatureCautions(adapter) : []),
 	];
 	const rows = dataset.splits[split];
 	if (options.lines === true) requireFlawedLines(rows, `${options.data ?? config.data.path}: ${split}`);

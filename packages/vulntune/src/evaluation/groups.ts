@@ -1,6 +1,13 @@
 /** What the bootstrap draws together. */
 export type GroupedBy = 'commit' | 'function' | 'cluster';
 
+/** What is resampled together, as a table says it. */
+export const groupNames: Readonly<Record<GroupedBy, string>> = {
+	commit: 'fix commits',
+	function: 'functions',
+	cluster: 'groups of projects and near-duplicates',
+};
+
 /**
  * Groups for the bootstrap: clusters where they are known, else commits. A row without a commit is a group of its own.
  *

@@ -1,6 +1,6 @@
 import { textTable } from '../terminal/text-table.ts';
 import type { Comparison, ComparisonRow } from './compare-with-baselines.ts';
-import type { GroupedBy } from './groups.ts';
+import { groupNames } from './groups.ts';
 import { metricTable } from './metric-table.ts';
 import type { Difference } from './verdict.ts';
 
@@ -55,13 +55,6 @@ export function differencesTable(
 		),
 	]);
 }
-
-/** What is resampled together, as a table says it. */
-export const groupNames: Readonly<Record<GroupedBy, string>> = {
-	commit: 'fix commits',
-	function: 'functions',
-	cluster: 'groups of projects and near-duplicates',
-};
 
 /** Said wherever a run without a threshold is measured: its validation split is the only thing that may choose one. */
 export const withoutThreshold =

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { parseJsonObject, readSmallFile } from '@vulntune/engine';
 import { readDescription } from '../methods/description.ts';
+import { describeTemperatureBound } from '../metrics/calibrate.ts';
 import { hasEnded } from '../run/end-record.ts';
 import type { RunFolder } from '../run/run-folder.ts';
 
@@ -21,6 +22,13 @@ export function runCautions(run: RunFolder, datasetHash: string | undefined): st
 		cautions.push('The dataset is not the one that the run was trained with: its files have changed since.');
 	}
 	return cautions;
+}
+
+/** What the temperature of an adapter's folder means where it lies at the end of what was searched. */
+export function temperatureCautions(adapter: string): string[] {
+	const calibration = readDescription(adapter)?.calibration;
+	const bound = calibration && describeTemperatureBound(calibration.temperature.value);
+	return bound === undefined ? [] : [bound];
 }
 
 /** Hash of the dataset that a run was trained with; undefined where it doesn't say. */

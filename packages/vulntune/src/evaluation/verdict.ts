@@ -1,3 +1,5 @@
+import { type GroupedBy, groupNames } from './groups.ts';
+
 /** Model minus baseline with its 95 % interval and two-sided p, or why there is none. */
 export type Difference =
 	| { readonly value: number; readonly low: number; readonly high: number; readonly p: number | null }
@@ -18,9 +20,15 @@ export interface BaselineDifferences {
 
 /**
  * Says whether the model beats the baselines. It beats one in a metric where the whole 95 % interval of the
- * difference lies above 0, and loses where it lies below.
+ * difference lies above 0, and loses where it lies below. The last sentence says which interval that is.
+ *
+ * @param groupedBy what the bootstrap draws together: clusters for ROC AUC too
  */
-export function verdict(model: string, differences: readonly BaselineDifferences[]): string {
+export function verdict(
+	model: string,
+	differences: readonly BaselineDifferences[],
+	groupedBy: GroupedBy,
+): string {
 	return [
 		sentence(
 			model,
@@ -32,7 +40,15 @@ export function verdict(model: string, differences: readonly BaselineDifferences
 			'F1 at the validation threshold',
 			differences.map(({ baseline, f1 }) => [baseline, f1]),
 		),
+		decidedBy(groupedBy),
 	].join(' ');
+}
+
+function decidedBy(groupedBy: GroupedBy): string {
+	const resampled = `a bootstrap over ${groupNames[groupedBy]}`;
+	return groupedBy === 'cluster'
+		? `What decides are 95 % intervals by ${resampled}, for ROC AUC too, not DeLong's.`
+		: `What decides are 95 % intervals: for ROC AUC DeLong's, which takes functions for independent, for F1 by ${resampled}.`;
 }
 
 function sentence(model: string, metric: string, differences: (readonly [string, Difference])[]): string {

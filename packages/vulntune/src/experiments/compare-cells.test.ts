@@ -3,7 +3,12 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aucDifference } from '../evaluation/compare-with-baselines.ts';
 import { readPredictions } from '../evaluation/predictions.ts';
-import { compareCells, describeDifference } from './compare-cells.ts';
+import {
+	type CellComparison,
+	compareCells,
+	describeDifference,
+	renderCellComparison,
+} from './compare-cells.ts';
 import { readCells } from './ledger/cells.ts';
 import { type Ledger, openLedger } from './ledger/open-ledger.ts';
 import { runStudy } from './run-study.ts';
@@ -37,6 +42,24 @@ beforeAll(async () => {
 	);
 });
 afterAll(() => ledger.close());
+
+describe('what is said of two cells', () => {
+	const of = (low: number, high: number) => ({ value: (low + high) / 2, low, high, p: 0.02 });
+	const said = (rocAuc: CellComparison['rocAuc'], f1: CellComparison['f1']) =>
+		renderCellComparison({
+			...{ schema: 'vulntune.cellComparison/1', functions: 40, groupedBy: 'commit', rocAuc, f1 },
+			...{ a: { cell: 'seed=1', run: '1' }, b: { cell: 'seed=2', run: '2' } },
+		});
+
+	it('is which of them is better, or that the data do not say', () => {
+		expect(said(of(0.01, 0.03), of(-0.03, -0.01))).toContain(
+			'In ROC AUC A is better. In F1 B is better. Neither p',
+		);
+		expect(said(of(-0.01, 0.03), { value: null, reason: 'no threshold' })).toContain(
+			"In ROC AUC these data show no difference. In F1 they can't be told apart.",
+		);
+	});
+});
 
 describe('two cells', () => {
 	it('are compared function by function, whatever the order of their files', async () => {

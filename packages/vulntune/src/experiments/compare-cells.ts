@@ -4,9 +4,8 @@ import { inputError } from '@vulntune/engine/errors.ts';
 import { parse } from 'yaml';
 import type { Config } from '../config/schema.ts';
 import { aucDifference, f1Difference } from '../evaluation/compare-with-baselines.ts';
-import { type GroupedBy, groupsOf } from '../evaluation/groups.ts';
+import { type GroupedBy, groupNames, groupsOf } from '../evaluation/groups.ts';
 import { type Prediction, readPredictions } from '../evaluation/predictions.ts';
-import { groupNames } from '../evaluation/render-comparison.ts';
 import type { Difference } from '../evaluation/verdict.ts';
 import { defaultResamples, groupRows } from '../metrics/bootstrap.ts';
 import { runFolder } from '../run/run-folder.ts';
@@ -119,7 +118,15 @@ export function renderCellComparison({ a, b, functions, groupedBy, rocAuc, f1 }:
 		`on the ${functions} test functions of both, A minus B:`,
 		`ROC AUC  ${describeDifference(rocAuc)} (DeLong, paired)`,
 		`F1       ${describeDifference(f1)} (bootstrap over ${groupNames[groupedBy]}, paired)`,
+		`${outcome('ROC AUC', rocAuc)} ${outcome('F1', f1)} Neither p is corrected for other comparisons.`,
 	].join('\n');
+}
+
+function outcome(metric: string, difference: Difference): string {
+	if (difference.value === null || difference.low === null) return `In ${metric} they can't be told apart.`;
+	if (difference.low > 0) return `In ${metric} A is better.`;
+	if (difference.high < 0) return `In ${metric} B is better.`;
+	return `In ${metric} these data show no difference.`;
 }
 
 /** `+0.031 [-0.002, +0.064], p = 0.066` */

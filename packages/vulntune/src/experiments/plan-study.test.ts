@@ -53,6 +53,12 @@ async function planAfter(environment: object, jobs = 1, overrides: Readonly<Reco
 	return { ...plan, text: renderStudyPlan(plan) };
 }
 
+it('says that nothing is left where all cells are finished', async () => {
+	const plan = await planAfter(here);
+	const text = renderStudyPlan({ ...plan, cells: plan.cells.slice(0, 1) });
+	expect(text).toContain('1 cell, all finished: nothing is left to run.');
+});
+
 it('times cells by the speed that a finished one had on this machine', async () => {
 	const { cells, text } = await planAfter(here);
 	expect(cells.map(({ finished, isMeasured }) => [finished, isMeasured])).toEqual([

@@ -193,7 +193,9 @@ export function renderStudyPlan(plan: StudyPlan): string {
 	return [
 		textTable([['cell', 'time', 'memory', ''], ...rows]),
 		'',
-		`${formatCount(cells.length, 'cell')}, ${aboutDuration(seconds)} ${orderOf(plan)}${basisOf(cells)}.`,
+		cells.every(({ finished }) => finished)
+			? `${formatCount(cells.length, 'cell')}, all finished: nothing is left to run.`
+			: `${formatCount(cells.length, 'cell')}, ${aboutDuration(seconds)} ${orderOf(plan)}${basisOf(cells)}.`,
 		...(isFirstRung ? ['These are of the first rung; which go on for more epochs shows as they end.'] : []),
 		...(budgetHours === null ? [] : [budget]),
 		...[...missing].map((place) => `${place} is not there: no time for its cells.`),

@@ -1,16 +1,19 @@
 import path from 'node:path';
 import type { Difference } from '../evaluation/verdict.ts';
+import { formatBytes, formatDuration } from '../terminal/format.ts';
 import { textTable } from '../terminal/text-table.ts';
 import { describeDifference } from './compare-cells.ts';
 import { findCell } from './ledger/cells.ts';
 import type { Ledger } from './ledger/open-ledger.ts';
 import {
+	asMetric,
 	readDifferences,
 	readEpochs,
 	readMetrics,
 	type StoredEpoch,
 	type StoredMetric,
 } from './ledger/results.ts';
+import { withInterval } from './study-text.ts';
 
 /** What `vulntune experiment show --json` prints: all that the ledger holds of a cell. */
 export interface CellReport {
@@ -61,29 +64,52 @@ export function readCell(ledger: Ledger, word: string): CellReport {
 	};
 }
 
-/** The metrics that stand in the table for people; `--json` has all. */
-const shown = ['rocAuc', 'averagePrecision', 'f1', 'precision', 'recall', 'mcc', 'brier', 'ece', 'vdS'];
+/** The metrics that stand in the table for people, and which way is better; `--json` has all. */
+const shown: Readonly<Record<string, string>> = {
+	rocAuc: 'ROC AUC ↑',
+	averagePrecision: 'average precision ↑',
+	f1: 'F1 ↑',
+	precision: 'precision ↑',
+	recall: 'recall ↑',
+	mcc: 'MCC ↑',
+	brier: 'Brier score ↓',
+	ece: 'calibration error ↓',
+	vdS: 'VD-S ↓',
+};
 
 export function renderCell(cell: CellReport): string {
 	const detectors = Object.keys(cell.metrics);
-	const value = (metric: StoredMetric | undefined) => metric?.value?.toFixed(3) ?? 'undefined';
+	const value = (metric: StoredMetric | undefined, detector: string) => {
+		if (metric === undefined || metric.value === null) return 'undefined';
+		return detector === 'model' ? withInterval(asMetric(metric)) : metric.value.toFixed(3);
+	};
 	const table =
 		detectors.length === 0
 			? []
 			: [
 					'',
 					textTable([
-						['test', ...detectors],
-						...shown.map((metric) => [metric, ...detectors.map((own) => value(cell.metrics[own]![metric]))]),
+						['on the test split', ...detectors],
+						...Object.entries(shown).map(([metric, label]) => [
+							label,
+							...detectors.map((own) => value(cell.metrics[own]![metric], own)),
+						]),
 					]),
 					'',
 					...Object.entries(cell.differences).map(
-						([baseline, difference]) => `ROC AUC minus ${baseline}: ${describeDifference(difference)}`,
+						([baseline, difference]) =>
+							`ROC AUC of the model minus ${baseline}: ${describeDifference(difference)} (DeLong, paired)`,
 					),
 				];
+	const took = [
+		...(cell.seconds === null ? [] : [`${formatDuration(cell.seconds)} of training and validation`]),
+		...(cell.peakBytes === null ? [] : [`${formatBytes(cell.peakBytes)} of memory at most`]),
+		...(cell.bestEpoch === null ? [] : [`epoch ${cell.bestEpoch} of ${cell.epochs.length} was kept`]),
+	];
 	return [
 		cell.grid === null ? `${cell.name}, in no grid any more` : `${cell.grid}:${cell.position}  ${cell.name}`,
 		`${cell.status}, run ${cell.run.slice(0, 16)} in ${cell.folder}`,
+		...(took.length === 0 ? [] : [`${took.join(', ')}.`]),
 		...(cell.error === null ? [] : [cell.error.message]),
 		...(cell.verdict === null ? [] : [cell.verdict]),
 		...table,

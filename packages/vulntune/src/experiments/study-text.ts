@@ -27,7 +27,8 @@ function failureLine({ cell, name, error, status }: StudyCell): string[] {
 	return error === null || status !== 'failed' ? [] : ['', `Cell ${cell} (${name}) failed: ${error.message}`];
 }
 
-function withInterval(metric: Metric | null): string {
+/** `0.626 [0.572, 0.680]` */
+export function withInterval(metric: Metric | null): string {
 	if (metric === null) return '';
 	if (metric.value === null) return 'undefined';
 	const value = metric.value.toFixed(3);

@@ -2,7 +2,7 @@ import '../../../../tests/properties.ts';
 import { uniform } from '@vulntune/engine/random/streams.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { calibrated, fitCalibration } from './calibrate.ts';
+import { calibrated, describeTemperatureBound, fitCalibration } from './calibrate.ts';
 
 const sigmoid = (logit: number) => 1 / (1 + Math.exp(-logit));
 /** Rows whose labels have the chance that a logit says, told by a detector that is `factor` times as sure. */
@@ -40,6 +40,21 @@ describe('a temperature', () => {
 		expect(scores.filter((score) => score >= low).length).toBe(
 			after.filter((score) => score >= calibration.temperature.threshold).length,
 		);
+	});
+
+	it('says what it means to lie at an end of what is searched, and only there', () => {
+		const temperatureOf = (own: readonly number[], scores: readonly number[]) =>
+			fitCalibration(own, scores)!.temperature.value;
+		// ranked without a mistake, but all above one half, of which most are wrong
+		const above = temperatureOf([0, 0, 0, 1], [0.6, 0.7, 0.8, 0.9]);
+		expect(above).toBeCloseTo(100, 4);
+		expect(describeTemperatureBound(above)).toContain('at its bound of 100');
+		const parted = temperatureOf([0, 0, 1, 1], [0.3, 0.4, 0.6, 0.7]);
+		expect(parted).toBeCloseTo(0.01, 6);
+		expect(describeTemperatureBound(parted)).toContain('at its bound of 0.01');
+		for (const value of [temperatureOf(labels, told(3)), 0.011, 99]) {
+			expect(describeTemperatureBound(value)).toBeUndefined();
+		}
 	});
 
 	it('takes certain probabilities', () => {

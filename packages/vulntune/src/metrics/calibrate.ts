@@ -44,8 +44,20 @@ export function calibrated(calibration: Calibration, method: CalibrationMethod, 
 		: interpolate(calibration.isotonic, probability);
 }
 
-/** Beyond these a temperature says that validation ranks at random, or without a mistake: nothing further is gained. */
+/** What is searched. At an end the log loss would fall still further, by next to nothing: see {@link describeTemperatureBound}. */
 const temperatures = { least: 0.01, most: 100 };
+
+/** What it means that a temperature lies at an end of what is searched; undefined where it doesn't. */
+export function describeTemperatureBound(value: number): string | undefined {
+	const isAt = (bound: number) => Math.abs(Math.log(value / bound)) < 1e-6;
+	if (isAt(temperatures.most)) {
+		return `The temperature is at its bound of ${temperatures.most}: on validation the log odds speak against the labels at least as much as for them, so that a temperature can only bring every probability near one half. Either they rank at random, or nearly all lie on one side of one half, which the isotonic map can mend.`;
+	}
+	if (isAt(temperatures.least)) {
+		return `The temperature is at its bound of ${temperatures.least}: on validation every function lies on the right side of one half, or all lie very near it, so that a temperature brings each probability near 0 or 1. That is no certainty about other functions.`;
+	}
+	return undefined;
+}
 
 /** The temperature with the least log loss, by golden sections of its logarithm: the loss has one valley in 1 / T. */
 function fitTemperature(labels: ArrayLike<number>, probabilities: ArrayLike<number>): number {

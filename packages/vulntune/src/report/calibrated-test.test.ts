@@ -53,6 +53,13 @@ it('is nothing where no map lies beside what was trained, or nothing was scored'
 	expect(calibratedTest(none)).toBeUndefined();
 });
 
+it('says that a temperature is at its bound, in its row and in words', () => {
+	const { rows, verdict } = testOf(4, withTemperature(100)).found!;
+	expect(rows[1]!.name).toBe('temperature 100, its bound');
+	expect(verdict).toContain('The temperature is at its bound of 100');
+	expect(testOf(4, fitted).found!.verdict).not.toContain('bound');
+});
+
 it.each([
 	['lowers', 4, 4, undefined, 'The temperature lowers the calibration error. The isotonic map lowers'],
 	['raises', 1, 0.25, undefined, 'The temperature raises the calibration error. The isotonic map changes'],

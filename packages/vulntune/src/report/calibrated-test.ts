@@ -1,6 +1,6 @@
 import { groupsOf } from '../evaluation/groups.ts';
 import { groupRows } from '../metrics/bootstrap.ts';
-import type { Calibration } from '../metrics/calibrate.ts';
+import { type Calibration, describeTemperatureBound } from '../metrics/calibrate.ts';
 import {
 	type CalibratedMetrics,
 	type CalibrationMetrics,
@@ -39,6 +39,7 @@ export function calibratedTest({ calibration, test, comparison }: ReportData): C
 		seed,
 		resamples,
 	});
+	const atBound = describeTemperatureBound(calibration.temperature.value);
 	return {
 		rows: [
 			{ name: 'as they come', ...before },
@@ -48,12 +49,17 @@ export function calibratedTest({ calibration, test, comparison }: ReportData): C
 		labels,
 		temperature: after.temperature.probabilities,
 		isotonic: after.isotonic.probabilities,
-		verdict: `${sentence('temperature', after.temperature.change)} ${sentence('isotonic map', after.isotonic.change)}`,
+		verdict: [
+			sentence('temperature', after.temperature.change),
+			sentence('isotonic map', after.isotonic.change),
+			...(atBound === undefined ? [] : [atBound]),
+		].join(' '),
 	};
 }
 
 function temperatureName({ temperature: { value } }: Calibration): string {
-	return `temperature ${value.toPrecision(3)}`;
+	const bound = describeTemperatureBound(value) === undefined ? '' : ', its bound';
+	return `temperature ${value.toPrecision(3)}${bound}`;
 }
 
 function sentence(map: string, change: CalibratedMetrics['change']): string {

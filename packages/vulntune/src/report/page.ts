@@ -38,7 +38,7 @@ ${headlineSection(rows)}
 <h2>On the test split</h2>
 <div class="beside">
 <div>
-${metricsSection(data.comparison, data.truncated)}
+${metricsSection(data)}
 </div>
 <div class="figures">${figures.test.map(figureMarkup)}</div>
 </div>

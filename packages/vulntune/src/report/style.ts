@@ -54,8 +54,7 @@ figcaption { color: var(--muted); font-size: .875rem; max-width: 27rem; margin-t
 @media (max-width: 40rem) { th, td { padding: .3rem .4rem; } th[scope="row"] { white-space: normal; max-width: 7.75rem; } }
 .study th[scope="row"], .study td:has(.hardware) { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; max-width: 20rem; }
 .study :is(td, th):has(.hardware) { text-align: left; }
-.wide svg, .wide figcaption { max-width: 46rem; }
-.wide figure { overflow-x: auto; } .wide svg { min-width: 34rem; }
+.wide figure { overflow-x: auto; } .wide svg { width: auto; max-width: none; } .wide figcaption { max-width: 46rem; }
 .weaknesses th[scope="row"] { white-space: nowrap; max-width: none; }
 details { margin: .8rem 0; }
 summary { cursor: pointer; }

@@ -122,7 +122,9 @@ describe('report.html', () => {
 				expect(drawing).toContain(`>${name}</text>`);
 			expect(drawing).toContain('stroke="var(--series-4)"');
 		}
+		expect(page).toContain('<em>length</em> here the shorter ones, as ranks training rows better');
 		const { page: without } = await write({ keepsBaselines: false });
+		expect(without).toContain('<em>length</em> the shorter ones, or the longer ones where');
 		expect(without).not.toContain('stroke="var(--series-4)"');
 		expect(without.match(/<svg /g)).toHaveLength(6);
 	});

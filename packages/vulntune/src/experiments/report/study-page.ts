@@ -5,6 +5,7 @@ import { syntheticWarning } from '../../report/page.ts';
 import { lastPart } from '../../report/report-data.ts';
 import { formatBytes, formatCount, formatDuration } from '../../terminal/format.ts';
 import { describeDifference } from '../compare-cells.ts';
+import { shownValue } from '../grid/load-grid.ts';
 import { asMetric } from '../ledger/results.ts';
 import { type AxisFinding, axisFindings } from './axis-findings.ts';
 import { type PaperRow, paperTable } from './paper-table.ts';
@@ -30,6 +31,7 @@ export function renderStudyPage(
 ${isSynthetic ? html`<p class="synthetic">${syntheticWarning}</p>` : undefined}
 <h1>Study ${name}</h1>
 <p class="verdict">${verdict(cells)}</p>
+<p class="note">${describeStudy(study)}</p>
 ${missing(study)}
 </header>
 <main>
@@ -49,11 +51,23 @@ ${curves.length === 0 ? html`<p>No run has several epochs.</p>` : html`<div clas
 </section>
 <section>
 <h2>Every cell</h2>
-${cellTable(cells, notes)}
+${cellTable(study.overrides, cells, notes)}
 ${notes.list()}
 </section>
 </main>`,
 	);
+}
+
+/** What was run, for a reader who wasn't there: the grids with what they vary, and how to read the numbers. */
+function describeStudy({ grids, cells, overrides }: StudyReport['study']): string {
+	const each = grids.map(({ name, columns }) => {
+		const own = cells.filter(({ grid }) => grid === name);
+		const varied = columns.length === 0 ? 'one setting' : columns.join(', ');
+		return `${name} (${formatCount(own.length, 'cell')}: ${varied})`;
+	});
+	const set =
+		overrides.length === 0 ? '' : ` Along with these, some cells have other ${overrides.join(', ')}.`;
+	return `A cell is one training run. Grids, and the options in which their cells differ: ${each.join('; ')}.${set} ROC AUC is the chance that a vulnerable function scores above one that isn't: 0.5 is a coin flip, 1 is without a mistake. In brackets stand 95 % intervals.`;
 }
 
 /** What the corrected tests say of the study as a whole. */
@@ -194,10 +208,13 @@ ${findings.map(
 </section>`;
 }
 
-function cellTable(cells: readonly ReportCell[], notes: Notes): Markup {
+function cellTable(overrides: readonly string[], cells: readonly ReportCell[], notes: Notes): Markup {
 	const head = ['test ROC AUC', 'F1', 'test functions', 'vulnerable', 'time', 'memory', 'hardware'];
+	// what its name doesn't say
+	const besides = ({ settings }: ReportCell['cell']) =>
+		overrides.map((option) => `${option} ${shownValue(option, settings[option] ?? null)}`).join(', ');
 	const rows = cells.map(({ cell, rocAuc, f1, functions, positives, hardware }) =>
-		tableRow(`${cell.cell}  ${cell.name}`, [
+		tableRow(html`${`${cell.cell}  ${cell.name}`}<small>${besides(cell)}</small>`, [
 			metricCell(asMetric(rocAuc), notes),
 			metricCell(asMetric(f1), notes),
 			String(functions),

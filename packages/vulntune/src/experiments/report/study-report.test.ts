@@ -54,6 +54,10 @@ describe('the report of a study', () => {
 		expect(page).not.toContain('<b>&');
 	});
 
+	it('says what was run to a reader who was not there', () => {
+		expect(page).toContain('options in which their cells differ: grid (4 cells: training.seed).');
+	});
+
 	it('says what is finished and what the corrected tests come to', () => {
 		expect(page).toContain('1 of 4 cells is not finished and not in this report.');
 		expect(page).toMatch(
@@ -95,7 +99,10 @@ overrides: [{ when: { training.seed: 2 }, set: { data.collapseWhitespace: false 
 			['training.seed'],
 			['training.seed', 'data.collapseWhitespace'],
 		]);
-		expect(String(renderStudyPage(report, []))).toContain('No two finished cells differ in the seed alone');
+		const together = renderStudyPage(report, []);
+		expect(together).toContain('Along with these, some cells have other data.collapseWhitespace.');
+		expect(together).toContain('seed=2<small>data.collapseWhitespace false</small>');
+		expect(together).toContain('No two finished cells differ in the seed alone');
 	});
 
 	it('draws each figure into the page, as SVG that stands alone, and as PNG', () => {
