@@ -1,4 +1,4 @@
-import type { AttentionShape, Backend, View } from '@vulntune/engine';
+import type { AttentionOptions, Backend, View } from '@vulntune/engine';
 import { smolLm135m } from '../shapes.ts';
 import { tensorsOn } from '../tensors.ts';
 import type { KernelCase } from './kernels.ts';
@@ -42,12 +42,13 @@ function attentionCase(
 			const [q, out, dOut, dq] = [wide(), wide(), wide(), wide()];
 			const [k, v, dk, dv] = [narrow(), narrow(), narrow(), narrow()];
 			const logSumExp = tensors.random(tokens, heads);
-			const shape: AttentionShape = {
+			const shape: AttentionOptions = {
 				heads,
 				keyValueHeads,
 				headDim,
 				causal: true,
 				scale: 1 / Math.sqrt(headDim),
+				precision: 'fp32',
 			};
 			const forward = () => backend.attention(out, logSumExp, q, k, v, segments, shape);
 			forward();

@@ -44,7 +44,10 @@ export function attentionPart() {
 
 function times(activations: ActivationType, { functions, heads, headDim }: Size, kernels: Kernels = {}) {
 	const backend = openBackend(kernels);
-	const shape = { heads, keyValueHeads: heads, headDim, causal: true, scale: 1 / Math.sqrt(headDim) };
+	const shape = {
+		...{ heads, keyValueHeads: heads, headDim, causal: true, scale: 1 / Math.sqrt(headDim) },
+		precision: 'bf16',
+	} as const;
 	const wide = [tokens, heads * headDim];
 	const [q, k, v, out, dOut, dq, dk, dv] = Array.from({ length: 8 }, () =>
 		random(backend, wide, activations),

@@ -46,9 +46,10 @@ inline vf dotBf16(vf sum, vf a, vf b) {
 
 // Both in each lane, `even` in its lower half.
 inline vf roundLanesToBf16(vf even, vf odd) {
-	const vi low = _mm512_cvtepu16_epi32(roundToBf16(even));
-	const vi high = _mm512_cvtepu16_epi32(roundToBf16(odd));
-	return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+	const vi lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+	// lane i takes the halves i and W + i
+	const vi halves = _mm512_or_si512(lane, _mm512_slli_epi32(_mm512_or_si512(lane, _mm512_set1_epi32(W)), 16));
+	return _mm512_castsi512_ps(_mm512_permutexvar_epi16(halves, roundPairToBf16(even, odd)));
 }
 
 // out[0 … length - 1] = values, rounded.

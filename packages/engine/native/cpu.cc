@@ -44,8 +44,7 @@ extern const MatrixUnitKernels matrixUnitTable;
 
 [[maybe_unused]] static Kernels replaced(Kernels table, const MatrixUnitKernels& others) {
 #define KERNEL(result, name, parameters) table.name = others.name;
-	VULNTUNE_PRODUCT_KERNELS(KERNEL)
-	VULNTUNE_PEAK_KERNELS(KERNEL)
+	VULNTUNE_MATRIX_UNIT_KERNELS(KERNEL)
 #undef KERNEL
 	return table;
 }

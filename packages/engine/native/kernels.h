@@ -52,20 +52,22 @@
 		(Pool& pool, float* dWeight, bool accumulate, const float* x, const float* mean, const float*      \
 		rstd, const float* dy, int64_t rows, int64_t width))
 
-#define VULNTUNE_ATTENTION_KERNELS(KERNEL)                                                                 \
+#define VULNTUNE_POSITION_KERNELS(KERNEL)                                                                  \
 	KERNEL(void, rope,                                                                                     \
 		(Pool& pool, float* y, const float* x, const float* cosine, const float* sine, int64_t rows,       \
-		int64_t heads, int64_t headDim, int64_t half, bool inverse))                                       \
+		int64_t heads, int64_t headDim, int64_t half, bool inverse))
+
+#define VULNTUNE_ATTENTION_KERNELS(KERNEL)                                                                 \
 	KERNEL(void, attention,                                                                                \
 		(Pool& pool, float* out, float* logSumExp, const float* q, const float* k, const float* v, const   \
 		int32_t* segmentStarts, const int32_t* segmentParents, int64_t segments, int64_t heads, int64_t    \
 		keyValueHeads, int64_t headDim, int64_t queryStride, int64_t keyStride, bool causal, int64_t       \
-		window, float scale))                                                                              \
+		window, float scale, bool bf16))                                                                   \
 	KERNEL(void, attentionBackward,                                                                        \
 		(Pool& pool, float* dq, float* dk, float* dv, const float* q, const float* k, const float* v,      \
 		const float* out, const float* logSumExp, const float* dOut, const int32_t* segmentStarts, const   \
 		int32_t* segmentParents, int64_t segments, int64_t heads, int64_t keyValueHeads, int64_t headDim,  \
-		int64_t queryStride, int64_t keyStride, bool causal, int64_t window, float scale))
+		int64_t queryStride, int64_t keyStride, bool causal, int64_t window, float scale, bool bf16))
 
 #define VULNTUNE_ACTIVATION_KERNELS(KERNEL)                                                          \
 	KERNEL(void, swiglu, (Pool& pool, float* y, const float* gate, const float* up, int64_t length)) \
@@ -122,7 +124,6 @@
 		int64_t length, double beta1, double beta2, double epsilon, double keep, double stepSize, double \
 		rootOfCorrection, double gradientScale))
 
-// These alone are compiled once more for processors that multiply tiles of bfloat16.
 #define VULNTUNE_PRODUCT_KERNELS(KERNEL)                                                                           \
 	KERNEL(void, matmulNT,                                                                                         \
 		(Pool & pool, int64_t M, int64_t N, int64_t K, const float* x, Storage storage, const void* data,          \
@@ -182,19 +183,24 @@
 
 #define VULNTUNE_PEAK_KERNELS(KERNEL) KERNEL(double, peak, (Pool & pool, bool bf16, int64_t tasks, int64_t steps))
 
+// These alone are compiled once more for processors that multiply tiles of bfloat16.
+#define VULNTUNE_MATRIX_UNIT_KERNELS(KERNEL) \
+	VULNTUNE_ATTENTION_KERNELS(KERNEL) \
+	VULNTUNE_PRODUCT_KERNELS(KERNEL) \
+	VULNTUNE_PEAK_KERNELS(KERNEL)
+
 #define VULNTUNE_KERNELS(KERNEL) \
 	VULNTUNE_ELEMENTWISE_KERNELS(KERNEL) \
 	VULNTUNE_NORM_KERNELS(KERNEL) \
-	VULNTUNE_ATTENTION_KERNELS(KERNEL) \
+	VULNTUNE_POSITION_KERNELS(KERNEL) \
 	VULNTUNE_ACTIVATION_KERNELS(KERNEL) \
 	VULNTUNE_ROW_KERNELS(KERNEL) \
 	VULNTUNE_LOSS_KERNELS(KERNEL) \
 	VULNTUNE_OPTIMIZER_KERNELS(KERNEL) \
-	VULNTUNE_PRODUCT_KERNELS(KERNEL) \
 	VULNTUNE_MATMUL_KERNELS(KERNEL) \
 	VULNTUNE_QUANTIZE_KERNELS(KERNEL) \
 	VULNTUNE_INT8_KERNELS(KERNEL) \
-	VULNTUNE_PEAK_KERNELS(KERNEL)
+	VULNTUNE_MATRIX_UNIT_KERNELS(KERNEL)
 
 namespace vulntune {
 
@@ -209,8 +215,7 @@ struct Kernels {
 
 struct MatrixUnitKernels {
 #define KERNEL(result, name, parameters) result(*name) parameters;
-	VULNTUNE_PRODUCT_KERNELS(KERNEL)
-	VULNTUNE_PEAK_KERNELS(KERNEL)
+	VULNTUNE_MATRIX_UNIT_KERNELS(KERNEL)
 #undef KERNEL
 };
 

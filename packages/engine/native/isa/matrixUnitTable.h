@@ -1,5 +1,6 @@
 // The kernels that a matrix unit changes; the others are those of the instruction set that it comes on top of.
 #pragma once
+#include "../kernels/attentionKernels.h"
 #include "../kernels/linear.h"
 #include "../kernels/peak.h"
 
@@ -8,8 +9,7 @@ namespace vulntune::ISA {
 extern const MatrixUnitKernels matrixUnitTable;
 const MatrixUnitKernels matrixUnitTable = {
 #define KERNEL(result, name, parameters) name,
-	VULNTUNE_PRODUCT_KERNELS(KERNEL)
-	VULNTUNE_PEAK_KERNELS(KERNEL)
+	VULNTUNE_MATRIX_UNIT_KERNELS(KERNEL)
 #undef KERNEL
 };
 

@@ -11,7 +11,31 @@ inline int64_t forwardScratch(const AttentionSizes& sizes) {
 	return (2 * sizes.headDim + keysPerTile) * sizes.lanesPerTile();
 }
 
-// `q`, `out` and logSumExp point to the segment's first row, `k` and `v` to the pack's and to the key/value head.
+// A tile's rows of out and logSumExp from its outputs [headDim, lanes], which are not yet divided, the largest of its scores and
+// the sums of its weights.
+template <int Vectors>
+inline void writeResults(
+	const AttentionSizes& sizes,
+	const QueryTile& tile,
+	float* out,
+	float* logSumExp,
+	const float* outputs,
+	const vf (&top)[Vectors],
+	const vf (&total)[Vectors]) {
+	for (int j = 0; j < Vectors; j++) {
+		const int64_t row = tile.segment.start + tile.positions[j];
+		float* to = out + row * sizes.outputStride() + tile.heads[j] * sizes.headDim;
+		const vf share = splat(1.0f) / total[j];
+		lanesToRows(to, sizes.outputStride(), outputs + j * W, Vectors * W, tile.lanes(j), sizes.headDim, share);
+		float logs[W];
+		store(logs, fma(top[j], splat(logOf2), logarithm(total[j])));
+		for (int lane = 0; lane < tile.lanes(j); lane++) {
+			logSumExp[(row + lane) * sizes.heads + tile.heads[j]] = logs[lane];
+		}
+	}
+}
+
+// `k` and `v` point to the key/value head.
 template <int Vectors>
 inline void attendTile(
 	const AttentionSizes& sizes,
@@ -29,7 +53,8 @@ inline void attendTile(
 	float* outputs = queries + headDim * lanes;   // [headDim, lanes], not yet divided
 	float* scores = outputs + headDim * lanes;    // [keysPerTile, lanes], base-2 logarithms, then weights
 	for (int j = 0; j < Vectors; j++) {
-		const float* from = q + tile.positions[j] * sizes.queryStride + tile.heads[j] * headDim;
+		const float* from =
+			q + (tile.segment.start + tile.positions[j]) * sizes.queryStride + tile.heads[j] * headDim;
 		rowsToLanes(
 			queries + j * W, lanes, from, sizes.queryStride, tile.lanes(j), headDim, sizes.scale * log2OfE);
 	}
@@ -78,63 +103,55 @@ inline void attendTile(
 				headDim, v + row * stride, stride, weights, lanes, count, outputs, lanes, isLater);
 		});
 	}
-	for (int j = 0; j < Vectors; j++) {
-		float* to = out + tile.positions[j] * sizes.outputStride() + tile.heads[j] * headDim;
-		const vf share = splat(1.0f) / total[j];
-		lanesToRows(to, sizes.outputStride(), outputs + j * W, lanes, tile.lanes(j), headDim, share);
-		float logs[W];
-		store(logs, fma(top[j], splat(logOf2), logarithm(total[j])));
-		for (int lane = 0; lane < tile.lanes(j); lane++) {
-			logSumExp[(tile.positions[j] + lane) * sizes.heads + tile.heads[j]] = logs[lane];
-		}
-	}
+	writeResults<Vectors>(sizes, tile, out, logSumExp, outputs, top, total);
 }
 
-static void attention(
-	Pool& pool,
-	float* out,
-	float* logSumExp,
-	const float* q,
-	const float* k,
-	const float* v,
-	const int32_t* segmentStarts,
-	const int32_t* segmentParents,
-	int64_t count,
-	int64_t heads,
-	int64_t keyValueHeads,
-	int64_t headDim,
-	int64_t queryStride,
-	int64_t keyStride,
-	bool causal,
-	int64_t window,
-	float scale) {
-	const AttentionSizes sizes = {heads, keyValueHeads, headDim, queryStride, keyStride, causal, window, scale};
-	const Segments segments = {segmentStarts, segmentParents, count};
-	pool.reserve((count + 1) * sizeof(int64_t), forwardScratch(sizes) * sizeof(float));
-	const auto tilesOf = [&](int64_t length) { return divideUp(sizes.queryVectors(length), sizes.vectorsPerTile()); };
-	int64_t* tilesBefore = static_cast<int64_t*>(pool.shared());
-	tilesBefore[0] = 0;
-	for (int64_t s = 0; s < count; s++) {
-		tilesBefore[s + 1] = tilesBefore[s] + keyValueHeads * tilesOf(segments.lengthOf(s));
+// All tiles of queries of a pack, numbered through its segments and key/value heads.
+struct QueryTiles {
+	const AttentionSizes& sizes;
+	const Segments& segments;
+	int64_t* before;  // [segments + 1]
+
+	static int64_t bytesFor(int64_t segments) { return (segments + 1) * sizeof(int64_t); }
+
+	// `room`: for bytesFor(segments.count).
+	QueryTiles(const AttentionSizes& sizes, const Segments& segments, void* room)
+		: sizes(sizes), segments(segments), before(static_cast<int64_t*>(room)) {
+		before[0] = 0;
+		for (int64_t s = 0; s < segments.count; s++) {
+			before[s + 1] = before[s] + sizes.keyValueHeads * tilesOf(segments.lengthOf(s));
+		}
 	}
-	pool.run(tilesBefore[count], [&](int64_t task, int thread) {
-		const int64_t s = lastAtMost(tilesBefore, count, task);
+
+	int64_t count() const { return before[segments.count]; }
+
+	QueryTile at(int64_t number) const {
+		const int64_t s = lastAtMost(before, segments.count, number);
 		const Segment segment = segments.at(s);
 		const int64_t tiles = tilesOf(segment.length);
-		const int64_t keyValueHead = (task - tilesBefore[s]) / tiles;
+		const int64_t keyValueHead = (number - before[s]) / tiles;
 		// The last tiles see the most keys, so they come first.
-		const int64_t index = tiles - 1 - (task - tilesBefore[s]) % tiles;
-		const QueryTile tile = makeTile(
+		const int64_t index = tiles - 1 - (number - before[s]) % tiles;
+		return makeTile(
 			sizes, segment, keyValueHead, index * sizes.vectorsPerTile(), sizes.queryVectors(segment.length));
-		float* outputs = out + segment.start * sizes.outputStride();
-		float* logs = logSumExp + segment.start * heads;
-		const float* queries = q + segment.start * sizes.queryStride;
-		const float* keys = k + keyValueHead * headDim;
-		const float* values = v + keyValueHead * headDim;
-		float* scratch = static_cast<float*>(pool.local(thread));
-		if (tile.vectors == 1) attendTile<1>(sizes, tile, outputs, logs, queries, keys, values, scratch);
-		if (tile.vectors == 2) attendTile<2>(sizes, tile, outputs, logs, queries, keys, values, scratch);
-		if (tile.vectors == 3) attendTile<3>(sizes, tile, outputs, logs, queries, keys, values, scratch);
+	}
+
+private:
+	int64_t tilesOf(int64_t length) const { return divideUp(sizes.queryVectors(length), sizes.vectorsPerTile()); }
+};
+
+inline void attentionInFloats(
+	Pool& pool, float* out, float* logSumExp, const float* q, const float* k, const float* v, const Segments& segments,
+	const AttentionSizes& sizes) {
+	pool.reserve(QueryTiles::bytesFor(segments.count), forwardScratch(sizes) * sizeof(float));
+	const QueryTiles tiles(sizes, segments, pool.shared());
+	pool.run(tiles.count(), [&](int64_t task, int thread) {
+		const QueryTile tile = tiles.at(task);
+		const int64_t head = tile.keyValueHead * sizes.headDim;
+		withVectors(tile, [&]<int Vectors>() {
+			attendTile<Vectors>(
+				sizes, tile, out, logSumExp, q, k + head, v + head, static_cast<float*>(pool.local(thread)));
+		});
 	});
 }
 

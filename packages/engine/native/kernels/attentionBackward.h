@@ -146,6 +146,27 @@ inline void addProduct(
 	}
 }
 
+// logSumExp of a vector of lanes, as base-2 logarithms. Lanes without a query get weights of 0.
+inline vf logSumExpOf(const AttentionSizes& sizes, const QueryTile& tile, int vector, const float* logSumExp) {
+	float logs[W];
+	const float* from = logSumExp + (tile.segment.start + tile.positions[vector]) * sizes.heads + tile.heads[vector];
+	for (int lane = 0; lane < W; lane++) {
+		logs[lane] = lane < tile.lanes(vector) ? from[lane * sizes.heads] * log2OfE : __builtin_inff();
+	}
+	return load(logs);
+}
+
+// A tile's rows of dq from its dQueries [headDim, lanes], which are not yet scaled.
+template <int Vectors>
+inline void writeQueryGradients(const AttentionSizes& sizes, const QueryTile& tile, float* dq, const float* dQueries) {
+	for (int j = 0; j < Vectors; j++) {
+		const int64_t firstRow = tile.segment.start + tile.positions[j];
+		float* to = dq + firstRow * sizes.queryStride + tile.heads[j] * sizes.headDim;
+		lanesToRows(
+			to, sizes.queryStride, dQueries + j * W, Vectors * W, tile.lanes(j), sizes.headDim, splat(sizes.scale));
+	}
+}
+
 // The pointers of keys and values point to the item's head; `partialSums` to the chunk's, its row 0 to that of the pack.
 template <int Vectors>
 inline void attendTileBackward(
@@ -181,14 +202,7 @@ inline void attendTileBackward(
 		float* outputs = dQueries;
 		rowsToLanes(outputs + j * W, lanes, output, sizes.outputStride(), live, headDim, 1.0f);
 		delta[j] = deltaOf(dOutputs + j * W, outputs + j * W, lanes, headDim);
-		// Lanes without a query get weights of 0.
-		float logSumExp[W];
-		for (int lane = 0; lane < W; lane++) {
-			logSumExp[lane] = lane < live
-				? at.logSumExp[(firstRow + lane) * sizes.heads + tile.heads[j]] * log2OfE
-				: __builtin_inff();
-		}
-		logs[j] = load(logSumExp);
+		logs[j] = logSumExpOf(sizes, tile, j, at.logSumExp);
 	}
 	const int64_t firstSeen = tile.firstSeen(sizes);
 	const int64_t endSeen = tile.endSeen(sizes);
@@ -221,25 +235,38 @@ inline void attendTileBackward(
 			addProduct(count, weightsOfRun, lanes, dOutputRows, padded, sums + padded, 2 * padded);
 		});
 	}
-	for (int j = 0; j < Vectors; j++) {
-		const int64_t firstRow = tile.segment.start + tile.positions[j];
-		float* to = at.dq + firstRow * sizes.queryStride + tile.heads[j] * headDim;
-		lanesToRows(
-			to, sizes.queryStride, dQueries + j * W, lanes, tile.lanes(j), headDim, splat(sizes.scale));
-	}
+	writeQueryGradients<Vectors>(sizes, tile, at.dq, dQueries);
 }
 
+// What differentiates a tile: of a chunk's queries, into the sums of its family, whose row 0 is that of the pack.
+struct FloatTileBackward {
+	// What a task holds while it runs.
+	struct Held {};
+
+	const AttentionSizes& sizes;
+	BackwardPointers all;
+
+	int64_t scratchFloats() const { return backwardScratch(sizes); }
+
+	template <int Vectors>
+	void differentiate(const QueryTile& tile, float* partialSums, float* scratch) const {
+		BackwardPointers at = all;
+		at.k += tile.keyValueHead * sizes.headDim;
+		at.v += tile.keyValueHead * sizes.headDim;
+		attendTileBackward<Vectors>(sizes, tile, at, partialSums, scratch);
+	}
+};
+
+template <typename TileBackward>
 inline void attendChunkBackward(
 	const AttentionSizes& sizes,
 	const Segments& segments,
 	const BackwardItem& item,
 	int64_t chunk,
-	const BackwardPointers& all,
+	const TileBackward& tiles,
 	float* scratch) {
+	[[maybe_unused]] const typename TileBackward::Held held;
 	const Family& family = item.family;
-	BackwardPointers at = all;
-	at.k += item.keyValueHead * sizes.headDim;
-	at.v += item.keyValueHead * sizes.headDim;
 	const int64_t rowFloats = 2 * sizes.paddedDim();
 	float* sums = item.partialSums + chunk * family.length * rowFloats;
 	memset(sums, 0, item.rowsSeen[chunk] * rowFloats * sizeof(float));
@@ -248,9 +275,9 @@ inline void attendChunkBackward(
 		const int64_t end = endBlock * sizes.group();
 		for (int64_t vector = fromBlock * sizes.group(); vector < end; vector += sizes.vectorsPerTile()) {
 			const QueryTile tile = makeTile(sizes, segment, item.keyValueHead, vector, end);
-			if (tile.vectors == 1) attendTileBackward<1>(sizes, tile, at, sumsOfPack, scratch);
-			if (tile.vectors == 2) attendTileBackward<2>(sizes, tile, at, sumsOfPack, scratch);
-			if (tile.vectors == 3) attendTileBackward<3>(sizes, tile, at, sumsOfPack, scratch);
+			withVectors(tile, [&]<int Vectors>() {
+				tiles.template differentiate<Vectors>(tile, sumsOfPack, scratch);
+			});
 		}
 	});
 }
@@ -280,11 +307,13 @@ inline void addPartialSums(
 
 // Runs the items of one wave: chunks, then sums. Each thread's memory begins with `localSumFloats` for the sums of an item
 // of one chunk.
+template <typename TileBackward>
 inline void runWave(
 	Pool& pool,
 	const AttentionSizes& sizes,
 	const Segments& segments,
 	const BackwardPointers& all,
+	const TileBackward& tiles,
 	const BackwardItem* items,
 	int64_t count,
 	int64_t localSumFloats) {
@@ -307,12 +336,12 @@ inline void runWave(
 		float* local = static_cast<float*>(pool.local(thread));
 		float* scratch = local + localSumFloats;
 		if (!item->family.isOneChunk()) {
-			attendChunkBackward(sizes, segments, *item, fromLast, all, scratch);
+			attendChunkBackward(sizes, segments, *item, fromLast, tiles, scratch);
 			return;
 		}
 		BackwardItem own = *item;
 		own.partialSums = local;
-		attendChunkBackward(sizes, segments, own, fromLast, all, scratch);
+		attendChunkBackward(sizes, segments, own, fromLast, tiles, scratch);
 		addPartialSums(sizes, own, 0, own.family.length, all.dk, all.dv);
 	});
 	pool.run(rowBlocks, [&](int64_t task, int) {
@@ -324,33 +353,13 @@ inline void runWave(
 	});
 }
 
-static void attentionBackward(
-	Pool& pool,
-	float* dq,
-	float* dk,
-	float* dv,
-	const float* q,
-	const float* k,
-	const float* v,
-	const float* out,
-	const float* logSumExp,
-	const float* dOut,
-	const int32_t* segmentStarts,
-	const int32_t* segmentParents,
-	int64_t count,
-	int64_t heads,
-	int64_t keyValueHeads,
-	int64_t headDim,
-	int64_t queryStride,
-	int64_t keyStride,
-	bool causal,
-	int64_t window,
-	float scale) {
-	const AttentionSizes sizes = {heads, keyValueHeads, headDim, queryStride, keyStride, causal, window, scale};
-	const Segments segments = {segmentStarts, segmentParents, count};
-	const BackwardPointers all = {dq, dk, dv, q, k, v, out, logSumExp, dOut};
+// `tiles`: of a type like FloatTileBackward.
+template <typename TileBackward>
+inline void differentiateAttention(
+	Pool& pool, const AttentionSizes& sizes, const Segments& segments, const BackwardPointers& all,
+	const TileBackward& tiles) {
 	const auto forFamilies = [&](auto&& body) {
-		for (int64_t s = 0; s < count;) {
+		for (int64_t s = 0; s < segments.count;) {
 			const Family family = makeFamily(segments, s);
 			if (family.length > 0) body(family);
 			s = family.endSegment;
@@ -361,31 +370,31 @@ static void attentionBackward(
 	int64_t largestItem = 0;
 	int64_t localSumFloats = 0;
 	forFamilies([&](const Family& family) {
-		items += keyValueHeads;
-		wanted += family.partialSumFloats(sizes) * keyValueHeads;
+		items += sizes.keyValueHeads;
+		wanted += family.partialSumFloats(sizes) * sizes.keyValueHeads;
 		largestItem = maximum(largestItem, family.partialSumFloats(sizes));
 		if (family.isOneChunk()) localSumFloats = maximum(localSumFloats, family.chunkFloats(sizes));
 	});
 	const int64_t room = maximum(largestItem, minimum(wanted, partialSumFloats));
 	pool.reserve(
 		room * sizeof(float) + items * sizeof(BackwardItem),
-		(localSumFloats + backwardScratch(sizes)) * sizeof(float));
+		(localSumFloats + tiles.scratchFloats()) * sizeof(float));
 	float* partialSums = static_cast<float*>(pool.shared());
 	auto* wave = reinterpret_cast<BackwardItem*>(partialSums + room);
 	int64_t used = 0;
 	int64_t inWave = 0;
 	forFamilies([&](const Family& family) {
-		for (int64_t keyValueHead = 0; keyValueHead < keyValueHeads; keyValueHead++) {
+		for (int64_t keyValueHead = 0; keyValueHead < sizes.keyValueHeads; keyValueHead++) {
 			if (used + family.partialSumFloats(sizes) > room) {
-				runWave(pool, sizes, segments, all, wave, inWave, localSumFloats);
+				runWave(pool, sizes, segments, all, tiles, wave, inWave, localSumFloats);
 				used = 0;
 				inWave = 0;
 			}
-			wave[inWave++] = makeItem(segments, family, keyValueHead, causal, partialSums + used);
+			wave[inWave++] = makeItem(segments, family, keyValueHead, sizes.causal, partialSums + used);
 			used += family.partialSumFloats(sizes);
 		}
 	});
-	runWave(pool, sizes, segments, all, wave, inWave, localSumFloats);
+	runWave(pool, sizes, segments, all, tiles, wave, inWave, localSumFloats);
 }
 
 }  // namespace vulntune::ISA

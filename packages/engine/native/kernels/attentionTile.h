@@ -37,10 +37,14 @@ struct AttentionSizes {
 
 // Rows of a segment's tokens, and of the prefix (its parent's tokens) that they see before their own.
 struct Segment {
+	int64_t index;  // in its pack
 	int64_t start;
 	int64_t length;
 	int64_t prefixStart;
 	int64_t prefixLength;  // 0 for none
+
+	// Keys of the prefix and its own.
+	int64_t keys() const { return prefixLength + length; }
 };
 
 // The segments of a pack. parents: nullptr, or the index of each one's parent, -1 for none; a parent and its children lie
@@ -53,8 +57,8 @@ struct Segments {
 	bool hasParent(int64_t s) const { return parents != nullptr && parents[s] >= 0; }
 	int64_t lengthOf(int64_t s) const { return int64_t{starts[s + 1]} - starts[s]; }
 	Segment at(int64_t s) const {
-		if (!hasParent(s)) return {starts[s], lengthOf(s), 0, 0};
-		return {starts[s], lengthOf(s), starts[parents[s]], lengthOf(parents[s])};
+		if (!hasParent(s)) return {s, starts[s], lengthOf(s), 0, 0};
+		return {s, starts[s], lengthOf(s), starts[parents[s]], lengthOf(parents[s])};
 	}
 };
 
@@ -67,6 +71,7 @@ constexpr int largestVectorsPerTile = 3;
 // Keys are counted from the start of the prefix and go on with the segment's own, as if both were one stretch.
 struct QueryTile {
 	Segment segment;
+	int64_t keyValueHead;
 	int vectors;
 	int64_t positions[largestVectorsPerTile];  // within the segment
 	int64_t heads[largestVectorsPerTile];
@@ -104,12 +109,21 @@ inline QueryTile makeTile(
 	const AttentionSizes& sizes, const Segment& segment, int64_t keyValueHead, int64_t firstVector, int64_t endVector) {
 	QueryTile tile;
 	tile.segment = segment;
+	tile.keyValueHead = keyValueHead;
 	tile.vectors = static_cast<int>(minimum<int64_t>(sizes.vectorsPerTile(), endVector - firstVector));
 	for (int j = 0; j < tile.vectors; j++) {
 		tile.positions[j] = (firstVector + j) / sizes.group() * W;
 		tile.heads[j] = keyValueHead * sizes.group() + (firstVector + j) % sizes.group();
 	}
 	return tile;
+}
+
+// Calls body.operator()<Vectors>() for the vectors that a tile has.
+template <typename Body>
+inline void withVectors(const QueryTile& tile, Body&& body) {
+	if (tile.vectors == 1) body.template operator()<1>();
+	if (tile.vectors == 2) body.template operator()<2>();
+	if (tile.vectors == 3) body.template operator()<3>();
 }
 
 // ── a small matrix product ─────────────────────────────────────────────────────────────────────────────────────

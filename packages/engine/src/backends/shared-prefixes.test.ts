@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Backend, View } from './contract.ts';
+import type { Backend, FloatPrecision, View } from './contract.ts';
 import { createReferenceBackend } from './reference/reference-backend.ts';
 import { type BackendUnderTest, backendsUnderTest } from './testing/backends-under-test.ts';
 import { drawFrom, emptyTensor, relativeDistance, segmentTensors, tensor } from './testing/tensors.ts';
@@ -39,8 +39,9 @@ describe.each(backends)('a prefix that is computed once, on $name', ({ create })
 		[q, k, v, dOut]: readonly Float32Array[],
 		starts: readonly number[],
 		parents: readonly number[] | undefined,
+		precision: FloatPrecision,
 	): Float32Array[] {
-		const shape = { heads, keyValueHeads, headDim, causal: true, window, scale: 0.3 };
+		const shape = { heads, keyValueHeads, headDim, causal: true, window, scale: 0.3, precision };
 		const tokens = starts.at(-1)!;
 		const [wide, narrow] = [heads * headDim, keyValueHeads * headDim];
 		const inputs = [q!, k!, v!, dOut!].map((values, i) =>
@@ -61,6 +62,8 @@ describe.each(backends)('a prefix that is computed once, on $name', ({ create })
 
 	it.each([
 		[3, 1, 64, 70, [30, 41]],
+		[3, 1, 64, 70, [30, 41], undefined, 'bf16'],
+		[4, 2, 40, 151, [110, 1, 30], 40, 'bf16'],
 		[2, 2, 10, 1, [1, 90, 5]],
 		[4, 1, 24, 150, [110, 1, 30]],
 		[4, 1, 24, 150, [110, 1, 30], 1],
@@ -68,8 +71,8 @@ describe.each(backends)('a prefix that is computed once, on $name', ({ create })
 		[2, 2, 10, 70, [1, 90, 5], 100],
 		[3, 1, 64, 70, [30, 41], 111],
 	] as const)(
-		'%i/%i × %i: the functions of %i + %j tokens get the bytes that each gets alone, window %j',
-		(heads, keyValueHeads, headDim, prefix, lengths, window?: number) => {
+		'%i/%i × %i: the functions of %i + %j tokens get the bytes that each gets alone, window %j, %s',
+		(heads, keyValueHeads, headDim, prefix, lengths, window?: number, precision: FloatPrecision = 'fp32') => {
 			const layout = [heads, keyValueHeads, headDim, window] as const;
 			const tokens = prefix + lengths.reduce((sum, length) => sum + length, 0);
 			const [wide, narrow] = [heads * headDim, keyValueHeads * headDim];
@@ -81,13 +84,13 @@ describe.each(backends)('a prefix that is computed once, on $name', ({ create })
 			const starts = [0, prefix];
 			for (const length of lengths) starts.push(starts.at(-1)! + length);
 			const parents = [-1, ...lengths.map(() => 0)];
-			const shared = attend(backend, layout, inputs, starts, parents);
-			expect(attend(oneThread, layout, inputs, starts, parents)).toEqual(shared);
+			const shared = attend(backend, layout, inputs, starts, parents, precision);
+			expect(attend(oneThread, layout, inputs, starts, parents, precision)).toEqual(shared);
 			const summed = [new Float64Array(tokens * narrow), new Float64Array(tokens * narrow)];
 			for (let f = 0; f < lengths.length; f++) {
 				const rows = rowsOf(prefix, lengths, f);
 				const own = inputs.map((values, i) => pick(values, rows, widths[i]!));
-				const alone = attend(backend, layout, own, [0, rows.length], undefined);
+				const alone = attend(backend, layout, own, [0, rows.length], undefined, precision);
 				for (const [i, width] of [wide, heads, wide].entries()) {
 					const isGradient = i === 2;
 					const compared = isGradient ? rows.slice(prefix) : rows;

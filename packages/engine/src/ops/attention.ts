@@ -1,4 +1,4 @@
-import type { AttentionShape, Segments, View } from '../backends/contract.ts';
+import { type AttentionShape, floatPrecision, type Segments, type View } from '../backends/contract.ts';
 import { expectSegments } from '../backends/indices.ts';
 import { columnsOf } from '../backends/view.ts';
 import type { Gradients } from '../tensor/gradients.ts';
@@ -80,7 +80,8 @@ function attend(
 	const tracked = inputs.some((input) => input.tracked);
 	const out = allocate(context, [tokens, width], tracked, q.dtype); // [T, heads × D]
 	const logSumExp = arena.allocate('f32', [tokens, shape.heads]);
-	backend.attention(out, logSumExp, q, k, v, segments, shape);
+	const options = { ...shape, precision: floatPrecision(context.precision) };
+	backend.attention(out, logSumExp, q, k, v, segments, options);
 	const { starts, parents } = segments;
 	record(context, {
 		name: 'attention',
@@ -88,7 +89,7 @@ function attend(
 		saved: [...inputs, out, logSumExp, starts, ...(parents === undefined ? [] : [parents])],
 		backward: (gradients, dOut) =>
 			pass(gradients, (into) =>
-				backend.attentionBackward(into, { q, k, v, out, logSumExp, segments }, dOut, shape),
+				backend.attentionBackward(into, { q, k, v, out, logSumExp, segments }, dOut, options),
 			),
 	});
 	arena.release(logSumExp);

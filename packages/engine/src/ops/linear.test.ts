@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest';
 import type { Backend, Precision } from '../backends/contract.ts';
 import { createReferenceBackend } from '../backends/reference/reference-backend.ts';
-import { targetTensor, tensor } from '../backends/testing/tensors.ts';
+import { segmentTensors, targetTensor, tensor } from '../backends/testing/tensors.ts';
 import { Arena } from '../tensor/arena.ts';
 import { createParameters } from '../tensor/parameters.ts';
 import { Tape } from '../tensor/tape.ts';
 import { type Context, constant, type Tensor } from '../tensor/tensor.ts';
+import { attention } from './attention.ts';
 import { linear } from './linear.ts';
 import { linearCrossEntropy } from './linear-cross-entropy.ts';
 
@@ -68,4 +69,17 @@ it.each([
 		return linearCrossEntropy(context, parameters.get('x'), weight, targetTensor(backend, [1, 1]));
 	});
 	expect(vocabulary).toEqual([`linearCrossEntropy ${used}`, `linearCrossEntropyBackward ${used}`]);
+});
+
+it.each([
+	['fp32', 'fp32'],
+	['bf16', 'bf16'],
+	['int8', 'bf16'],
+] as const)('attends under %s in %s, forward and backward', (precision, used) => {
+	const asked = arithmeticOf(precision, (context, backend) => {
+		const x = createParameters(backend, parameterSpecs).get('x');
+		const shape = { heads: 1, keyValueHeads: 1, headDim: 3, causal: true, scale: 1 };
+		return attention(context, x, x, x, segmentTensors(backend, [0, 2]), shape);
+	});
+	expect(asked).toEqual([`attention ${used}`, `attentionBackward ${used}`]);
 });

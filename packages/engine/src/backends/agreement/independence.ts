@@ -1,4 +1,4 @@
-import type { Backend, FloatPrecision, Precision } from '../contract.ts';
+import type { AttentionShape, Backend, FloatPrecision, Precision } from '../contract.ts';
 import { randomWeight, weightKinds } from './weights.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -140,18 +140,20 @@ const attentions: readonly IndependenceCase[] = [
 	{ heads: 2, keyValueHeads: 2, headDim: 10, causal: true },
 	{ heads: 4, keyValueHeads: 2, headDim: 24, causal: true, window: 7 },
 	{ heads: 2, keyValueHeads: 2, headDim: 10, causal: false, window: 20 },
-].map((layout) => {
+].flatMap((layout) => [attentionOf(layout, 'fp32'), attentionOf(layout, 'bf16')]);
+
+function attentionOf(layout: Omit<AttentionShape, 'scale'>, precision: FloatPrecision): IndependenceCase {
 	const { heads, keyValueHeads, headDim, causal, window } = layout;
 	const among = window === undefined ? '' : ` in a window of ${window}`;
 	return {
-		name: `attention ${heads}/${keyValueHeads} × ${headDim} ${causal ? 'causal' : 'both ways'}${among}`,
+		name: `attention ${precision} ${heads}/${keyValueHeads} × ${headDim} ${causal ? 'causal' : 'both ways'}${among}`,
 		kernels: ['attention', 'attentionBackward'],
 		rows: starts.at(-1)!,
 		parts: starts.slice(1).map((end, s) => [starts[s]!, end] as const),
 		run(bench, from, to) {
 			const { backend, output, result } = bench;
 			const inside = starts.filter((start) => start >= from && start <= to);
-			const shape = { ...layout, scale: 1 / Math.sqrt(headDim) };
+			const shape = { ...layout, scale: 1 / Math.sqrt(headDim), precision };
 			const [wide, narrow] = [heads * headDim, keyValueHeads * headDim];
 			const total = starts.at(-1)!;
 			const [q, k, v, dOut] = [wide, narrow, narrow, wide].map((width) =>
@@ -174,7 +176,7 @@ const attentions: readonly IndependenceCase[] = [
 			);
 		},
 	};
-});
+}
 
 const elementwise: readonly IndependenceCase[] = [
 	{

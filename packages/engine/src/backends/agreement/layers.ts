@@ -1,6 +1,12 @@
-import type { Activation, AttentionShape, View } from '../contract.ts';
+import type { Activation, AttentionOptions, FloatPrecision, View } from '../contract.ts';
 import { columnsOf, elements, viewOf } from '../view.ts';
-import { type AgreementCase, fp32Tolerance as tolerance, type Workbench } from './workbench.ts';
+import {
+	type AgreementCase,
+	bf16Tolerance,
+	inPrecision,
+	fp32Tolerance as tolerance,
+	type Workbench,
+} from './workbench.ts';
 
 /** [T, H]; at least three elements, since what is left of one or two after normalising them is rounding alone. */
 const shapes = [
@@ -198,25 +204,27 @@ const windowedHeads = [
 export function attentionCaseOf(
 	[heads, keyValueHeads, headDim]: readonly [number, number, number],
 	{ lengths, parents, causal, window }: Arrangement,
+	precision: FloatPrecision = 'fp32',
 ): AgreementCase {
 	const under = parents === undefined ? '' : ` under ${parents.join(' ')}`;
 	const direction = `${causal ? 'causal' : 'both ways'}${window === undefined ? '' : ` in a window of ${window}`}`;
 	return {
-		name: `attention ${heads}/${keyValueHeads} × ${headDim} ${direction}, segments ${lengths.join(' ')}${under}`,
+		name: `attention ${precision === 'fp32' ? '' : 'bf16 '}${heads}/${keyValueHeads} × ${headDim} ${direction}, segments ${lengths.join(' ')}${under}`,
 		kernels: ['attention', 'attentionBackward'],
-		tolerance,
-		run({ backend, output, activation, result, segments: segmentsOf }) {
+		tolerance: precision === 'fp32' ? tolerance : bf16Tolerance,
+		...inPrecision(precision, ({ backend, output, activation, result, segments: segmentsOf }, used) => {
 			const starts = [0];
 			for (const length of lengths) starts.push(starts.at(-1)! + length);
 			const tokens = starts.at(-1)!;
 			const segments = segmentsOf(starts, parents);
-			const shape: AttentionShape = {
+			const shape: AttentionOptions = {
 				heads,
 				keyValueHeads,
 				headDim,
 				causal,
 				window,
 				scale: 1 / Math.sqrt(headDim),
+				precision: used,
 			};
 			const [wide, narrow] = [
 				[tokens, heads * headDim],
@@ -236,26 +244,27 @@ export function attentionCaseOf(
 				activation(wide!),
 				shape,
 			);
-		},
+		}),
 	};
 }
 
 /** q, k and v as columns of one matrix, and their gradients likewise. */
 const fusedAttentions: readonly AgreementCase[] = (
 	[
-		[4, 1, 24, true],
-		[3, 3, 16, false],
-		[2, 1, 10, true],
+		[4, 1, 24, true, 'fp32'],
+		[3, 3, 16, false, 'fp32'],
+		[2, 1, 10, true, 'fp32'],
+		[6, 2, 20, true, 'bf16'],
 	] as const
 ).map(
-	([heads, keyValueHeads, headDim, causal]): AgreementCase => ({
+	([heads, keyValueHeads, headDim, causal, precision]): AgreementCase => ({
 		name: `attention ${heads}/${keyValueHeads} × ${headDim} of one matrix`,
 		kernels: ['attention', 'attentionBackward'],
-		tolerance,
-		run({ backend, output, activation, result, segments: segmentsOf }) {
+		tolerance: precision === 'fp32' ? tolerance : bf16Tolerance,
+		...inPrecision(precision, ({ backend, output, activation, result, segments: segmentsOf }, used) => {
 			const tokens = 75;
 			const segments = segmentsOf([0, 40, tokens]);
-			const shape: AttentionShape = { heads, keyValueHeads, headDim, causal, scale: 0.3 };
+			const shape: AttentionOptions = { heads, keyValueHeads, headDim, causal, scale: 0.3, precision: used };
 			const bounds = [0, heads, heads + keyValueHeads, heads + 2 * keyValueHeads].map((end) => end * headDim);
 			const split = (whole: View) =>
 				bounds.slice(1).map((end, part) => columnsOf(whole, bounds[part]!, end)) as [View, View, View];
@@ -266,7 +275,7 @@ const fusedAttentions: readonly AgreementCase[] = (
 			backend.attention(out, logSumExp, q, k, v, segments, shape);
 			const saved = { q, k, v, out, logSumExp, segments };
 			backend.attentionBackward({ dq, dk, dv }, saved, activation([tokens, bounds[1]!]), shape);
-		},
+		}),
 	}),
 );
 
@@ -321,6 +330,9 @@ export const layerCases: readonly AgreementCase[] = [
 	...[...ropeShapes, ...partialRopeShapes].map(ropeCaseOf),
 	...headLayouts.flatMap((layout) => arrangements.map((one) => attentionCaseOf(layout, one))),
 	...windowedHeads.flatMap((layout) => windowed.map((one) => attentionCaseOf(layout, one))),
+	...arrangements.map((one) => attentionCaseOf([6, 2, 64], one, 'bf16')),
+	...headLayouts.map((layout) => attentionCaseOf(layout, { lengths: [131, 5], causal: true }, 'bf16')),
+	...windowed.map((one) => attentionCaseOf([5, 1, 80], one, 'bf16')),
 	...fusedAttentions,
 	...[1, 15, 64, 1001, 33_001].flatMap(activationCasesOf),
 	...saturated,

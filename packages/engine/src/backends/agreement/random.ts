@@ -33,7 +33,8 @@ export function randomCases(seed: number): readonly AgreementCase[] {
 		const segments = [size(2, 70), ...lengths(70)];
 		const isFamily = one(true, false);
 		const window = one({}, { window: size(2, 90) });
-		if (!isFamily) return attentionCaseOf(layout, { lengths: segments, causal: one(true, false), ...window });
+		if (!isFamily)
+			return attentionCaseOf(layout, { lengths: segments, causal: one(true, false), ...window }, floats());
 		// the children of a segment follow it at once
 		let root = 0;
 		const parents = segments.map((_, i) => {
@@ -41,7 +42,7 @@ export function randomCases(seed: number): readonly AgreementCase[] {
 			root = i;
 			return -1;
 		});
-		return attentionCaseOf(layout, { lengths: segments, parents, causal: true, ...window });
+		return attentionCaseOf(layout, { lengths: segments, parents, causal: true, ...window }, floats());
 	}
 
 	const group = Array.from({ length: size(1, 4) }, () => [size(1, 90), kind(), size(1, 40) - 1] as const);

@@ -97,6 +97,11 @@ export interface AttentionShape {
 	readonly scale: number;
 }
 
+export interface AttentionOptions extends AttentionShape {
+	/** Of the products; softmax and sums are float32. Under `bf16` q, k, v, dOut and what they are weighted with are rounded. */
+	readonly precision: FloatPrecision;
+}
+
 /** The window as a 32-bit number to which a token's place can be added: more than any pack has tokens where there is none. */
 export function windowOf({ window }: Pick<AttentionShape, 'window'>): number {
 	return Math.min(window ?? 2 ** 30, 2 ** 30);

@@ -1,7 +1,7 @@
 import type {
 	Activation,
 	AdamWOptions,
-	AttentionShape,
+	AttentionOptions,
 	Destination,
 	Dropout,
 	FloatPrecision,
@@ -101,7 +101,7 @@ export interface Kernels {
 		k: View,
 		v: View,
 		segments: Segments,
-		shape: AttentionShape,
+		options: AttentionOptions,
 	): void;
 	/** All three gradients at once, written over what is there, with the row strides of q, k and v. */
 	attentionBackward(
@@ -115,7 +115,7 @@ export interface Kernels {
 			readonly segments: Segments;
 		},
 		dOut: View,
-		shape: AttentionShape,
+		options: AttentionOptions,
 	): void;
 
 	// ── activations ─────────────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-import { type AttentionShape, type Backend, type Segments, type View, windowOf } from '../contract.ts';
+import { type AttentionOptions, type Backend, type Segments, type View, windowOf } from '../contract.ts';
 import { programError } from '../owned-buffers.ts';
 import { elements, rowStrideOf } from '../view.ts';
 import type { After } from './argument-lists.ts';
@@ -19,14 +19,15 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 
 	function sizeArguments(
 		{ starts, parents, count }: Segments,
-		shape: AttentionShape,
+		options: AttentionOptions,
 		q: View,
 		k: View,
 	): SizeArguments {
 		const strides = [rowStrideOf(q), rowStrideOf(k)] as const;
 		const segments = [address(starts), device.optionalAddress(parents), count] as const;
-		const { heads, keyValueHeads, headDim, causal, scale } = shape;
-		return [...segments, heads, keyValueHeads, headDim, ...strides, causal, windowOf(shape), scale];
+		const { heads, keyValueHeads, headDim, causal, scale, precision } = options;
+		const sizes = [heads, keyValueHeads, headDim, ...strides, causal, windowOf(options), scale] as const;
+		return [...segments, ...sizes, precision === 'bf16'];
 	}
 	const scratchOf = (segments: Segments) => () =>
 		`attention over segments of up to ${segments.longest} tokens`;
@@ -48,17 +49,17 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 				inverse,
 			);
 		},
-		attention(out, logSumExp, q, k, v, segments, shape) {
+		attention(out, logSumExp, q, k, v, segments, options) {
 			expectEqualStrides(k, v);
 			outOfMemoryGuard(scratchOf(segments), () =>
 				kernels.attention(
 					...([device.engine, address(out), address(logSumExp)] as const),
 					...([columnsAddress(q), columnsAddress(k), columnsAddress(v)] as const),
-					...sizeArguments(segments, shape, q, k),
+					...sizeArguments(segments, options, q, k),
 				),
 			);
 		},
-		attentionBackward({ dq, dk, dv }, { q, k, v, out, logSumExp, segments }, dOut, shape) {
+		attentionBackward({ dq, dk, dv }, { q, k, v, out, logSumExp, segments }, dOut, options) {
 			expectEqualStrides(q, dq);
 			expectEqualStrides(k, v, dk, dv);
 			outOfMemoryGuard(scratchOf(segments), () =>
@@ -66,7 +67,7 @@ export function attentionGroup(device: CpuDevice): AttentionGroup {
 					...([device.engine, columnsAddress(dq), columnsAddress(dk), columnsAddress(dv)] as const),
 					...([columnsAddress(q), columnsAddress(k), columnsAddress(v)] as const),
 					...([address(out), address(logSumExp), address(dOut)] as const),
-					...sizeArguments(segments, shape, q, k),
+					...sizeArguments(segments, options, q, k),
 				),
 			);
 		},

@@ -131,6 +131,7 @@ export interface Kernels {
 		causal: boolean,
 		window: number,
 		scale: number,
+		bf16: boolean,
 	): void;
 	attentionBackward(
 		engine: EngineHandle,
@@ -154,6 +155,7 @@ export interface Kernels {
 		causal: boolean,
 		window: number,
 		scale: number,
+		bf16: boolean,
 	): void;
 	swiglu(engine: EngineHandle, y: Address, gate: Address, up: Address, length: number): void;
 	swigluBackward(
@@ -549,8 +551,8 @@ export const kernelSignatures: { readonly [Name in keyof Kernels]: string } = {
 	layerNormBackward: 'pbpppppnn',
 	layerNormWeightBackward: 'pbppppnn',
 	rope: 'ppppnnnnb',
-	attention: 'pppppppnnnnnnbnn',
-	attentionBackward: 'pppppppppppnnnnnnbnn',
+	attention: 'pppppppnnnnnnbnnb',
+	attentionBackward: 'pppppppppppnnnnnnbnnb',
 	swiglu: 'pppn',
 	swigluBackward: 'pppppn',
 	activation: 'nppn',

@@ -32,6 +32,11 @@ export function roundsToBf16(isa: string): boolean {
 	return /^(avx512bf16|amx)/.test(isa);
 }
 
+/** The same of attention: the matrix unit alone takes it. */
+export function multipliesAttentionInBf16(isa: string): boolean {
+	return isa.startsWith('amx');
+}
+
 /** The same of products with few columns, those of an adapter by itself: the matrix unit doesn't take them. */
 export function roundsAdaptersToBf16(isa: string): boolean {
 	return isa.startsWith('avx512bf16');

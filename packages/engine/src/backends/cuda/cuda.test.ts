@@ -188,7 +188,8 @@ describe.skipIf(missing !== undefined)('activations', () => {
 
 	it('have attention on tensor cores in bfloat16 alone', () => {
 		const backend = createStandInBackend();
-		const shape = { heads: 1, keyValueHeads: 1, headDim: 32, causal: true, scale: 1 };
+		const heads = { heads: 1, keyValueHeads: 1, headDim: 32 };
+		const shape = { ...heads, causal: true, scale: 1, precision: 'bf16' } as const;
 		const [q, k, v, out] = [0, 1, 2, 3].map(() => emptyTensor(backend, [3, 32], 'bf16')) as [
 			View,
 			View,

@@ -1,7 +1,7 @@
 /** Attention on tensor cores: which kernels a card takes, and on cards of the Turing generation what float16 may and may not lose. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { roundToBfloat16, widenBfloat16 } from '../../formats/floats.ts';
-import type { AttentionShape, Backend, View } from '../contract.ts';
+import type { AttentionOptions, Backend, View } from '../contract.ts';
 import { createReferenceBackend } from '../reference/reference-backend.ts';
 import { drawFrom, emptyTensor, relativeDistance, segmentTensors, tensor } from '../testing/tensors.ts';
 import { createDevice } from './create-device.ts';
@@ -21,8 +21,8 @@ const names = ['q', 'k', 'v', 'dOut'] as const;
 type Inputs = Readonly<Record<(typeof names)[number], Float32Array>>;
 type Results = Readonly<Record<'out' | 'logSumExp' | 'dq' | 'dk' | 'dv', Float32Array>>;
 
-const shapeOf = (headDim: number): AttentionShape => ({
-	...{ heads, keyValueHeads: 1, headDim, causal: true, scale: 1 / Math.sqrt(headDim) },
+const shapeOf = (headDim: number): AttentionOptions => ({
+	...{ heads, keyValueHeads: 1, headDim, causal: true, scale: 1 / Math.sqrt(headDim), precision: 'bf16' },
 });
 const widthOf = (name: keyof Inputs, headDim: number) =>
 	(name === 'q' || name === 'dOut' ? heads : 1) * headDim;

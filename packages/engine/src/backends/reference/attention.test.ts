@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AttentionShape, Segments } from '../contract.ts';
+import type { AttentionOptions, Segments } from '../contract.ts';
 import { expectGradients } from '../testing/finite-differences.ts';
 import { drawFrom, emptyTensor, numbersOf, segmentTensors, tensor } from '../testing/tensors.ts';
 import { createReferenceBackend } from './reference-backend.ts';
@@ -7,7 +7,8 @@ import { createReferenceBackend } from './reference-backend.ts';
 const backend = createReferenceBackend({ storage: 'f64' });
 
 describe('attention on the reference backend', () => {
-	const shape: AttentionShape = {
+	const shape: AttentionOptions = {
+		precision: 'fp32',
 		heads: 1,
 		keyValueHeads: 1,
 		headDim: 1,
@@ -61,6 +62,29 @@ describe('attention on the reference backend', () => {
 		expect(numbersOf(backend, out)).toEqual([1, 4]);
 	});
 
+	it('rounds q, k, v and dOut, and nothing else, with precision bf16', () => {
+		const options = { ...shape, precision: 'bf16' } as const;
+		const one = segmentsOf([0, 2]);
+		const column = (...values: number[]) => tensor(backend, [2, 1], values);
+		const [out, logSumExp] = [emptyTensor(backend, [2, 1]), emptyTensor(backend, [2, 1])];
+		const [q, k, v] = [column(0, 1 + 2 ** -9), column(2 ** -9, 1 - 2 ** -10), column(1 + 2 ** -9, 3)];
+		backend.attention(out, logSumExp, q, k, v, one, options);
+		const weight = 1 / (1 + Math.exp(2 ** -9 - 1)); // of 1, which k's second number becomes, beside 2⁻⁹
+		expect(numbersOf(backend, out)[0]).toBe(1);
+		expect(numbersOf(backend, out)[1]).toBeCloseTo(1 - weight + 3 * weight, 12);
+		const [dq, dk, dv] = [q, k, v].map(() => emptyTensor(backend, [2, 1]));
+		const gradients = { dq: dq!, dk: dk!, dv: dv! };
+		backend.attentionBackward(
+			gradients,
+			{ q, k, v, out, logSumExp, segments: one },
+			column(0, 1 + 2 ** -9),
+			options,
+		);
+		expect(numbersOf(backend, dv!)[1]).toBeCloseTo(weight, 12);
+		expect(numbersOf(backend, dk!)[1]).toBeCloseTo(weight * (1 - weight) * 2, 12);
+		expect(numbersOf(backend, dq!)[1]).toBeCloseTo(weight * (1 - weight) * 2 * (1 - 2 ** -9), 12);
+	});
+
 	it('lets groups of query heads share a key and value head', () => {
 		const grouped = { ...shape, heads: 4, keyValueHeads: 2 };
 		const one = segmentsOf([0, 1]);
@@ -105,7 +129,7 @@ describe('attention on the reference backend', () => {
 		const out = emptyTensor(backend, [tokens, width]);
 		const logSumExp = emptyTensor(backend, [tokens, heads.heads]);
 		const segments = segmentsOf(starts, parents);
-		const options = { ...heads, scale: 0.8 };
+		const options = { ...heads, scale: 0.8, precision: 'fp32' } as const;
 		expectGradients(backend, {
 			inputs: { q, k, v },
 			forward: () => {

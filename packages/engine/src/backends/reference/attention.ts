@@ -1,5 +1,11 @@
-import type { AttentionShape, Segments, View } from '../contract.ts';
+import type { AttentionOptions, AttentionShape, FloatPrecision, Segments, View } from '../contract.ts';
 import { copiedFloats, type FloatArray, floatsOf, integersOf, writeFloats } from './memory.ts';
+import { roundOperand } from './numbers.ts';
+
+/** An operand of the products, as the precision rounds it. */
+function operandOf(view: View, precision: FloatPrecision): FloatArray {
+	return roundOperand(Float64Array.from(copiedFloats(view)), precision);
+}
 
 /** Σ_d a[aStart + d] × b[bStart + d]. */
 function dot(a: FloatArray, aStart: number, b: FloatArray, bStart: number, length: number): number {
@@ -66,20 +72,20 @@ export function attention(
 	k: View,
 	v: View,
 	segments: Segments,
-	shape: AttentionShape,
+	options: AttentionOptions,
 ): void {
-	const { heads, keyValueHeads, headDim, scale } = shape;
+	const { heads, keyValueHeads, headDim, scale, precision } = options;
 	const outputs = floatsOf(out); // [T, heads × D]
 	const logSums = floatsOf(logSumExp); // [T, heads]
-	const queries = copiedFloats(q); // [T, heads × D]
-	const keys = copiedFloats(k); // [T, keyValueHeads × D]
-	const values = copiedFloats(v); // [T, keyValueHeads × D]
+	const queries = operandOf(q, precision); // [T, heads × D]
+	const keys = operandOf(k, precision); // [T, keyValueHeads × D]
+	const values = operandOf(v, precision); // [T, keyValueHeads × D]
 	const keyRow = keyValueHeads * headDim;
 	const scores = new Float64Array(segments.longest);
 	const row = new Float64Array(headDim);
 	for (const stretch of stretchesOf(segments)) {
 		for (let t = stretch.from; t < stretch.to; t++) {
-			const [first, end] = tokensSeen(stretch, t, shape);
+			const [first, end] = tokensSeen(stretch, t, options);
 			for (let head = 0; head < heads; head++) {
 				const query = (t * heads + head) * headDim;
 				const keyHead = Math.floor((head * keyValueHeads) / heads) * headDim;
@@ -119,22 +125,22 @@ export function attentionBackward(
 		readonly segments: Segments;
 	},
 	dOut: View,
-	shape: AttentionShape,
+	options: AttentionOptions,
 ): void {
-	const { heads, keyValueHeads, headDim, scale } = shape;
-	const queries = copiedFloats(saved.q); // [T, heads × D]
-	const keys = copiedFloats(saved.k); // [T, keyValueHeads × D]
-	const values = copiedFloats(saved.v); // [T, keyValueHeads × D]
+	const { heads, keyValueHeads, headDim, scale, precision } = options;
+	const queries = operandOf(saved.q, precision); // [T, heads × D]
+	const keys = operandOf(saved.k, precision); // [T, keyValueHeads × D]
+	const values = operandOf(saved.v, precision); // [T, keyValueHeads × D]
 	const outputs = floatsOf(saved.out); // [T, heads × D]
 	const logSums = floatsOf(saved.logSumExp); // [T, heads]
-	const upstream = floatsOf(dOut); // [T, heads × D]
+	const upstream = operandOf(dOut, precision); // [T, heads × D]
 	const dQueries = new Float64Array(queries.length); // [T, heads × D]
 	const dKeys = new Float64Array(keys.length); // [T, keyValueHeads × D]
 	const dValues = new Float64Array(values.length); // [T, keyValueHeads × D]
 	const keyRow = keyValueHeads * headDim;
 	for (const stretch of stretchesOf(saved.segments)) {
 		for (let t = stretch.from; t < stretch.to; t++) {
-			const [first, end] = tokensSeen(stretch, t, shape);
+			const [first, end] = tokensSeen(stretch, t, options);
 			for (let head = 0; head < heads; head++) {
 				const query = (t * heads + head) * headDim;
 				const keyHead = Math.floor((head * keyValueHeads) / heads) * headDim;

@@ -21,7 +21,8 @@ it('rounds what a kernel made, and leaves what lies around it, NaN too', () => {
 
 it('gives kernels columns of a matrix as they lie, and floats as they are', () => {
 	const backend = withBfloat16Activations(createReferenceBackend());
-	const shape = { heads: 1, keyValueHeads: 1, headDim: 2, causal: false, scale: 1 };
+	const heads = { heads: 1, keyValueHeads: 1, headDim: 2 };
+	const shape = { ...heads, causal: false, scale: 1, precision: 'bf16' } as const;
 	const qkv = emptyTensor(backend, [1, 6], 'bf16');
 	backend.upload(qkv, roundToBfloat16(Float32Array.of(1, 2, 3, 4, 5, 6)));
 	const [q, k, v] = [0, 2, 4].map((from) => columnsOf(qkv, from, from + 2));
