@@ -135,4 +135,16 @@ describe('a function and its lines', () => {
 		const { stdout } = await run('explain', 'encoder-run', 'empty.java', '--json');
 		expect(JSON.parse(stdout).error.code).toBe('FUNCTION_EMPTY');
 	});
+
+	it('are refused in a file that is no text, and begin behind a byte-order mark', async () => {
+		writeFileSync(inside('bytes.java'), Buffer.from([0xff, 0xfe, 0x00]));
+		const { stdout } = await run('explain', 'encoder-run', 'bytes.java', '--json');
+		expect(JSON.parse(stdout).error.code).toBe('FILE_NOT_TEXT');
+		writeFileSync(inside('marked.java'), `\uFEFF${source}`);
+		const [marked, plain] = [
+			await json('explain', 'encoder-run', 'marked.java'),
+			await json('explain', 'encoder-run', 'A.java'),
+		];
+		expect(marked.lines).toEqual(plain.lines);
+	});
 });

@@ -8,11 +8,18 @@ export function fileError(error: unknown, file: string, action: 'read' | 'writte
 	return new VulntuneError({
 		code: known.code,
 		kind: known.kind,
-		message: `the file cannot be ${action}: ${known.message} (${String(error.code)})`,
+		message: `the file cannot be ${action}: ${fileErrorReason(error)}`,
 		place: file,
 		remedy: known.remedy,
 		cause: error,
 	});
+}
+
+/** Why a file can't be read or written, in a few words: `permission is refused (EACCES)`. */
+export function fileErrorReason(error: unknown): string {
+	const code = String((error as { readonly code?: unknown }).code);
+	const known = knownFileErrors[code];
+	return known === undefined ? code : `${known.message} (${code})`;
 }
 
 interface KnownFileError {
@@ -49,7 +56,7 @@ const deviceFailure: KnownFileError = {
 
 const knownFileErrors: Readonly<Record<string, KnownFileError>> = {
 	ENOENT: missing,
-	ENOTDIR: missing,
+	ENOTDIR: { ...missing, message: 'a part of this path is a file, not a folder' },
 	EISDIR: {
 		code: 'FILE_NOT_REGULAR',
 		kind: 'input',

@@ -160,6 +160,15 @@ export function writeFileAtomically(
 	}
 }
 
+/** Throws OUTPUT_NOT_FOLDER where something else than a folder stands where an output's folder is to be. */
+export function requireFolderOrNothing(folder: string): void {
+	if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== false) return;
+	throw inputError('OUTPUT_NOT_FOLDER', 'a folder is expected, found something else', {
+		place: folder,
+		remedy: 'Choose another --output.',
+	});
+}
+
 /**
  * Makes a folder and those above it that are missing. In place of Node's own `recursive`, which never returns where a file system
  * answers ENOENT to a folder that it won't make (`/proc/x`).

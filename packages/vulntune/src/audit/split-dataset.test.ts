@@ -160,6 +160,9 @@ describe('a split', () => {
 		mkdirSync(asked.output);
 		writeFileSync(path.join(asked.output, 'notes.txt'), 'mine');
 		await expect(splitDataset(asked)).rejects.toMatchObject({ code: 'OUTPUT_TAKEN' });
+		const file = request(lines);
+		writeFileSync(file.output, 'mine');
+		await expect(splitDataset(file)).rejects.toMatchObject({ code: 'OUTPUT_NOT_FOLDER' });
 		const empty = request([]);
 		await expect(splitDataset(empty)).rejects.toMatchObject({ code: 'DATASET_EMPTY' });
 		const none = loadAnySplits(asked.output);

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { inputError } from '@vulntune/engine/errors.ts';
-import { makeFolder, writeFileAtomically } from '@vulntune/engine/formats/files.ts';
+import { makeFolder, requireFolderOrNothing, writeFileAtomically } from '@vulntune/engine/formats/files.ts';
 import {
 	type Dataset,
 	type DatasetOptions,
@@ -73,6 +73,7 @@ export const SPLIT_RECORD = 'split.json';
  */
 export async function splitDataset(request: SplitRequest): Promise<SplitReport> {
 	const { location, output, by, shares, seed } = request;
+	requireFolderOrNothing(output);
 	if (existsSync(output) && readdirSync(output).length > 0) {
 		throw inputError('OUTPUT_TAKEN', 'the folder has something in it', {
 			place: output,

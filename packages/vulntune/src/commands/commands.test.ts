@@ -195,7 +195,10 @@ describe('train', () => {
 		[['train', config, '--resume', '--overwrite'], 'choose one'],
 		[['train', config, '--training.epochs', '0'], '--training.epochs: expected a whole number'],
 		[['train', config, '--training.epoch', '3'], 'Did you mean --training.epochs?'],
-		[['train', 'absent.yaml'], "absent.yaml: the config can't be read (ENOENT)"],
+		[
+			['train', 'absent.yaml'],
+			"absent.yaml: the config can't be read: there is nothing at this path (ENOENT)",
+		],
 	])('ends with 2 for %j', async (argv, message) => {
 		const { exitCode, stderr, request } = await run(...argv);
 		expect(request).toBeUndefined();
@@ -269,6 +272,31 @@ describe('evaluate', () => {
 		expect(stderr).toContain(message);
 		expect(exitCode).toBe(2);
 	});
+});
+
+it.each([
+	['train', 'config'],
+	['evaluate', 'run'],
+	['dataset inspect', 'dataset'],
+	['model info', 'model'],
+])('%s takes no empty word for the working folder', async (command, name) => {
+	const { exitCode, stderr, request } = await run(...command.split(' '), '');
+	expect(stderr).toContain(`${name}: expected a text that is not empty, found ""`);
+	expect([exitCode, request]).toEqual([2, undefined]);
+});
+
+it.each([
+	[['cross-validate', config, '--folds', '1001'], 'of at most 1000, found 1001'],
+	[['cross-validate', config, '--repeats', '1001'], 'of at most 1000, found 1001'],
+	[
+		['demo', '--seed', '99999999999999999999'],
+		'found 100000000000000000000, which is beyond the whole numbers',
+	],
+	[['train', config, '--training.seed', '1e300'], 'found 1e+300, which is beyond the whole numbers'],
+])('says what is too large in %j', async (argv, message) => {
+	const { exitCode, stderr } = await run(...argv);
+	expect(stderr).toContain(message);
+	expect(exitCode).toBe(2);
 });
 
 it('hands over whether a model is fetched, and whether only a plan is made', async () => {

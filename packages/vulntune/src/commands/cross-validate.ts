@@ -8,10 +8,11 @@ import type { CommandDefinition } from './program.ts';
 import { addConfigFlags, addFlags, configOverrides, readFlags } from './schema-flags.ts';
 
 const flags = z.strictObject({
-	folds: z.int().min(2).default(5).describe('parts of which each is held out once'),
+	folds: z.int().min(2).max(1000).default(5).describe('parts of which each is held out once'),
 	repeats: z
 		.int()
 		.min(1)
+		.max(1000)
 		.default(1)
 		.describe('how often the rows are dealt to folds, each time by another seed'),
 	similarity: z

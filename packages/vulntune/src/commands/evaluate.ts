@@ -16,7 +16,9 @@ import { addConfigFlags, addFlags, configOverrides, readFlags } from './schema-f
 const flags = z.strictObject({
 	data: z.string().min(1).optional().describe("folder or .tar.gz to score; by default the run's own"),
 	split: z.enum(splitNames).optional().describe('rows to score; default test'),
-	model: movedBaseFlag,
+	model: movedBaseFlag.describe(
+		'folder of the base model, where it lies elsewhere than when the adapter was made; with --zero-shot the model itself',
+	),
 	allowOtherBase: otherBaseFlag(
 		'score though the base is another than the adapter was made on; the result says so',
 	),
@@ -209,7 +211,7 @@ function toRequest(
 				'USAGE',
 				'--threshold goes with one file of predictions; with --against each file needs its own',
 				{
-					remedy: 'write a `threshold` into the lines of each file',
+					remedy: 'Write a `threshold` into the lines of each file.',
 				},
 			);
 		}

@@ -46,6 +46,35 @@ async function run(
 	return { exitCode, ...seen };
 }
 
+describe('exit codes', () => {
+	it.each([
+		['input', 2],
+		['partial', 3],
+		['runtime', 4],
+		['resources', 5],
+		['interrupted', 130],
+	] as const)('of a failure of the kind %s is %d', async (kind, code) => {
+		const failed = await run(['train'], new VulntuneError({ code: 'SOME', kind, message: 'failed' }));
+		expect(failed.exitCode).toBe(code);
+		const said = (await run(['--help'])).stdout.replace(/\s+/g, ' ');
+		expect(said).toMatch(new RegExp(`Exit codes: 0 ok,.* ${code} `));
+	});
+
+	it('are 0 for a result, its own where it has one, 2 for a wrong command line, 4 for what nobody foresaw', async () => {
+		const result = (exitCode?: number) => ({ data: {}, text: '', ...(exitCode && { exitCode }) });
+		const codes = [
+			await run(['train'], result()),
+			await run(['train'], result(3)),
+			await run(['train', '--nosuch']),
+			await run(['train', 'surplus']),
+			await run(['nosuch']),
+			await run(['train'], new TypeError('x is not a function')),
+			await run(['train'], Object.assign(new Error('full'), { code: 'ENOSPC' })),
+		].map(({ exitCode }) => exitCode);
+		expect(codes).toEqual([0, 3, 2, 2, 2, 4, 5]);
+	});
+});
+
 describe('the command line', () => {
 	it('prints the text of a result on stdout and everything else on stderr', async () => {
 		expect(await run(['train'])).toEqual({ exitCode: 0, stdout: 'value 1\n', stderr: 'at work\n' });

@@ -79,6 +79,7 @@ export async function runCommandLine(
 
 	try {
 		for (const define of definitions) define(program, runCommand);
+		program.hook('preAction', (_, called) => refuseEmpty(called));
 		const write = (text: string) => void (help += text);
 		configureAll(program, { columns: terminal.columns, isJson, write, spell });
 		const words = spellOutBooleans(refusable(argv, program), calledCommand(program, argv));
@@ -99,6 +100,16 @@ export async function runCommandLine(
 		reportError(error, terminal, spell, { isJson, isDebug });
 		return exitCodes[error.kind];
 	}
+}
+
+/** A word that is empty, mostly a variable of a script that is not set, would be taken for the working folder. */
+function refuseEmpty(called: Command): void {
+	const place = called.args.indexOf('');
+	if (place < 0) return;
+	const name = called.registeredArguments[place]?.name() ?? 'argument';
+	throw inputError('USAGE', `${name}: expected a text that is not empty, found ""`, {
+		remedy: `See ${fullName(called)} --help.`,
+	});
 }
 
 /** The help of a command that there isn't would be that of all: without the flag commander says that it doesn't know it. */

@@ -96,7 +96,7 @@ function modelInfo({
 	const config = readModelConfig(folder);
 	if (length !== undefined && length > config.maxPositions) {
 		const given = `--length ${length} is beyond the ${config.maxPositions} tokens that the model reads`;
-		throw inputError('USAGE', given, { place: folder, remedy: 'give a shorter length' });
+		throw inputError('USAGE', given, { place: folder, remedy: 'Give a shorter --length.' });
 	}
 	const tokens = length ?? Math.min(fitSetting.tokens, config.maxPositions);
 	const memory = modelMemory(config, tokens, availableMemory());

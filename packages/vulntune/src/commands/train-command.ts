@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
 import { renderComparison, truncationNote } from '../evaluation/render-comparison.ts';
@@ -18,10 +19,24 @@ export async function trainFromConfig(
 	const config = { ...request.config, model: await fetchModel(request.config.model, download, context) };
 	if (dryRun) {
 		await dropPreparedThread();
+		await noteRun(config.output, mode, context.progress.note);
 		return describePlan({ ...request, config }, context.progress.note);
 	}
 	const onEvent = (event: TrainingEvent) => showEvent(event, context);
 	return describeOutcome(await startTraining(config, mode, onEvent, context.interruption()));
+}
+
+/** A plan of a run that is there is read too; one that would be refused says so. */
+async function noteRun(
+	output: string,
+	{ resume, overwrite }: Pick<TrainRequest, 'resume' | 'overwrite'>,
+	note: (line: string) => void,
+): Promise<void> {
+	const { runFolder } = await import('../run/run-folder.ts');
+	const isRun = existsSync(runFolder(output).environment);
+	if (isRun && !resume && !overwrite) {
+		note(`${output} holds a run already: --resume goes on with it, --overwrite replaces it`);
+	}
 }
 
 // The rooms of a plan hold the engine, which a run loads on its own thread: a run starts without them.

@@ -6,7 +6,16 @@ import type { SchemaOption } from './options.ts';
 export function valueFault(option: SchemaOption, value: unknown): string {
 	const expected = expectation(option.schema);
 	if (value === undefined) return `required, expected ${expected}`;
-	return `expected ${expected}, found ${found(value)}${didYouMean(option, value)}`;
+	const beyond = isBeyond(option, value)
+		? ', which is beyond the whole numbers that are exact here (2^53)'
+		: '';
+	return `expected ${expected}, found ${found(value)}${beyond}${didYouMean(option, value)}`;
+}
+
+/** Of a whole number that only its size can be wrong with. */
+function isBeyond({ schema }: SchemaOption, value: unknown): boolean {
+	const isWhole = [schema, ...(schema.anyOf ?? [])].some(({ type }) => type === 'integer');
+	return isWhole && Number.isInteger(value) && !Number.isSafeInteger(value);
 }
 
 /** A value as an error shows it, cut to one line. */

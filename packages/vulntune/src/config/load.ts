@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { inputError, type VulntuneError } from '@vulntune/engine/errors.ts';
+import { fileErrorReason } from '@vulntune/engine/formats/file-errors.ts';
 import { continueAdapter } from './continue-adapter.ts';
 import type { ConfigDefinition } from './definition.ts';
 import { type ConfigDocument, readConfigDocument } from './document.ts';
@@ -109,15 +110,11 @@ function readText(location: string, file: string): string {
 	try {
 		return readFileSync(location, 'utf8');
 	} catch (error) {
-		throw inputError(
-			'CONFIG_NOT_FOUND',
-			`the config can't be read (${(error as NodeJS.ErrnoException).code})`,
-			{
-				place: file,
-				remedy: 'Give the path of a YAML file; configs/ has some to start from.',
-				cause: error,
-			},
-		);
+		throw inputError('CONFIG_NOT_FOUND', `the config can't be read: ${fileErrorReason(error)}`, {
+			place: file,
+			remedy: 'Give the path of a YAML file; configs/ has some to start from.',
+			cause: error,
+		});
 	}
 }
 

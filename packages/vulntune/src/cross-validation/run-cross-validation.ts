@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inputError, makeFolder, VulntuneError, writeFileAtomically } from '@vulntune/engine';
+import { requireFolderOrNothing } from '@vulntune/engine/formats/files.ts';
 import { joinSplits } from '../audit/join-splits.ts';
 import { countUnnamed, type Projects } from '../audit/projects.ts';
 import type { FunctionRow } from '../data/row.ts';
@@ -83,8 +84,9 @@ export async function crossValidate(
 	return result;
 }
 
-/** Throws CROSS_VALIDATION_OTHER, OUTPUT_TAKEN. */
+/** Throws CROSS_VALIDATION_OTHER, OUTPUT_TAKEN, OUTPUT_NOT_FOLDER. */
 export function checkFolder(output: string, identity: string): void {
+	requireFolderOrNothing(output);
 	const record = path.join(output, RECORD);
 	if (existsSync(record)) {
 		if (readIdentity(record) === identity) return;

@@ -96,7 +96,10 @@ async function readSplitFiles(
 	const files = new Map<SplitName, Buffer>();
 	if (!found.isDirectory()) {
 		if (!found.isFile() || !/\.(tar\.gz|tgz)$/i.test(location)) {
-			throw inputError('DATASET_NOT_FOUND', 'expected a folder or a .tar.gz', { place: location });
+			throw inputError('DATASET_NOT_FOUND', 'expected a folder or a .tar.gz', {
+				place: location,
+				remedy: 'Give the folder in which train.jsonl, valid.jsonl and test.jsonl lie.',
+			});
 		}
 		const archived = await readArchive(
 			location,
@@ -113,7 +116,12 @@ async function readSplitFiles(
 		const file = path.join(location, `${split}.jsonl`);
 		const entry = await stat(file).catch(() => undefined);
 		if (entry === undefined) continue;
-		if (!entry.isFile()) throw inputError('DATASET_NOT_FOUND', 'expected a regular file', { place: file });
+		if (!entry.isFile()) {
+			throw inputError('DATASET_NOT_FOUND', 'a file is expected, found something else', {
+				place: file,
+				remedy: 'Put the rows of the split there, one JSON object a line.',
+			});
+		}
 		if (entry.size > maxFileBytes) {
 			throw inputError(
 				'DATASET_TOO_LARGE',

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { fileError, inputError } from '@vulntune/engine';
 import type { ConfigOverrides } from '../config/overrides.ts';
@@ -49,7 +50,7 @@ export interface ExplainOptions {
 /**
  * Scores a function and its lines with a run.
  *
- * Throws what `openScorer` throws, FUNCTION_EMPTY, FUNCTION_NOT_FOUND, USAGE for lines that the file doesn't have.
+ * Throws what `openScorer` throws, FILE_NOT_TEXT, FUNCTION_EMPTY, FUNCTION_NOT_FOUND, USAGE for lines that the file doesn't have.
  */
 export async function explainFunction(
 	{ run, source, method, overrides, allowOtherBase }: ExplainOptions,
@@ -84,12 +85,19 @@ interface Source {
 }
 
 function readFile({ file, lines }: FileSource): Source {
-	let whole: string;
+	let bytes: Buffer;
 	try {
-		whole = readFileSync(file, 'utf8');
+		bytes = readFileSync(file);
 	} catch (error) {
 		throw fileError(error, file, 'read');
 	}
+	if (!isUtf8(bytes)) {
+		throw inputError('FILE_NOT_TEXT', 'the file is not text in UTF-8', {
+			place: file,
+			remedy: 'Give a source file; one in another encoding is to be saved as UTF-8.',
+		});
+	}
+	const whole = bytes.toString('utf8').replace(/^\uFEFF/, '');
 	// what ends the last line begins no other
 	const text = whole.replace(/(\r\n|\r|\n)$/, '');
 	if (lines === undefined) return { code: text, place: file, firstLine: 1 };

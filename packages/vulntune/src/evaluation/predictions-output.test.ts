@@ -28,6 +28,22 @@ describe('where predictions are written', () => {
 		expect(() => checkPredictionsOutput(write('unscored.jsonl', unscored))).not.toThrow();
 	});
 
+	it('is never what a run or a cross-validation keeps of itself', () => {
+		for (const [record, name] of [
+			['environment.json', 'predictions.test.jsonl'],
+			['environment.json', 'predictions.valid.jsonl'],
+			['cross-validation.json', 'predictions.oof.2.jsonl'],
+		] as const) {
+			const folder = mkdtempSync(path.join(root, 'run-'));
+			const file = path.join(folder, name);
+			writeFileSync(file, predictions);
+			expect(() => checkPredictionsOutput(file)).not.toThrow();
+			writeFileSync(path.join(folder, record), '{}');
+			expect(() => checkPredictionsOutput(file)).toThrow(/keeps its own predictions/);
+			expect(() => checkPredictionsOutput(path.join(folder, 'predictions.train.jsonl'))).not.toThrow();
+		}
+	});
+
 	it.each([
 		['config.yaml', 'model: base\n'],
 		['adapter_config.json', '{\n\t"r": 8\n}\n'],

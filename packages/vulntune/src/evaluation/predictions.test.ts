@@ -15,6 +15,7 @@ test.each([
 	['{"id":"b","label":1,"probability":-0.1}', /probability: .* found -0.1/],
 	['{"id":"b","label":1,"probability":"NaN"}', /probability: .* found "NaN"/],
 	['{"id":"b","label":1,"probability":NaN}', /broken JSON/],
+	['{"id":"b","label":1,"probability":1e999}', /probability: .* found Infinity/],
 	['{"id":"b","label":1,"probability":null}', /null needs "missing"/],
 	['{"id":"b","label":1}', /the key "probability" is missing/],
 	['{"label":1,"probability":0.5}', /the key "id" is missing/],
@@ -72,6 +73,10 @@ test('tolerates a byte-order mark, CRLF, no newline at the end, and unknown keys
 		{ id: 'a', label: 1, probability: 0.25 },
 		{ id: 2, label: 0, probability: 1 },
 	]);
+});
+
+test('a folder is no file of predictions', async () => {
+	await expect(readPredictions(tmpdir())).rejects.toThrow(/cannot be read: there is a folder at this path/);
 });
 
 test('what is written is read again, missing functions included', async () => {

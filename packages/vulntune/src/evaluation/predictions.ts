@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { inputError } from '@vulntune/engine';
+import { fileErrorReason } from '@vulntune/engine/formats/file-errors.ts';
+import { found } from '../config/fault-text.ts';
 import { parseJson } from '../data/parse-json.ts';
 
 /** One line of a predictions file. */
@@ -99,9 +101,9 @@ function parsePrediction(line: string, refuse: (message: string) => Error): Pred
 	const { id, label, probability, missing, commit, cwe, function_name: functionName, threshold } = fields;
 	const { status, cluster, fold } = fields;
 	if (!(typeof id === 'string' && id !== '') && !(typeof id === 'number' && Number.isFinite(id))) {
-		throw refuse(`id: expected a text or a number, found ${JSON.stringify(id)}`);
+		throw refuse(`id: expected a text or a number, found ${found(id)}`);
 	}
-	if (label !== 0 && label !== 1) throw refuse(`label: expected 0 or 1, found ${JSON.stringify(label)}`);
+	if (label !== 0 && label !== 1) throw refuse(`label: expected 0 or 1, found ${found(label)}`);
 	for (const [key, value] of Object.entries({
 		missing,
 		commit,
@@ -119,13 +121,13 @@ function parsePrediction(line: string, refuse: (message: string) => Error): Pred
 			throw refuse('probability: null needs "missing" with the reason why the function was not scored');
 		}
 	} else if (!isShare(probability)) {
-		throw refuse(`probability: expected a number from 0 to 1, found ${JSON.stringify(probability)}`);
+		throw refuse(`probability: expected a number from 0 to 1, found ${found(probability)}`);
 	}
 	if (threshold !== undefined && threshold !== null && !isShare(threshold)) {
-		throw refuse(`threshold: expected a number from 0 to 1, found ${JSON.stringify(threshold)}`);
+		throw refuse(`threshold: expected a number from 0 to 1, found ${found(threshold)}`);
 	}
 	if (fold !== undefined && fold !== null && !Number.isSafeInteger(fold)) {
-		throw refuse(`fold: expected a whole number, found ${JSON.stringify(fold)}`);
+		throw refuse(`fold: expected a whole number, found ${found(fold)}`);
 	}
 	return {
 		id,
@@ -188,7 +190,9 @@ export function formatPredictions(predictions: readonly Prediction[]): string {
 export async function readPredictions(path: string): Promise<Prediction[]> {
 	const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
 		const message =
-			cause.code === 'ENOENT' ? 'the predictions file does not exist' : `cannot be read: ${cause.message}`;
+			cause.code === 'ENOENT'
+				? 'the predictions file does not exist'
+				: `cannot be read: ${fileErrorReason(cause)}`;
 		throw inputError('PREDICTIONS_UNREADABLE', message, {
 			place: path,
 			remedy: 'Give a JSONL file with one prediction per line, as a run folder holds it.',

@@ -133,6 +133,14 @@ describe('a GGUF file', () => {
 		await expect(exportRun(encoder.run, { output })).rejects.toMatchObject({ code: 'EXPORT_OUTPUT_EXISTS' });
 		const plain = makeRun();
 		expect((await exportRun(plain.run, { output, overwrite: true })).tensors).toBe(20);
+		expect((await exportRun(plain.run, { output, overwrite: true })).tensors).toBe(20);
+		const config = path.join(plain.run, 'config.yaml');
+		const before = readFileSync(config);
+		for (const to of ['gguf', 'onnx'] as const) {
+			const replaced = exportRun(plain.run, { to, type: undefined, output: config, overwrite: true });
+			await expect(replaced, to).rejects.toMatchObject({ code: 'EXPORT_OUTPUT_EXISTS', place: config });
+		}
+		expect(readFileSync(config)).toEqual(before);
 		const other = makeRun({}, tinyShapes.llama, undefined, (tokenizer) => {
 			tokenizer.pre_tokenizer = { type: 'Whitespace' };
 		});

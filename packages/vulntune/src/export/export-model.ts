@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type GgufModelType, inputError, makeFolder, onnxDataFile } from '@vulntune/engine';
 import { blamingBase } from '../model/damaged-base.ts';
@@ -56,6 +56,7 @@ export async function exportModel(options: ExportOptions): Promise<ExportReport>
 	try {
 		refuseStacked(exported, to);
 		for (const file of written) checkReplaced([exported.config.model, exported.adapter], file);
+		if (existsSync(output)) requireExported(output, to);
 		const backend = openExportBackend(exported, overrides, note);
 		try {
 			makeFolder(path.dirname(path.resolve(output)));
@@ -84,6 +85,28 @@ function refuseStacked({ stack, adapter }: Exported, to: ExportForm): void {
 		{
 			place: adapter,
 			remedy: 'vulntune model merge keeps them for vulntune; for another runtime train without method.stack.',
+		},
+	);
+}
+
+/** `--overwrite` replaces an earlier export, and no file of another kind: a run's config.yaml, a model's weights. */
+function requireExported(file: string, to: ExportOptions['to']): void {
+	const start = Buffer.alloc(4);
+	const descriptor = openSync(file, 'r');
+	try {
+		const count = readSync(descriptor, start);
+		// a GGUF file says so; an ONNX graph begins with the field of its version
+		const isOwn = to === 'gguf' ? start.toString('latin1') === 'GGUF' : start[0] === 0x08;
+		if (count === 0 || isOwn) return;
+	} finally {
+		closeSync(descriptor);
+	}
+	throw inputError(
+		'EXPORT_OUTPUT_EXISTS',
+		`there is a file that is no ${to === 'gguf' ? 'GGUF file' : 'ONNX graph'}`,
+		{
+			place: file,
+			remedy: 'Choose another name: --overwrite replaces earlier exports alone.',
 		},
 	);
 }

@@ -36,6 +36,11 @@ describe('the answers in tokens', () => {
 		expect(encodeAnswers(encode, split)).toEqual({ question: [0], yes: [2], no: [3] });
 	});
 
+	it('differ by more than white space', () => {
+		const encode = pieces([' vulnerable?', ' NO', 'NO']);
+		expect(() => encodeAnswers(encode, { ...texts, positive: 'NO' })).toThrow(/the same, white space aside/);
+	});
+
 	it.each([
 		['NO', 'NO'],
 		['NO', 'NOT'],

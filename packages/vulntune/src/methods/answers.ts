@@ -31,6 +31,12 @@ export function encodeAnswers(
 		number[],
 		number[],
 	];
+	if (positive.trim() === negative.trim()) {
+		throw inputError('ANSWER_TOKENS', 'the two answers are the same, white space aside', {
+			place: 'nextToken',
+			remedy: 'Give nextToken.positive and nextToken.negative different words.',
+		});
+	}
 	let common = 0;
 	while (common < Math.min(yes.length, no.length) && yes[common] === no[common]) common += 1;
 	if (common === yes.length || common === no.length) {

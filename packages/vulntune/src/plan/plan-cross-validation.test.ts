@@ -60,6 +60,8 @@ describe('the plan of a cross-validation', () => {
 		mkdirSync(inside('mine'));
 		writeFileSync(inside('mine/notes.txt'), 'mine');
 		await expect(plan(request('mine', ngram))).rejects.toMatchObject({ code: 'OUTPUT_TAKEN' });
+		writeFileSync(inside('file'), 'mine');
+		await expect(plan(request('file', ngram))).rejects.toMatchObject({ code: 'OUTPUT_NOT_FOLDER' });
 		await expect(plan({ ...request('many', ngram), folds: 30 })).rejects.toMatchObject({
 			code: 'CROSS_VALIDATION_FOLDS',
 		});

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileError, inputError, makeFolder, placeOf } from '@vulntune/engine';
+import { requireFolderOrNothing } from '@vulntune/engine/formats/files.ts';
 import { holdRun, refuseHeldRun } from './run-lock.ts';
 
 /** Where everything of a run lies. */
@@ -86,12 +87,7 @@ export interface ClaimMode {
  * a config.yaml or a model of somebody else's.
  */
 export function refuseExistingRun(folder: RunFolder, mode: ClaimMode): void {
-	if (statSync(folder.root, { throwIfNoEntry: false })?.isDirectory() === false) {
-		throw inputError('OUTPUT_NOT_FOLDER', 'a folder is expected, found something else', {
-			place: folder.root,
-			remedy: 'Choose another --output.',
-		});
-	}
+	requireFolderOrNothing(folder.root);
 	refuseHeldRun(folder.lock);
 	refuseOccupied(folder, mode);
 }
