@@ -61,7 +61,7 @@ function ncclIfThere(): NcclLibrary | undefined {
 function createMpiVectors(mpi: MpiLibrary, backend: Backend, communicator: Communicator): VectorCommunicator {
 	const { rank, size } = communicator;
 	const own = stretchesOf(rank, size);
-	const received = createReceived(backend); // [size · stretch]
+	const received = createReceived(backend, communicator); // [size · stretch]
 	return {
 		...communicator,
 		description: mpi.version,
@@ -69,6 +69,7 @@ function createMpiVectors(mpi: MpiLibrary, backend: Backend, communicator: Commu
 		async collect(vector) {
 			const whole = lengthOf(vector);
 			const { length } = own.bounds(vector);
+			const views = await received.of(vector, size * length);
 			const all = new Float32Array(size * length);
 			mpi.exchangeParts(
 				floatsOf(backend, vector),
@@ -77,7 +78,6 @@ function createMpiVectors(mpi: MpiLibrary, backend: Backend, communicator: Commu
 				partsOf(new Int32Array(size).fill(4 * length)),
 			);
 			if (length === 0) return [];
-			const views = received.of(size * length);
 			backend.upload(views, all);
 			return Array.from({ length: size }, (_, from) => viewOf(views.buffer, [length], from * length));
 		},

@@ -24,7 +24,7 @@ export async function createNcclVectors(
 	backend.free(probe);
 	const cards = nccl.join(Uint8Array.from(id), rank, size, device.stream);
 	const own = stretchesOf(rank, size);
-	const received = createReceived(backend); // [size · stretch]
+	const received = createReceived(backend, communicator); // [size · stretch]
 
 	return {
 		...communicator,
@@ -32,7 +32,7 @@ export async function createNcclVectors(
 		stretch: own.of,
 		async collect(vector) {
 			const { length } = own.bounds(vector);
-			const views = received.of(size * length);
+			const views = await received.of(vector, size * length);
 			const parts = Array.from({ length: size }, (_, from) => viewOf(views.buffer, [length], from * length));
 			cards.group(() => {
 				for (const [peer, part] of parts.entries()) {
