@@ -54,7 +54,7 @@ export function expectedCalibrationError(
 			confidence = Math.max(probability, 1 - probability);
 			right = probability > 0.5 ? right : 1 - right;
 		}
-		const bin = Math.min(bins - 1, Math.max(0, Math.ceil(confidence * bins) - 1));
+		const bin = Math.max(0, Math.ceil(confidence * bins) - 1);
 		excess[bin]! += weight * (confidence - right);
 		total += weight;
 	}

@@ -21,11 +21,8 @@ export function rocCurve(curve: CountCurve, { dropCollinear = true } = {}): RocC
 	if (missing !== undefined) return undefinedBecause(missing);
 	const { truePositives: tp, falsePositives: fp, thresholds } = curve;
 	const points = { falsePositiveRate: [0], truePositiveRate: [0], thresholds: [Number.POSITIVE_INFINITY] };
-	const last = thresholds.length - 1;
-	for (let block = 0; block <= last; block++) {
-		const collinear =
-			block > 0 && block < last && bend(fp, block) === 0 && bend(tp, block) === 0 && dropCollinear;
-		if (collinear) continue;
+	for (let block = 0; block < thresholds.length; block++) {
+		if (dropCollinear && bend(fp, block) === 0 && bend(tp, block) === 0) continue;
 		points.falsePositiveRate.push(fp[block]! / curve.negatives);
 		points.truePositiveRate.push(tp[block]! / curve.positives);
 		points.thresholds.push(thresholds[block]!);
@@ -33,7 +30,7 @@ export function rocCurve(curve: CountCurve, { dropCollinear = true } = {}): RocC
 	return { status: 'ok', ...points };
 }
 
-/** Second difference of the counts: 0 where the curve goes on in equal steps. */
+/** Second difference of the counts: 0 where the curve goes on in equal steps, NaN at its ends. */
 function bend(counts: Float64Array, block: number): number {
 	return counts[block + 1]! - 2 * counts[block]! + counts[block - 1]!;
 }

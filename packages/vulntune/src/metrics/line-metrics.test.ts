@@ -80,6 +80,17 @@ describe('line metrics', () => {
 		});
 	});
 
+	it('say why there is none of a hundredth where only some functions have flawed lines', () => {
+		const { recall1Loc } = measured([ranked(30, []), ranked(30, [0])]);
+		expect(recall1Loc).toBe('there are fewer than a hundred lines');
+	});
+
+	it('are resampled as often as is asked for', () => {
+		const functions = [ranked(60, [0]), ranked(60, [20])];
+		const { ifa } = lineMetrics(functions, { ...settings(functions), resamples: 1 });
+		expect(ifa).toMatchObject({ value: 10, low: (ifa as { high: number }).high });
+	});
+
 	it('have intervals over groups of functions, and none of one group', () => {
 		const functions = [ranked(60, [0]), ranked(60, [20]), ranked(60, [1]), ranked(60, [40])];
 		const { top10, effort20Recall } = lineMetrics(functions, settings(functions));

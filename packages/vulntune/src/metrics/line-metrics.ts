@@ -62,7 +62,7 @@ export function lineMetrics(
 
 /** Clean lines before the first flawed one; undefined where there is none. */
 function firstFlawed({ scores, flawed }: RankedFunction): number | undefined {
-	const order = flawed.map((_, line) => line).sort((a, b) => scores[b]! - scores[a]! || a - b);
+	const order = flawed.map((_, line) => line).sort((a, b) => scores[b]! - scores[a]!);
 	const first = order.findIndex((line) => flawed[line]);
 	return first < 0 ? undefined : first;
 }
@@ -104,7 +104,6 @@ function readInOrder(
 		lines += weights[owner]!;
 		if (isFlawed) flaws += weights[owner]!;
 	}
-	if (flaws === 0) return { effort: Number.NaN, recall: Number.NaN };
 	const budget = Math.floor(lines / 100);
 	let [read, found, effort, early] = [0, 0, Number.NaN, 0];
 	for (const { owner, isFlawed } of order) {

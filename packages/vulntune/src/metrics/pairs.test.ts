@@ -18,3 +18,8 @@ it('counts each pair by its weight', () => {
 	const weighted = { correct: 2, bothVulnerable: 1, bothBenign: 1, reversed: 3, rankedRight: 3.5, pairs: 7 };
 	expect(pairCounts(before, after, 0.5, { weights: [2, 0, 1, 3, 1] })).toEqual(weighted);
 });
+
+it('takes a threshold of each pair, where they were scored by several detectors', () => {
+	const each = pairCounts(before, after, [0.5, 0.85, 0.15, 0.05, 0.6]);
+	expect(each).toMatchObject({ correct: 3, bothVulnerable: 1, bothBenign: 1, reversed: 0 });
+});

@@ -7,8 +7,10 @@ import { scorePack, trainOnPack } from '../scoring/micro-batch.ts';
 import { assemblePack } from '../scoring/split-data.ts';
 import { functionsOf, scriptedScoring } from '../scoring/testing/scripted-detector.ts';
 import { classObjective } from './class-objective.ts';
+import type { PackPairs } from './pair-loss.ts';
 
-it('gives the probability of the second class, which is that of vulnerable functions', () => {
+/** Losses and probabilities of two functions whose states are at right angles, and whose log odds are ±log 3. */
+function scoredOf(labels: readonly number[], pairs?: PackPairs) {
 	const backend = createReferenceBackend();
 	const head = { pool: 'last', hidden: null } as const;
 	const parameters = createParameters(backend, headSpecs(2, head));
@@ -16,15 +18,27 @@ it('gives the probability of the second class, which is that of vulnerable funct
 	const states = Float32Array.of(1, 0, 0, 1); // [F, H]
 	const model = { hidden: (context) => upload(context, states, [2, 2]) } as Pick<Model, 'hidden'> as Model;
 	const detector: Detector = { backend, model, parameters, head, free: () => parameters.free() };
-	const data = functionsOf([1, 1], [1, 1]);
+	const data = functionsOf([1, 1], labels);
 	const { pass, packing, tokens } = scriptedScoring(classObjective);
 	const { packs } = packFunctions(data.lengths, packing);
 	const { pack, targets } = assemblePack(data, packs[0]!, 'isolated', tokens);
-	const { probabilities, losses } = scorePack(detector, pack, pass, targets);
+	return scorePack(detector, pack, pass, pairs === undefined ? targets : { ...targets, pairs });
+}
+
+it('gives the probability of the second class, which is that of vulnerable functions', () => {
+	const { probabilities, losses } = scoredOf([1, 1]);
 	for (const [f, probability] of [3 / 4, 1 / 4].entries()) {
 		expect(probabilities[f]).toBeCloseTo(probability, 6);
 		expect(losses![f]).toBeCloseTo(-Math.log(probability), 6); // both are taken for vulnerable
 	}
+});
+
+it.each([
+	['rank', 2, Math.log(1 + 1 / 9)],
+	['contrastive', 4, 2 * Math.LN2],
+] as const)('adds to the loss of a function that of its pair: %s', (kind, weight, ofPair) => {
+	const { losses } = scoredOf([1, 0], { kind, weight, partners: Int32Array.of(1, 0) });
+	for (const loss of losses!) expect(loss).toBeCloseTo(-Math.log(3 / 4) + ofPair, 5);
 });
 
 describe('a stacked head', () => {
