@@ -1,8 +1,8 @@
-import { directionOfScores } from '../baselines/length.ts';
 import type { Comparison, ComparisonRow } from '../evaluation/compare-with-baselines.ts';
 import { groupNames } from '../evaluation/groups.ts';
 import { measuredLines } from '../evaluation/metric-lines.ts';
 import type { Difference } from '../evaluation/verdict.ts';
+import { describeBaselines } from './baseline-words.ts';
 import { html, type Markup } from './html.ts';
 import {
 	betterMark,
@@ -26,22 +26,17 @@ export function metricsSection({
 	const { counts, bootstrap } = rows[0]!.evaluation;
 	const unit = groupNames[groupedBy];
 	const notes = createNotes();
+	const baselineWords = describeBaselines({ comparison, baselines }).map(
+		([name, words], i) => html`${i === 0 ? '' : ', '}<em>${name}</em> ${words}`,
+	);
 	const table = metricsTable(rows, truncated, notes);
 	return html`<p>${counts.functions} functions, ${counts.positives} of them vulnerable. In brackets: 95 % intervals, DeLong for ROC AUC, for the rest a bootstrap of ${bootstrap.resamples} samples over ${counts.groups} ${unit}.${missingSentence(missing)}${truncated > 0 ? ` ${truncated} functions are longer than a sequence and were cut to it before they were scored.` : ''}</p>
 ${table}
 ${notes.list()}
-<p class="note">↑ higher is better, ↓ lower is better. F1, precision, recall and the like are at the threshold from validation. f1_oracle takes its threshold from these very labels: an upper bound, not a result. VD-S is the share of vulnerable functions missed at a false-positive rate of at most 0.5 %. The baselines see nothing of the model: <em>all-positive</em> calls every function vulnerable, <em>length</em> ${lengthWords(baselines)}, <em>ngram</em> is a logistic regression on character n-grams of the same training rows.</p>
+<p class="note">↑ higher is better, ↓ lower is better. F1, precision, recall and the like are at the threshold from validation. f1_oracle takes its threshold from these very labels: an upper bound, not a result. VD-S is the share of vulnerable functions missed at a false-positive rate of at most 0.5 %. The baselines see nothing of the model: ${baselineWords}.</p>
 <h3>The model minus each baseline</h3>
 ${differencesTable(rows)}
 <p class="note">Above 0 the model is better. Paired on the same functions; p is two-sided and not corrected for the number of baselines.</p>`;
-}
-
-/** Which functions the length calls vulnerable in this run, where it wrote their scores down. */
-function lengthWords(baselines: ReportData['baselines']): string {
-	const scores = (baselines ?? []).flatMap(({ scores: { length } }) => length ?? []);
-	return scores.length === 0
-		? 'the shorter ones, or the longer ones where that ranks training rows better'
-		: `here the ${directionOfScores(scores)} ones, as ranks training rows better`;
 }
 
 function missingSentence({ count, positives }: Comparison['missing']): string {

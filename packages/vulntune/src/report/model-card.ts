@@ -8,6 +8,7 @@ import { isHubName, parseHubName } from '../hub/names.ts';
 import { peftLimit } from '../methods/peft-limit.ts';
 import type { Evaluation, Metric } from '../metrics/evaluation.ts';
 import { headOf } from '../scoring/configured-detector.ts';
+import { describeBaselines } from './baseline-words.ts';
 import { calibratedTest } from './calibrated-test.ts';
 import { calibrationIntroduction } from './calibration-section.ts';
 import { signed } from './metric-parts.ts';
@@ -99,7 +100,10 @@ function body(data: ReportData): string {
 		`## Does it work?\n\n${escapeMarkdown(comparison.verdict)}`,
 		`Test split: ${counts.functions} functions, ${counts.positives} vulnerable. In brackets: 95 % intervals. The columns after the first are trivial baselines fitted on the same training rows.${missing.count > 0 ? ` ${missing.count} functions were not scored and are not counted.` : ''}${data.truncated > 0 ? ` ${data.truncated} functions were cut to the length of a sequence.` : ''}`,
 		...metricsTable(data),
-		'↓ lower is better; of all other metrics higher. f1_oracle takes its threshold from the test labels: an upper bound, not a result.',
+		'↓ lower is better; of all other metrics higher. f1_oracle takes its threshold from the test labels: an upper bound, not a result. VD-S is the share of vulnerable functions missed at a false-positive rate of at most 0.5 %.',
+		`The baselines see nothing of the model: ${describeBaselines(data)
+			.map(([name, words]) => `*${name}* ${words}`)
+			.join(', ')}.`,
 		...calibrationTable(data),
 		`## How to use it
 

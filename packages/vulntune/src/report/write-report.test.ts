@@ -113,7 +113,7 @@ describe('report.html', () => {
 	});
 
 	test("draws the baselines' curves, where the run wrote their scores down", async () => {
-		const { page } = await write();
+		const { page, card } = await write();
 		const drawings = page.match(/<svg .*?<\/svg>/gs)!;
 		const [roc, precisionRecall] = drawings;
 		for (const drawing of [roc!, precisionRecall!]) {
@@ -123,6 +123,7 @@ describe('report.html', () => {
 			expect(drawing).toContain('stroke="var(--series-4)"');
 		}
 		expect(page).toContain('<em>length</em> here the shorter ones, as ranks training rows better');
+		expect(card).toContain('*length* here the shorter ones, as ranks training rows better');
 		const { page: without } = await write({ keepsBaselines: false });
 		expect(without).toContain('<em>length</em> the shorter ones, or the longer ones where');
 		expect(without).not.toContain('stroke="var(--series-4)"');

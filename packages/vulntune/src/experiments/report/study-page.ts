@@ -84,7 +84,11 @@ function verdict(cells: readonly ReportCell[]): string {
 			: `${better.length} ${of} ${better.length === 1 ? 'beats its' : 'beat their'} best baseline in test ROC AUC (${names(better)})`,
 		...(worse.length === 0 ? [] : [`${worse.length} ${worse.length === 1 ? 'is' : 'are'} worse than it`]),
 	];
-	return `${parts.join('; ')}, by paired tests corrected for their number. For the rest these data show no difference.`;
+	const rest =
+		better.length + worse.length === 0
+			? 'These data show no difference for any of them.'
+			: 'For the rest these data show no difference.';
+	return `${parts.join('; ')}, by paired tests corrected for their number. ${rest}`;
 }
 
 function missing({ counts, cells }: StudyReport['study']): Markup | undefined {
