@@ -113,7 +113,7 @@ describe('defaults', () => {
 				checkpointing: 'auto',
 				checkpointEverySteps: 50,
 			},
-			backend: { type: 'auto', device: 0, isa: 'auto', threads: 'auto' },
+			backend: { type: 'auto', device: 0, kernels: 'auto', isa: 'auto', threads: 'auto' },
 			output: path.join(folder, 'runs/2026-11-02-config'),
 		});
 	});
@@ -141,7 +141,7 @@ describe('values', () => {
 		const config = load(
 			`${required}backend: cpu\nloss: {alpha: 0.25, classWeights: [1, 3]}\nhead: {hidden: 64}`,
 		);
-		expect(config.backend).toEqual({ type: 'cpu', device: 0, isa: 'auto', threads: 'auto' });
+		expect(config.backend).toEqual({ type: 'cpu', device: 0, kernels: 'auto', isa: 'auto', threads: 'auto' });
 		expect(config.loss).toMatchObject({ alpha: 0.25, classWeights: [1, 3] });
 		expect(config.head.hidden).toBe(64);
 	});
@@ -164,7 +164,7 @@ describe('values', () => {
 		expect(config.data.collapseWhitespace).toBe(false);
 		expect(config.method.targets).toEqual(['q_proj', 'v_proj']);
 		expect(config.loss).toMatchObject({ classWeights: [1, 3], statusWeights: { VULNERABLE: 3 } });
-		expect(config.backend).toEqual({ type: 'cpu', device: 0, isa: 'auto', threads: 2 });
+		expect(config.backend).toEqual({ type: 'cpu', device: 0, kernels: 'auto', isa: 'auto', threads: 2 });
 		expect(config.nextToken.prompt).toBe(' [x]: ');
 		expect(config.model).toBe(path.join(folder, '123'));
 	});

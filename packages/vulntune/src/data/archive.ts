@@ -83,7 +83,12 @@ export async function readArchive(
 		const name = entry.path.slice(entry.path.lastIndexOf('/') + 1);
 		if (entry.type === 'Directory' || !wanted.includes(name)) return;
 		if (parts.has(name)) {
-			fail(inputError('ARCHIVE_UNSAFE', `the archive holds ${name} more than once`, { place: file }));
+			fail(
+				inputError('ARCHIVE_UNSAFE', `the archive holds ${name} more than once`, {
+					place: file,
+					remedy: 'Pack the folder anew, each file once: tar -czf data.tar.gz train.jsonl …',
+				}),
+			);
 			return;
 		}
 		const pieces: Buffer[] = [];

@@ -73,6 +73,7 @@ export async function loadDataset(location: string, options: DatasetOptions = {}
 			`${empty}.jsonl holds no ${faults.count > 0 ? 'row that is as it should be' : 'rows'}`,
 			{
 				place: location,
+				remedy: `Put rows of ${empty} there, one JSON object a line; vulntune dataset split deals those of one file to three.`,
 			},
 		);
 	}
@@ -128,6 +129,7 @@ async function readSplitFiles(
 				`the file has ${entry.size} bytes, at most ${maxFileBytes} are read`,
 				{
 					place: file,
+					remedy: 'Split the dataset, or leave out rows.',
 				},
 			);
 		}
