@@ -25,8 +25,10 @@ async function bench(options: BenchOptions, log: (text: string) => void): Promis
 		const kernels = [gemmCases, attentionCases, otherCases].flatMap((makeCases) =>
 			kernelRows(makeCases(backend), peaks, options),
 		);
-		// their float kernels are those of avx512 and avx2
-		const isas = Object.keys(machine.peaks).filter((isa) => isa !== 'avx512vnni' && isa !== 'avxvnni');
+		// their float kernels are those of avx512, avx2 and generic
+		const isas = Object.keys(machine.peaks).filter(
+			(isa) => !['avx512vnni', 'avxvnni', 'dotprod'].includes(isa),
+		);
 		const sets = isas.flatMap((isa) => instructionSetRows({ ...options, isa }));
 		return { machine, rows: inReportOrder([...rows, ...kernels, ...sets]), ...steps };
 	} finally {

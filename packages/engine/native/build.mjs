@@ -54,6 +54,7 @@ const levels = [
 	{ name: 'avx512vnni', flags: [...avx512, '-mavx512vnni'], processor: 'x64' },
 	{ name: 'avxvnni', flags: [...avx2, '-mavxvnni'], processor: 'x64' },
 	{ name: 'avx2', flags: avx2, processor: 'x64' },
+	{ name: 'dotprod', flags: ['-march=armv8.2-a+dotprod'], processor: 'arm64' },
 	{ name: 'generic', flags: [], processor: undefined },
 ];
 

@@ -4,8 +4,11 @@
 #include <cpuid.h>
 #endif
 #if defined(__linux__)
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#elif defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 // The build defines WITH_… for each instruction set that it compiles.
@@ -26,6 +29,9 @@ namespace avx512vnni {
 extern const Int8Kernels int8Table;
 }
 namespace avxvnni {
+extern const Int8Kernels int8Table;
+}
+namespace dotprod {
 extern const Int8Kernels int8Table;
 }
 namespace amx {
@@ -56,6 +62,23 @@ static bool multipliesBytesInVectors() {
 	unsigned a, b, c, d;
 	constexpr unsigned avxVnni = 1u << 4;
 	return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & avxVnni) != 0;
+}
+
+#endif
+
+#if defined(WITH_dotprod)
+
+static bool multipliesBytesInVectors() {
+#if defined(__linux__)
+	constexpr unsigned long dotProduct = 1ul << 20;  // HWCAP_ASIMDDP
+	return (getauxval(AT_HWCAP) & dotProduct) != 0;
+#elif defined(__APPLE__)
+	int has = 0;
+	size_t size = sizeof has;
+	return sysctlbyname("hw.optional.arm.FEAT_DotProd", &has, &size, nullptr, 0) == 0 && has != 0;
+#else
+	return false;
+#endif
 }
 
 #endif
@@ -96,6 +119,10 @@ const InstructionSet* instructionSets() {
 	static const Kernels withBytes = replaced(avx2::table, avxvnni::int8Table);
 	static const bool hasAvxVnni = hasAvx2 && multipliesBytesInVectors();
 #endif
+#if defined(WITH_generic) && defined(WITH_dotprod)
+	static const Kernels withDotProduct = replaced(generic::table, dotprod::int8Table);
+	static const bool hasDotprod = multipliesBytesInVectors();
+#endif
 #if defined(WITH_avx512) && defined(WITH_avx512vnni) && defined(WITH_amx)
 	static const Kernels withAmx = replaced(withVnni, amx::matrixUnitTable);
 	static const bool hasAmx = hasBf16 && mayUseMatrixUnit();
@@ -121,6 +148,9 @@ const InstructionSet* instructionSets() {
 #endif
 #if defined(WITH_avx2)
 		{"avx2", &avx2::table, hasAvx2, true},
+#endif
+#if defined(WITH_generic) && defined(WITH_dotprod)
+		{"dotprod", &withDotProduct, hasDotprod, true},
 #endif
 #if defined(WITH_generic)
 		{"generic", &generic::table, true, true},

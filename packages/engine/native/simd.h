@@ -169,21 +169,35 @@ inline vf fma(vf a, vf b, vf c) {
 	return a * b + c;
 #endif
 }
+#if defined(__aarch64__)
+// a × one lane of b + c
+template <int lane>
+inline vf fmaLane(vf a, vf b, vf c) {
+	return vf(vfmaq_laneq_f32(float32x4_t(c), float32x4_t(a), float32x4_t(b), lane));
+}
+#endif
 inline vf max(vf a, vf b) { return a > b ? a : b; }
 inline vf min(vf a, vf b) { return a < b ? a : b; }
 inline vf sqrt(vf a) {
-#if defined(SIMD_WASM)
+#if defined(__aarch64__)
+	return vf(vsqrtq_f32(float32x4_t(a)));
+#elif defined(SIMD_WASM)
 	return __builtin_wasm_sqrt_f32x4(a);
 #else
 	return vf{__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]), __builtin_sqrtf(a[3])};
 #endif
 }
+#if defined(__aarch64__)
+inline vf loadBf16(const uint16_t* p) { return vf(vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16))); }
+inline vf loadF16(const uint16_t* p) { return vf(vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)))); }
+#else
 inline vf loadBf16(const uint16_t* p) {
 	return vf{bf16ToFloat(p[0]), bf16ToFloat(p[1]), bf16ToFloat(p[2]), bf16ToFloat(p[3])};
 }
 inline vf loadF16(const uint16_t* p) {
 	return vf{f16ToFloat(p[0]), f16ToFloat(p[1]), f16ToFloat(p[2]), f16ToFloat(p[3])};
 }
+#endif
 
 #endif
 

@@ -1,6 +1,6 @@
 // Products of codes in 8 bits, exact in integers. A step of the depth is four bytes of codes, and a lane of the result
-// gets the products of its step added: four codes of 8 bits where the processor multiplies those (VNNI), else two that
-// were widened to 16 bits.
+// gets the products of its step added: four codes of 8 bits where the processor multiplies those (VNNI, or NEON's dot
+// product), else two that were widened to 16 bits.
 #pragma once
 #include "../simd.h"
 
@@ -13,13 +13,21 @@ namespace vulntune::ISA {
 // Elements along the depth that share a scale.
 constexpr int int8Block = 64;
 
+#if defined(SIMD_VNNI) || defined(SIMD_DOTPROD)
+#define SIMD_BYTE_CODES
+#endif
+
+#if defined(SIMD_BYTE_CODES)
+constexpr int codesPerStep = 4;
+#else
+constexpr int codesPerStep = 2;
+#endif
+
 #if defined(SIMD_VNNI)
 // The instruction takes unsigned numbers on its left, so those codes are stored 128 too large; what that adds to a sum
 // is known when the right operand is packed.
-constexpr int codesPerStep = 4;
 constexpr int32_t leftCodeSigns = static_cast<int32_t>(0x80808080);
 #else
-constexpr int codesPerStep = 2;
 constexpr int32_t leftCodeSigns = 0;
 #endif
 
@@ -57,6 +65,8 @@ inline CodeWords dotCodes(CodeWords sum, CodeWords left, CodeWords right) {
 #elif defined(SIMD_WASM)
 	using Codes = int16_t __attribute__((vector_size(16)));
 	return sum + CodeWords(__builtin_wasm_dot_s_i32x4_i16x8(Codes(left), Codes(right)));
+#elif defined(SIMD_DOTPROD)
+	return CodeWords(vdotq_s32(int32x4_t(sum), int8x16_t(left), int8x16_t(right)));
 #elif defined(__aarch64__)
 	const int16x8_t a = int16x8_t(left);
 	const int16x8_t b = int16x8_t(right);

@@ -38,7 +38,7 @@ inline BlockScales quantizeRows(const float* const (&rows)[W], int count, const 
 	const BlockScales scales = scalesOf(largestOf(lanes));
 	alignas(64) float inverse[W];
 	store(inverse, scales.inverse);
-#if defined(SIMD_VNNI)
+#if defined(SIMD_BYTE_CODES)
 	UNROLL for (int first = 0; first < stepsPerBlock; first += W) {
 		UNROLL for (int i = 0; i < W; i++) {
 			lanes[i] = i < count ? vf(rowCodes(rows[i] + first * codesPerStep, splat(inverse[i]))) : zero();
@@ -203,7 +203,7 @@ private:
 		RightColumns out(columns);
 		UNROLL for (int step = 0; step < stepsPerBlock; step++) {
 			const int first = step * codesPerStep;
-#if defined(SIMD_VNNI)
+#if defined(SIMD_BYTE_CODES)
 			const CodeWords bytes = packBytes(
 				rowOf(first) * scales.inverse, rowOf(first + 1) * scales.inverse, rowOf(first + 2) * scales.inverse,
 				rowOf(first + 3) * scales.inverse);

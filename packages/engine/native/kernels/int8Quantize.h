@@ -42,7 +42,7 @@ inline __attribute__((always_inline)) vf largestOf(vf (&v)[W]) {
 	return v[0];
 }
 
-#if defined(SIMD_VNNI)
+#if defined(SIMD_BYTE_CODES)
 
 // Four vectors of codes in 32 bits become bytes, those of each vector in a quarter of every group of 16 bytes.
 inline CodeWords packBytes(vf a, vf b, vf c, vf d) {
@@ -50,6 +50,10 @@ inline CodeWords packBytes(vf a, vf b, vf c, vf d) {
 	return CodeWords(_mm512_packs_epi16(
 		_mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b)),
 		_mm512_packs_epi32(_mm512_cvtps_epi32(c), _mm512_cvtps_epi32(d))));
+#elif defined(__aarch64__)
+	return CodeWords(vcombine_s8(
+		vqmovn_s16(vcombine_s16(vqmovn_s32(vcvtnq_s32_f32(a)), vqmovn_s32(vcvtnq_s32_f32(b)))),
+		vqmovn_s16(vcombine_s16(vqmovn_s32(vcvtnq_s32_f32(c)), vqmovn_s32(vcvtnq_s32_f32(d))))));
 #else
 	return CodeWords(_mm256_packs_epi16(
 		_mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b)),
@@ -65,6 +69,8 @@ inline CodeWords rowCodes(const float* values, vf inverse) {
 #if defined(SIMD_AVX512)
 	const vi order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 	return CodeWords(_mm512_permutexvar_epi32(order, vi(quarters)));
+#elif defined(__aarch64__)
+	return quarters;
 #else
 	const vi order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
 	return CodeWords(_mm256_permutevar8x32_epi32(vi(quarters), order));
@@ -73,11 +79,13 @@ inline CodeWords rowCodes(const float* values, vf inverse) {
 
 // Bytes of four rows, as packBytes leaves them, become four bytes of one column each.
 inline CodeWords columnsOfBytes(CodeWords bytes) {
-	const __m128i order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+	static constexpr uint8_t order[16] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
 #if defined(SIMD_AVX512)
-	return CodeWords(_mm512_shuffle_epi8(vi(bytes), _mm512_broadcast_i32x4(order)));
+	return CodeWords(_mm512_shuffle_epi8(vi(bytes), _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(order)))));
+#elif defined(__aarch64__)
+	return CodeWords(vqtbl1q_s8(int8x16_t(bytes), vld1q_u8(order)));
 #else
-	return CodeWords(_mm256_shuffle_epi8(vi(bytes), _mm256_broadcastsi128_si256(order)));
+	return CodeWords(_mm256_shuffle_epi8(vi(bytes), _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(order)))));
 #endif
 }
 

@@ -21,6 +21,32 @@ struct Int8Tile {
 	bool accumulate;
 };
 
+// sums += the codes of a step of the left rows · the same of the columns.
+template <int rows>
+inline __attribute__((always_inline)) void addCodes(
+	CodeWords (&sums)[rows][tileVectors], const int32_t* left, const CodeWords (&columns)[tileVectors]) {
+#if defined(SIMD_DOTPROD)
+	// The instruction takes one lane of its right operand for all: four rows are loaded at once, and none is spread out.
+	if constexpr (rows % W == 0) {
+		UNROLL for (int r = 0; r < rows; r += W) {
+			const int8x16_t four = int8x16_t(loadWords(left + r));
+			UNROLL for (int v = 0; v < tileVectors; v++) {
+				const int8x16_t column = int8x16_t(columns[v]);
+				sums[r][v] = CodeWords(vdotq_laneq_s32(int32x4_t(sums[r][v]), column, four, 0));
+				sums[r + 1][v] = CodeWords(vdotq_laneq_s32(int32x4_t(sums[r + 1][v]), column, four, 1));
+				sums[r + 2][v] = CodeWords(vdotq_laneq_s32(int32x4_t(sums[r + 2][v]), column, four, 2));
+				sums[r + 3][v] = CodeWords(vdotq_laneq_s32(int32x4_t(sums[r + 3][v]), column, four, 3));
+			}
+		}
+		return;
+	}
+#endif
+	UNROLL for (int r = 0; r < rows; r++) {
+		const CodeWords element = splatWord(left[r]);
+		UNROLL for (int v = 0; v < tileVectors; v++) sums[r][v] = dotCodes(sums[r][v], element, columns[v]);
+	}
+}
+
 template <int rows>
 __attribute__((noinline)) void multiplyInt8Tile(const Int8Tile& tile) {
 	alignas(64) float sums[rows][tileColumns];
@@ -54,10 +80,7 @@ __attribute__((noinline)) void multiplyInt8Tile(const Int8Tile& tile) {
 			UNROLL for (int line = 0; line < tileColumns; line += cacheLine) {
 				__builtin_prefetch(b + prefetchSteps * tileColumns + line);
 			}
-			UNROLL for (int r = 0; r < rows; r++) {
-				const CodeWords element = splatWord(a[r]);
-				UNROLL for (int v = 0; v < tileVectors; v++) products[r][v] = dotCodes(products[r][v], element, row[v]);
-			}
+			addCodes(products, a, row);
 			a += rows;
 			b += tileColumns;
 		}
@@ -84,12 +107,7 @@ __attribute__((noinline)) void multiplyInt8Tile(const Int8Tile& tile) {
 	for (int64_t step = 0; step < tile.tailDepth; step++) {
 		vf row[tileVectors];
 		UNROLL for (int v = 0; v < tileVectors; v++) row[v] = load(tailB + v * W);
-		UNROLL for (int r = 0; r < rows; r++) {
-			const vf element = splat(tailA[r]);
-			UNROLL for (int v = 0; v < tileVectors; v++) {
-				results[r][v] = multiplyAdd<bf16Arithmetic>(element, row[v], results[r][v]);
-			}
-		}
+		addStep<bf16Arithmetic>(results, tailA, row);
 		tailA += rows;
 		tailB += tileColumns;
 	}

@@ -95,6 +95,34 @@ inline vf multiplyAdd(vf a, vf b, vf sum) {
 	return fma(a, b, sum);
 }
 
+// sums += a step of the left rows · the same of the columns.
+template <Arithmetic arithmetic, int rows, int vectors>
+inline __attribute__((always_inline)) void addStep(
+	vf (&sums)[rows][vectors], const float* left, const vf (&columns)[vectors]) {
+#if defined(__aarch64__)
+	// NEON multiplies by a lane of a register: of rows that are loaded four at once none is spread out, which would drive sums out
+	// of the registers.
+	if constexpr (rows % W == 0) {
+		UNROLL for (int r = 0; r < rows; r += W) {
+			const vf four = load(left + r);
+			UNROLL for (int v = 0; v < vectors; v++) {
+				sums[r][v] = fmaLane<0>(columns[v], four, sums[r][v]);
+				sums[r + 1][v] = fmaLane<1>(columns[v], four, sums[r + 1][v]);
+				sums[r + 2][v] = fmaLane<2>(columns[v], four, sums[r + 2][v]);
+				sums[r + 3][v] = fmaLane<3>(columns[v], four, sums[r + 3][v]);
+			}
+		}
+		return;
+	}
+#endif
+	UNROLL for (int r = 0; r < rows; r++) {
+		const vf element = splat(left[r]);
+		UNROLL for (int v = 0; v < vectors; v++) {
+			sums[r][v] = multiplyAdd<arithmetic>(element, columns[v], sums[r][v]);
+		}
+	}
+}
+
 // Vector v of row r of the tile, as far as its columns exist.
 template <typename AnyTile>
 inline __attribute__((always_inline)) void storeSums(const AnyTile& tile, int r, int v, vf result) {
@@ -131,12 +159,7 @@ __attribute__((noinline)) void multiplyTile(const Tile& tile) {
 			UNROLL for (int line = 0; line < vectors * W; line += cacheLine) {
 				__builtin_prefetch(b + prefetchSteps * bStride + line);
 			}
-			UNROLL for (int r = 0; r < rows; r++) {
-				const vf element = splat(a[r]);
-				UNROLL for (int v = 0; v < vectors; v++) {
-					sums[r][v] = multiplyAdd<arithmetic>(element, row[v], sums[r][v]);
-				}
-			}
+			addStep<arithmetic>(sums, a, row);
 			a += rows;
 			b += bStride;
 		}

@@ -346,7 +346,7 @@ export const backend = section({
 		.describe('which kernels of a card; mma leaves out products that only Hopper has (wgmma)')
 		.meta(facts({ needs: { 'backend.type': ['auto', 'cuda'] } })),
 	isa: z
-		.enum(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avxvnni', 'avx2', 'generic'])
+		.enum(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avxvnni', 'avx2', 'dotprod', 'generic'])
 		.default('auto')
 		.describe('instruction set of the cpu backend')
 		.meta(facts({ needs: { 'backend.type': ['auto', 'cpu'] } })),

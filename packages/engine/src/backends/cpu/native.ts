@@ -6,7 +6,7 @@ import type { Address, EngineHandle } from './handles.ts';
 import { type Kernels, kernelSignatures } from './kernel-table.ts';
 
 export interface InstructionSet {
-	/** `amx`, `avx512bf16`, `avx512vnni`, `avx512`, `avxvnni`, `avx2`, `generic`, …; best first. */
+	/** `amx`, `avx512bf16`, `avx512vnni`, `avx512`, `avxvnni`, `avx2`, `dotprod`, `generic`, …; best first. */
 	readonly name: string;
 	/** Whether this machine can run it. */
 	readonly supported: boolean;
