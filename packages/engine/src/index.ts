@@ -72,6 +72,7 @@ export {
 	loraSpecs,
 	targetMatcher,
 } from './layers/lora.ts';
+export { adaptedModules } from './layers/lora-names.ts';
 export { checkWeights } from './models/check-weights.ts';
 export { dryModel, dryTrainableModel } from './models/dry-model.ts';
 export { expectedTensors, headTensor, namedWeights } from './models/families.ts';
@@ -106,12 +107,8 @@ export {
 } from './models/model.ts';
 export { parseModelConfig } from './models/model-config.ts';
 export { type ModelFolder, openModelFolder, readModelConfig } from './models/model-folder.ts';
-export {
-	type HostMatrix,
-	type PeftAdapter,
-	readPeftAdapter,
-	writePeftAdapter,
-} from './models/peft-adapter.ts';
+export { type PeftAdapter, readPeftAdapter, writePeftAdapter } from './models/peft-adapter.ts';
+export type { HostMatrix } from './models/peft-files.ts';
 export { type PeftPrefix, readPeftPrefix, writePeftPrefix } from './models/peft-prefix.ts';
 export * from './ops/index.ts';
 export {

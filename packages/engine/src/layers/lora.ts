@@ -3,6 +3,7 @@ import { inputError } from '../errors.ts';
 import { hashStream, uniformArray } from '../random/streams.ts';
 import type { ParameterSpec, Parameters } from '../tensor/parameters.ts';
 import type { LinearLayer } from './linear-layer.ts';
+import { loraNames, parseLoraName } from './lora-names.ts';
 
 export interface LoraConfig {
 	readonly rank: number;
@@ -72,9 +73,10 @@ export function loraSpecs(all: readonly NamedMatrix[], config: LoraConfig): Para
 		.filter((layer) => matches(layer.name))
 		.flatMap((layer) => {
 			const [outputSize, inputSize] = layer.weight.shape;
+			const { a, b } = loraNames(layer.name);
 			return [
-				{ name: `${layer.name}.lora_A.weight`, shape: [config.rank, inputSize!] },
-				{ name: `${layer.name}.lora_B.weight`, shape: [outputSize!, config.rank] },
+				{ name: a, shape: [config.rank, inputSize!] },
+				{ name: b, shape: [outputSize!, config.rank] },
 			];
 		});
 	const patterns = typeof config.targets === 'string' ? [config.targets] : config.targets;
@@ -101,8 +103,9 @@ export function loraSpecs(all: readonly NamedMatrix[], config: LoraConfig): Para
  */
 export function initializeLora(backend: Backend, parameters: Parameters, seed: number): void {
 	for (const { name, shape } of parameters.specs) {
-		if (name.endsWith('.lora_B.weight')) backend.fill(parameters.get(name), 0);
-		if (!name.endsWith('.lora_A.weight')) continue;
+		const part = parseLoraName(name)?.part;
+		if (part === 'b') backend.fill(parameters.get(name), 0);
+		if (part !== 'a') continue;
 		const bound = 1 / Math.sqrt(shape[1]!);
 		backend.upload(
 			parameters.get(name),
@@ -115,12 +118,13 @@ export function initializeLora(backend: Backend, parameters: Parameters, seed: n
 export function attachLora(parameters: Parameters, config: LoraConfig): (layer: LinearLayer) => LinearLayer {
 	const scale = loraScale(config);
 	return (layer) => {
-		if (!parameters.has(`${layer.name}.lora_A.weight`)) return layer;
+		const { a, b } = loraNames(layer.name);
+		if (!parameters.has(a)) return layer;
 		return {
 			...layer,
 			lora: {
-				a: parameters.get(`${layer.name}.lora_A.weight`),
-				b: parameters.get(`${layer.name}.lora_B.weight`),
+				a: parameters.get(a),
+				b: parameters.get(b),
 				scale,
 				dropout: config.dropout,
 				site: hashStream(layer.name),

@@ -2,9 +2,11 @@ import { type Backend, isQuantized, type View } from '../backends/contract.ts';
 import { elements, viewOf } from '../backends/view.ts';
 import type { ExpectedTensor } from '../formats/huggingface/expected-tensor.ts';
 import { loraScale } from '../layers/lora.ts';
+import { loraNames } from '../layers/lora-names.ts';
 import { type BaseType, frozenWeights } from './frozen-weights.ts';
 import type { ModelFolder } from './model-folder.ts';
-import type { HostMatrix, PeftAdapter } from './peft-adapter.ts';
+import type { PeftAdapter } from './peft-adapter.ts';
+import type { HostMatrix } from './peft-files.ts';
 
 export interface MergeOptions {
 	/** How the adapter had its base in memory: what is added to are these values, rounded or quantised, and not those of the file. */
@@ -35,7 +37,8 @@ export function mergedWeights(
 			if (isQuantized(placed)) backend.dequantize(values, placed);
 			else backend.copy(values, placed);
 			const module = name.replace(/\.weight$/, '');
-			const [a, b] = ['A', 'B'].map((part) => adapter?.matrices.get(`${module}.lora_${part}.weight`));
+			const names = loraNames(module);
+			const [a, b] = [adapter?.matrices.get(names.a), adapter?.matrices.get(names.b)]; // [r, K], [N, r]
 			if (a !== undefined && b !== undefined) addProduct(backend, values, a, b, loraScale(adapter!.config));
 			return Float32Array.from(backend.download(values) as Float32Array);
 		} finally {

@@ -1,12 +1,19 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inputError } from '../errors.ts';
-import { writeFileAtomically } from '../formats/files.ts';
-import { toFloat32 } from '../formats/floats.ts';
 import { openSafetensors } from '../formats/safetensors/reader.ts';
-import { writeSafetensors } from '../formats/safetensors/writer.ts';
-import { type LoraConfig, loraScale } from '../layers/lora.ts';
+import type { LoraConfig } from '../layers/lora.ts';
+import { adaptedModules, loraNames, parseLoraName } from '../layers/lora-names.ts';
 import { type AdapterConfig, readAdapterConfig } from './adapter-config.ts';
+import { evenlyScaled } from './evenly-scaled.ts';
+import {
+	CONFIG_FILE,
+	type HostMatrix,
+	readMatrices,
+	WEIGHTS_FILE,
+	weightsError,
+	writePeftFiles,
+} from './peft-files.ts';
 
 /** A LoRA adapter with its classification head, on the host. */
 export interface PeftAdapter {
@@ -22,16 +29,8 @@ export interface PeftAdapter {
 	readonly head: ReadonlyMap<string, HostMatrix>;
 }
 
-export interface HostMatrix {
-	readonly shape: readonly number[];
-	readonly values: Float32Array;
-}
-
 const PREFIX = 'base_model.model.';
-const A = '.lora_A.weight';
 const SCORE = 'score.weight';
-const CONFIG_FILE = 'adapter_config.json';
-const WEIGHTS_FILE = 'adapter_model.safetensors';
 const HEAD_FILE = 'head.safetensors';
 
 /**
@@ -53,27 +52,26 @@ export function readPeftAdapter(folder: string): PeftAdapter {
 		});
 	}
 	const { targets, baseModel, selects, rankOf, alphaOf, ...plainConfig } = readAdapterConfig(configFile);
-	const tensors = readTensors(weightsFile);
+	const tensors = readMatrices(weightsFile);
 	const matrices = new Map<string, HostMatrix>();
 	const head = new Map<string, HostMatrix>();
 	for (const [name, matrix] of tensors) {
 		const plain = plainName(name);
-		const kind = /\.lora_[AB]\.weight$/.test(plain)
-			? matrices
-			: plain.startsWith('score.')
-				? head
-				: undefined;
+		const isHead = plain.startsWith('score.');
+		const kind = parseLoraName(plain) !== undefined ? matrices : isHead ? head : undefined;
 		if (kind === undefined) throw weightsError(weightsFile, `${name} is no LoRA matrix`, onlyMatrices);
 		if (kind.has(plain)) throw weightsError(weightsFile, `${plain} is there twice, once as ${name}`);
 		kind.set(plain, matrix);
 	}
 	checkPairs(weightsFile, matrices, rankOf);
-	const idle = adaptedModules([...matrices.keys()]).find((module) => !selects(module));
+	const modules = adaptedModules(matrices.keys());
+	const idle = modules.find((module) => !selects(module));
 	if (idle !== undefined) {
 		const message = `${CONFIG_FILE} leaves out ${idle}, for which there are matrices: PEFT would not apply them`;
 		throw weightsError(weightsFile, message);
 	}
-	const config = { ...plainConfig, targets: targets ?? adaptedModules([...matrices.keys()]) };
+	// where targets can't be listed (a regular expression, some layers alone), what they select is what lies in the weights
+	const config = { ...plainConfig, targets: targets ?? modules };
 	const even = evenlyScaled(matrices, config, { rankOf, alphaOf });
 	return { config, baseModel, matrices: even, head: withHeadFile(folder, head) };
 }
@@ -89,38 +87,7 @@ function plainName(name: string): string {
 export function readPeftModules(folder: string): string[] {
 	const { tensors, close } = openSafetensors(path.join(folder, WEIGHTS_FILE));
 	close();
-	return adaptedModules([...tensors.keys()].map(plainName));
-}
-
-/**
- * The modules that have an adapter. Stands for a `target_modules` that is "all-linear" or a regular expression of
- * Python's, and for lists that are narrowed to some layers: what they select is what lies in the weights.
- */
-function adaptedModules(names: readonly string[]): string[] {
-	return names.filter((name) => name.endsWith(A)).map(moduleOf);
-}
-
-function moduleOf(name: string): string {
-	return name.replace(/\.lora_[AB]\.weight$/, '');
-}
-
-function readTensors(file: string): Map<string, HostMatrix> {
-	const source = openSafetensors(file);
-	try {
-		const tensors = new Map<string, HostMatrix>();
-		for (const [name, { dtype, shape }] of source.tensors) {
-			if (!['F32', 'F16', 'BF16', 'F64'].includes(dtype)) {
-				throw weightsError(file, `${name} must hold floating-point numbers, found ${dtype}`);
-			}
-			const values = toFloat32(source.read(name), dtype);
-			const wrong = values.findIndex((value) => !Number.isFinite(value));
-			if (wrong >= 0) throw weightsError(file, `${name} holds ${values[wrong]} as its element ${wrong}`);
-			tensors.set(name, { shape, values });
-		}
-		return tensors;
-	} finally {
-		source.close();
-	}
+	return adaptedModules(tensors.keys().map(plainName));
 }
 
 /** The head with what a head.safetensors beside the adapter has; two that differ would leave it to chance which is meant. */
@@ -130,7 +97,7 @@ function withHeadFile(
 ): ReadonlyMap<string, HostMatrix> {
 	const file = path.join(folder, HEAD_FILE);
 	if (!existsSync(file)) return head;
-	const tensors = readTensors(file);
+	const tensors = readMatrices(file);
 	const unread = [...tensors.keys()].find((name) => name !== 'weight');
 	if (unread !== undefined) throw weightsError(file, `${unread} is no part of a head`, onlyMatrices);
 	const [weight, own] = [tensors.get('weight'), head.get(SCORE)];
@@ -149,52 +116,17 @@ function isSameMatrix(a: HostMatrix, b: HostMatrix): boolean {
 	return a.shape.join() === b.shape.join() && a.values.every((value, index) => value === b.values[index]);
 }
 
-/**
- * Matrices of one rank and one scale that compute the same: those of a smaller rank get rows of A and columns of B that are zero (and
- * stay zero in training, since each has the gradient that the other lets through), those of another scale a B that is scaled.
- */
-function evenlyScaled(
-	matrices: ReadonlyMap<string, HostMatrix>,
-	config: LoraConfig,
-	{ rankOf, alphaOf }: Pick<AdapterConfig, 'rankOf' | 'alphaOf'>,
-): ReadonlyMap<string, HostMatrix> {
-	const scale = loraScale(config);
-	return new Map(
-		[...matrices].map(([name, matrix]) => {
-			const module = moduleOf(name);
-			const rank = rankOf(module);
-			const factor = loraScale({ ...config, rank, alpha: alphaOf(module) }) / scale;
-			const isA = name.endsWith(A);
-			const shape = isA ? [config.rank, matrix.shape[1]!] : [matrix.shape[0]!, config.rank];
-			if (rank === config.rank && (isA || factor === 1)) return [name, matrix];
-			return [name, { shape, values: padded(matrix, shape, isA ? 1 : factor) }];
-		}),
-	);
-}
-
-/** The matrix times a factor, with zeros below and on the right. */
-function padded({ shape, values }: HostMatrix, wanted: readonly number[], factor: number): Float32Array {
-	const [rows, columns] = shape as [number, number];
-	const result = new Float32Array(wanted[0]! * wanted[1]!);
-	for (let row = 0; row < rows; row++) {
-		for (let column = 0; column < columns; column++) {
-			result[row * wanted[1]! + column] = factor * values[row * columns + column]!;
-		}
-	}
-	return result;
-}
-
 function checkPairs(
 	file: string,
 	matrices: ReadonlyMap<string, HostMatrix>,
 	rankOf: AdapterConfig['rankOf'],
 ): void {
 	for (const [name, { shape }] of matrices) {
-		const isA = name.endsWith(A);
-		const partner = isA ? name.replace('.lora_A.', '.lora_B.') : name.replace('.lora_B.', '.lora_A.');
+		const { module, part } = parseLoraName(name)!;
+		const partner = loraNames(module)[part === 'a' ? 'b' : 'a'];
 		if (!matrices.has(partner)) throw weightsError(file, `${name} has no ${partner} beside it`);
-		const rank = rankOf(moduleOf(name));
-		const found = shape.length === 2 ? shape[isA ? 0 : 1] : undefined;
+		const rank = rankOf(module);
+		const found = shape.length === 2 ? shape[part === 'a' ? 0 : 1] : undefined;
 		if (found !== rank) {
 			throw weightsError(file, `${name} should have rank ${rank} and has the shape [${shape.join(', ')}]`);
 		}
@@ -204,10 +136,6 @@ function checkPairs(
 const onlyMatrices =
 	'Only LoRA matrices and a classification head (score) are read: save the adapter without modules trained besides.';
 
-function weightsError(file: string, message: string, remedy = 'Save the adapter again.'): Error {
-	return inputError('ADAPTER_WEIGHTS', message, { place: file, remedy });
-}
-
 /**
  * Writes the two files, each whole or not at all; the head goes into the weights as PEFT's SEQ_CLS saves it.
  *
@@ -216,7 +144,7 @@ function weightsError(file: string, message: string, remedy = 'Save the adapter 
  */
 export function writePeftAdapter(folder: string, adapter: PeftAdapter, { isPeftHead = true } = {}): void {
 	const { config } = adapter;
-	const modules = [...adapter.matrices.keys()].map((name) => name.split('.').at(-3)!);
+	const modules = adaptedModules(adapter.matrices.keys()).map((module) => module.split('.').at(-1)!);
 	const json = {
 		base_model_name_or_path: adapter.baseModel,
 		bias: 'none',
@@ -237,25 +165,10 @@ export function writePeftAdapter(folder: string, adapter: PeftAdapter, { isPeftH
 	const tensors = [...adapter.matrices, ...adapter.head].map(
 		([name, matrix]) => [`${PREFIX}${name}`, matrix] as const,
 	);
-	writeSafetensors(
-		path.join(folder, WEIGHTS_FILE),
-		tensors.map(([name, { shape, values }]) => ({
-			name,
-			dtype: 'F32' as const,
-			shape,
-			data: bytesOf(values),
-		})),
-		{ format: 'pt' },
-	);
-	const text = new TextEncoder().encode(`${JSON.stringify(json, null, '\t')}\n`);
-	writeFileAtomically(path.join(folder, CONFIG_FILE), (append) => append(text));
+	writePeftFiles(folder, json, tensors);
 }
 
 function taskType({ head }: PeftAdapter, isPeftHead: boolean): string {
 	if (head.size === 0) return 'CAUSAL_LM';
 	return isPeftHead ? 'SEQ_CLS' : 'FEATURE_EXTRACTION';
-}
-
-function bytesOf(values: Float32Array): Uint8Array {
-	return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

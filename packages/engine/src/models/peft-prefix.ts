@@ -1,12 +1,16 @@
 import path from 'node:path';
 import { inputError } from '../errors.ts';
-import { readSmallFile, writeFileAtomically } from '../formats/files.ts';
-import { toFloat32 } from '../formats/floats.ts';
+import { readSmallFile } from '../formats/files.ts';
 import { describeJson, ownValue, parseJsonObject } from '../formats/json.ts';
 import { keyTable, refuseUnknownKeys } from '../formats/known-keys.ts';
-import { openSafetensors } from '../formats/safetensors/reader.ts';
-import { writeSafetensors } from '../formats/safetensors/writer.ts';
-import type { HostMatrix } from './peft-adapter.ts';
+import {
+	CONFIG_FILE,
+	type HostMatrix,
+	readMatrices,
+	WEIGHTS_FILE,
+	weightsError,
+	writePeftFiles,
+} from './peft-files.ts';
 
 /** Keys and values that stand in front of every text, as PEFT saves them, on the host. */
 export interface PeftPrefix {
@@ -40,8 +44,6 @@ export const prefixConfigKeys = keyTable({
 	},
 });
 
-const CONFIG_FILE = 'adapter_config.json';
-const WEIGHTS_FILE = 'adapter_model.safetensors';
 const PROMPT = 'prompt_embeddings';
 const maxConfigBytes = 1_000_000;
 
@@ -72,7 +74,7 @@ export function readPeftPrefix(folder: string): PeftPrefix {
 	const width = 2 * layers * size('token_dim');
 	const baseModel = ownValue(json, 'base_model_name_or_path') ?? '';
 	if (typeof baseModel !== 'string') throw configError('base_model_name_or_path', 'a text is expected');
-	const { prompt, head } = readTensors(path.join(folder, WEIGHTS_FILE));
+	const { prompt, head } = readParts(path.join(folder, WEIGHTS_FILE));
 	if (prompt.shape.join() !== `${length},${width}`) {
 		throw weightsError(
 			folder,
@@ -82,28 +84,20 @@ export function readPeftPrefix(folder: string): PeftPrefix {
 	return { baseModel, layers, heads, prompt, head };
 }
 
-function readTensors(file: string): Pick<PeftPrefix, 'prompt' | 'head'> {
-	const source = openSafetensors(file);
-	try {
-		const head = new Map<string, HostMatrix>();
-		let prompt: HostMatrix | undefined;
-		for (const [name, { dtype, shape }] of source.tensors) {
-			const matrix = { shape, values: toFloat32(source.read(name), dtype) };
-			if (!matrix.values.every(Number.isFinite)) throw weightsError(file, `${name} holds NaN or infinity`);
-			const plain = name.replace(/^base_model\.(model\.)?/, '');
-			if (name === PROMPT) prompt = matrix;
-			else if (plain.startsWith('score.')) head.set(plain, matrix);
-			else throw weightsError(file, `${name} is neither ${PROMPT} nor part of a head`);
+function readParts(file: string): Pick<PeftPrefix, 'prompt' | 'head'> {
+	const tensors = readMatrices(file);
+	const head = new Map<string, HostMatrix>();
+	for (const [name, matrix] of tensors) {
+		if (name === PROMPT) continue;
+		const plain = name.replace(/^base_model\.(model\.)?/, '');
+		if (!plain.startsWith('score.')) {
+			throw weightsError(file, `${name} is neither ${PROMPT} nor part of a head`);
 		}
-		if (prompt === undefined) throw weightsError(file, `there is no ${PROMPT}`);
-		return { prompt, head };
-	} finally {
-		source.close();
+		head.set(plain, matrix);
 	}
-}
-
-function weightsError(place: string, message: string): Error {
-	return inputError('ADAPTER_WEIGHTS', message, { place, remedy: 'Save the adapter again.' });
+	const prompt = tensors.get(PROMPT);
+	if (prompt === undefined) throw weightsError(file, `there is no ${PROMPT}`);
+	return { prompt, head };
 }
 
 /** Writes the two files, each whole or not at all. */
@@ -128,14 +122,5 @@ export function writePeftPrefix(folder: string, prefix: PeftPrefix): void {
 		[PROMPT, prompt] as const,
 		...[...head].map(([name, matrix]) => [`base_model.model.${name}`, matrix] as const),
 	];
-	writeSafetensors(
-		path.join(folder, WEIGHTS_FILE),
-		tensors.map(([name, { shape, values }]) => ({
-			...{ name, dtype: 'F32' as const, shape },
-			data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-		})),
-		{ format: 'pt' },
-	);
-	const text = new TextEncoder().encode(`${JSON.stringify(json, null, '\t')}\n`);
-	writeFileAtomically(path.join(folder, CONFIG_FILE), (append) => append(text));
+	writePeftFiles(folder, json, tensors);
 }

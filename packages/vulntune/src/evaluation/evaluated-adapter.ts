@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { inputError, readPeftAdapter, readPeftPrefix } from '@vulntune/engine';
+import { adaptedModules, inputError, readPeftAdapter, readPeftPrefix } from '@vulntune/engine';
 import { NGRAM_FILE } from '../baselines/ngram/file.ts';
 import { resolveConfig } from '../config/load.ts';
 import type { ConfigOverrides } from '../config/overrides.ts';
@@ -182,10 +182,8 @@ function loraOf(method: DetectorDescription['method'], adapter: string) {
 	if (method === 'prefix') return { prefixLength: readPeftPrefix(adapter).prompt.shape[0]! };
 	if (method !== 'lora' && method !== 'qlora') return {};
 	const { config, matrices } = readPeftAdapter(adapter);
-	const suffix = '.lora_A.weight';
-	const layers = [...matrices.keys()].filter((name) => name.endsWith(suffix));
 	const { rank, alpha, rsLora } = config;
-	return { rank, alpha, rsLora, targets: layers.map((name) => name.slice(0, -suffix.length)) };
+	return { rank, alpha, rsLora, targets: adaptedModules(matrices.keys()) };
 }
 
 /** What to say where a run has nothing to score with. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+	adaptedModules,
 	checkBaseType,
 	checkBidirectional,
 	checkPrefix,
@@ -113,13 +114,13 @@ function checkMethod(config: Config, model: ModelConfig, start: StartAdapter | u
 			`counts ${loraScale(own)} times (alpha ${own.alpha}, rank ${own.rank}, rsLora ${own.rsLora}), not ${loraScale(method.lora)} times (alpha ${method.lora.alpha}, rank ${method.lora.rank}, rsLora ${method.lora.rsLora})`,
 		);
 	}
-	const [adapted, chosen] = [[...matrices.keys()], [...specs.keys()]].map(modulesOf);
-	if (adapted!.join() !== chosen!.join()) {
+	const [adapted, chosen] = [modulesOf(matrices.keys()), modulesOf(specs.keys())];
+	if (adapted.join() !== chosen.join()) {
 		const { targets, layersToTransform: layers } = config.method;
 		const inLayers = layers === null ? '' : ` in blocks ${layers.join(', ')}`;
 		throw mismatch(
 			start,
-			`adapts ${describeModules(adapted!)}, method.targets ${JSON.stringify(targets)}${inLayers} ${describeModules(chosen!)}`,
+			`adapts ${describeModules(adapted)}, method.targets ${JSON.stringify(targets)}${inLayers} ${describeModules(chosen)}`,
 		);
 	}
 	for (const [name, { shape }] of matrices) {
@@ -130,8 +131,8 @@ function checkMethod(config: Config, model: ModelConfig, start: StartAdapter | u
 }
 
 /** The modules that matrices of adapters belong to, sorted. */
-function modulesOf(matrices: readonly string[]): string[] {
-	return [...new Set(matrices.map((name) => name.replace(/\.lora_[AB]\.weight$/, '')))].sort();
+function modulesOf(matrices: Iterable<string>): string[] {
+	return adaptedModules(matrices).sort();
 }
 
 /** `4 modules (o_proj, q_proj)` */

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import {
+	adaptedModules,
 	inputError,
 	loraScale,
 	openSafetensors,
@@ -91,7 +92,7 @@ export function readAdapterInfo(folder: string, model?: string): AdapterInfo {
 		};
 	}
 	const { config, baseModel, matrices, head } = readPeftAdapter(folder);
-	const modules = [...matrices.keys()].filter((name) => name.endsWith('.lora_A.weight'));
+	const modules = adaptedModules(matrices.keys());
 	return {
 		kind: 'adapter',
 		path: folder,
@@ -103,7 +104,7 @@ export function readAdapterInfo(folder: string, model?: string): AdapterInfo {
 			scale: loraScale(config),
 			rsLora: config.rsLora,
 			dropout: config.dropout,
-			targets: [...new Set(modules.map((name) => name.split('.').at(-3)!))].sort(),
+			targets: [...new Set(modules.map((name) => name.split('.').at(-1)!))].sort(),
 			modules: modules.length,
 			blocks: blocksOf(modules),
 			parameters: [...matrices.values()].reduce((sum, { values }) => sum + values.length, 0),

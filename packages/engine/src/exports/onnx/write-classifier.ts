@@ -1,5 +1,5 @@
 import { writeOnnx } from '../../formats/onnx/writer.ts';
-import type { HostMatrix } from '../../models/peft-adapter.ts';
+import type { HostMatrix } from '../../models/peft-files.ts';
 import { createGraphBuilder, type GraphBuilder } from './graph-builder.ts';
 import { addInputs, addTransformer, type GraphInputs, type GraphModel } from './transformer-graph.ts';
 
