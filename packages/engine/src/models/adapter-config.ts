@@ -1,9 +1,9 @@
 import { inputError } from '../errors.ts';
 import { readSmallFile } from '../formats/files.ts';
-import { describeJson, isJsonObject, parseJsonObject, quoteName } from '../formats/json.ts';
+import { describeJson, isJsonObject, parseJsonObject } from '../formats/json.ts';
 import { keyTable, refuseUnknownKeys } from '../formats/known-keys.ts';
 import type { LoraConfig } from '../layers/lora.ts';
-import { fullMatch, maxModuleLength } from './module-expression.ts';
+import { expressionOf, isNames, moduleSelection } from './module-selection.ts';
 
 /**
  * The keys of PEFT's adapter_config.json (its 0.21 and before). `modules_to_save` is used in that what it names lies in the
@@ -128,18 +128,15 @@ export function readAdapterConfig(file: string): AdapterConfig {
 		(key) => own(key) !== undefined,
 	);
 	const alpha = number('lora_alpha');
-	const pattern = (key: string, whole: boolean) => {
+	const pattern = (key: string, fits: (value: number) => boolean) => {
 		const patterns = own(key) ?? {};
-		const fits = (value: unknown) =>
-			typeof value === 'number' && (whole ? isRank(value) : Number.isFinite(value));
-		if (!isJsonObject(patterns) || !Object.values(patterns).every(fits)) {
+		if (!isNumbers(patterns) || !Object.values(patterns).every(fits))
 			throw wrong(key, 'an object of numbers');
-		}
-		return Object.entries(patterns as Readonly<Record<string, number>>).map(
+		return Object.entries(patterns).map(
 			([expression, value]) => [expressionOf(`(.*\\.)?(${expression})`, key, error), value] as const,
 		);
 	};
-	const [ranks, alphas] = [pattern('rank_pattern', true), pattern('alpha_pattern', false)];
+	const [ranks, alphas] = [pattern('rank_pattern', isRank), pattern('alpha_pattern', Number.isFinite)];
 	const first = (patterns: typeof ranks, module: string, otherwise: number) =>
 		patterns.find(([matches]) => matches(module))?.[1] ?? otherwise;
 	return {
@@ -149,92 +146,16 @@ export function readAdapterConfig(file: string): AdapterConfig {
 		rsLora,
 		targets: isNames(targets) && !isNarrowed ? targets : undefined,
 		baseModel,
-		selects: selection(json, targets, error, wrong),
+		selects: moduleSelection(json, targets, error, wrong),
 		rankOf: (module) => first(ranks, module, rank),
 		alphaOf: (module) => first(alphas, module, alpha),
 	};
-}
-
-type Wrong = (key: string, expected: string) => Error;
-type Refusal = (key: string, message: string) => Error;
-
-function expressionOf(expression: string, key: string, error: Refusal): (module: string) => boolean {
-	try {
-		const matches = fullMatch(expression);
-		return (module) => module.length <= maxModuleLength && matches(module);
-	} catch (cause) {
-		const reason = cause instanceof Error ? cause.message : String(cause);
-		throw error(key, `the expression ${quoteName(expression)} can't be read: ${reason}`);
-	}
-}
-
-/** PEFT's reading of `target_modules`, `exclude_modules`, `modules_to_save`, `layers_to_transform` and `layers_pattern`. */
-function selection(
-	json: Readonly<Record<string, unknown>>,
-	targets: string | string[],
-	error: Refusal,
-	wrong: Wrong,
-): AdapterConfig['selects'] {
-	const names = (key: string): string | string[] => {
-		const value = json[key] ?? [];
-		if (typeof value === 'string' || isNames(value)) return value;
-		throw wrong(key, 'a list of names or a regular expression');
-	};
-	const matcher = (value: string | string[], key: string) => {
-		if (typeof value === 'string') return value === '' ? () => false : expressionOf(value, key, error);
-		return (module: string) => value.some((name) => module === name || module.endsWith(`.${name}`));
-	};
-	const isTarget =
-		targets === 'all-linear' || targets === '' ? () => true : matcher(targets, 'target_modules');
-	const isExcluded = matcher(names('exclude_modules'), 'exclude_modules');
-	const saved = ((json.modules_to_save ?? []) as string[]).map((name) =>
-		expressionOf(`(.*\\.)?${name}(\\..*)?`, 'modules_to_save', error),
-	);
-	// an expression says by itself which layers it means
-	const inLayers =
-		typeof targets === 'string' ? () => true : layerSelection(json, names('layers_pattern'), error, wrong);
-	return (module) =>
-		isTarget(module) && !isExcluded(module) && !saved.some((matches) => matches(module)) && inLayers(module);
-}
-
-function layerSelection(
-	json: Readonly<Record<string, unknown>>,
-	pattern: string | string[],
-	error: Refusal,
-	wrong: Wrong,
-): AdapterConfig['selects'] {
-	const layers = json.layers_to_transform ?? [];
-	const numbers: unknown = typeof layers === 'number' ? [layers] : layers;
-	if (!Array.isArray(numbers) || !numbers.every(Number.isInteger)) {
-		throw wrong('layers_to_transform', 'a number or a list of numbers');
-	}
-	if (numbers.length === 0) return () => true;
-	const parents = typeof pattern === 'string' && pattern !== '' ? [pattern] : Array.from(pattern);
-	const isParent = parents.map((parent) => expressionOf(parent, 'layers_pattern', error));
-	/** The first number that something else follows, and that stands after what `fits`. */
-	const layerOf = (parts: readonly string[], fits: (before: readonly string[]) => boolean) =>
-		parts.find(
-			(part, index) => /^\d+$/.test(part) && index < parts.length - 1 && fits(parts.slice(0, index)),
-		);
-	return (module) => {
-		const parts = module.split('.');
-		const found =
-			isParent.length === 0
-				? layerOf(parts, (before) => before.length >= 2)
-				: isParent.map((matches) => layerOf(parts, (before) => endings(before).some(matches))).find(Boolean);
-		return found !== undefined && numbers.includes(Number(found));
-	};
-}
-
-/** `a.b.c`, `b.c`, `c` */
-function endings(parts: readonly string[]): string[] {
-	return parts.map((_, index) => parts.slice(index).join('.'));
 }
 
 function isRank(value: number): boolean {
 	return Number.isInteger(value) && value >= 1 && value <= 65_536;
 }
 
-function isNames(value: unknown): value is string[] {
-	return Array.isArray(value) && value.every((name) => typeof name === 'string');
+function isNumbers(value: unknown): value is Readonly<Record<string, number>> {
+	return isJsonObject(value) && Object.values(value).every((number) => typeof number === 'number');
 }
