@@ -1,13 +1,7 @@
-import { type PackingOptions, type Piece, pieceSize } from './options.ts';
+import { groupLimits, type PackingOptions, type Piece, pieceSize } from './options.ts';
 
 /** Fewer tokens in common are not worth a pack that must hold all who share them. */
 const MINIMUM_PREFIX = 16;
-
-/**
- * How many lengths of a sequence pieces that begin alike may fill together: as many as any two of them take, so that a
- * function and its fix always fit.
- */
-export const GROUP_SEQUENCES = 2;
 
 /**
  * Groups of pieces that begin alike, each to lie in one pack where the first has its tokens and the others only those
@@ -53,9 +47,7 @@ interface Cut {
 
 /** For each place in the order, the last group of the best way to cut what lies before it. [members + 1] */
 function cheapestCuts(members: readonly Member[], options: PackingOptions): Cut[] {
-	// arrival packs hold one function fewer than maxFunctions
-	const largest = Math.max(1, options.maxFunctions - (options.order === 'arrival' ? 1 : 0));
-	const room = GROUP_SEQUENCES * options.length;
+	const { functions: largest, tokens: room } = groupLimits(options);
 	const common = members.map((member, i) => (i === 0 ? 0 : commonTokens(members[i - 1]!, member)));
 	const cuts: Cut[] = [{ start: 0, prefix: 0, saved: 0 }];
 	for (let end = 1; end <= members.length; end++) {

@@ -1,5 +1,4 @@
-import { GROUP_SEQUENCES } from './common-prefixes.ts';
-import { type PackingOptions, type Piece, packSize } from './options.ts';
+import { groupLimits, type PackingOptions, type Piece, packSize } from './options.ts';
 
 /**
  * Joins the groups of pieces in which the two functions of a pair lie, so that both come into one pack: where that takes no more room and
@@ -13,8 +12,7 @@ export function joinPairs(
 	options: PackingOptions,
 ): Piece[][] {
 	if (pairs.length === 0) return [...groups];
-	// arrival packs hold one function fewer than maxFunctions
-	const largest = options.maxFunctions - (options.order === 'arrival' ? 1 : 0);
+	const limits = groupLimits(options);
 	const joined: (Piece[] | undefined)[] = [...groups];
 	const groupOf = new Map<number, number>();
 	for (const [index, group] of groups.entries()) {
@@ -26,7 +24,7 @@ export function joinPairs(
 		const [first, second] = [Math.min(x, y), Math.max(x, y)];
 		// what the second group shares lies in the piece that it begins with
 		const together = [...joined[first]!, ...joined[second]!];
-		if (together.length > largest || packSize(together) > GROUP_SEQUENCES * options.length) continue;
+		if (together.length > limits.functions || packSize(together) > limits.tokens) continue;
 		joined[first] = together;
 		joined[second] = undefined;
 		for (const { functionIndex } of together) groupOf.set(functionIndex, first);

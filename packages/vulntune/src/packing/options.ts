@@ -58,3 +58,15 @@ export function pieceSize(piece: Piece): number {
 export function packSize(pieces: readonly Piece[]): number {
 	return pieces.reduce((sum, piece) => sum + pieceSize(piece), 0);
 }
+
+/**
+ * What pieces that must lie in one pack may take together: twice the length of a sequence, which any two of them fit into, so that a
+ * function and its fix always do.
+ */
+export function groupLimits({ order, maxFunctions, length }: PackingOptions): {
+	readonly functions: number;
+	readonly tokens: number;
+} {
+	// arrival packs hold one function fewer than maxFunctions
+	return { functions: Math.max(1, maxFunctions - (order === 'arrival' ? 1 : 0)), tokens: 2 * length };
+}

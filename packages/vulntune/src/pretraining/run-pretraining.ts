@@ -24,7 +24,7 @@ import {
 	type RunTarget,
 	resumeState,
 } from '../training/run-progress.ts';
-import { requireSameRun } from '../training/same-run.ts';
+import { computeTogether } from '../training/same-run.ts';
 import { warmupNote } from '../training/schedule.ts';
 import { createStopwatch, memoryFacts } from '../training/stopwatch.ts';
 import type { PackProgress } from '../training/task.ts';
@@ -75,9 +75,13 @@ export type PretrainOutcome =
 	/** The first of several processes has the outcome. */
 	| Followed;
 
-interface PretrainTarget extends RunTarget {
-	readonly model: Model;
-	readonly communicator: VectorCommunicator;
+/** All that a run works with once it is loaded. */
+interface LoadedPretraining {
+	readonly config: PretrainConfig;
+	readonly folder: RunFolder;
+	readonly session: PretrainSession;
+	readonly target: RunTarget & { readonly model: Model; readonly communicator: VectorCommunicator };
+	readonly signals: Signals<PretrainEvent>;
 }
 
 /**
@@ -110,17 +114,11 @@ export async function runPretraining(
 		const optimizer = createOptimizer(backend, parameters, session.settings.optimizer);
 		try {
 			const { identity } = session;
-			await requireSameRun(processes, identity, backend);
-			const communicator = await processes.withVectors(backend);
-			try {
-				const { size, description } = communicator;
-				if (size > 1) note(`${size} processes share the run out, by ${description}`);
-				const target: PretrainTarget = { backend, model, parameters, optimizer, identity, communicator };
-				const work = () => pretrainFrom(config, folder, session, target, mode, signals);
-				return await (isFirst ? claimRunFolder(folder, mode, work) : work());
-			} finally {
-				communicator.close();
-			}
+			return await computeTogether(processes, identity, backend, note, (communicator) => {
+				const target = { backend, model, parameters, optimizer, identity, communicator };
+				const work = () => pretrainFrom({ config, folder, session, target, signals }, mode);
+				return isFirst ? claimRunFolder(folder, mode, work) : work();
+			});
 		} finally {
 			optimizer.free();
 			llama.free();
@@ -131,23 +129,17 @@ export async function runPretraining(
 }
 
 /** The run in its folder, from its newest checkpoint or from its start. */
-async function pretrainFrom(
-	config: PretrainConfig,
-	folder: RunFolder,
-	session: PretrainSession,
-	target: PretrainTarget,
-	mode: ClaimMode,
-	signals: Signals<PretrainEvent>,
-): Promise<PretrainOutcome> {
+async function pretrainFrom(run: LoadedPretraining, mode: ClaimMode): Promise<PretrainOutcome> {
+	const { folder, target } = run;
 	const { communicator } = target;
-	const begin = () => beginRun(config, folder, session, target, mode, signals);
+	const begin = () => beginRun(run, mode);
 	const state = await beginTogether(target, communicator, begin);
 	if (state.finished) {
 		return { status: 'alreadyFinished', output: folder.root, model: folder.model };
 	}
 	const progress = communicator.rank === 0 ? openRunProgress(folder, state, target) : followedProgress;
 	try {
-		return await pretrainAndSave(config, folder, session, target, state, progress, signals);
+		return await pretrainAndSave(run, state, progress);
 	} finally {
 		progress.close();
 	}
@@ -155,12 +147,8 @@ async function pretrainFrom(
 
 /** Where the run stands in its folder, its tensors restored; writes what a run begins with. */
 function beginRun(
-	config: PretrainConfig,
-	folder: RunFolder,
-	session: PretrainSession,
-	target: PretrainTarget,
+	{ config, folder, session, target, signals }: LoadedPretraining,
 	mode: ClaimMode,
-	signals: Signals<PretrainEvent>,
 ): PretrainState {
 	const note = (line: string) => signals.emit({ type: 'note', line });
 	const { backend, identity } = target;
@@ -199,15 +187,12 @@ function refuseOtherCommand(folder: RunFolder): void {
 }
 
 async function pretrainAndSave(
-	config: PretrainConfig,
-	folder: RunFolder,
-	session: PretrainSession,
-	target: PretrainTarget,
+	run: LoadedPretraining,
 	state: PretrainState,
 	progress: RunProgress,
-	signals: Signals<PretrainEvent>,
 ): Promise<PretrainOutcome> {
-	const outcome = await pretrainWithEvents(config, session, target, state, progress, signals);
+	const { config, folder, session, target } = run;
+	const outcome = await pretrainWithEvents(run, state, progress);
 	if (outcome === 'interrupted') return { status: 'interrupted', output: folder.root };
 	if (target.communicator.rank > 0) return { status: 'followed' };
 	const { step, epoch } = state;
@@ -235,12 +220,9 @@ async function pretrainAndSave(
 }
 
 function pretrainWithEvents(
-	config: PretrainConfig,
-	session: PretrainSession,
-	target: PretrainTarget,
+	{ config, session, target, signals }: LoadedPretraining,
 	state: PretrainState,
 	logs: RunProgress,
-	signals: Signals<PretrainEvent>,
 ): Promise<'finished' | 'interrupted'> {
 	const { data, settings } = session;
 	const { precision, checkpointing } = config.training;

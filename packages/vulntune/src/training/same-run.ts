@@ -1,5 +1,5 @@
 import { type Backend, VulntuneError } from '@vulntune/engine';
-import type { Communicator } from '../communication/communicator.ts';
+import type { Communicator, Processes, VectorCommunicator } from '../communication/communicator.ts';
 import { programVersion } from '../run/environment.ts';
 import { describeParts, type RunIdentity } from '../run/identity.ts';
 
@@ -34,5 +34,30 @@ export async function requireSameRun(
 			remedy:
 				'Give all processes the same command, the same files and the same version; where machines differ, name a backend.isa that all have.',
 		});
+	}
+}
+
+/**
+ * Computes a run together with all its processes, once they are known to compute the same one.
+ *
+ * Throws what `requireSameRun` throws.
+ *
+ * @param work given what joins the processes for as long as it takes
+ */
+export async function computeTogether<Outcome>(
+	processes: Processes,
+	identity: RunIdentity,
+	backend: Backend,
+	note: (line: string) => void,
+	work: (communicator: VectorCommunicator) => Promise<Outcome>,
+): Promise<Outcome> {
+	await requireSameRun(processes, identity, backend);
+	const communicator = await processes.withVectors(backend);
+	try {
+		const { size, description } = communicator;
+		if (size > 1) note(`${size} processes share the run out, by ${description}`);
+		return await work(communicator);
+	} finally {
+		communicator.close();
 	}
 }
