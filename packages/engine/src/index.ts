@@ -28,7 +28,13 @@ export {
 	writeOnnxClassifier,
 } from './exports/onnx/write-classifier.ts';
 export { fileError } from './formats/file-errors.ts';
-export { makeFolder, placeOf, readSmallFile, writeFileAtomically } from './formats/files.ts';
+export {
+	makeFolder,
+	placeOf,
+	readSmallFile,
+	writeFileAtomically,
+	writeTextAtomically,
+} from './formats/files.ts';
 export {
 	largestFloat16,
 	roundToBfloat16,
@@ -108,7 +114,7 @@ export {
 export { parseModelConfig } from './models/model-config.ts';
 export { type ModelFolder, openModelFolder, readModelConfig } from './models/model-folder.ts';
 export { type PeftAdapter, readPeftAdapter, writePeftAdapter } from './models/peft-adapter.ts';
-export type { HostMatrix } from './models/peft-files.ts';
+export { type HostMatrix, writeMatrices } from './models/peft-files.ts';
 export { type PeftPrefix, readPeftPrefix, writePeftPrefix } from './models/peft-prefix.ts';
 export * from './ops/index.ts';
 export {

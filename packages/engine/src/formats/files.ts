@@ -160,6 +160,11 @@ export function writeFileAtomically(
 	}
 }
 
+/** The same of a text, in UTF-8. */
+export function writeTextAtomically(file: string, text: string): void {
+	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+}
+
 /** Throws OUTPUT_NOT_FOLDER where something else than a folder stands where an output's folder is to be. */
 export function requireFolderOrNothing(folder: string): void {
 	if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== false) return;

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { inputError } from '../errors.ts';
-import { writeFileAtomically } from '../formats/files.ts';
+import { writeTextAtomically } from '../formats/files.ts';
 import { toFloat32 } from '../formats/floats.ts';
 import { openSafetensors } from '../formats/safetensors/reader.ts';
 import { writeSafetensors } from '../formats/safetensors/writer.ts';
@@ -38,22 +38,26 @@ export function readMatrices(file: string): Map<string, HostMatrix> {
 	}
 }
 
+/** Writes matrices in float32 as one file of safetensors, whole or not at all. */
+export function writeMatrices(
+	file: string,
+	matrices: Iterable<readonly [name: string, matrix: HostMatrix]>,
+): void {
+	const entries = Array.from(matrices, ([name, { shape, values }]) => ({
+		...{ name, dtype: 'F32' as const, shape },
+		data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+	}));
+	writeSafetensors(file, entries, { format: 'pt' });
+}
+
 /** Writes the two files, each whole or not at all, the tensors in float32. */
 export function writePeftFiles(
 	folder: string,
 	config: object,
 	tensors: Iterable<readonly [name: string, matrix: HostMatrix]>,
 ): void {
-	writeSafetensors(
-		path.join(folder, WEIGHTS_FILE),
-		Array.from(tensors, ([name, { shape, values }]) => ({
-			...{ name, dtype: 'F32' as const, shape },
-			data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-		})),
-		{ format: 'pt' },
-	);
-	const text = new TextEncoder().encode(`${JSON.stringify(config, null, '\t')}\n`);
-	writeFileAtomically(path.join(folder, CONFIG_FILE), (append) => append(text));
+	writeMatrices(path.join(folder, WEIGHTS_FILE), tensors);
+	writeTextAtomically(path.join(folder, CONFIG_FILE), `${JSON.stringify(config, null, '\t')}\n`);
 }
 
 /** ADAPTER_WEIGHTS about a file of weights. */

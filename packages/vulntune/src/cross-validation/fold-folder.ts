@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { inputError, makeFolder, writeFileAtomically } from '@vulntune/engine';
+import { inputError, makeFolder, writeTextAtomically } from '@vulntune/engine';
 import { NEAR } from '../audit/duplicates.ts';
 import { type Projects, projectOf } from '../audit/projects.ts';
 import type { Config } from '../config/schema.ts';
@@ -43,7 +43,7 @@ export function writeFoldData({ data }: FoldFolder, splits: ReturnType<typeof fo
 	makeFolder(data);
 	for (const part of splitNames) {
 		const text = splits[part].map((row) => `${JSON.stringify(lineOf(row))}\n`).join('');
-		writeFileAtomically(path.join(data, `${part}.jsonl`), (append) => append(new TextEncoder().encode(text)));
+		writeTextAtomically(path.join(data, `${part}.jsonl`), text);
 	}
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { inputError, makeFolder, VulntuneError, writeFileAtomically } from '@vulntune/engine';
+import { inputError, makeFolder, VulntuneError, writeTextAtomically } from '@vulntune/engine';
 import { requireFolderOrNothing } from '@vulntune/engine/formats/files.ts';
 import { joinSplits } from '../audit/join-splits.ts';
 import { countUnnamed, type Projects } from '../audit/projects.ts';
@@ -67,7 +67,10 @@ export async function crossValidate(
 	const clusters = Array.from(clusterOf, String);
 	for (const [repeat, [model]] of byRepeat.entries()) {
 		const name = repeat === 0 ? 'predictions.oof.jsonl' : `predictions.oof.${repeat + 1}.jsonl`;
-		writeText(path.join(output, name), outOfFoldLines(rows, names, model!, plans[repeat]!, clusters));
+		writeTextAtomically(
+			path.join(output, name),
+			outOfFoldLines(rows, names, model!, plans[repeat]!, clusters),
+		);
 	}
 	const { collapseWhitespace } = config.data;
 	const evaluated = evaluatedRows(rows, byRepeat[0]![0]!.scores, collapseWhitespace).map((row, index) => ({
@@ -80,7 +83,7 @@ export async function crossValidate(
 		foldOf: plans.map((plan) => plan.foldOf),
 		...countUnnamed(rows, projects),
 	});
-	writeText(path.join(output, 'comparison.json'), `${JSON.stringify(result, null, '\t')}\n`);
+	writeTextAtomically(path.join(output, 'comparison.json'), `${JSON.stringify(result, null, '\t')}\n`);
 	return result;
 }
 
@@ -110,7 +113,10 @@ function claimFolder(output: string, identity: string): void {
 	const record = path.join(output, RECORD);
 	if (existsSync(record)) return;
 	makeFolder(output);
-	writeText(record, `${JSON.stringify({ schema: 'vulntune.cross-validation/1', identity }, null, '\t')}\n`);
+	writeTextAtomically(
+		record,
+		`${JSON.stringify({ schema: 'vulntune.cross-validation/1', identity }, null, '\t')}\n`,
+	);
 }
 
 /** What a folder was made for; undefined where its record is damaged. */
@@ -176,8 +182,4 @@ function outOfFoldLines(
 			...{ cluster: clusters[row]!, fold: foldOf[row]! + 1, threshold: threshold[row]! },
 		})),
 	);
-}
-
-function writeText(file: string, text: string): void {
-	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { writeFileAtomically } from '@vulntune/engine';
+import { writeTextAtomically } from '@vulntune/engine';
 import { makeFolder } from '@vulntune/engine/formats/files.ts';
 import type { DemoDataset, DemoDatasetOptions } from './dataset.ts';
 import { weaknessIds } from './pair.ts';
@@ -17,10 +17,10 @@ const TITLE = '# Synthetic functions';
 export function writeDemoDataset(folder: string, dataset: DemoDataset, options: DemoDatasetOptions): void {
 	makeFolder(folder);
 	// the README first: it is what an interrupted demo is known by
-	writeText(path.join(folder, 'README.md'), readme(dataset, options));
+	writeTextAtomically(path.join(folder, 'README.md'), readme(dataset, options));
 	for (const split of splits) {
 		const lines = dataset[split].map((row) => JSON.stringify(row) + '\n').join('');
-		writeText(path.join(folder, `${split}.jsonl`), lines);
+		writeTextAtomically(path.join(folder, `${split}.jsonl`), lines);
 	}
 }
 
@@ -28,10 +28,6 @@ export function writeDemoDataset(folder: string, dataset: DemoDataset, options: 
 export function holdsDemoDataset(folder: string): boolean {
 	const file = path.join(folder, 'README.md');
 	return existsSync(file) && readFileSync(file, 'utf8').startsWith(TITLE);
-}
-
-function writeText(file: string, text: string): void {
-	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
 }
 
 function readme(dataset: DemoDataset, { seed, pairs }: DemoDatasetOptions): string {

@@ -12,8 +12,8 @@ import {
 	roundToBfloat16,
 	roundToFloat16,
 	type SafetensorsEntry,
-	writeFileAtomically,
 	writeShardedSafetensors,
+	writeTextAtomically,
 } from '@vulntune/engine';
 import { stackedScores } from '../baselines/ngram/stack.ts';
 import type { Config } from '../config/schema.ts';
@@ -201,8 +201,7 @@ function writeDescription(folder: string, { description }: Exported): void {
 		trained: description.trained ?? { method: description.method, base: description.base },
 		precision: floatPrecision(description.precision),
 	};
-	const text = new TextEncoder().encode(`${JSON.stringify(merged, null, '\t')}\n`);
-	writeFileAtomically(path.join(folder, DESCRIPTION), (append) => append(text));
+	writeTextAtomically(path.join(folder, DESCRIPTION), `${JSON.stringify(merged, null, '\t')}\n`);
 }
 
 /** The n-grams whose score the head sees, as they are. */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { parseJsonObject, readSmallFile, type Tokenizer, writeFileAtomically } from '@vulntune/engine';
+import { parseJsonObject, readSmallFile, type Tokenizer, writeTextAtomically } from '@vulntune/engine';
 import { modelFiles } from '@vulntune/engine/formats/model-files.ts';
 import { configFileName } from '../model/model-files.ts';
 import type { ClassifierForm } from './classifier-form.ts';
@@ -71,5 +71,5 @@ function readJson(file: string): Json {
 
 function write(file: string, json: object): void {
 	const text = `${JSON.stringify(json, null, 2)}\n`;
-	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+	writeTextAtomically(file, text);
 }

@@ -1,4 +1,4 @@
-import { writeFileAtomically } from '@vulntune/engine';
+import { writeTextAtomically } from '@vulntune/engine';
 import { fitBaselines } from '../baselines/fit-baselines.ts';
 import type { NgramSelection } from '../baselines/ngram/select.ts';
 import type { Config } from '../config/schema.ts';
@@ -65,7 +65,7 @@ export function summarizeRun(
 		[folder.comparison, `${JSON.stringify(comparison, null, '\t')}\n`],
 		[folder.baselines, formatBaselineScores(ids, detectors)],
 	] as const) {
-		writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+		writeTextAtomically(file, text);
 	}
 	const record: EndRecord = {
 		type: 'end',

@@ -1,4 +1,4 @@
-import { writeFileAtomically } from '@vulntune/engine';
+import { writeTextAtomically } from '@vulntune/engine';
 import type { FunctionRow } from '../data/row.ts';
 import { formatPredictions } from '../evaluation/predictions.ts';
 
@@ -24,5 +24,5 @@ export function savePredictions(
 			threshold: threshold ?? undefined,
 		})),
 	);
-	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+	writeTextAtomically(file, text);
 }

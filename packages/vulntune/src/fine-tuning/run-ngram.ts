@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { makeFolder, writeFileAtomically } from '@vulntune/engine';
+import { makeFolder, writeTextAtomically } from '@vulntune/engine';
 import { loadAuditedDataset } from '../audit/training-dataset.ts';
 import { NGRAM_FILE, serializeNgram } from '../baselines/ngram/file.ts';
 import { predictNgram } from '../baselines/ngram/model.ts';
@@ -81,7 +81,7 @@ async function fitAndSave(
 	const probabilities = Float64Array.from(predictNgram(model, texts));
 
 	makeFolder(folder.adapter);
-	writeText(path.join(folder.adapter, NGRAM_FILE), serializeNgram(model, threshold));
+	writeTextAtomically(path.join(folder.adapter, NGRAM_FILE), serializeNgram(model, threshold));
 	savePredictions(folder.predictions('valid'), valid, validationProbabilities, threshold);
 	const results = {
 		rows: dataset.splits,
@@ -124,8 +124,4 @@ function writeLog(file: string, records: readonly object[]): void {
 	} finally {
 		log.close();
 	}
-}
-
-function writeText(file: string, text: string): void {
-	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
 }

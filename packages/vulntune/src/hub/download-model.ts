@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, lstatSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { inputError } from '@vulntune/engine/errors.ts';
-import { makeFolder, writeFileAtomically } from '@vulntune/engine/formats/files.ts';
+import { makeFolder, writeTextAtomically } from '@vulntune/engine/formats/files.ts';
 import { findSnapshot, hubCache, repositoryFolder, snapshotFolder } from './cache.ts';
 import { type HubAccess, type HubFile, type HubListing, hubAccess, listModel } from './client.ts';
 import { downloadFile } from './download-file.ts';
@@ -104,5 +104,5 @@ function link(blob: string, file: string): void {
 function writeRef(repository: string, revision: string, commit: string): void {
 	const file = path.join(repository, 'refs', ...revision.split('/'));
 	makeFolder(path.dirname(file));
-	writeFileAtomically(file, (append) => append(new TextEncoder().encode(commit)));
+	writeTextAtomically(file, commit);
 }

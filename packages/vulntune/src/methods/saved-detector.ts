@@ -13,15 +13,14 @@ import {
 	openWeights,
 	type ParameterSpec,
 	type Parameters,
-	type PeftAdapter,
 	readFloat32,
 	readPeftAdapter,
 	readPeftPrefix,
 	type WeightSource,
-	writeFileAtomically,
+	writeMatrices,
 	writePeftAdapter,
 	writePeftPrefix,
-	writeSafetensors,
+	writeTextAtomically,
 } from '@vulntune/engine';
 import { DESCRIPTION, type DetectorDescription } from './description.ts';
 import { type Detector, type MethodOptions, uploadAdapter } from './detector.ts';
@@ -54,7 +53,8 @@ export function saveDetector(
 	try {
 		makeFolder(staging);
 		writeDetector(staging, detector, method, description);
-		for (const [name, text] of Object.entries(companions)) writeText(path.join(staging, name), text);
+		for (const [name, text] of Object.entries(companions))
+			writeTextAtomically(path.join(staging, name), text);
 		replaceFolder(staging, folder);
 	} catch (error) {
 		rmSync(staging, { recursive: true, force: true });
@@ -85,18 +85,14 @@ function writeDetector(
 	if (method.type === 'full') {
 		saveWholeModel(folder, tensors, description.model);
 	} else if (method.type === 'head') {
-		writeSafetensors(path.join(folder, HEAD_FILE), entries(tensors), { format: 'pt' });
+		writeMatrices(path.join(folder, HEAD_FILE), tensors);
 	} else {
 		const isHead = (name: string) => name.startsWith('score.');
 		const head = new Map([...tensors].filter(([name]) => isHead(name)));
 		if (method.type === 'prefix') savePrefix(folder, detector, tensors, head, description.model);
 		else saveLora(folder, method.lora, tensors, head, { description, head: detector.head });
 	}
-	writeText(path.join(folder, DESCRIPTION), `${JSON.stringify(description, null, '\t')}\n`);
-}
-
-function writeText(file: string, text: string): void {
-	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+	writeTextAtomically(path.join(folder, DESCRIPTION), `${JSON.stringify(description, null, '\t')}\n`);
 }
 
 function savePrefix(
@@ -121,7 +117,8 @@ function saveLora(
 	const adapter = { config, baseModel: description.model, matrices, head };
 	const limit = peftLimit({ ...description, head: options });
 	writePeftAdapter(folder, adapter, { isPeftHead: options !== undefined && limit === undefined });
-	if (limit !== undefined) writeText(path.join(folder, CARD), `# An adapter of vulntune\n\n${limit}\n`);
+	if (limit !== undefined)
+		writeTextAtomically(path.join(folder, CARD), `# An adapter of vulntune\n\n${limit}\n`);
 }
 
 /** Copies a saved detector's matrices over the parameters. Throws ADAPTER_MISMATCH where they don't fit. */
@@ -205,15 +202,6 @@ function downloadParameters(backend: Backend, parameters: Parameters): Map<strin
 }
 
 function saveWholeModel(folder: string, tensors: ReadonlyMap<string, HostMatrix>, model: string): void {
-	writeSafetensors(path.join(folder, MODEL), entries(tensors), { format: 'pt' });
+	writeMatrices(path.join(folder, MODEL), tensors);
 	for (const name of ['config.json', ...TOKENIZER_FILES]) copyModelFile(model, name, folder);
-}
-
-function entries(tensors: PeftAdapter['matrices']) {
-	return [...tensors].map(([name, { shape, values }]) => ({
-		name,
-		dtype: 'F32' as const,
-		shape,
-		data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-	}));
 }

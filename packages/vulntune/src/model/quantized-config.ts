@@ -7,7 +7,7 @@ import {
 	parseJsonObject,
 	type QuantizedType,
 	valueTypeOf,
-	writeFileAtomically,
+	writeTextAtomically,
 } from '@vulntune/engine';
 import { configFileName } from './model-files.ts';
 
@@ -31,7 +31,7 @@ export function writeQuantizedConfig(
 			? bitsandbytesConfig(type, doubleQuantization, valueTypeOfModel(source), denseModules(source, kept))
 			: { quant_method: 'vulntune', quant_type: type };
 	const text = `${JSON.stringify({ ...config, quantization_config: quantization }, null, 2)}\n`;
-	writeFileAtomically(path.join(folder, configFileName), (append) => append(new TextEncoder().encode(text)));
+	writeTextAtomically(path.join(folder, configFileName), text);
 }
 
 /** The fields that transformers writes beside a 4-bit checkpoint; the first two are how it finds its own flags again. */

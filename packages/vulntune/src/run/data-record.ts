@@ -1,4 +1,4 @@
-import { writeFileAtomically } from '@vulntune/engine';
+import { writeTextAtomically } from '@vulntune/engine';
 import type { DataSummary } from '../data/summary.ts';
 import type { RunFolder } from './run-folder.ts';
 
@@ -8,5 +8,5 @@ export type DataRecord = { readonly schema: 'vulntune.data/1' } & DataSummary;
 export function writeDataRecord({ data }: RunFolder, summary: DataSummary): void {
 	const record: DataRecord = { schema: 'vulntune.data/1', ...summary };
 	const text = `${JSON.stringify(record, null, '\t')}\n`;
-	writeFileAtomically(data, (append) => append(new TextEncoder().encode(text)));
+	writeTextAtomically(data, text);
 }

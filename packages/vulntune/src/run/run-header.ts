@@ -1,4 +1,4 @@
-import { writeFileAtomically } from '@vulntune/engine';
+import { writeTextAtomically } from '@vulntune/engine';
 import type { SchemaOption } from '../config/options.ts';
 import { configToYaml } from '../config/yaml-text.ts';
 import { describeEnvironment } from './environment.ts';
@@ -11,10 +11,6 @@ export function writeRunHeader(
 	facts: Parameters<typeof describeEnvironment>[0],
 	options?: readonly SchemaOption[],
 ): void {
-	writeText(folder.environment, `${JSON.stringify(describeEnvironment(facts), null, '\t')}\n`);
-	writeText(folder.config, configToYaml(config, options));
-}
-
-function writeText(file: string, text: string): void {
-	writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+	writeTextAtomically(folder.environment, `${JSON.stringify(describeEnvironment(facts), null, '\t')}\n`);
+	writeTextAtomically(folder.config, configToYaml(config, options));
 }

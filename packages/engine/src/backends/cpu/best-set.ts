@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { makeFolder, writeFileAtomically } from '../../formats/files.ts';
+import { makeFolder, writeTextAtomically } from '../../formats/files.ts';
 import type { InstructionSet, NativeAddon } from './native.ts';
 import { createPeakMeter } from './peak.ts';
 
@@ -89,7 +89,7 @@ export function rememberedPeaks(
 	try {
 		makeFolder(path.dirname(file));
 		const text = `${JSON.stringify({ ...all, [processor]: peaks }, null, '\t')}\n`;
-		writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+		writeTextAtomically(file, text);
 	} catch {
 		// measured again the next time
 	}

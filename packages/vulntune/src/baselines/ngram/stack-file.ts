@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { inputError, writeFileAtomically } from '@vulntune/engine';
+import { inputError, writeTextAtomically } from '@vulntune/engine';
 import {
 	DESCRIPTION,
 	readDescription,
@@ -68,7 +68,7 @@ export function restoreStack(adapter: string, text: string): void {
 	const file = path.join(adapter, STACK_FILE);
 	const isWhole = existsSync(file) && sha256(readFileSync(file, 'utf8')) === stack.hash;
 	if (!isWhole && sha256(text) === stack.hash) {
-		writeFileAtomically(file, (append) => append(new TextEncoder().encode(text)));
+		writeTextAtomically(file, text);
 	}
 	readStack(adapter, stack);
 }
