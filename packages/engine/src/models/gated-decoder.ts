@@ -9,6 +9,7 @@ import { parseQuantization } from '../formats/huggingface/quantization-config.ts
 import { parseRope, type RopeConfig, ropeConfigKeys } from '../formats/huggingface/rope-scaling.ts';
 import type { Block } from '../layers/block.ts';
 import { inverseFrequencies } from '../layers/rope-table.ts';
+import { checkSilu } from './activation-names.ts';
 import type { Family } from './family.ts';
 import type { LayerWindows } from './layer-windows.ts';
 import type { ModelConfig } from './model.ts';
@@ -55,10 +56,7 @@ export function parseGatedDecoder(
 	const keyValueHeads = fields.isNull('num_key_value_heads') ? undefined : defaults.keyValueHeads;
 	const common = parseCommon(fields, keyValueHeads, defaults.headDim);
 	const rope = parseRope(fields, defaults.maxPositions);
-	const activation = fields.text('hidden_act') ?? 'silu';
-	if (activation !== 'silu' && activation !== 'swish') {
-		throw fields.error('hidden_act', `silu is expected, found ${JSON.stringify(activation)}`);
-	}
+	checkSilu(fields, 'hidden_act');
 	checkRotaryHeads(fields, common);
 	return {
 		causal: true,

@@ -10,10 +10,11 @@ import { parseRope, type RopeConfig, ropeConfigKeys } from '../../formats/huggin
 import { keyTable } from '../../formats/known-keys.ts';
 import type { Block } from '../../layers/block.ts';
 import { inverseFrequencies } from '../../layers/rope-table.ts';
+import { type GeluVariant, parseGelu } from '../activation-names.ts';
 import type { Family } from '../family.ts';
-import { type GeluVariant, parseGelu } from '../gelu.ts';
 import type { ModelConfig } from '../model.ts';
 import type { Placement } from '../placement.ts';
+import { turnedElements } from '../rotary-heads.ts';
 import { outputMatrix, type TransformerWeights } from '../transformer.ts';
 
 /** Attention and network side by side, a part of each head turned (Black et al. 2022). */
@@ -56,13 +57,6 @@ function parse(fields: Fields): GptNeoxConfig {
 		theta: oneOf(fields, 'rotary_emb_base', 'rope_theta', 10_000),
 		share: { name: oneOf(fields, 'rotary_pct', 'partial_rotary_factor', 0.25), otherwise: 0.25 },
 	});
-	const turned = Math.floor(dimensions.headDim * rope.turnedShare);
-	if (turned < 2 || turned % 2 !== 0) {
-		throw fields.error(
-			'rotary_pct',
-			`an even number of elements of each head is expected, found ${rope.turnedShare} of ${dimensions.headDim}`,
-		);
-	}
 	return {
 		architecture: 'gpt_neox',
 		causal: true,
@@ -76,7 +70,7 @@ function parse(fields: Fields): GptNeoxConfig {
 		activation: parseGelu(fields, 'hidden_act', 'gelu'),
 		attentionBias: fields.flag('attention_bias', true),
 		isParallel: fields.flag('use_parallel_residual', true),
-		turned,
+		turned: turnedElements(fields, 'rotary_pct', { ...dimensions, ...rope }),
 		quantization: parseQuantization(fields),
 	};
 }

@@ -9,8 +9,8 @@ import { parseQuantization } from '../../formats/huggingface/quantization-config
 import { keyTable } from '../../formats/known-keys.ts';
 import type { Block } from '../../layers/block.ts';
 import { inverseFrequencies } from '../../layers/rope-table.ts';
+import { type GeluVariant, parseGelu } from '../activation-names.ts';
 import type { Family } from '../family.ts';
-import { type GeluVariant, parseGelu } from '../gelu.ts';
 import type { ModelConfig } from '../model.ts';
 import type { Placement } from '../placement.ts';
 import { checkRotaryHeads } from '../rotary-heads.ts';

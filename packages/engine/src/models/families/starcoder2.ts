@@ -10,8 +10,8 @@ import { parseRope, type RopeConfig, ropeConfigKeys } from '../../formats/huggin
 import { keyTable } from '../../formats/known-keys.ts';
 import type { Block } from '../../layers/block.ts';
 import { inverseFrequencies } from '../../layers/rope-table.ts';
+import { type GeluVariant, parseGelu } from '../activation-names.ts';
 import type { Family } from '../family.ts';
-import { type GeluVariant, parseGelu } from '../gelu.ts';
 import { parseWindow } from '../layer-windows.ts';
 import type { ModelConfig } from '../model.ts';
 import type { Placement } from '../placement.ts';

@@ -22,3 +22,10 @@ export function parseGelu(fields: Fields, name: string, otherwise: string): Gelu
 		'Models with this activation are not supported: choose another base model.',
 	);
 }
+
+/** Reads the activation of a gated network, which is SiLU; throws MODEL_CONFIG for another. */
+export function checkSilu(fields: Fields, name: string): void {
+	const activation = fields.text(name) ?? 'silu';
+	if (activation === 'silu' || activation === 'swish') return;
+	throw fields.error(name, `silu is expected, found ${JSON.stringify(activation)}`);
+}
