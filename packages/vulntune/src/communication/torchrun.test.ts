@@ -72,6 +72,18 @@ it('takes nobody else for a process of the run', async () => {
 	await Promise.all(channels.map((channel) => channel.close()));
 });
 
+it('takes the first that says a number for the process of that number', async () => {
+	const environment = { MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()) };
+	const join = (rank: number) => openTorchrunChannel(launchOf(rank, 3), environment);
+	const first = join(0);
+	const [second, other, third] = [await join(1), await join(1), await join(2)];
+	const processes = [await first, second, third];
+	const all = await Promise.all(processes.map((channel, rank) => channel.gatherBytes(Uint8Array.of(rank))));
+	expect(all[0]!.map((bytes) => bytes[0])).toEqual([0, 1, 2]);
+	await expect(other.gatherBytes(Uint8Array.of(9))).rejects.toMatchObject({ code: 'PROCESSES_UNREACHABLE' });
+	await Promise.all([...processes, other].map((channel) => channel.close()));
+});
+
 it('ends where another process is gone', async () => {
 	const [first, second] = await open(2);
 	await second!.close();
