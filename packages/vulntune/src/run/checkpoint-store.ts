@@ -1,16 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
-import {
-	closeSync,
-	existsSync,
-	fsyncSync,
-	openSync,
-	readdirSync,
-	readFileSync,
-	renameSync,
-	rmSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { fileError, inputError, makeFolder, writeFileAtomically } from '@vulntune/engine';
+import {
+	fileError,
+	inputError,
+	makeFolder,
+	writeFileAtomically,
+	writeTextAtomically,
+} from '@vulntune/engine';
+import { flushFolder } from '@vulntune/engine/formats/files.ts';
 
 /** What a checkpoint holds: named files of bytes. */
 export type CheckpointFiles = ReadonlyMap<string, Uint8Array>;
@@ -41,8 +39,8 @@ export function saveCheckpoint(folder: string, name: string, files: CheckpointFi
 			writeFileAtomically(path.join(temporary, file), (append) => append(bytes));
 			sums[file] = sha256(bytes);
 		}
-		const manifest = new TextEncoder().encode(`${JSON.stringify({ files: sums }, null, '\t')}\n`);
-		writeFileAtomically(path.join(temporary, MANIFEST), (append) => append(manifest));
+		const manifest = `${JSON.stringify({ files: sums }, null, '\t')}\n`;
+		writeTextAtomically(path.join(temporary, MANIFEST), manifest);
 		renameSync(temporary, target);
 		flushFolder(folder);
 	} catch (error) {
@@ -132,11 +130,4 @@ function damaged(folder: string, message: string): Error {
 
 function sha256(bytes: Uint8Array): string {
 	return createHash('sha256').update(bytes).digest('hex');
-}
-
-/** So that a rename survives a loss of power. */
-function flushFolder(folder: string): void {
-	const descriptor = openSync(folder, 'r');
-	fsyncSync(descriptor);
-	closeSync(descriptor);
 }

@@ -1,21 +1,19 @@
-import { createHash, randomUUID } from 'node:crypto';
-import {
-	closeSync,
-	existsSync,
-	fstatSync,
-	openSync,
-	readdirSync,
-	readFileSync,
-	readSync,
-	rmSync,
-	statfsSync,
-	statSync,
-	utimesSync,
-} from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, rmSync, statfsSync, statSync, utimesSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { makeFolder, writeFileAtomically } from '@vulntune/engine/formats/files.ts';
+import { makeFolder } from '@vulntune/engine/formats/files.ts';
 import type { KeptStates } from '../methods/kept-states.ts';
+import {
+	headerBytes,
+	readRecord,
+	recordsOf,
+	type StateOnDisk,
+	type StateRecord,
+	sha256,
+	soundRecords,
+	writeRecords,
+} from './state-files.ts';
 
 /** Where states are kept unless a caller says otherwise. */
 export function defaultStateCacheFolder(): string {
@@ -41,24 +39,13 @@ export interface StateCacheLimits {
 /** Bytes of states that are kept of one base and setting. */
 export const keptBytes = 2 ** 30;
 
-const digestBytes = 32;
-/** Of a record: SHA-256 of the tokens, SHA-256 of that and the state, bytes of the state as uint32. */
-const headerBytes = 2 * digestBytes + 4;
-
-/** The hash of a function's tokens, and its state. */
-type StateRecord = readonly [digest: Buffer, state: Uint8Array];
-
 /** A state that isn't written yet, or where it lies. */
-type Entry =
-	| { readonly state: Uint8Array }
-	| { readonly file: string; readonly offset: number; readonly length: number };
+type Entry = { readonly state: Uint8Array } | StateOnDisk;
 
 /**
  * States on the disk, under a key that names everything they depend on besides the tokens. They are read when they are asked for, and
  * given only where their hash is right. Every process writes files of its own, so that processes don't disturb each other. A folder that
  * can't be written costs only the time of the next run.
- *
- * Layout of a file: records, each a header (two hashes and a length, little-endian) and a state.
  */
 export function openStateCache(
 	root: string,
@@ -151,12 +138,6 @@ function lengthOf(entry: Entry): number {
 	return 'state' in entry ? entry.state.length : entry.length;
 }
 
-function sha256(...parts: readonly (string | Uint8Array)[]): Buffer {
-	const hash = createHash('sha256');
-	for (const part of parts) hash.update(part);
-	return hash.digest();
-}
-
 function digestOf({ buffer, byteOffset, byteLength }: Int32Array): Buffer {
 	return sha256(new Uint8Array(buffer, byteOffset, byteLength));
 }
@@ -180,65 +161,6 @@ function hasRoom(root: string, bytes: number): boolean {
 	}
 }
 
-function writeRecords(file: string, records: readonly StateRecord[]): void {
-	makeFolder(path.dirname(file));
-	writeFileAtomically(file, (append) => {
-		for (const [digest, state] of records) {
-			const length = Buffer.alloc(4);
-			length.writeUInt32LE(state.length);
-			append(Buffer.concat([digest, sha256(digest, state), length, state]));
-		}
-	});
-}
-
-/** The state of a record; undefined where it isn't there or isn't whole. */
-function readRecord(
-	{ file, offset, length }: Extract<Entry, { file: string }>,
-	digest: Buffer,
-): Uint8Array | undefined {
-	try {
-		const record = readAt(file, offset - headerBytes, headerBytes + length);
-		const state = record.subarray(headerBytes);
-		const isWhole = sha256(digest, state).equals(record.subarray(digestBytes, 2 * digestBytes));
-		return isWhole ? state : undefined;
-	} catch {
-		// what can't be read is computed
-		return undefined;
-	}
-}
-
-/** The records of a file whose hash is right; those behind a damaged length are found only where it still leads to them. */
-function soundRecords(file: string): StateRecord[] {
-	const records: StateRecord[] = [];
-	try {
-		const content = readFileSync(file);
-		let start = headerBytes;
-		while (start <= content.length) {
-			const header = content.subarray(start - headerBytes, start);
-			const digest = header.subarray(0, digestBytes);
-			const end = start + header.readUInt32LE(2 * digestBytes);
-			const state = content.subarray(start, end);
-			const hash = header.subarray(digestBytes, 2 * digestBytes);
-			if (sha256(digest, state).equals(hash)) records.push([digest, state]);
-			start = end + headerBytes;
-		}
-	} catch {
-		// what can't be read is computed
-	}
-	return records;
-}
-
-function readAt(file: string, offset: number, length: number): Buffer {
-	const descriptor = openSync(file, 'r');
-	try {
-		const buffer = Buffer.alloc(length);
-		const read = readSync(descriptor, buffer, 0, length, offset);
-		return buffer.subarray(0, read);
-	} finally {
-		closeSync(descriptor);
-	}
-}
-
 /** Where the states of a folder lie. */
 function readEntries(folder: string): Map<string, Entry> {
 	const entries = new Map<string, Entry>();
@@ -248,7 +170,7 @@ function readEntries(folder: string): Map<string, Entry> {
 		utimesSync(folder, new Date(), new Date());
 		for (const name of readdirSync(folder).filter((each) => each.endsWith('.states'))) {
 			try {
-				addEntries(entries, path.join(folder, name));
+				for (const [digest, entry] of recordsOf(path.join(folder, name))) entries.set(digest, entry);
 			} catch {
 				// what can't be read is computed, and the others are there
 			}
@@ -257,25 +179,6 @@ function readEntries(folder: string): Map<string, Entry> {
 		// another process may be removing the same
 	}
 	return entries;
-}
-
-/** Follows a file from header to header. */
-function addEntries(entries: Map<string, Entry>, file: string): void {
-	const descriptor = openSync(file, 'r');
-	try {
-		const { size } = fstatSync(descriptor);
-		const header = Buffer.alloc(headerBytes);
-		let offset = headerBytes;
-		while (offset <= size) {
-			readSync(descriptor, header, 0, headerBytes, offset - headerBytes);
-			const length = header.readUInt32LE(2 * digestBytes);
-			if (offset + length > size) return;
-			entries.set(header.toString('base64', 0, digestBytes), { file, offset, length });
-			offset += length + headerBytes;
-		}
-	} finally {
-		closeSync(descriptor);
-	}
 }
 
 /** Removes the states of other keys, those that were not used for longest first, until they have at most `limit` bytes. */
