@@ -209,9 +209,9 @@ function casesOf({ T, H, D, G, V }: Sizes): Case[] {
 		})),
 		{
 			name: 'split columns',
-			inputs: [[T, 2 * G * 3 * D]],
+			inputs: [[T, 2 * 3 * D]],
 			run: (c, [x]) => {
-				const [q, k, v] = splitColumns(c, x!, 2 * G, 3);
+				const [q, k, v] = splitColumns(c, x!, 2, 3);
 				return add(c, q!, add(c, q!, swiglu(c, k!, v!)));
 			},
 		},
