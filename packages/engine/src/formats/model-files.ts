@@ -30,7 +30,7 @@ export function modelFiles(location: string): ModelFiles {
 	return isGgufFile(location) ? ggufModelFiles(location) : folderFiles(location);
 }
 
-/** Of a file that goes with a model, the largest being its tokenizer. */
+/** Of files that go with a model a tokenizer is the largest. */
 const maxCopiedBytes = 256_000_000;
 
 /** Writes a file of a model into a folder; nothing where the model has none of this name. */

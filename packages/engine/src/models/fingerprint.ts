@@ -13,7 +13,7 @@ export interface ModelFingerprint {
 	readonly tokenizer: string;
 }
 
-/** The parts of a fingerprint, in the order in which they are told. */
+/** The parts of a fingerprint, in the order in which messages name them. */
 export const fingerprintParts = ['weights', 'config', 'tokenizer'] as const;
 export type FingerprintPart = (typeof fingerprintParts)[number];
 
@@ -50,8 +50,8 @@ const hashedFolders = new WeakMap<ModelFolder, string>();
 const hashedAtOnce = 2 ** 24;
 
 /**
- * SHA-256 in hex of every byte of a model's weights, with the name, type and shape of each tensor: for what may be kept only as long as
- * no weight is another. It reads the whole model, once for an open folder; a fingerprint is enough to tell models apart.
+ * SHA-256 in hex of every byte of a model's weights, with the name, type and shape of each tensor: for what may be kept only while
+ * every weight stays the same. It reads the whole model, once for an open folder; a fingerprint is enough to tell models apart.
  */
 export function hashAllWeights(folder: ModelFolder): string {
 	const known = hashedFolders.get(folder);

@@ -28,7 +28,7 @@ import { placedScales, quantizeOnBackend } from './quantize-on-backend.ts';
 /** In what form the frozen base lies in memory: `method.base`. */
 export type BaseType = 'fp32' | 'bf16' | QuantizedType;
 
-/** How matrices that no kernel quantises and the scales of the others are quantised. */
+/** How the host quantises: the matrices that no kernel does, and the scales of those that one does. */
 export interface Quantizers {
 	readonly matrix: typeof quantizeMatrix;
 	readonly scales: (absmax: Float32Array) => DoubleQuantization;
@@ -46,7 +46,7 @@ export interface FrozenWeights {
  * matrix stay dense, as in bitsandbytes. `fp32` keeps 16-bit tensors in 16 bits: widening them in the kernels gives
  * the same numbers.
  *
- * @param quantizers what is quantised on the host
+ * @param quantizers how the host quantises; a dry model brings its own, which compute nothing
  */
 export function frozenWeights(
 	backend: Backend,

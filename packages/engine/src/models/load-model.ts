@@ -47,7 +47,7 @@ export function frozenModel(
 	}
 }
 
-/** Codes of codes add up both errors. Throws MODEL_QUANTIZED where a model is stored in another quantised type than it is to lie in. */
+/** Throws MODEL_QUANTIZED where a model that is stored quantised would be quantised once more, to another type: both errors add up. */
 export function checkBaseType(
 	{ config: { quantization }, path }: Pick<ModelFolder, 'config' | 'path'>,
 	base: BaseType,

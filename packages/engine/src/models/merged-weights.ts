@@ -9,7 +9,7 @@ import type { PeftAdapter } from './peft-adapter.ts';
 import type { HostMatrix } from './peft-files.ts';
 
 export interface MergeOptions {
-	/** How the adapter had its base in memory: what is added to are these values, rounded or quantised, and not those of the file. */
+	/** How the base lay in memory when the adapter was trained: the product is added to those values, rounded or quantised, not the file's. */
 	readonly base: BaseType;
 	readonly doubleQuantization: boolean;
 	/** undefined where the base is taken as it is. */
@@ -17,8 +17,8 @@ export interface MergeOptions {
 }
 
 /**
- * Reads the weights of a base with an adapter added, in float32, one tensor at a time: W + scale · B · A, W being what the base's
- * values are where the adapter runs on it. The products and sums are the backend's.
+ * Reads the weights of a base with an adapter added, in float32, one tensor at a time: W + scale · B · A, where W are the values that the
+ * adapter was trained on. The products and sums are the backend's.
  *
  *     const weightOf = mergedWeights(backend, folder, { base: 'nf4', doubleQuantization: true, adapter });
  *     for (const tensor of expectedTensors(folder.config)) write(tensor.name, weightOf(tensor));

@@ -39,7 +39,7 @@ export interface Model {
 	/** P, 0 without a prefix. */
 	readonly prefixLength: number;
 	/**
-	 * The same model in whose last blocks, so many, a token also sees those after it (BehnamGhader et al. 2024, LLM2Vec). Throws
+	 * The same model, except that in its last `count` blocks a token also sees those after it (BehnamGhader et al. 2024, LLM2Vec). Throws
 	 * BIDIRECTIONAL_UNAVAILABLE for an encoder, and for more blocks than there are.
 	 */
 	withBidirectionalLayers(count: number): Model;
@@ -103,7 +103,7 @@ export function checkPrefix(
 	);
 }
 
-/** Throws BIDIRECTIONAL_UNAVAILABLE unless the last blocks, so many, see one way alone and can be made to see both. */
+/** Throws BIDIRECTIONAL_UNAVAILABLE unless the model is a decoder with at least `count` blocks, which can be made to see both ways. */
 export function checkBidirectional(
 	{ architecture, causal, layers }: Pick<ModelConfig, 'architecture' | 'causal' | 'layers'>,
 	count: number,

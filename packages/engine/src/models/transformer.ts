@@ -115,7 +115,7 @@ function hidden(
 	return states;
 }
 
-/** What enters the first block, [T, H], as a caller would have it. */
+/** What enters the first block, [T, H]: the embedded tokens, or what `enter` makes of them. */
 function enteringFirst(
 	context: Context,
 	embeddings: TransformerWeights['embeddings'],

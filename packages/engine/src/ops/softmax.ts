@@ -5,8 +5,8 @@ import { type Context, upload } from '../tensor/tensor.ts';
 import { focalLoss } from './focal-loss.ts';
 
 /**
- * Probabilities [F, C] of logits [F, C], on their way to the host, without gradient. They are those of the loss's own kernel, of which nothing
- * else is used: so a score has the same bytes whether its label is known or not.
+ * Probabilities [F, C] of logits [F, C], on their way to the host, without gradient. They come from the loss's own kernel, so that a score
+ * has the same bytes whether its label is known or not.
  */
 export function softmax(context: Context, logits: Tensor): Pending<Float32Array> {
 	const plain: Context = { ...context, tape: undefined };

@@ -33,10 +33,10 @@ export function quantizeMatrix(
 	return quantizeQuantile(values, shape, type);
 }
 
-/** Longest of the numbers that a mean of absmax values can be, as JSON has it. */
+/** A mean of absmax values that takes as many characters in JSON as any can. */
 const longestOffset = 1.234_567_890_123_456_7e-6;
 
-/** A quantised matrix of this shape, all of zeros: what others of it take, and are stored as, is told by it. */
+/** A quantised matrix of zeros: it takes the memory, and the tensors of a file, that any other of its shape and type does. */
 export function blankMatrix(
 	shape: readonly [number, number],
 	type: QuantizedType,

@@ -37,7 +37,7 @@ export interface FineTuningListener {
  * Fine-tunes a detector: each epoch trains on all packs of the training split, then scores the validation split, by which the best
  * epoch is known.
  *
- * Its methods throw LOSS_NOT_FINITE, where a pack's loss (then with its functions) or the validation loss is none.
+ * Its methods throw LOSS_NOT_FINITE where a pack's loss (they name its functions) or the validation loss is NaN or infinite.
  */
 export function fineTuningTask(
 	detector: Detector,

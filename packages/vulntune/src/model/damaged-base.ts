@@ -6,7 +6,7 @@ import {
 	VulntuneError,
 } from '@vulntune/engine';
 
-/** Errors that say that a number is none any more, wherever that was seen. */
+/** Codes of errors that say that a number has become NaN or infinite. */
 const symptoms = ['LOSS_NOT_FINITE', 'SCORE_NOT_FINITE', 'QUANTIZE_NOT_FINITE', 'EXPORT_RANGE'];
 
 /**

@@ -1,8 +1,8 @@
 import type { Pack } from './pack.ts';
 
 /**
- * Several packs as one, in which the functions of each see what they see alone: they go through a model at once. All were built with the
- * same surroundings; either all have stacked scores or none.
+ * Joins packs into one that goes through a model at once, in which each function sees what it saw in its own pack. All must have been
+ * built with the same surroundings, and either all have stacked scores or none.
  */
 export function joinPacks(packs: readonly Pack[]): Pack {
 	const [first] = packs;

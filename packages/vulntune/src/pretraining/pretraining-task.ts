@@ -64,7 +64,7 @@ export function initialPretrainState(): PretrainState {
  * Trains a model to say the next token of documents, until the last step. A step's loss is the mean over the tokens of its
  * sequences.
  *
- * Its methods throw LOSS_NOT_FINITE, where the loss of a sequence or the validation loss is no number.
+ * Its methods throw LOSS_NOT_FINITE, where the loss of a sequence or the validation loss is NaN or infinite.
  */
 export function pretrainingTask(
 	pass: PassSettings,

@@ -7,11 +7,12 @@ import type { PackTokens } from './split-data.ts';
 import { defaultStateCacheFolder, openStateCache } from './state-cache.ts';
 
 /**
- * A detector that reads from the disk what its base was run on before, where the base is frozen from below: what the head reads, where only
- * that is trained, else what enters the lowest block with an adapter. Every further epoch, fold and detector on the same base then costs
- * what lies above. Results are the same to the byte, since states are known by all that their bytes depend on: the base and how it is held,
- * the precision, the backend with its instruction set, where they are read, and the tokens around a function. What shares a sequence with
- * it changes nothing, save in leaky packs: a detector that is trained in these comes back as it is, as does one that trains the first block.
+ * Lets a detector read from the disk what the frozen part of its base has computed before: the states that the head reads, where the head
+ * alone is trained, else those that enter the lowest block with an adapter. Every further epoch, fold and detector on the same base then
+ * costs only what lies above. Results are the same to the byte, since states are kept under all that their bytes depend on: the base and
+ * how it is held, the precision, the backend with its instruction set, where they are read, and the tokens around a function. What shares
+ * a sequence with a function changes nothing, save in leaky packs: a detector that is trained in these comes back as it is, and so does
+ * one that trains the first block.
  */
 export function withKeptStates(
 	detector: Detector,

@@ -7,10 +7,10 @@ export interface TrainingPlace {
 }
 
 /**
- * Stops a run in which a number is none any more, before anything is written: a checkpoint or a model made of such numbers would be
- * of no use.
+ * Stops a run in which a number has become NaN or infinite, before anything is written: a checkpoint or a model made of such numbers
+ * would be of no use.
  *
- * @param what is it, with its verb: `the gradient is`
+ * @param what the number, with its verb: `the gradient is`
  * @throws VulntuneError LOSS_NOT_FINITE
  */
 export function requireFinite(value: number, what: string, { epoch, step }: TrainingPlace): void {

@@ -41,7 +41,7 @@ export interface RehearsedMemory {
 	readonly base: number;
 	/** Values, gradients of a pack and of a step, and two moments of everything that is trained. */
 	readonly trained: number;
-	/** What else is in use at the moment when most is. */
+	/** What else is in use at the peak. */
 	readonly activations: number;
 	/** What the backend holds besides: scratch memory, and blocks that are kept for what is asked for next. */
 	readonly kept: number;

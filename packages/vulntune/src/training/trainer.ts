@@ -34,7 +34,7 @@ export interface OptimizationSettings {
  * the task and the settings. Several processes train in rounds, each on the packs of one pass: their gradients and losses add up in the
  * order of the packs, so that the bytes are those of one process.
  *
- * Throws LOSS_NOT_FINITE, where a loss or a gradient is no number.
+ * Throws LOSS_NOT_FINITE where a loss or a gradient is NaN or infinite.
  */
 export async function train<State extends RunState>(
 	task: Task<State>,

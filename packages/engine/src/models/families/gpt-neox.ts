@@ -76,8 +76,8 @@ function parse(fields: Fields): GptNeoxConfig {
 }
 
 /**
- * The older name of a setting where a file has it; it must agree with the newer one. That alone is read by transformers 4 and left
- * out by 5, which goes by `otherwise` then.
+ * The name under which a setting is read: the older one where a file has it, with which the newer one must agree. The newer one alone is
+ * read by transformers 4 and ignored by 5, which takes `otherwise`: any other value would be two models.
  */
 function oneOf(fields: Fields, older: string, newer: string, otherwise: number): string {
 	if (!fields.has(older)) {
