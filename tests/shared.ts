@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 const projectRoot = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
 /** The folder with datasets, golden values and models that tests may read; undefined where it is absent. */
-export const sharedFolder: string | undefined = findShared();
+const sharedFolder: string | undefined = findShared();
 
 function findShared(): string | undefined {
 	const folder = process.env.VULNTUNE_SHARED ?? path.join(projectRoot, '..', 'shared');

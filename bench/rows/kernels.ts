@@ -15,7 +15,7 @@ export interface KernelCase {
 	prepare(): PreparedKernel;
 }
 
-export interface PreparedKernel {
+interface PreparedKernel {
 	run(): void;
 	free(): void;
 }

@@ -17,7 +17,7 @@ export interface PeerStep {
 }
 
 /** The peers of a script that ran. */
-export interface PeerFigures {
+interface PeerFigures {
 	readonly peers: readonly { readonly name: string; readonly speed: number; readonly peakBytes: number }[];
 	/** Why there are none. */
 	readonly absent: string | undefined;

@@ -6,7 +6,7 @@ import { projectRoot } from '../e2e/command-line.ts';
 
 const execute = promisify(execFile);
 
-export interface ProgramOptions {
+interface ProgramOptions {
 	readonly cwd: string;
 	/** Default: the programs without a compiler. */
 	readonly PATH?: string;

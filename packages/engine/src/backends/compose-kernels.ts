@@ -126,7 +126,7 @@ const comparedElements = 2 ** 22;
 const blockElements = 64;
 
 /** The errors of a quantised matrix, found by the host: a part of it at a time is restored beside a copy in float32. */
-export function composedErrors(backend: Device & Kernels): Pick<FusedKernels, 'table4Errors'> {
+function composedErrors(backend: Device & Kernels): Pick<FusedKernels, 'table4Errors'> {
 	const partOf = (view: View, from: number, count: number): View => ({
 		...view,
 		offset: view.offset + from,

@@ -8,7 +8,7 @@ import type { Needs, OptionFacts } from './option-facts.ts';
  * and the docs: an option is added here and nowhere else.
  */
 
-export const backendTypes = ['auto', 'cuda', 'cpu', 'wasm', 'reference'] as const;
+const backendTypes = ['auto', 'cuda', 'cpu', 'wasm', 'reference'] as const;
 export const floatBases = ['fp32', 'bf16'] as const;
 
 // where options have a meaning

@@ -5,7 +5,7 @@ import { findCards } from '@vulntune/engine/backends/cuda/card.ts';
 import { loadWasm } from '@vulntune/engine/backends/wasm/node.ts';
 import { defaultTokenCacheFolder } from '../data/token-cache.ts';
 import { availableMemory } from '../sizing/memory.ts';
-import { type Fit, whatFits } from '../training/what-fits.ts';
+import { type ModelFit, whatFits } from '../training/what-fits.ts';
 import { describeGpus, type Gpu } from './gpus.ts';
 
 /** What `vulntune doctor --json` prints; others script against the names. */
@@ -37,7 +37,7 @@ export interface MachineReport {
 	readonly diskFreeBytes: number | null;
 	/** Where token ids of datasets are kept between runs. */
 	readonly tokenCacheFolder: string;
-	readonly fits: readonly Fit[];
+	readonly fits: readonly ModelFit[];
 }
 
 /** What 32-bit addresses reach. */

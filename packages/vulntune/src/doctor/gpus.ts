@@ -1,5 +1,5 @@
 import { type CardSearch, capabilityText } from '@vulntune/engine';
-import { type Fit, whatFits } from '../training/what-fits.ts';
+import { type ModelFit, whatFits } from '../training/what-fits.ts';
 
 /** An NVIDIA card, as its driver describes it. */
 export interface Gpu {
@@ -16,7 +16,7 @@ export interface Gpu {
 	/** Why it can't run the kernels; null where it can. */
 	readonly unusable: string | null;
 	/** What would fit into its free memory; none on a card that can't be used. */
-	readonly fits: readonly Fit[];
+	readonly fits: readonly ModelFit[];
 }
 
 /** The cards of a machine and what would fit there. */

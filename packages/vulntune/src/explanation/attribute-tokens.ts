@@ -26,7 +26,7 @@ export type Attribution = 'attention' | 'gradient';
 export const attributions = ['attention', 'gradient'] as const;
 
 /** Throws ATTRIBUTION_NOT_ENCODER for the attention of a decoder, whose first tokens are attended to by all others. */
-export function checkAttribution({ config }: Pick<Model, 'config'>, method: Attribution): void {
+function checkAttribution({ config }: Pick<Model, 'config'>, method: Attribution): void {
 	if (method === 'gradient' || !config.causal) return;
 	throw inputError(
 		'ATTRIBUTION_NOT_ENCODER',

@@ -7,7 +7,7 @@ import type { ClassifierForm } from './classifier-form.ts';
 import type { Exported } from './open-exported.ts';
 
 /** The types that a merged model can be written in, and what transformers calls them. */
-export const mergedTypes = { fp32: 'float32', bf16: 'bfloat16', f16: 'float16' } as const;
+const mergedTypes = { fp32: 'float32', bf16: 'bfloat16', f16: 'float16' } as const;
 export type MergedType = keyof typeof mergedTypes;
 
 type Json = Readonly<Record<string, unknown>>;

@@ -65,7 +65,7 @@ export function openTrainingBase(
 }
 
 /** undefined where a config starts from nothing. Throws what `readPeftAdapter` throws. */
-export function readStartAdapter({ method: { from } }: Config): StartAdapter | undefined {
+function readStartAdapter({ method: { from } }: Config): StartAdapter | undefined {
 	if (from === null) return undefined;
 	const folder = adapterFolder(from);
 	const adapter = readPeftAdapter(folder);

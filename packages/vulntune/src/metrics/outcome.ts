@@ -16,7 +16,7 @@ export function undefinedBecause(reason: string): { status: 'undefined'; reason:
 
 export const noRows = 'there are no functions';
 export const noPositives = 'there is no vulnerable function';
-export const noNegatives = 'every function is vulnerable';
+const noNegatives = 'every function is vulnerable';
 
 /** Why a metric that needs both classes is undefined, or undefined where both are there. */
 export function missingClass(counts: { positives: number; negatives: number }): string | undefined {

@@ -6,10 +6,7 @@ export interface ScheduleOptions {
 }
 
 /** Steps of the warm-up: at least one step of a run comes after it, so that no run ends having learnt nothing. */
-export function warmupOf({
-	warmupSteps,
-	totalSteps,
-}: Pick<ScheduleOptions, 'warmupSteps' | 'totalSteps'>): number {
+function warmupOf({ warmupSteps, totalSteps }: Pick<ScheduleOptions, 'warmupSteps' | 'totalSteps'>): number {
 	return Math.max(0, Math.min(warmupSteps, totalSteps - 1));
 }
 

@@ -14,7 +14,7 @@ import {
 } from './run-memory.ts';
 
 /** Whether a well-known model can be fine-tuned in a given memory, by estimate. */
-export interface Fit {
+export interface ModelFit {
 	readonly model: string;
 	readonly method: 'qlora' | 'lora';
 	/** Estimate, with checkpointing as `checkpointing` says. */
@@ -46,7 +46,7 @@ export const fitSetting = { rank: 8, tokens: 512 } as const;
 export type Place = 'host' | 'card' | CardKind;
 
 /** What QLoRA (NF4) and LoRA (bf16) take for well-known models, against `memoryBytes`. */
-export function whatFits(memoryBytes: number, place: Place = 'host'): Fit[] {
+export function whatFits(memoryBytes: number, place: Place = 'host'): ModelFit[] {
 	return models.flatMap((model) => {
 		const config = knownModel(model);
 		if (config === undefined) return [];
@@ -62,7 +62,7 @@ export const cardGigabytes = [8, 16, 24, 48, 80] as const;
 
 /** How fine-tuning with adapters fits somewhere, by estimate. */
 export interface PlaceFit {
-	readonly method: Fit['method'];
+	readonly method: ModelFit['method'];
 	/** `machine` is this one's own memory; a card otherwise. */
 	readonly place: 'machine' | 'card';
 	/** 10⁹ bytes that the place has. */
@@ -116,7 +116,10 @@ export function modelMemory(model: ModelConfig, tokens: number, machineBytes: nu
 
 type Total = Pick<RunMemory, 'total'>;
 
-function fitOf(memoryBytes: number, needed: MemoryOf<Total>): Pick<Fit, 'bytes' | 'checkpointing' | 'fits'> {
+function fitOf(
+	memoryBytes: number,
+	needed: MemoryOf<Total>,
+): Pick<ModelFit, 'bytes' | 'checkpointing' | 'fits'> {
 	const { memory, checkpointing, fits } = fitInto(memoryBytes, 'auto', needed);
 	return { bytes: memory.total, checkpointing, fits };
 }
@@ -130,7 +133,7 @@ const [few, more] = [8, 12];
  */
 export function adapterMemory(
 	model: ModelConfig,
-	method: Fit['method'],
+	method: ModelFit['method'],
 	place: Place,
 	checkpointing: Checkpointing,
 	tokens: number = fitSetting.tokens,

@@ -20,7 +20,7 @@ export function cpuFeatures(): CpuFeatures {
 	return featuresOf(loadNative());
 }
 
-export function featuresOf(load: NativeLoad): CpuFeatures {
+function featuresOf(load: NativeLoad): CpuFeatures {
 	const threads = availableParallelism();
 	if (load.addon === undefined) {
 		return { instructionSets: [], best: undefined, peaks: undefined, threads, failure: load };

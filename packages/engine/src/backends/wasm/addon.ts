@@ -5,7 +5,7 @@ import { createWasmEngine, type WasmEngine } from './engine.ts';
 import type { StartWorker } from './serve.ts';
 
 /** The instruction set that the module is made of: 128-bit vectors with fused products. */
-export const WASM_INSTRUCTION_SET = 'relaxed-simd';
+const WASM_INSTRUCTION_SET = 'relaxed-simd';
 
 /**
  * The kernels in WebAssembly behind the interface of the native addon. What starts a worker is given from outside,

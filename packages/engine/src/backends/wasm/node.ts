@@ -30,7 +30,7 @@ function load(): NativeLoad {
 }
 
 /** Starts a thread that doesn't keep the process alive. */
-export const startNodeWorker: StartWorker = (input) => {
+const startNodeWorker: StartWorker = (input) => {
 	const worker = new Worker(new URL('./node-worker.ts', import.meta.url), {
 		workerData: input,
 		execArgv: [],

@@ -6,7 +6,7 @@ import { addInputs, addTransformer, type GraphInputs, type GraphModel } from './
 /** Version of the operators: the first that has LayerNormalization, and one that runtimes since 2022 know. */
 export const onnxOpset = 17;
 /** Version of the file format that came with it. */
-export const onnxIrVersion = 8;
+const onnxIrVersion = 8;
 
 export interface OnnxClassifier extends GraphModel {
 	readonly pool: 'last' | 'first' | 'mean' | 'max' | 'meanMax';

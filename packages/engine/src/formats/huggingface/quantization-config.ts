@@ -77,7 +77,7 @@ export const bitsandbytesKeys = keyTable({
 });
 
 /** The keys of ours. */
-export const ownQuantizationKeys = keyTable({ used: ['quant_method', 'quant_type'], neutral: [] });
+const ownQuantizationKeys = keyTable({ used: ['quant_method', 'quant_type'], neutral: [] });
 
 /** `quantization_config` of config.json; undefined where the weights are stored as they are. */
 export function parseQuantization(config: Fields): QuantizationConfig | undefined {

@@ -38,7 +38,7 @@ export const ropeConfigKeys: readonly string[] = [
 ];
 
 /** The keys inside `rope_parameters` and `rope_scaling`, by the type of scaling. */
-export const ropeKeys = {
+const ropeKeys = {
 	default: ropeTable([]),
 	linear: ropeTable(['factor']),
 	dynamic: ropeTable(['factor']),

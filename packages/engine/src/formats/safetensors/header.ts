@@ -64,7 +64,7 @@ export function parseHeader(bytes: Uint8Array, dataBytes: number, place: string)
 	return { tensors, metadata };
 }
 
-export function headerError(message: string, place: string): VulntuneError {
+function headerError(message: string, place: string): VulntuneError {
 	return inputError('SAFETENSORS_HEADER', message, { place, remedy: downloadAgain });
 }
 

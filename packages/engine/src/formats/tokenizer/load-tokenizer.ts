@@ -7,7 +7,7 @@ import { rememberTokenizer } from './remember-tokenizer.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export const tokenizerFileName = 'tokenizer.json';
-export const tokenizerConfigFileName = 'tokenizer_config.json';
+const tokenizerConfigFileName = 'tokenizer_config.json';
 const specialTokensFileName = 'special_tokens_map.json';
 const addedTokensFileName = 'added_tokens.json';
 
