@@ -29,6 +29,7 @@ it('reads what a detector is run with, and nothing where another tool saved it',
 	expect(read({ threshold: null, bidirectionalLayers: 2, earlierBases: [] })).toMatchObject({
 		threshold: null,
 	});
+	expect(read({ threshold: 1 })).toMatchObject({ threshold: 1 });
 	expect(readDescription(path.join(folder, 'none'))).toBeUndefined();
 });
 

@@ -107,10 +107,7 @@ const keys: Readonly<
 	collapseWhitespace: [isFlag, 'true or false'],
 	sequence: [isObject, 'an object'],
 	precision: [isText, 'a precision'],
-	threshold: [
-		(value) => value === null || (typeof value === 'number' && value >= 0 && value <= 1),
-		'a probability or null',
-	],
+	threshold: [(value) => value === null || isShare(value), 'a probability or null'],
 	calibration: [isCalibration, 'a temperature and an isotonic map, each with its threshold'],
 	epoch: [isCount, 'a whole number'],
 	seed: [isCount, 'a whole number'],

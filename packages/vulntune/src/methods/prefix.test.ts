@@ -31,6 +31,14 @@ it('takes keys and values from where PEFT keeps them, and puts them back there',
 	expect(promptOf(tensors, layers)).toEqual(prompt);
 });
 
+it('knows layers by their whole number', () => {
+	const backend = createReferenceBackend();
+	const parameters = createParameters(backend, prefixSpecs({ layers: 12, keyValueHeads: 1, headDim: 1 }, 1));
+	const deep = { shape: [1, 24], values: Float32Array.from({ length: 24 }, (_, i) => i) };
+	uploadPrefix(backend, parameters, { ...saved, layers: 12, prompt: deep, head: new Map() }, 'here');
+	expect([...backend.download(parameters.get('prefix.11.key'))]).toEqual([22]);
+});
+
 it.each<[string, Partial<PeftPrefix>]>([
 	['fewer tokens', { prompt: { ...prompt, shape: [2, 8] } }],
 	['fewer layers', { layers: 1, prompt: { ...prompt, shape: [3, 4] } }],

@@ -34,6 +34,19 @@ it('tells a function its partner where both lie in one pack, and no other', () =
 		});
 	expect(partners(data.pairs!.rows)).toEqual([[2, 0], [3, 1], [4]]);
 	expect(partners(undefined)).toEqual([[0, 1], [2, 3], [4]]);
+	const all = packFunctions(data.lengths, packing).packs.flat();
+	const around = { leading: [], separator: 0, suffix: [] };
+	const { pack, targets } = assemblePack(data, all, 'isolated', around);
+	const partnerOf = new Map(
+		[...targets.pairs!.partners].map((place, own) => [pack.functionIndex[own]!, pack.functionIndex[place]!]),
+	);
+	expect([...partnerOf].toSorted(([a], [b]) => a - b)).toEqual([
+		[0, 2],
+		[1, 3],
+		[2, 0],
+		[3, 1],
+		[4, 4],
+	]);
 });
 
 it('knows the partners of joined packs where each had them alone', () => {

@@ -49,3 +49,13 @@ it('scales a gradient that is longer than clipNorm down to it, and no other', ()
 	expect(step(gradient, { ...settings, clipNorm: 6 }).firstMoment[0]).toBeCloseTo(0.3, 6);
 	expect(clipped.gradients).toEqual(new Array(12).fill(0));
 });
+
+it('gives back the memory of its moments', () => {
+	const backend = createReferenceBackend();
+	const parameters = createParameters(backend, specs);
+	const { liveBytes } = backend.memory();
+	const optimizer = createOptimizer(backend, parameters, { weightDecay: 0, clipNorm: null });
+	expect(backend.memory().liveBytes).toBeGreaterThan(liveBytes);
+	optimizer.free();
+	expect(backend.memory().liveBytes).toBe(liveBytes);
+});
