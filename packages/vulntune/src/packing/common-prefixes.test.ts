@@ -46,6 +46,18 @@ function piecesOf(packs: readonly (readonly Piece[])[]): Piece[] {
 const rangeOf = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
 describe('functions that begin alike', () => {
+	it('are as many together as two sequences hold, however many there are', () => {
+		const tokens = rangeOf(0, 30).map((f) => [
+			...rangeOf(10, 30),
+			...rangeOf(100 * (f + 1), 100 * (f + 1) + 10),
+		]);
+		const options = { length: 60, packing: 'isolated', order: 'bestFit', maxFunctions: 200 } as const;
+		const { packs } = share(tokens, { ...options, largeFunctions: 'ignore', sharePrefixes: true });
+		// a beginning of 20 tokens, and 11 of each function with its separator
+		expect(packs.map(({ length }) => length)).toEqual([9, 9, 9, 3]);
+		expect(Math.max(...packs.map(packSize))).toBe(20 + 9 * 11);
+	});
+
 	it('are packed like all others: every piece once, no pack too long or with too many', () => {
 		fc.assert(
 			fc.property(anyFunctions, anyOptions, (tokens, options) => {

@@ -1,6 +1,7 @@
 import '../../../../tests/properties.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { joinPairs } from './join-pairs.ts';
 import type { PackingOptions } from './options.ts';
 import { packSize } from './options.ts';
 import { packFunctions } from './pack-functions.ts';
@@ -61,5 +62,21 @@ describe('functions that are to lie together', () => {
 			packs.find((pieces) => pieces.some((piece) => piece.functionIndex === f))!;
 		expect(packsWith(0)).toBe(packsWith(4));
 		expect(packsWith(1)).not.toBe(packsWith(4));
+	});
+
+	it.each([
+		['bestFit', 2, [[0, 1], [2]]],
+		['bestFit', 3, [[0, 1, 2]]],
+		['arrival', 2, [[0], [1], [2]]],
+		['arrival', 3, [[0, 1], [2]]],
+	] as const)('stay within the number of functions of a pack: %s, %d', (order, maxFunctions, expected) => {
+		const whole = { start: 0, end: 2, windowIndex: 0, windowCount: 1, suffixLength: 0 };
+		const groups = [0, 1, 2].map((functionIndex) => [{ ...whole, functionIndex }]);
+		const pairs = [
+			[0, 1],
+			[1, 2],
+		] as const;
+		const joined = joinPairs(groups, pairs, { ...common, order, maxFunctions });
+		expect(joined.map((group) => group.map(({ functionIndex }) => functionIndex))).toEqual(expected);
 	});
 });
