@@ -85,6 +85,8 @@ function compute(backend: Backend, shape: Shape, overrides: Overrides, asked: ty
 	return withDetector(backend, shape, overrides, work, asked);
 }
 
+const logOdds = (probability: number) => Math.log(probability / (1 - probability));
+
 const full = { 'method.type': 'full' };
 /** All norms, positions, activations and ways to lay out matrices. */
 const families = ['llama', 'qwen3', 'starcoder2', 'gptNeox', 'gptBigCode', 'bert', 'modernBert'] as const;
@@ -102,7 +104,11 @@ describe('activations in bfloat16', () => {
 		const narrow = compute(withBfloat16Activations(createReferenceBackend()), shape, overrides, asked);
 		expect(relativeDistance(narrow.losses, plain.losses)).toBeLessThan(1e-2);
 		expect(relativeDistance(narrow.gradients, plain.gradients)).toBeLessThan(4e-2);
-		expect(relativeDistance(narrow.scores, plain.scores)).toBeLessThan(1e-2);
+		// log odds of whole answers are a difference of sums of some twenty nats, to each of which every token adds its rounding
+		const allowed = overrides.objective === 'nextToken' ? 2e-2 * asked.yes.length : 1e-2;
+		for (const [f, score] of narrow.scores.entries()) {
+			expect(Math.abs(logOdds(score) - logOdds(plain.scores[f]!))).toBeLessThan(allowed);
+		}
 		expect(narrow.losses).not.toEqual(plain.losses);
 	});
 
