@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <mutex>
 #include <new>
 #include <unordered_map>
 
@@ -25,24 +26,49 @@ size_t sizeClass(size_t bytes) {
 	return (bytes + step - 1) & ~(step - 1);
 }
 
-// Blocks from here on are mapped one by one: what the C library has freed may stay resident between blocks in use.
+// Blocks from here on have pages of their own: what the C library has freed may stay resident between blocks in use.
 constexpr size_t mappedFrom = size_t{256} << 10;
 const size_t pageSize = sysconf(_SC_PAGESIZE);
 
 size_t roundUp(size_t value, size_t step) { return (value + step - 1) & ~(step - 1); }
 
-void* mapPages(size_t bytes, size_t alignment) {
-	bytes = roundUp(bytes, pageSize);
-	const size_t whole = bytes + alignment;
-	void* mapped = mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (mapped == MAP_FAILED) throw std::bad_alloc();
-	char* start = static_cast<char*>(mapped);
-	char* data = reinterpret_cast<char*>(roundUp(reinterpret_cast<size_t>(start), alignment));
-	const size_t before = data - start;
-	if (before > 0) munmap(start, before);
-	munmap(data + bytes, alignment - before);
-	return data;
-}
+// Blocks are cut one after the other from stretches of huge pages, so that small ones lie in such pages too. A stretch's
+// memory is the system's until it is touched, and each block's pages go back by themselves.
+struct Stretch {
+	static constexpr size_t fewestBytes = size_t{64} << 20;
+
+	std::mutex mutex;
+	char* next = nullptr;
+	char* end = nullptr;
+
+	void* take(size_t bytes) {
+		std::lock_guard<std::mutex> lock(mutex);
+		if (static_cast<size_t>(end - next) < bytes) renew(roundUp(std::max(bytes, fewestBytes), hugePage));
+		void* block = next;
+		next += bytes;
+		return block;
+	}
+
+private:
+	void renew(size_t bytes) {
+		constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+		void* mapped = mmap(nullptr, bytes + hugePage, PROT_READ | PROT_WRITE, flags, -1, 0);
+		if (mapped == MAP_FAILED) throw std::bad_alloc();
+		char* start = static_cast<char*>(mapped);
+		char* data = reinterpret_cast<char*>(roundUp(reinterpret_cast<size_t>(start), hugePage));
+		if (data > start) munmap(start, data - start);
+		if (data < start + hugePage) munmap(data + bytes, start + hugePage - data);
+		if (end > next) munmap(next, end - next);
+		next = data;
+		end = data + bytes;
+#if defined(MADV_HUGEPAGE)
+		// Only advice: whether the system follows it does not matter.
+		madvise(data, bytes, MADV_HUGEPAGE);
+#endif
+	}
+};
+
+Stretch stretch;
 
 }  // namespace
 
@@ -50,13 +76,7 @@ void* allocatePages(size_t bytes) {
 	if (bytes == 0) return nullptr;
 	if (bytes > SIZE_MAX / 2) throw std::bad_alloc();
 	if (bytes < mappedFrom) return ::operator new(roundUp(bytes, 64), std::align_val_t{64});
-	const bool huge = bytes >= 2 * hugePage;
-	void* data = mapPages(bytes, huge ? hugePage : pageSize);
-#if defined(MADV_HUGEPAGE)
-	// Only advice: whether the system follows it does not matter.
-	if (huge) madvise(data, bytes & ~(hugePage - 1), MADV_HUGEPAGE);
-#endif
-	return data;
+	return stretch.take(roundUp(bytes, pageSize));
 }
 
 void freePages(void* data, size_t bytes) {

@@ -5,7 +5,7 @@
 
 namespace vulntune {
 
-// Uninitialised memory, 64-byte aligned at least; asks for huge pages from 4 MiB. Throws std::bad_alloc.
+// Uninitialised memory, 64-byte aligned at least; asks for huge pages from 256 KiB on. Throws std::bad_alloc.
 void* allocatePages(size_t bytes);
 void freePages(void* data, size_t bytes);
 

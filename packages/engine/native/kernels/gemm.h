@@ -115,7 +115,7 @@ private:
 	void runRows(int64_t firstRow, int64_t rows) const {
 		const int64_t rowPanels = divideUp(rows, mostRows);
 		const Tiling tiling = chooseTiling(
-			rowPanels, firstPanel[count], mostColumnPanels(mostSteps * tileColumns * sizeof(float)), pool.threads(),
+			rowPanels, firstPanel[count], mostPanels(mostSteps * tileColumns * sizeof(float)), pool.threads(),
 			packInstructions, tileCost<arithmetic>);
 		Layout at;
 		at.rowPanels = rowPanels;
@@ -209,6 +209,7 @@ private:
 				tiles.multiply(tile, rows, ranks() - inner * tileColumns <= W);
 			}
 		}
+		tiles.finish();
 		for (int i = 0; i < count; i++) {
 			const RightPart<Right>& part = parts[i];
 			if (part.rank == 0) continue;
@@ -259,24 +260,35 @@ private:
 				part.outer.template pack<arithmetic>(
 					piece.column, piece.columns, {0, part.rank, tile.tailDepth}, packedOuter, tailStride(), stage);
 			}
-			const int64_t shares = (rows.to - rows.from) * divideUp(piece.columns, tileColumns);
+			const int64_t columnPanels = divideUp(piece.columns, tileColumns);
+			const int64_t shares = (rows.to - rows.from) * columnPanels;
 			int64_t share = 0;
-			for (int64_t panel = rows.from; panel < rows.to; panel++) {
+			const auto multiplyOne = [&](int64_t panel, int64_t columnPanel) {
+				if (asked.columns > 0) {
+					parts[asked.index % count].right.prefetch(asked.column, asked.columns, asked.range, share++, shares);
+				}
 				const int64_t row = panelRow(panel);
-				const int rowsOfPanel = static_cast<int>(panelRow(panel + 1) - row);
+				const int64_t done = columnPanel * tileColumns;
 				tile.a = at.packedA + (block * at.rowPanels + panel) * at.panelSize;
 				tile.tailA = tailOf(at, panel, i);
-				tile.b = packedB;
-				tile.tailB = packedOuter;
-				for (int64_t done = 0; done < piece.columns; done += tileColumns, share++) {
-					if (asked.columns > 0) {
-						parts[asked.index % count].right.prefetch(asked.column, asked.columns, asked.range, share, shares);
+				tile.b = packedB + columnPanel * panelStride();
+				tile.tailB = packedOuter + columnPanel * tailStride();
+				tile.c = part.c + row * part.columns + piece.column + done;
+				tile.columns = static_cast<int>(minimum<int64_t>(tileColumns, piece.columns - done));
+				tiles.multiply(tile, static_cast<int>(panelRow(panel + 1) - row));
+			};
+			if constexpr (arithmetic == Arithmetic::matrixUnit) {
+				// A panel of the right operand stays in the first-level cache, and some of the left one's in the second.
+				const int64_t together = mostPanels(at.panelSize * sizeof(float));
+				for (int64_t from = rows.from; from < rows.to; from += together) {
+					const int64_t to = minimum(rows.to, from + together);
+					for (int64_t columnPanel = 0; columnPanel < columnPanels; columnPanel++) {
+						for (int64_t panel = from; panel < to; panel++) multiplyOne(panel, columnPanel);
 					}
-					tile.c = part.c + row * part.columns + piece.column + done;
-					tile.columns = static_cast<int>(minimum<int64_t>(tileColumns, piece.columns - done));
-					tiles.multiply(tile, rowsOfPanel);
-					tile.b += panelStride();
-					tile.tailB += tailStride();
+				}
+			} else {
+				for (int64_t panel = rows.from; panel < rows.to; panel++) {
+					for (int64_t columnPanel = 0; columnPanel < columnPanels; columnPanel++) multiplyOne(panel, columnPanel);
 				}
 			}
 		}

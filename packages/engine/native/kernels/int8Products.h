@@ -132,7 +132,7 @@ private:
 	void runRows(int64_t first, int64_t rowCount, int64_t firstSlice) const {
 		Rows rows = {first, rowCount, divideUp(rowCount, tileRows), 0, nullptr, nullptr, nullptr};
 		const Tiling tiling = chooseTiling(
-			rows.panels, firstPanel[count], mostColumnPanels(panelStride() * sizeof(int32_t)), pool.threads(),
+			rows.panels, firstPanel[count], mostPanels(panelStride() * sizeof(int32_t)), pool.threads(),
 			int8PackInstructions);
 		rows.widest = divideUp(firstPanel[count], tiling.columnTiles);
 		const int64_t leftSize = divideUp(depthBlocks * rows.panels * panelSize(), W) * W;

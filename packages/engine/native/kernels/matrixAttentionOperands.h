@@ -1,6 +1,6 @@
 // Keys, values, queries and gradients of attention in bfloat16 as the matrix unit takes them. Attention multiplies with
 // each in both directions, so most lie there twice: along a head's dimensions, and along tokens. Where a
-// product has nothing to multiply, up to whole tiles, there are zeros.
+// sum has nothing to add, up to whole tiles, there are zeros.
 #pragma once
 #include "../bf16.h"
 #include "attentionTile.h"
@@ -87,7 +87,6 @@ private:
 		float* to = blocks + (block * sizes.keyValueHeads + keyValueHead) * blockFloats();
 		const auto packAlongHead = [&](const float* matrix) {
 			for (int64_t i = 0; i < count; i++) packHead(to + i * headPairs(), rowOf(matrix, i), sizes.headDim, headPairs());
-			memset(to + count * headPairs(), 0, (keysPerTile - count) * headPairs() * sizeof(float));
 			to += alongHead();
 		};
 		packAlongHead(k);

@@ -61,6 +61,12 @@ inline void loadTile(const float* from, int64_t stride) {
 	}
 }
 
+// The same of rows that pass by: the first-level cache is left to what is read again.
+template <MatrixTile tile>
+inline void loadPassingTile(const float* from, int64_t stride) {
+	loadTile<tile>(from, stride);
+}
+
 template <MatrixTile tile>
 inline void storeTile(float* to, int64_t stride) {
 	for (int r = 0; r < matrixUnit().shapes.rows[tile]; r++) store(to + r * stride, load(matrixUnit().values[tile][r]));
@@ -95,6 +101,12 @@ inline void zeroTile() {
 template <MatrixTile tile>
 inline void loadTile(const float* from, int64_t stride) {
 	asm volatile("tileloadd (%0,%1,4), %%tmm%c2" ::"r"(from), "r"(stride), "i"(tile) : "memory");
+}
+
+// The same of rows that pass by: the first-level cache is left to what is read again.
+template <MatrixTile tile>
+inline void loadPassingTile(const float* from, int64_t stride) {
+	asm volatile("tileloaddt1 (%0,%1,4), %%tmm%c2" ::"r"(from), "r"(stride), "i"(tile) : "memory");
 }
 
 template <MatrixTile tile>

@@ -176,44 +176,54 @@ __attribute__((noinline)) void multiplyTile(const Tile& tile) {
 
 #if defined(SIMD_AMX)
 
-// Rows of the result that are asked for with each step of the unit.
-constexpr int rowsAskedTogether = 2;
+// Sums that have left the unit and are on their way to the result, which takes longer than the products: they are written
+// while the next tile is multiplied.
+struct LeavingTile {
+	Tile tile;
+	int rows = 0;
+	int written = 0;
+	alignas(64) float sums[2 * matrixTileRows * tileColumns];
 
-// The same for 1 … 32 rows, by the matrix unit, whose tiles have been shaped for them.
-template <bool tall, bool wide>
-__attribute__((noinline)) void multiplyTileByUnit(const Tile& tile, int rows) {
-	int asked = 0;
-	// Sums that need no factor begin with what is there and go where they belong.
-	const bool direct = tile.scale == 1 && tile.columns == (wide ? 2 : 1) * W;
-	const auto forEachSum = [&](float* sums, int64_t stride, const auto& each) {
-		each.template operator()<upperLeft>(sums, stride);
-		if constexpr (wide) each.template operator()<upperRight>(sums + W, stride);
-		if constexpr (tall) each.template operator()<lowerLeft>(sums + matrixTileRows * stride, stride);
-		if constexpr (tall && wide) each.template operator()<lowerRight>(sums + matrixTileRows * stride + W, stride);
-	};
-	const auto zeroSum = []<MatrixTile sum>(float*, int64_t) { zeroTile<sum>(); };
-	const auto loadSum = []<MatrixTile sum>(float* from, int64_t stride) { loadTile<sum>(from, stride); };
-	const auto storeSum = []<MatrixTile sum>(float* to, int64_t stride) { storeTile<sum>(to, stride); };
-	if (direct && tile.accumulate) {
-		forEachSum(tile.c, tile.cStride, loadSum);
-	} else {
-		forEachSum(tile.c, tile.cStride, zeroSum);
+	// Rows that are written with each step of the unit; all at once they would keep the operands waiting.
+	static constexpr int together = 2;
+
+	inline __attribute__((always_inline)) void writeRows(int count) {
+		for (const int end = minimum(rows, written + count); written < end; written++) {
+			const float* from = sums + written * tileColumns;
+			UNROLL for (int v = 0; v < tileVectors; v++) {
+				storeSums(tile, written, v, load(from + v * W) * splat(tile.scale));
+			}
+		}
 	}
+};
+
+// The same for 1 … 32 rows, by the matrix unit, whose tiles have been shaped for them: into `sums`, while those of `leaving`
+// are written.
+template <bool tall, bool wide>
+__attribute__((noinline)) void multiplyTileByUnit(const Tile& tile, int rows, LeavingTile& leaving, float* sums) {
+	const auto forEachSum = [&](const auto& each) {
+		each.template operator()<upperLeft>(sums);
+		if constexpr (wide) each.template operator()<upperRight>(sums + W);
+		if constexpr (tall) each.template operator()<lowerLeft>(sums + matrixTileRows * tileColumns);
+		if constexpr (tall && wide) each.template operator()<lowerRight>(sums + matrixTileRows * tileColumns + W);
+	};
+	forEachSum([]<MatrixTile sum>(float*) { zeroTile<sum>(); });
 	const float* a = tile.a;
 	const float* b = tile.b;
 	int64_t depth = tile.depth;
+	int asked = 0;
 	for (int product = 0; product < 2; product++) {
 		for (; depth > 0; depth -= matrixTileSteps) {
-			// All at once they would keep the operands waiting.
-			for (int end = minimum(rows, asked + rowsAskedTogether); asked < end; asked++) {
+			leaving.writeRows(LeavingTile::together);
+			for (int end = minimum(rows, asked + LeavingTile::together); asked < end; asked++) {
 				UNROLL for (int v = 0; v < (wide ? 2 : 1); v++) __builtin_prefetch(tile.c + asked * tile.cStride + v * W, 1);
 			}
-			loadTile<upperRows>(a, matrixTileSteps);
+			loadPassingTile<upperRows>(a, matrixTileSteps);
 			loadTile<leftColumns>(b, tileColumns);
 			multiplyTiles<upperLeft, upperRows, leftColumns>();
 			if constexpr (wide) loadTile<rightColumns>(b + W, tileColumns);
 			if constexpr (wide) multiplyTiles<upperRight, upperRows, rightColumns>();
-			if constexpr (tall) loadTile<lowerRows>(a + matrixTileRows * matrixTileSteps, matrixTileSteps);
+			if constexpr (tall) loadPassingTile<lowerRows>(a + matrixTileRows * matrixTileSteps, matrixTileSteps);
 			if constexpr (tall) multiplyTiles<lowerLeft, lowerRows, leftColumns>();
 			if constexpr (tall && wide) multiplyTiles<lowerRight, lowerRows, rightColumns>();
 			a += rows * matrixTileSteps;
@@ -223,15 +233,8 @@ __attribute__((noinline)) void multiplyTileByUnit(const Tile& tile, int rows) {
 		b = tile.tailB;
 		depth = tile.tailDepth;
 	}
-	if (direct) return forEachSum(tile.c, tile.cStride, storeSum);
-	alignas(64) float sums[2 * matrixTileRows * tileColumns];
-	forEachSum(sums, tileColumns, storeSum);
-	const vf scale = splat(tile.scale);
-	for (int r = 0; r < rows; r++) {
-		UNROLL for (int v = 0; v < (wide ? 2 : 1); v++) {
-			storeSums(tile, r, v, load(sums + r * tileColumns + v * W) * scale);
-		}
-	}
+	leaving.writeRows(rowsOfTile<Arithmetic::matrixUnit>);
+	forEachSum([]<MatrixTile sum>(float* to) { storeTile<sum>(to, tileColumns); });
 }
 
 #endif
@@ -262,10 +265,11 @@ inline constexpr TileFunctions<arithmetic, 1> narrowTileFunctions = {};
 // What multiplies tiles in one task of a thread.
 template <Arithmetic arithmetic>
 struct TileMultiplier {
-	// A tile of 1 … rowsOfTile rows, of which one vector of columns exists or all do.
+	// A tile of 1 … rowsOfTile rows, of which one vector of columns exists or all do. It is there after `finish`.
 	void multiply(const Tile& tile, int rows, bool narrow = false) const {
 		(narrow ? narrowTileFunctions<arithmetic>.forRows : tileFunctions<arithmetic>.forRows)[rows](tile);
 	}
+	void finish() const {}
 };
 
 #if defined(SIMD_AMX)
@@ -274,23 +278,35 @@ struct TileMultiplier {
 template <>
 struct TileMultiplier<Arithmetic::matrixUnit> {
 	int shapedRows = 0;
+	bool second = false;
+	LeavingTile tiles[2];
 
 	TileMultiplier() = default;
 	TileMultiplier(const TileMultiplier&) = delete;
 	~TileMultiplier() {
+		finish();
 		if (shapedRows != 0) releaseTiles();
 	}
 
 	void multiply(const Tile& tile, int rows, bool narrow = false) {
 		if (rows != shapedRows) shapeTiles(MatrixTileShapes(rows));
 		shapedRows = rows;
+		LeavingTile& leaving = tiles[second];
+		LeavingTile& next = tiles[!second];
 		const bool tall = rows > matrixTileRows;
 		if (narrow) {
-			(tall ? multiplyTileByUnit<true, false> : multiplyTileByUnit<false, false>)(tile, rows);
+			(tall ? multiplyTileByUnit<true, false> : multiplyTileByUnit<false, false>)(tile, rows, leaving, next.sums);
 		} else {
-			(tall ? multiplyTileByUnit<true, true> : multiplyTileByUnit<false, true>)(tile, rows);
+			(tall ? multiplyTileByUnit<true, true> : multiplyTileByUnit<false, true>)(tile, rows, leaving, next.sums);
 		}
+		next.tile = tile;
+		next.tile.columns = minimum(tile.columns, narrow ? W : tileColumns);
+		next.rows = rows;
+		next.written = 0;
+		second = !second;
 	}
+
+	void finish() { tiles[second].writeRows(rowsOfTile<Arithmetic::matrixUnit>); }
 };
 
 #endif

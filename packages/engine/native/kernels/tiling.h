@@ -15,8 +15,8 @@ struct Tiling {
 template <Arithmetic arithmetic>
 constexpr double tileCost = arithmetic == Arithmetic::matrixUnit ? 8 : tileRows * tileVectors;
 
-// Packed columns of a tile stay in the second-level cache: as many panels of this size.
-inline int64_t mostColumnPanels(int64_t panelBytes) { return maximum<int64_t>(1, (384 << 10) / panelBytes); }
+// Packed panels that stay in the second-level cache: as many of this size.
+inline int64_t mostPanels(int64_t panelBytes) { return maximum<int64_t>(1, (384 << 10) / panelBytes); }
 
 // Estimates the time of the slowest thread, in multiply-add instructions per step of the depth, for all sensible
 // tilings of at most `widest` panels of columns and takes the best. Packing costs `packInstructions` per vector of B, and
