@@ -122,7 +122,12 @@
 	KERNEL(void, adamW,                                                                                  \
 		(Pool& pool, float* parameters, const float* gradients, float* firstMoment, float* secondMoment, \
 		int64_t length, double beta1, double beta2, double epsilon, double keep, double stepSize, double \
-		rootOfCorrection, double gradientScale))
+		rootOfCorrection, double gradientScale))                                                         \
+	KERNEL(void, adamW8bit,                                                                              \
+		(Pool& pool, float* parameters, const float* gradients, uint8_t* firstCodes, float* firstAbsmax, \
+		const float* firstCodebook, uint8_t* secondCodes, float* secondAbsmax, const float*              \
+		secondCodebook, int64_t length, double beta1, double beta2, double epsilon, double keep, double  \
+		stepSize, double rootOfCorrection, double gradientScale))
 
 #define VULNTUNE_PRODUCT_KERNELS(KERNEL)                                                                           \
 	KERNEL(void, matmulNT,                                                                                         \

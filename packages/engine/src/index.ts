@@ -117,6 +117,7 @@ export { type PeftAdapter, readPeftAdapter, writePeftAdapter } from './models/pe
 export { type HostMatrix, writeMatrices } from './models/peft-files.ts';
 export { type PeftPrefix, readPeftPrefix, writePeftPrefix } from './models/peft-prefix.ts';
 export * from './ops/index.ts';
+export { dynamicCodebook, unsignedDynamicCodebook } from './quantize/codebooks.ts';
 export {
 	type FourBitOptions,
 	type FourBitType,

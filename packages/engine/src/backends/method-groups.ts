@@ -58,6 +58,7 @@ const methodGroups = {
 	table4Errors: 'element-wise, optimiser',
 	sumOfSquares: 'element-wise, optimiser',
 	adamW: 'element-wise, optimiser',
+	adamW8bit: 'element-wise, optimiser',
 } as const satisfies Record<Method, string>;
 
 /** Every method of the contract that computes. */

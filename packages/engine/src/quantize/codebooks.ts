@@ -37,6 +37,7 @@ export const fp4Codebook: Float32Array = Float32Array.of(
 );
 
 let cachedDynamicCodebook: Float32Array | undefined;
+let cachedUnsignedCodebook: Float32Array | undefined;
 
 /**
  * The signed dynamic 8-bit map by code, [256], ascending (Dettmers, "8-bit approximations for parallelism in deep learning", 2015):
@@ -44,20 +45,26 @@ let cachedDynamicCodebook: Float32Array | undefined;
  * Every step is rounded to float32 as in bitsandbytes, whose checkpoints hold these exact numbers.
  */
 export function dynamicCodebook(): Float32Array {
-	cachedDynamicCodebook ??= makeDynamicCodebook();
+	cachedDynamicCodebook ??= makeDynamicCodebook(true);
 	return cachedDynamicCodebook;
 }
 
-function makeDynamicCodebook(): Float32Array {
+/** The same of numbers that are not negative, in twice as many parts: second moments of 8-bit optimisers. */
+export function unsignedDynamicCodebook(): Float32Array {
+	cachedUnsignedCodebook ??= makeDynamicCodebook(false);
+	return cachedUnsignedCodebook;
+}
+
+function makeDynamicCodebook(isSigned: boolean): Float32Array {
 	const values = [0, 1];
 	for (let exponent = -6; exponent <= 0; exponent++) {
-		const parts = 2 ** (exponent + 6);
+		const parts = 2 ** (exponent + (isSigned ? 6 : 7));
 		// Parsed, because 10 ** -6 need not be the float64 nearest to a millionth in every engine.
 		const scale = Math.fround(Number(`1e${exponent}`));
 		for (let part = 0; part < parts; part++) {
 			const edges = Math.fround(partEdge(part, parts) + partEdge(part + 1, parts));
 			const value = Math.fround(scale * (edges / 2));
-			values.push(value, -value);
+			values.push(...(isSigned ? [value, -value] : [value]));
 		}
 	}
 	return Float32Array.from(values).sort();

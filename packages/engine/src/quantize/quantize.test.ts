@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { VulntuneError } from '../errors.ts';
 import { hashStream, normalArray } from '../random/streams.ts';
-import { dynamicCodebook } from './codebooks.ts';
+import { dynamicCodebook, unsignedDynamicCodebook } from './codebooks.ts';
 import { quantizeAbsmax, restoreAbsmax } from './double-quantization.ts';
 import { dequantizeFourBit, fourBitCodebook, quantizeFourBit } from './four-bit.ts';
 import { dequantizeInt8, quantizeInt8 } from './int8.ts';
@@ -59,6 +59,7 @@ describe('blockwise quantisation', () => {
 			quantileTypeCodebook('quantile8'),
 			quantileTypeCodebook('normal8'),
 			dynamicCodebook(),
+			unsignedDynamicCodebook(),
 		]) {
 			const table = nearestTable(codebook);
 			table.midpoints.subarray(0, -1).forEach((midpoint, rank) => {
@@ -68,6 +69,16 @@ describe('blockwise quantisation', () => {
 				expect(nearestCode(table, new Float32Array(bits.buffer)[0]!)).toBe(rank + 1);
 			});
 		}
+	});
+
+	test('bitsandbytes’ map of numbers that are not negative', () => {
+		const codebook = unsignedDynamicCodebook();
+		expect(codebook).toHaveLength(256);
+		expect(codebook).toEqual(codebook.toSorted());
+		const ends = [0, 3.25e-7, 7.75e-7, 2.125e-6, 4.375e-6];
+		for (const [code, value] of ends.entries()) expect(codebook[code]).toBeCloseTo(value, 12);
+		expect(codebook[254]).toBeCloseTo(0.996484375, 6);
+		expect(codebook[255]).toBe(1);
 	});
 
 	test('values of the codebook times a power of two come back exactly, whatever the block', () => {

@@ -37,7 +37,7 @@ export interface VectorCommunicator extends Communicator {
 	collect(vector: View): Promise<readonly View[]>;
 	/** Gives every process's stretch to all, which then have the whole vector. */
 	spread(vector: View): Promise<void>;
-	/** Gives the first process's vector to all. */
+	/** Gives the first process's vector, of any type, to all. */
 	broadcast(vector: View): Promise<void>;
 	/** Gives back what it holds of the backend. */
 	close(): void;

@@ -100,6 +100,7 @@ describe('defaults', () => {
 			},
 			training: {
 				epochs: 15,
+				optimizer: 'adamw',
 				learningRate: 1e-4,
 				schedule: 'cosine',
 				warmupSteps: 2,

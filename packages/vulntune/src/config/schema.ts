@@ -278,6 +278,10 @@ const training = section({
 		.describe(
 			'passes over the training rows; --resume with more extends a finished run, its schedule starting anew',
 		),
+	optimizer: z
+		.enum(['adamw', 'adamw8bit'])
+		.default('adamw')
+		.describe('adamw8bit keeps AdamW’s two moments in 8 bits: 2 bytes a trained weight in place of 8'),
 	learningRate: z.number().positive().default(1e-4).describe('highest learning rate'),
 	schedule: z
 		.enum(['cosine', 'linear', 'constant'])

@@ -24,3 +24,10 @@ it('tells the loss of pairs and how many sequences go through the model at once,
 	expect(text).toContain('over functions, rank loss of pairs, weight 0.5');
 	expect(text).toContain('4 sequences a step, 2 at once');
 });
+
+it('tells of moments in 8 bits', () => {
+	expect(textOf()).not.toContain('8 bits');
+	expect(textOf({ 'training.optimizer': 'adamw8bit' })).toContain(
+		'AdamW with moments in 8 bits, learning rate',
+	);
+});

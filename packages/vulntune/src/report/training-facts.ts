@@ -133,9 +133,9 @@ function lossText({ settings: { loss } }: ReportData): string {
 
 function optimizerText({ settings: { training } }: ReportData): string {
 	const { learningRate, schedule, warmupSteps, weightDecay, accumulation, sequencesPerPass } = training;
-	const { clipNorm, precision, seed } = training;
+	const { optimizer, clipNorm, precision, seed } = training;
 	return [
-		`AdamW, learning rate ${learningRate} (${schedule}, ${warmupSteps} warm-up steps)`,
+		`AdamW${optimizer === 'adamw8bit' ? ' with moments in 8 bits' : ''}, learning rate ${learningRate} (${schedule}, ${warmupSteps} warm-up steps)`,
 		`weight decay ${weightDecay}`,
 		`${accumulation} sequences a step${sequencesPerPass > 1 ? `, ${sequencesPerPass} at once` : ''}`,
 		clipNorm === null ? 'no clipping' : `gradients clipped to ${clipNorm}`,

@@ -39,6 +39,7 @@ it('tells runs apart whose results differ', () => {
 		{ 'loss.pair': 'rank', 'loss.pairWeight': '2' },
 		{ 'data.sample': '0.5', 'data.sampleSeed': '2' },
 		{ 'training.sequencesPerPass': '2' },
+		{ 'training.optimizer': 'adamw8bit' },
 	];
 	const hashes = changes.map((change) => identityHash(identityOf(change)));
 	const { base } = inputs;
@@ -93,6 +94,7 @@ it('has nothing of options that are off, so that runs of versions without them g
 		object
 	>;
 	expect(Object.keys(training)).not.toContain('sequencesPerPass');
+	expect(Object.keys(training)).not.toContain('optimizer');
 	expect(Object.keys(data)).not.toContain('dropNearDuplicates');
 	expect(Object.keys(data)).not.toContain('projects');
 	expect(Object.keys(method)).not.toContain('layersToTransform');

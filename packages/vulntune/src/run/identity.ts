@@ -66,10 +66,11 @@ export function resultSettings(config: Config): object {
 		...settings
 	} = config;
 	const { checkpointEverySteps: _every, epochs: _epochs, checkpointing: _checkpointing, ...rest } = training;
-	const { sequencesPerPass, ...optimised } = rest;
+	const { sequencesPerPass, optimizer, ...optimised } = rest;
 	const trained = {
 		...optimised,
 		...(sequencesPerPass === 1 ? {} : { sequencesPerPass }),
+		...(optimizer === 'adamw' ? {} : { optimizer }),
 		checkpointing: false,
 	};
 	// what projects are called changes no result; options that are off are as good as none, so that runs of versions without them are known

@@ -1,5 +1,6 @@
-import { createParameters, createReferenceBackend } from '@vulntune/engine';
+import { createParameters, createReferenceBackend, elements } from '@vulntune/engine';
 import { expect, it } from 'vitest';
+import type { OptimizerName } from './moments.ts';
 import { type AdamWSettings, createOptimizer } from './optimizer.ts';
 
 const specs = [
@@ -22,7 +23,7 @@ function step(gradient: readonly number[], settings: AdamWSettings) {
 	return {
 		norm,
 		values: new Map(specs.map(({ name }) => [name, read(parameters.get(name))])),
-		firstMoment: read(optimizer.firstMoment),
+		firstMoment: read(optimizer.moments.get('first-moment.f32')!),
 		gradients: read(parameters.gradients),
 	};
 }
@@ -50,12 +51,52 @@ it('scales a gradient that is longer than clipNorm down to it, and no other', ()
 	expect(clipped.gradients).toEqual(new Array(12).fill(0));
 });
 
-it('gives back the memory of its moments', () => {
+it.each(['adamw', 'adamw8bit'] as const)('gives back the memory of the moments of %s', (name) => {
 	const backend = createReferenceBackend();
 	const parameters = createParameters(backend, specs);
 	const { liveBytes } = backend.memory();
-	const optimizer = createOptimizer(backend, parameters, { weightDecay: 0, clipNorm: null });
+	const optimizer = createOptimizer(backend, parameters, { name, weightDecay: 0, clipNorm: null });
 	expect(backend.memory().liveBytes).toBeGreaterThan(liveBytes);
 	optimizer.free();
 	expect(backend.memory().liveBytes).toBe(liveBytes);
+});
+
+/** Parameters after so many steps on gradients of another size in every tensor, and the moments. */
+function trained(name: OptimizerName, steps: number) {
+	const backend = createReferenceBackend();
+	const shapes = [[3, 100], [7], [2, 300], [260]];
+	const parameters = createParameters(
+		backend,
+		shapes.map((shape, i) => ({ name: `${i}`, shape })),
+	);
+	backend.fill(parameters.values, 1);
+	const optimizer = createOptimizer(backend, parameters, { name, weightDecay: 0.05, clipNorm: null });
+	const sizes = shapes.flatMap((shape, i) => new Array(elements(shape)).fill(10 ** (2 - 2 * i)));
+	for (let step = 1; step <= steps; step++) {
+		const gradients = sizes.map((size, i) => size * Math.sin(i * 0.7 + step * 0.3));
+		backend.upload(parameters.gradients, Float32Array.from(gradients));
+		optimizer.step(step, 0.01);
+	}
+	const values = Array.from(backend.download(parameters.values));
+	return { values, sizes, moments: optimizer.moments };
+}
+
+it('goes nearly where float32 goes with moments in 8 bits, whatever the sizes of neighbouring gradients', () => {
+	const [exact, quantized] = [trained('adamw', 30), trained('adamw8bit', 30)];
+	const distances = exact.values.map((value, i) => Math.abs(value - quantized.values[i]!));
+	const farthest = (size: number) => Math.max(...distances.filter((_, i) => exact.sizes[i] === size));
+	// the way of a parameter is up to 0.3; tensors of other sizes of gradients have scales of their own where decay ends or begins
+	for (const size of [100, 1, 0.01, 0.0001]) expect(farthest(size)).toBeLessThan(0.02);
+	expect(Math.max(...distances)).toBeGreaterThan(0);
+});
+
+it('keeps two bytes a weight in 8 bits, and a scale for each block of 256 within what decays alike', () => {
+	const { moments } = trained('adamw8bit', 1);
+	const sizes = Array.from(moments, ([name, { dtype, shape }]) => [name, dtype, shape[0]]);
+	expect(sizes).toEqual([
+		['first-moment.u8', 'u8', 1167],
+		['first-moment-absmax.f32', 'f32', 2 + 1 + 3 + 2],
+		['second-moment.u8', 'u8', 1167],
+		['second-moment-absmax.f32', 'f32', 8],
+	]);
 });

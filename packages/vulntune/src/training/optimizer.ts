@@ -1,14 +1,16 @@
 import {
 	type Backend,
-	type DeviceBuffer,
 	elements,
 	type ParameterSpec,
 	type Parameters,
 	type View,
 	viewOf,
 } from '@vulntune/engine';
+import { createMoments, type OptimizerName, type Stretch } from './moments.ts';
 
 export interface AdamWSettings {
+	/** Default `adamw`. */
+	readonly name?: OptimizerName;
 	/** Of matrices; what has one dimension (norms, biases) never decays. */
 	readonly weightDecay: number;
 	/** Longest gradient that is used as it is; longer ones are scaled down to it. Null for no clipping. */
@@ -19,8 +21,8 @@ export interface Optimizer {
 	readonly backend: Backend;
 	/** What the gradients of a step add up in. */
 	readonly gradients: View;
-	readonly firstMoment: View;
-	readonly secondMoment: View;
+	/** What it remembers from step to step, by the names of a checkpoint. */
+	readonly moments: ReadonlyMap<string, View>;
 	/**
 	 * One AdamW step on the gradients that have added up, which are then zero again.
 	 *
@@ -41,28 +43,20 @@ export function createOptimizer(
 	settings: AdamWSettings,
 ): Optimizer {
 	const { values, gradients } = parameters;
-	const buffers: DeviceBuffer[] = [];
-	const zeros = (): View => {
-		const view = viewOf(backend.allocate('f32', values.shape[0]!), values.shape);
-		backend.fill(view, 0);
-		buffers.push(view.buffer);
-		return view;
-	};
-	const firstMoment = zeros();
-	const secondMoment = zeros();
 	const stretches = decayStretches(parameters.specs);
+	const moments = createMoments(backend, settings.name ?? 'adamw', stretches);
 	return {
 		backend,
 		gradients,
-		firstMoment,
-		secondMoment,
+		moments: moments.vectors,
 		step(step, learningRate) {
 			const norm = Math.sqrt(backend.sumOfSquares(gradients));
 			// torch's clip_grad_norm_: the 1e-6 keeps a zero gradient finite
 			const gradientScale = settings.clipNorm === null ? 1 : Math.min(1, settings.clipNorm / (norm + 1e-6));
-			for (const { start, length, decays } of stretches) {
+			for (const stretch of stretches) {
+				const { start, length, decays } = stretch;
 				const part = ({ buffer, offset }: View) => viewOf(buffer, [length], offset + start);
-				backend.adamW(part(values), part(gradients), part(firstMoment), part(secondMoment), {
+				moments.take(stretch, part(values), part(gradients), {
 					learningRate,
 					beta1: 0.9,
 					beta2: 0.999,
@@ -75,15 +69,12 @@ export function createOptimizer(
 			backend.fill(gradients, 0);
 			return norm;
 		},
-		free() {
-			for (const buffer of buffers) backend.free(buffer);
-		},
+		free: moments.free,
 	};
 }
 
-/** Elements [start, start + length) of the flat vectors, all of which decay, or none. */
-interface DecayStretch {
-	readonly start: number;
+/** All of it decays, or nothing. */
+interface DecayStretch extends Stretch {
 	length: number;
 	readonly decays: boolean;
 }

@@ -44,6 +44,9 @@ const kinds: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 	'QLoRA in a quantile codebook': { 'method.type': 'qlora', 'method.base': 'quantile3' },
 	'LoRA in bf16, arithmetic too': { 'method.base': 'bf16', 'training.precision': 'bf16' },
 	'full, the next token': { 'method.type': 'full', 'method.dropout': '0', objective: 'nextToken' },
+	'full, moments in 8 bits': {
+		...{ 'method.type': 'full', 'method.dropout': '0', 'training.optimizer': 'adamw8bit' },
+	},
 	'the head, mean and maximum, hidden': { 'method.type': 'head', 'head.pool': 'meanMax', 'head.hidden': '7' },
 };
 
@@ -60,7 +63,9 @@ function runOf(config: Config, folder: ReturnType<typeof openModelFolder>): Rehe
 function taken(backend: Backend, config: Config, folder: ReturnType<typeof openModelFolder>): MemoryUse {
 	const { pass, packs } = runOf(config, folder);
 	const detector = createDetectorOf(config, backend, folder);
-	const optimizer = createOptimizer(backend, detector.parameters, { weightDecay: 0, clipNorm: 1 });
+	const optimizer = createOptimizer(backend, detector.parameters, {
+		...{ name: config.training.optimizer, weightDecay: 0, clipNorm: 1 },
+	});
 	createGradientSum(optimizer, alone);
 	const targets = ({ functionIndex: { length } }: typeof packs.trained) => ({
 		labels: new Int32Array(length),

@@ -5,6 +5,7 @@ import type { PackLabels } from '../objectives/objective.ts';
 import type { Pack } from '../packing/pack.ts';
 import { type PassOptions, scorePack, trainOnPack } from '../scoring/micro-batch.ts';
 import { createGradientSum } from './gradient-sum.ts';
+import type { OptimizerName } from './moments.ts';
 import { createOptimizer } from './optimizer.ts';
 
 /** What the memory of what is computed depends on. */
@@ -14,6 +15,8 @@ export interface RehearsedWork {
 	/** How the checkpoint stores a tensor; by default in bfloat16. */
 	readonly dtypeOf?: (name: string) => SafetensorsDtype;
 	readonly pass: PassOptions;
+	/** Default `adamw`. */
+	readonly optimizer?: OptimizerName;
 	/** The fullest that is trained on, the fullest in which functions are scored, and the fullest whose lines are; undefined for none. */
 	readonly packs: {
 		readonly trained?: Pack;
@@ -71,7 +74,8 @@ export function rehearse(backend: Backend, run: RehearsedWork): RehearsedMemory 
 	const read = (pack: Pack) =>
 		isStacked ? { ...pack, stackedScores: new Float32Array(pack.functionIndex.length) } : pack;
 	const { lesser = noPacks } = packs;
-	const optimizer = packs.trained && createOptimizer(backend, parameters, { weightDecay: 0, clipNorm: null });
+	const settings = { weightDecay: 0, clipNorm: null, ...(run.optimizer && { name: run.optimizer }) };
+	const optimizer = packs.trained && createOptimizer(backend, parameters, settings);
 	if (optimizer !== undefined) createGradientSum(optimizer, alone);
 	const trained = backend.memory().liveBytes - base;
 	for (let step = 1; step <= steps; step++) {

@@ -20,7 +20,8 @@ export function rehearsedRun(
 	const { weights } = folder;
 	const stored =
 		weights === undefined ? {} : { dtypeOf: (name: string) => weights.info(name)?.dtype ?? 'BF16' };
-	return { model: folder.config, detector: detectorOptions(config), pass, packs, ...stored };
+	const { optimizer } = config.training;
+	return { model: folder.config, detector: detectorOptions(config), pass, optimizer, packs, ...stored };
 }
 
 type Functions = Pick<SplitData, 'lengths' | 'tokens' | 'pairs'>;

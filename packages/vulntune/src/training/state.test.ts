@@ -83,3 +83,28 @@ it('names checkpoints so that they sort by age', () => {
 	expect(names.toSorted()).toEqual(names);
 	expect(new Set(names).size).toBe(4);
 });
+
+it('restores moments in 8 bits to the byte', () => {
+	const settings = { name: 'adamw8bit', weightDecay: 0, clipNorm: null } as const;
+	const opened = () => {
+		const made = createParameters(backend, [{ name: 'matrix', shape: [1, 300] }]);
+		backend.fill(made.values, 1);
+		return { made, states: createOptimizer(backend, made, settings) };
+	};
+	const step = ({ made, states }: ReturnType<typeof opened>, count: number) => {
+		backend.upload(
+			made.gradients,
+			Float32Array.from({ length: 300 }, (_, i) => Math.sin(i * count)),
+		);
+		states.step(count, 0.1);
+	};
+	const [run, resumed] = [opened(), opened()];
+	step(run, 1);
+	const identity = { settings: 'these' };
+	const files = checkpointFiles(backend, initialRunState(), run.made, run.states, identity);
+	const buffers = new Map(Array.from(files, ([name, bytes]) => [name, Buffer.from(bytes)]));
+	restoreCheckpoint(backend, { place: 'runs/a', files: buffers }, resumed.made, resumed.states, identity);
+	step(run, 2);
+	step(resumed, 2);
+	expect(backend.download(resumed.made.values)).toEqual(backend.download(run.made.values));
+});

@@ -1,5 +1,6 @@
 import {
 	type Backend,
+	HOST_ARRAYS,
 	inputError,
 	type ModelFingerprint,
 	type Parameters,
@@ -87,8 +88,7 @@ export function vectors(parameters: Parameters, optimizer: Optimizer): ReadonlyM
 	return new Map([
 		['parameters.f32', parameters.values],
 		['gradients.f32', parameters.gradients],
-		['first-moment.f32', optimizer.firstMoment],
-		['second-moment.f32', optimizer.secondMoment],
+		...optimizer.moments,
 	]);
 }
 
@@ -161,7 +161,7 @@ export function restoreCheckpoint<State extends RunState>(
 	for (const [name, view] of vectors(parameters, optimizer)) {
 		const bytes = checkpoint.files.get(name)!;
 		const copy = new Uint8Array(bytes); // aligned
-		backend.upload(view, new Float32Array(copy.buffer));
+		backend.upload(view, new HOST_ARRAYS[view.dtype](copy.buffer));
 	}
 	return { state, identity: found };
 }

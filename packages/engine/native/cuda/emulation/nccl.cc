@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using Result = int;
 constexpr Result success = 0, cudaError = 1, systemError = 2, invalidArgument = 4, invalidUsage = 5;
-constexpr int float32 = 7;
+constexpr int uint8 = 1, float32 = 7;
 constexpr auto patience = std::chrono::seconds(60);
 
 struct UniqueId {
@@ -37,7 +37,7 @@ struct Communicator {
 struct Operation {
 	bool sends;
 	std::uint64_t address;
-	std::size_t count;
+	std::size_t bytes;
 	int peer;
 	Communicator* communicator;
 	void* stream;
@@ -74,7 +74,7 @@ fs::path message(const Communicator& c, int from, int to, long number) {
 Result send(const Operation& operation) {
 	auto copy = driver<int (*)(void*, std::uint64_t, std::size_t, void*)>("cuMemcpyDtoHAsync_v2");
 	auto synchronize = driver<int (*)(void*)>("cuStreamSynchronize");
-	std::vector<char> bytes(4 * operation.count);
+	std::vector<char> bytes(operation.bytes);
 	if (copy(bytes.data(), operation.address, bytes.size(), operation.stream) != 0) return cudaError;
 	if (synchronize(operation.stream) != 0) return cudaError;
 	Communicator& c = *operation.communicator;
@@ -86,8 +86,8 @@ Result receive(const Operation& operation) {
 	Communicator& c = *operation.communicator;
 	const fs::path file = message(c, operation.peer, c.rank, c.received[operation.peer]++);
 	if (!wait(file)) return systemError;
-	if (fs::file_size(file) != 4 * operation.count) return invalidUsage;
-	std::vector<char> bytes(4 * operation.count);
+	if (fs::file_size(file) != operation.bytes) return invalidUsage;
+	std::vector<char> bytes(operation.bytes);
 	std::ifstream(file, std::ios::binary).read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 	fs::remove(file);
 	auto copy = driver<int (*)(std::uint64_t, const void*, std::size_t, void*)>("cuMemcpyHtoDAsync_v2");
@@ -109,9 +109,11 @@ Result runWaiting() {
 	return success;
 }
 
-Result enqueue(const Operation& operation, int type) {
+/** An operation of so many numbers. */
+Result enqueue(Operation operation, int type) {
 	Communicator* c = operation.communicator;
-	if (c == nullptr || type != float32 || operation.count == 0) return invalidArgument;
+	if (c == nullptr || (type != float32 && type != uint8) || operation.bytes == 0) return invalidArgument;
+	if (type == float32) operation.bytes *= 4;
 	if (operation.peer < 0 || operation.peer >= c->size) return invalidArgument;
 	waiting.push_back(operation);
 	return success;

@@ -1,3 +1,5 @@
+import { dynamicCodebook, unsignedDynamicCodebook } from '../../quantize/codebooks.ts';
+import { MOMENTS_PER_BLOCK } from '../contract.ts';
 import { viewOf } from '../view.ts';
 import { type AgreementCase, fp32Tolerance as tolerance } from './workbench.ts';
 
@@ -10,6 +12,11 @@ const matrices = [
 	[5, 33],
 	[130, 577],
 ] as const;
+
+const adamWOptions = {
+	...{ learningRate: 1e-2, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+	...{ weightDecay: 0.05, gradientScale: 0.3 },
+};
 
 export const elementwiseCasesOf = (length: number): readonly AgreementCase[] => [
 	{
@@ -64,20 +71,65 @@ export const elementwiseCasesOf = (length: number): readonly AgreementCase[] => 
 					normal([length]),
 					output(`first moment at ${step}`, [length], draw.normal(length, 0.1)),
 					output(`second moment at ${step}`, [length], draw.normal(length).map(Math.abs)),
-					{
-						learningRate: 1e-2,
-						beta1: 0.9,
-						beta2: 0.999,
-						epsilon: 1e-8,
-						weightDecay: 0.05,
-						step,
-						gradientScale: 0.3,
-					},
+					{ ...adamWOptions, step },
+				);
+			}
+		},
+	},
+	{
+		// from nothing, by halves, moments are exact, and so are their codes
+		name: `adamW8bit ${length}, its codes`,
+		kernels: ['adamW8bit'],
+		tolerance: 0,
+		run({ backend, normal, input, output, draw }) {
+			const gradients = Float32Array.from(draw.normal(length), (value) => Math.round(value * 64) / 64);
+			// a block of zeros
+			gradients.fill(0, MOMENTS_PER_BLOCK, 2 * MOMENTS_PER_BLOCK);
+			const moment = (name: string, codebook: Float32Array) => ({
+				codes: output(`codes of the ${name}`, [length], new Uint8Array(length).fill(codebook.indexOf(0))),
+				absmax: output(`scales of the ${name}`, [Math.ceil(length / MOMENTS_PER_BLOCK)], zeros(length)),
+				codebook: input([codebook.length], codebook),
+			});
+			backend.adamW8bit(
+				normal([length]),
+				input([length], gradients),
+				moment('first moment', dynamicCodebook()),
+				moment('second moment', unsignedDynamicCodebook()),
+				{ ...adamWOptions, beta1: 0.5, beta2: 0.5, gradientScale: 0.5, step: 1 },
+			);
+		},
+	},
+	{
+		name: `adamW8bit ${length}`,
+		kernels: ['adamW8bit'],
+		tolerance,
+		run({ backend, output, normal, input, draw }) {
+			for (const step of [1, 1000]) {
+				const moment = (name: string, codebook: Float32Array) => ({
+					codes: input([length], Uint8Array.from(draw.integers(length, 256))),
+					absmax: output(
+						`scales of the ${name} at ${step}`,
+						[Math.ceil(length / MOMENTS_PER_BLOCK)],
+						draw.normal(Math.ceil(length / MOMENTS_PER_BLOCK)).map(Math.abs),
+					),
+					codebook: input([codebook.length], codebook),
+				});
+				backend.adamW8bit(
+					output(`parameters at ${step}`, [length], draw.normal(length)),
+					normal([length]),
+					moment('first moment', dynamicCodebook()),
+					moment('second moment', unsignedDynamicCodebook()),
+					{ ...adamWOptions, step },
 				);
 			}
 		},
 	},
 ];
+
+/** Scales of blocks that hold nothing yet. */
+function zeros(length: number): Float32Array {
+	return new Float32Array(Math.ceil(length / MOMENTS_PER_BLOCK));
+}
 
 /** What treats the rows of a matrix alike. */
 export const biasCasesOf = ([rows, columns]: readonly [number, number]): readonly AgreementCase[] => [

@@ -29,7 +29,7 @@ const bfloat16Reference = withBfloat16Activations(reference);
 
 /** Kernels that take no activations. */
 const ofFloats: ReadonlySet<string> = new Set([
-	...['scaleRows', 'sumOfSquares', 'adamW', 'copy', 'dequantize', 'quantizeTable4'],
+	...['scaleRows', 'sumOfSquares', 'adamW', 'adamW8bit', 'copy', 'dequantize', 'quantizeTable4'],
 	...['poolRows', 'poolRowsBackward', 'focalLoss', 'focalOfNegLogP'],
 	...['linearCrossEntropy', 'linearCrossEntropyBackward'],
 ]);

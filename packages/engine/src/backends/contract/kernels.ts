@@ -8,7 +8,16 @@ import type {
 	FocalOptions,
 	MatmulOptions,
 } from './arithmetic.ts';
-import type { Indices, QuantizedWeight, Ranges, Segments, Targets, View, Weight } from './tensors.ts';
+import type {
+	Indices,
+	QuantizedMoment,
+	QuantizedWeight,
+	Ranges,
+	Segments,
+	Targets,
+	View,
+	Weight,
+} from './tensors.ts';
 
 /** What every backend brings. */
 export interface Kernels {
@@ -206,6 +215,17 @@ export interface Kernels {
 		gradients: View,
 		firstMoment: View,
 		secondMoment: View,
+		options: AdamWOptions,
+	): void;
+	/**
+	 * The same with moments in 8 bits, over flat f32 buffers: each block is dequantised, takes in the gradient, moves its parameters, and is
+	 * quantised anew, to the nearest value of its codebook (on a midpoint the lower one). A block that is not finite has a scale that is not.
+	 */
+	adamW8bit(
+		parameters: View,
+		gradients: View,
+		firstMoment: QuantizedMoment,
+		secondMoment: QuantizedMoment,
 		options: AdamWOptions,
 	): void;
 }

@@ -65,6 +65,22 @@ export interface DoubleScales {
 	readonly offset: number;
 }
 
+/** How many of an optimiser's moments share a scale: bitsandbytes' block. */
+export const MOMENTS_PER_BLOCK = 256;
+
+/**
+ * Moments of an optimiser in 8 bits (Dettmers et al. 2022, "8-bit Optimizers via Block-wise Quantization"): moment i = codebook[codes[i]] ×
+ * absmax[i / 256].
+ */
+export interface QuantizedMoment {
+	/** u8 [n] */
+	readonly codes: View;
+	/** f32 [ceil(n / 256)] */
+	readonly absmax: View;
+	/** f32 [256], ascending */
+	readonly codebook: View;
+}
+
 /** A frozen quantised matrix. Blocks of 64 run over the flat matrix, across rows; the last may be short. */
 export interface QuantizedWeight {
 	readonly layout: QuantizedLayout;

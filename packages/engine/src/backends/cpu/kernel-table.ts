@@ -312,6 +312,25 @@ export interface Kernels {
 		rootOfCorrection: number,
 		gradientScale: number,
 	): void;
+	adamW8bit(
+		engine: EngineHandle,
+		parameters: Address,
+		gradients: Address,
+		firstCodes: Address,
+		firstAbsmax: Address,
+		firstCodebook: Address,
+		secondCodes: Address,
+		secondAbsmax: Address,
+		secondCodebook: Address,
+		length: number,
+		beta1: number,
+		beta2: number,
+		epsilon: number,
+		keep: number,
+		stepSize: number,
+		rootOfCorrection: number,
+		gradientScale: number,
+	): void;
 	matmulNT(
 		engine: EngineHandle,
 		M: number,
@@ -571,6 +590,7 @@ export const kernelSignatures: { readonly [Name in keyof Kernels]: string } = {
 	crossEntropyEnd: 'ppppn',
 	crossEntropyChunkBackward: 'ppppnnn',
 	adamW: 'ppppnnnnnnnn',
+	adamW8bit: 'ppppppppnnnnnnnn',
 	matmulNT: 'nnnpnppppbnb',
 	matmulNN: 'nnnpnppppbnb',
 	matmulTN: 'nnnpppbnb',

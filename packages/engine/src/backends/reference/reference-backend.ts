@@ -8,7 +8,7 @@ import * as losses from './losses.ts';
 import * as matmul from './matmul.ts';
 import { createMemory, type Storage } from './memory.ts';
 import * as norms from './norms.ts';
-import { adamW } from './optimizer.ts';
+import { adamW, adamW8bit } from './optimizer.ts';
 import { quantizeTable4 } from './quantize.ts';
 import { rope } from './rope.ts';
 import * as rows from './rows.ts';
@@ -47,5 +47,6 @@ export function createReferenceBackend({ storage = 'f32' }: { storage?: Storage 
 		...rows,
 		...losses,
 		adamW,
+		adamW8bit,
 	});
 }

@@ -89,7 +89,7 @@ function createMpiVectors(mpi: MpiLibrary, backend: Backend, communicator: Commu
 			backend.upload(vector, all);
 		},
 		async broadcast(vector) {
-			const values = Float32Array.from(floatsOf(backend, vector));
+			const values = backend.download(vector).slice();
 			mpi.broadcast(values);
 			backend.upload(vector, values);
 		},

@@ -7,8 +7,8 @@ import { VulntuneError } from '@vulntune/engine/errors.ts';
 
 /** Bytes of ncclUniqueId. */
 export const UNIQUE_ID_BYTES = 128;
-/** ncclFloat32 of ncclDataType_t */
-const FLOAT32 = 7;
+/** ncclFloat32 and ncclUint8 of ncclDataType_t */
+const [FLOAT32, UINT8] = [7, 1];
 
 /** A communicator of NCCL; whatever it does is enqueued on a stream. */
 export interface NcclCommunicator {
@@ -17,7 +17,8 @@ export interface NcclCommunicator {
 	/** @param address of so many f32 on the card */
 	send(address: number, count: number, peer: number): void;
 	receive(address: number, count: number, peer: number): void;
-	broadcast(address: number, count: number, root: number): void;
+	/** Numbers of any type, as bytes. */
+	broadcast(address: number, bytes: number, root: number): void;
 	destroy(): void;
 }
 
@@ -98,8 +99,8 @@ function bind(foreign: ForeignFunctions, library: ForeignLibrary): NcclLibrary {
 				},
 				send: (address, count, peer) => send(address, count, FLOAT32, peer, communicator, stream),
 				receive: (address, count, peer) => receive(address, count, FLOAT32, peer, communicator, stream),
-				broadcast: (address, count, root) =>
-					broadcast(address, address, count, FLOAT32, root, communicator, stream),
+				broadcast: (address, bytes, root) =>
+					broadcast(address, address, bytes, UINT8, root, communicator, stream),
 				destroy: () => destroy(communicator),
 			};
 		},

@@ -1,4 +1,4 @@
-import { type Backend, elements, viewOf } from '@vulntune/engine';
+import { type Backend, BYTES_PER_ELEMENT, elements, type View, viewOf } from '@vulntune/engine';
 import type { CudaBuffer } from '@vulntune/engine/backends/cuda/device.ts';
 import type { Communicator, VectorCommunicator } from '../communicator.ts';
 import { fromFirst } from '../from-first.ts';
@@ -48,17 +48,21 @@ export async function createNcclVectors(
 				for (let root = 0; root < size; root++) {
 					const stretch = stretchesOf(root, size).of(vector);
 					if (elements(stretch.shape) > 0) {
-						cards.broadcast(device.floats(stretch), elements(stretch.shape), root);
+						cards.broadcast(device.address(stretch), bytesIn(stretch), root);
 					}
 				}
 			});
 		},
 		async broadcast(vector) {
-			cards.broadcast(device.floats(vector), elements(vector.shape), 0);
+			cards.broadcast(device.address(vector), bytesIn(vector), 0);
 		},
 		close() {
 			received.free();
 			cards.destroy();
 		},
 	};
+}
+
+function bytesIn({ dtype, shape }: View): number {
+	return BYTES_PER_ELEMENT[dtype] * elements(shape);
 }

@@ -51,7 +51,7 @@ export function together(size: number): readonly ((backend: Backend) => VectorCo
 				backend.upload(vector, whole);
 			},
 			async broadcast(vector) {
-				const [first] = await exchange(rank, Float32Array.from(backend.download(vector)));
+				const [first] = await exchange(rank, backend.download(vector).slice());
 				backend.upload(vector, first!);
 			},
 			close: () => {},
