@@ -43,22 +43,23 @@ export function focalPass(
 	return { objective: classObjective, precision, focal: { gamma, gradient }, checkpointing: false };
 }
 
-/** The base of an adapter fixture with the adapter on it. */
+/** The base of an adapter fixture with the adapter on it, and with its head unless it is to predict tokens. */
 export function adaptedDetector(
 	backend: Backend,
 	baseFolder: string,
 	adapterFolder: string,
 	base: Pick<LoadOptions, 'base' | 'doubleQuantization'> = { base: 'fp32', doubleQuantization: false },
+	{ predictsTokens = false } = {},
 ): { detector: Detector; lora: LoraConfig; close: () => void } {
 	const adapter = readPeftAdapter(adapterFolder);
 	const folder = openModelFolder(path.resolve(baseFolder));
 	const detector = createDetector(backend, folder, {
 		...base,
 		method: { type: 'lora', lora: adapter.config },
-		head: { pool: 'last', hidden: null },
+		head: predictsTokens ? undefined : { pool: 'last', hidden: null },
 		maxPositions: folder.config.maxPositions,
 		seed: 1,
-		start: adapter,
+		start: predictsTokens ? { ...adapter, head: new Map() } : adapter,
 	});
 	const close = () => {
 		detector.free();

@@ -89,7 +89,15 @@ describe.each(cases)('training $family on $name as the $set goldens say', ({ fol
 			const expected = readJson(folder, 'golden.json').clm[variant];
 			const golden = readGolden(path.join(folder, 'golden.safetensors'));
 			const backend = create();
-			const { detector, close } = adaptedDetector(backend, baseFolder(), path.join(folder, 'adapter'));
+			const { detector, close } = adaptedDetector(
+				backend,
+				baseFolder(),
+				path.join(folder, 'adapter'),
+				undefined,
+				{
+					predictsTokens: true,
+				},
+			);
 			const flat = flatten(batch);
 			const width = batch.input_ids[0]!.length;
 			const labels = (expected.labels_of_position as number[][]).flat();
