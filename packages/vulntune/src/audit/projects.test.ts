@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, it } from 'vitest';
-import { dateOf, noProjects } from './projects.ts';
+import { temporaryFolder } from '../../../../tests/tiny.ts';
+import { dateOf, noProjects, readProjects } from './projects.ts';
 
 it.each([
 	['2016-01-31', '2016-01-31T00:00:00Z'],
@@ -12,4 +15,10 @@ it.each([
 
 it.each(['commit 5', 'May the 5th', '7'])('takes %j for no date', (date) => {
 	expect(dateOf({ date }, noProjects)).toBeNaN();
+});
+
+it.each(['{"c":""}', '{"c":{"repo":" "}}', '{"c":{}}'])('refuses %s, which names no project', (text) => {
+	const file = path.join(temporaryFolder(), 'projects.json');
+	writeFileSync(file, text);
+	expect(() => readProjects(file)).toThrow(expect.objectContaining({ code: 'PROJECTS_FILE', place: file }));
 });

@@ -34,7 +34,7 @@ export function readProjects(file: string | null): Projects {
 	const dateOf = new Map<string, string>();
 	for (const [commit, value] of entries) {
 		const { repo, date } = typeof value === 'string' ? { repo: value, date: undefined } : fieldsOf(value);
-		if (typeof repo !== 'string' || repo === '') {
+		if (typeof repo !== 'string' || repo.trim() === '') {
 			throw inputError('PROJECTS_FILE', `commit ${commit} has no project`, { place: file, remedy });
 		}
 		repoOf.set(commit, repo);

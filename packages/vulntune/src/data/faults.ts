@@ -23,7 +23,7 @@ export interface LeftOut {
 }
 
 const rowRemedy =
-	'Mend or remove these lines, or leave them out with --data.onBadRow skip; a line is {"code": "...", "target": 0 or 1, "idx": ...}.';
+	'Mend or remove these lines; a line is {"code": "...", "target": 0 or 1, "idx": ...}. What a config trains on may leave them out (data.onBadRow: skip), and so do dataset inspect and audit with --on-bad-row skip.';
 
 const keptFaults = 1000;
 const shownFaults = 20;

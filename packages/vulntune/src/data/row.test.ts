@@ -33,6 +33,11 @@ describe('a row', () => {
 		});
 	});
 
+	it('takes an empty text for one that is not there, as a table has it', () => {
+		const row = { code: 'f()', target: 0, commit: ' ', commit_id: 'abc', repo: '', date: '\t', cwe: [''] };
+		expect(readRow(row, 1)).toEqual({ id: 1, code: 'f()', label: 0, commit: 'abc' });
+	});
+
 	it('replaces lone surrogates, which have no UTF-8 form', () => {
 		expect(readRow({ code: 'a\ud800b', target: 0 }, 1)).toMatchObject({ code: 'a\ufffdb' });
 	});

@@ -64,10 +64,12 @@ export function readRow(value: unknown, line: number): FunctionRow | readonly st
 	return faults.length > 0 ? faults : { id, code, label, ...texts, ...synthetic };
 }
 
-function field(fields: Record<string, unknown>, name: keyof typeof aliases): [string, unknown] {
-	const present = aliases[name].find(
-		(alias) => Object.hasOwn(fields, alias) && fields[alias] !== null && fields[alias] !== undefined,
-	);
+function field(
+	fields: Record<string, unknown>,
+	name: keyof typeof aliases,
+	isAbsent = (value: unknown): boolean => value === null || value === undefined,
+): [string, unknown] {
+	const present = aliases[name].find((alias) => Object.hasOwn(fields, alias) && !isAbsent(fields[alias]));
 	return present === undefined ? [aliases[name][0], undefined] : [present, fields[present]];
 }
 
@@ -105,13 +107,19 @@ function readText(
 	name: (typeof textFields)[number],
 	faults: string[],
 ): string | undefined {
-	const [alias, value] = field(fields, name);
+	const [alias, value] = field(fields, name, saysNothing);
 	if (value === undefined) return undefined;
 	if (typeof value === 'string') return value;
 	if (typeof value === 'number') return String(value);
 	if (Array.isArray(value) && value.every((part) => typeof part === 'string')) return value.join(',');
 	faults.push(`${alias}: expected a text, found ${describe(value)}`);
 	return undefined;
+}
+
+/** Tables have empty cells where nothing is known: all rows without a commit are not of one commit. */
+export function saysNothing(value: unknown): boolean {
+	if (Array.isArray(value)) return value.every(saysNothing);
+	return value === null || value === undefined || (typeof value === 'string' && value.trim() === '');
 }
 
 function describe(value: unknown): string {

@@ -75,6 +75,13 @@ test('tolerates a byte-order mark, CRLF, no newline at the end, and unknown keys
 	]);
 });
 
+test('an empty text is none: rows without a commit are not of one', () => {
+	const line = '{"id":1,"label":1,"probability":0.5,"commit":"","cluster":" ","cwe":""}';
+	expect(parsePredictions(line, 'p')).toEqual([{ id: 1, label: 1, probability: 0.5 }]);
+	const unscored = '{"id":1,"label":1,"probability":null,"missing":""}';
+	expect(() => parsePredictions(unscored, 'p')).toThrow(/needs "missing" with the reason/);
+});
+
 test('a folder is no file of predictions', async () => {
 	await expect(readPredictions(tmpdir())).rejects.toThrow(/cannot be read: there is a folder at this path/);
 });

@@ -3,6 +3,7 @@ import { inputError } from '@vulntune/engine';
 import { fileErrorReason } from '@vulntune/engine/formats/file-errors.ts';
 import { found } from '../config/fault-text.ts';
 import { parseJson } from '../data/parse-json.ts';
+import { saysNothing } from '../data/row.ts';
 
 /** One line of a predictions file. */
 export interface Prediction {
@@ -98,26 +99,27 @@ function parsePrediction(line: string, refuse: (message: string) => Error): Pred
 	for (const key of ['id', 'label', 'probability']) {
 		if (!Object.hasOwn(fields, key)) throw refuse(`the key "${key}" is missing`);
 	}
-	const { id, label, probability, missing, commit, cwe, function_name: functionName, threshold } = fields;
-	const { status, cluster, fold } = fields;
+	const { id, label, probability, fold, threshold } = fields;
 	if (!(typeof id === 'string' && id !== '') && !(typeof id === 'number' && Number.isFinite(id))) {
 		throw refuse(`id: expected a text or a number, found ${found(id)}`);
 	}
 	if (label !== 0 && label !== 1) throw refuse(`label: expected 0 or 1, found ${found(label)}`);
-	for (const [key, value] of Object.entries({
-		missing,
-		commit,
-		cwe,
-		function_name: functionName,
-		status,
-		cluster,
-	})) {
-		if (value !== undefined && value !== null && typeof value !== 'string') {
-			throw refuse(`${key}: expected a text, found ${JSON.stringify(value)}`);
-		}
-	}
+	const textOf = (key: string): string | undefined => {
+		const value = fields[key];
+		if (value === undefined || value === null) return undefined;
+		if (typeof value !== 'string') throw refuse(`${key}: expected a text, found ${JSON.stringify(value)}`);
+		return saysNothing(value) ? undefined : value;
+	};
+	const texts = {
+		missing: textOf('missing'),
+		commit: textOf('commit'),
+		cwe: textOf('cwe'),
+		functionName: textOf('function_name'),
+		status: textOf('status'),
+		cluster: textOf('cluster'),
+	};
 	if (probability === null) {
-		if (typeof missing !== 'string' || missing === '') {
+		if (texts.missing === undefined) {
 			throw refuse('probability: null needs "missing" with the reason why the function was not scored');
 		}
 	} else if (!isShare(probability)) {
@@ -133,12 +135,7 @@ function parsePrediction(line: string, refuse: (message: string) => Error): Pred
 		id,
 		label,
 		probability,
-		...(typeof missing === 'string' ? { missing } : {}),
-		...(typeof commit === 'string' ? { commit } : {}),
-		...(typeof cwe === 'string' ? { cwe } : {}),
-		...(typeof functionName === 'string' ? { functionName } : {}),
-		...(typeof status === 'string' ? { status } : {}),
-		...(typeof cluster === 'string' ? { cluster } : {}),
+		...texts,
 		...(typeof fold === 'number' ? { fold } : {}),
 		...(typeof threshold === 'number' ? { threshold } : {}),
 	};
