@@ -60,6 +60,11 @@ describe('where predictions are written', () => {
 		expect(() => checkPredictionsOutput(file)).toThrow(expect.objectContaining(refusal));
 	});
 
+	it.runIf(process.platform === 'linux')('is no place where nothing can be written', () => {
+		const refusal = { place: '/proc/self/p.jsonl', message: expect.stringContaining('cannot be written') };
+		expect(() => checkPredictionsOutput('/proc/self/p.jsonl')).toThrow(expect.objectContaining(refusal));
+	});
+
 	it('is no folder, no link and no device', () => {
 		mkdirSync(path.join(root, 'folder'));
 		symlinkSync(write('target.jsonl', predictions), path.join(root, 'link'));

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, lstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { closeSync, existsSync, lstatSync, openSync, readSync, rmSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { fileError, inputError } from '@vulntune/engine';
 
@@ -12,7 +12,7 @@ const startBytes = 2 ** 16;
  * @param flag the option that names the file
  * @param what the kind, in the plural
  * @param isOwn whether a file that begins so is of this kind
- * @throws VulntuneError OUTPUT_NOT_FILE, OUTPUT_TAKEN
+ * @throws VulntuneError OUTPUT_NOT_FILE, OUTPUT_TAKEN, FILE_FORBIDDEN
  */
 export function checkOutputFile(
 	file: string,
@@ -28,11 +28,24 @@ export function checkOutputFile(
 			remedy: `Give ${flag} the path of a file in a folder that is there.`,
 		});
 	}
-	if (status === undefined || status.size === 0 || isOwn(startOf(file))) return;
-	throw inputError('OUTPUT_TAKEN', `this file holds something else than ${what}, which would replace it`, {
-		place: file,
-		remedy: `Choose another ${flag}, or remove the file.`,
-	});
+	if (status !== undefined && status.size > 0 && !isOwn(startOf(file))) {
+		throw inputError('OUTPUT_TAKEN', `this file holds something else than ${what}, which would replace it`, {
+			place: file,
+			remedy: `Choose another ${flag}, or remove the file.`,
+		});
+	}
+	requireWritableBeside(file);
+}
+
+/** What owners, mounts and quotas let be written shows only where something is: an empty file, for a moment. */
+function requireWritableBeside(file: string): void {
+	const trial = `${file}.${process.pid}.partial`;
+	try {
+		closeSync(openSync(trial, 'w'));
+		rmSync(trial);
+	} catch (error) {
+		throw fileError(error, file, 'written');
+	}
 }
 
 function faultOf(status: Stats | undefined): string | undefined {

@@ -3,6 +3,7 @@ import {
 	mkdirSync,
 	readdirSync,
 	readFileSync,
+	rmSync,
 	statSync,
 	truncateSync,
 	utimesSync,
@@ -100,6 +101,18 @@ it('has the room of a state that is not whole again', () => {
 	first.flush();
 	writeFileSync(fileIn(folder), flipped(readFileSync(fileIn(folder)), 75));
 	const cache = openStateCache(folder, 'a', limits);
+	expect(read(cache, 1)).toBeUndefined();
+	cache.put(tokens(1), state(1));
+	cache.flush();
+	expect(read(cache, 1)).toEqual(state(1));
+});
+
+it('gives no state of a file that can be neither read nor removed', () => {
+	const folder = madeFor('a', path.join(root, 'not-removable'));
+	const file = path.join(folder, readdirSync(folder)[0]!);
+	const cache = openStateCache(path.dirname(folder), 'a');
+	rmSync(file);
+	mkdirSync(file);
 	expect(read(cache, 1)).toBeUndefined();
 	cache.put(tokens(1), state(1));
 	cache.flush();

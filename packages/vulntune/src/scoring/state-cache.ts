@@ -101,7 +101,12 @@ export function openStateCache(
 			entries.delete(name);
 			taken -= headerBytes + entry.length;
 		}
-		rmSync(file, { force: true });
+		try {
+			rmSync(file, { force: true });
+		} catch {
+			// what can't be removed is computed, and would be there twice
+			return;
+		}
 		if (sound.length > 0) write(sound, true);
 		for (const [, { length }] of sound) taken += headerBytes + length;
 	}
