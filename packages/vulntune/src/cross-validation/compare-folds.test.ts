@@ -78,5 +78,9 @@ it('is shown for people', () => {
 	expect(renderCrossValidation({ ...found, crossValidation: unknown })).toContain(
 		'nothing of its commit and',
 	);
+	const unnamed = { ...unknown, withoutEither: 16 };
+	expect(renderCrossValidation({ ...found, crossValidation: unnamed })).toContain(
+		'had seen nothing of its near-duplicates',
+	);
 	expect(text).toContain('mean of 2 repeats');
 });

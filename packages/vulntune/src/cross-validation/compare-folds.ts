@@ -115,9 +115,11 @@ function areasByFold(
 
 /** The result for terminals. */
 export function renderCrossValidation(result: CrossValidation): string {
-	const { detectors, folds, repeats, withoutProject, output } = result.crossValidation;
+	const { detectors, folds, repeats, withoutProject, withoutEither, output } = result.crossValidation;
 	const apart = describeWithoutProject(result.crossValidation);
-	const known = withoutProject === result.rows[0]!.evaluation.counts.functions ? 'commit' : 'project';
+	const all = result.rows[0]!.evaluation.counts.functions;
+	const known =
+		withoutEither === all ? '' : withoutProject === all ? 'its commit and of ' : 'its project and of ';
 	const byFold = textTable([
 		['ROC AUC by fold', ...Array.from({ length: folds }, (_, fold) => String(fold + 1)), 'all rows'],
 		...detectors.map(({ name, rocAucByFold, rocAuc: all }) => [
@@ -135,7 +137,7 @@ export function renderCrossValidation(result: CrossValidation): string {
 		]),
 	]);
 	return [
-		`Every function was scored by a detector that had seen nothing of its ${known} and of its near-duplicates (${folds} folds).`,
+		`Every function was scored by a detector that had seen nothing of ${known}its near-duplicates (${folds} folds).`,
 		...(apart === undefined ? [] : [`${apart.charAt(0).toUpperCase()}${apart.slice(1)}.`]),
 		'',
 		renderComparison(result),

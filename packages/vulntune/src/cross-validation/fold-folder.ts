@@ -81,8 +81,23 @@ export interface FoldScores {
 	readonly threshold: number | null;
 }
 
-/** The scores of a finished fold: the method's first, then its baselines'; and the base that they were made on. */
+/**
+ * The scores of a finished fold: the method's first, then its baselines'; and the base that they were made on. Throws RUN_FILE where
+ * they can't be read.
+ */
 export function readFold({ run }: FoldFolder): { detectors: readonly FoldScores[]; base: string } {
+	try {
+		return readFinished(run);
+	} catch (cause) {
+		throw inputError('RUN_FILE', `the run of a fold is not as it was written: ${(cause as Error).message}`, {
+			place: run,
+			remedy: 'Remove the folder and give the same command again: this fold alone is computed anew.',
+			cause,
+		});
+	}
+}
+
+function readFinished(run: string): ReturnType<typeof readFold> {
 	const folder = runFolder(run);
 	const read = (file: string) => readFileSync(file, 'utf8');
 	const comparison = JSON.parse(read(folder.comparison)) as Comparison;

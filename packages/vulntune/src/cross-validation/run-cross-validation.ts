@@ -87,12 +87,19 @@ export async function crossValidate(
 	return result;
 }
 
-/** Throws CROSS_VALIDATION_OTHER, OUTPUT_TAKEN, OUTPUT_NOT_FOLDER. */
+/** Throws CROSS_VALIDATION_OTHER, RUN_FILE, OUTPUT_TAKEN, OUTPUT_NOT_FOLDER. */
 export function checkFolder(output: string, identity: string): void {
 	requireFolderOrNothing(output);
 	const record = path.join(output, RECORD);
 	if (existsSync(record)) {
-		if (readIdentity(record) === identity) return;
+		const found = readIdentity(record);
+		if (found === identity) return;
+		if (typeof found !== 'string') {
+			throw inputError('RUN_FILE', 'it does not say which cross-validation the folder holds', {
+				place: record,
+				remedy: 'Put a copy of it back, or choose another --output.',
+			});
+		}
 		throw inputError(
 			'CROSS_VALIDATION_OTHER',
 			'the folder holds a cross-validation with another config, dataset, model or other folds',

@@ -2,6 +2,8 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder, tinyConfig, writeTinyDataset, writeTinyModel } from '../../../../tests/tiny.ts';
+import { dealFolds } from '../cross-validation/deal-folds.ts';
+import { readFold } from '../cross-validation/fold-folder.ts';
 import { crossValidate } from '../cross-validation/run-cross-validation.ts';
 import { planCrossValidation, renderCrossValidationPlan } from './plan-cross-validation.ts';
 import type { NgramPlan } from './plan-ngram.ts';
@@ -54,6 +56,29 @@ describe('the plan of a cross-validation', () => {
 		expect((found.largest.plan as NgramPlan).data).toHaveProperty('characters');
 		expect(renderCrossValidationPlan(found)).toContain('2 runs, 1 of them done');
 		await expect(plan({ ...asked, folds: 3 })).rejects.toMatchObject({ code: 'CROSS_VALIDATION_OTHER' });
+	});
+
+	it('has the rows of each fold', async () => {
+		const { byFold } = await plan({ ...request('five', ngram), folds: 5 });
+		expect(byFold.reduce((sum, { test }) => sum + test, 0)).toBe(36);
+	});
+
+	it('takes no time where every run is done', async () => {
+		const asked = request('all-done');
+		const { identity, foldersOf } = await dealFolds(asked, () => {});
+		for (const { run } of foldersOf.flat()) {
+			mkdirSync(run, { recursive: true });
+			writeFileSync(path.join(run, 'comparison.json'), '{}');
+		}
+		writeFileSync(inside('all-done/cross-validation.json'), JSON.stringify({ identity }));
+		const found = await plan(asked);
+		expect(found).toMatchObject({ runs: 2, finished: 2, seconds: 0 });
+		expect(renderCrossValidationPlan(found)).toContain('no run is left');
+		writeFileSync(inside('all-done/cross-validation.json'), '{}');
+		await expect(plan(asked)).rejects.toMatchObject({ code: 'RUN_FILE' });
+		expect(() => readFold(foldersOf[0]![0]!)).toThrow(
+			expect.objectContaining({ code: 'RUN_FILE', place: foldersOf[0]![0]!.run }),
+		);
 	});
 
 	it('refuses what a cross-validation refuses', async () => {

@@ -102,7 +102,11 @@ export function renderCrossValidationPlan(plan: CrossValidationPlan): string {
 					`${formatNumber(train)} functions to learn from, ${formatNumber(valid)} to choose by, ${formatNumber(test)} held out`,
 				] as const,
 		),
-		...(seconds === null ? [] : [['time', `${aboutDuration(seconds)} for the runs that are left`] as const]),
+		...(finished === runs
+			? [['time', 'none: no run is left'] as const]
+			: seconds === null
+				? []
+				: [['time', `${aboutDuration(seconds)} for the runs that are left`] as const]),
 		['output', output],
 	];
 	const which = isNgram

@@ -93,7 +93,10 @@ function readPredictions(file: string): Prediction[] {
 
 /** What the splits of a run hold; null where it didn't write it down. Throws RUN_FILE. */
 export function readDataRecord({ data }: Pick<RunFolder, 'data'>): DataRecord | null {
-	return existsSync(data) ? readJson<DataRecord>(data) : null;
+	if (!existsSync(data)) return null;
+	const record = readJson<Partial<DataRecord> | null>(data);
+	if (record?.splits?.valid !== undefined) return record as DataRecord;
+	throw inputError('RUN_FILE', 'it does not say what validation holds', { place: data, remedy: damaged });
 }
 
 /** What the baselines make of a run's test functions; null for runs of the first versions. Throws RUN_FILE. */

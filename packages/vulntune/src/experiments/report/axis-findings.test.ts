@@ -47,6 +47,20 @@ describe('what is said of an axis', () => {
 		expect(findings(cells)[0]!.means.map(({ value }) => value)).toEqual(['4', 'none']);
 	});
 
+	it('says of which cells the run folder is gone, so that no test is of them', () => {
+		const cells = [4, 8, 16].map((rank) => cellOf({ 'method.rank': rank, 'training.seed': 1 }, rank / 20));
+		const without = (gone: readonly number[]) =>
+			said(cells.map((cell, i) => (gone.includes(i) ? { ...cell, predictions: [] } : cell)));
+		expect(without([])).not.toContain('gone');
+		expect(without([2])).toMatch(
+			/^The run folder of one cell is gone: no comparison is of it\. .*\(1 paired test,/,
+		);
+		expect(without([0, 2])).toMatch(
+			/^The run folders of 2 cells are gone: no comparison is of them\. No two/,
+		);
+		expect(without([0, 1, 2])).toMatch(/^The run folders of these cells are gone[^.]*\.$/);
+	});
+
 	it('is which value is better, where the paired tests hold after correction', () => {
 		const cells = [1, 2].flatMap((seed) => [
 			cellOf({ 'method.rank': 4, 'training.seed': seed }, 0.05 * seed),
@@ -132,7 +146,7 @@ describe('what is said of an axis', () => {
 		expect(said([cell, { ...better, grids: ['other', 'g'] }])).toMatch(/^8 is better than 4/);
 		const fewer = better.predictions.slice(0, 150);
 		const relabelled = better.predictions.map((one) => ({ ...one, label: (1 - one.label) as 0 | 1 }));
-		for (const predictions of [fewer, relabelled, []]) {
+		for (const predictions of [fewer, relabelled]) {
 			expect(said([cell, { ...better, predictions }])).toMatch(/^No two finished cells/);
 		}
 	});

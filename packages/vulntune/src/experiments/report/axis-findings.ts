@@ -46,9 +46,21 @@ export function axisFindings(
 		const matched = (isSeed ? pairs.map((pair) => [pair]) : bySeeds(columns, pairs)).flatMap(matchedOf);
 		const balanced = cells.filter((cell) => distinct(partnersOf(cell, pairs)).length === values.length - 1);
 		const means = values.map((value) => meanOf(axis, value, balanced));
-		const sentences = isSeed ? seedSentences(matched) : comparisonSentences(axis, matched);
-		return [{ axis, means, sentences }];
+		const gone = cells.filter(({ predictions }) => predictions.length === 0).length;
+		const outcome = isSeed ? seedSentences(matched) : comparisonSentences(axis, matched);
+		return [{ axis, means, sentences: gone === 0 ? outcome : withoutFolders(gone, cells.length, outcome) }];
 	});
+}
+
+/** Says of which cells there are numbers alone, so that no test is of them. */
+function withoutFolders(gone: number, cells: number, outcome: readonly string[]): readonly string[] {
+	if (gone === cells) {
+		return [
+			'The run folders of these cells are gone, and with them what tests would compare: nothing can be said of it.',
+		];
+	}
+	const which = gone === 1 ? 'The run folder of one cell is' : `The run folders of ${gone} cells are`;
+	return [`${which} gone: no comparison is of ${gone === 1 ? 'it' : 'them'}.`, ...outcome];
 }
 
 function meanOf(axis: string, value: unknown, cells: readonly ReportCell[]): AxisFinding['means'][number] {
