@@ -76,7 +76,7 @@ describe('a cross-validation', () => {
 			const name = `damaged-${place}`;
 			mkdirSync(inside(name));
 			writeFileSync(inside(`${name}/cross-validation.json`), damaged);
-			await expect(run(configOf(name)).result).rejects.toMatchObject({ code: 'CROSS_VALIDATION_OTHER' });
+			await expect(run(configOf(name)).result).rejects.toMatchObject({ code: 'RUN_FILE' });
 		}
 	});
 

@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aucDifference } from '../evaluation/compare-with-baselines.ts';
@@ -80,7 +80,17 @@ describe('two cells', () => {
 
 	it('of other functions, or not finished, are refused', async () => {
 		await expect(compareCells(ledger, '0', '2')).rejects.toThrow(/were not measured on the same functions/);
+		await expect(compareCells(ledger, '2', '0')).rejects.toThrow(/were not measured on the same functions/);
 		await expect(compareCells(ledger, '0', '3')).rejects.toThrow(/the cell seed=4 is pending/);
+	});
+
+	it('are compared on what both have scored', async () => {
+		const text = readFileSync(fileOf(1), 'utf8');
+		const unscored = text.replace(/"probability":[\d.]+/, '"probability":null,"missing":"too long"');
+		writeFileSync(fileOf(1), unscored);
+		const found = [await compareCells(ledger, '0', '1'), await compareCells(ledger, '1', '0')];
+		expect(found.map(({ functions }) => functions)).toEqual([39, 39]);
+		writeFileSync(fileOf(1), text);
 	});
 
 	it('whose folder or file was removed say so, with a remedy that helps', async () => {

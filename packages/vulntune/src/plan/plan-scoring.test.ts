@@ -1,3 +1,4 @@
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -62,14 +63,39 @@ describe('the plan of an evaluation', () => {
 		const unkept = await plan('lora', { precision: 'bf16', split: 'train' });
 		expect(unkept.passes.forward).toBe(2);
 		expect(renderScoringPlan(unkept)).toContain('scored twice');
+		const perToken = ({ seconds, scored }: typeof kept) => seconds! / scored[0]!.tokens!;
+		expect(perToken(unkept) / perToken(kept)).toBeCloseTo(2, 6);
 	});
 
 	it('knows that lines take memory and time', async () => {
-		const found = await plan('lora');
-		const lines = await plan('lora', { lines: true }).catch((error: unknown) => error);
 		// no function of the dataset has a fix that changes a line
-		expect(lines).toMatchObject({ code: 'LINES_UNKNOWN' });
-		expect(found.memoryBytes!.activations).toBeGreaterThan(0);
+		await expect(plan('lora', { lines: true })).rejects.toMatchObject({ code: 'LINES_UNKNOWN' });
+		const pairs = inside('pairs');
+		mkdirSync(pairs);
+		const lines = [1, 0].map((target) => {
+			const code = `int f() {\n  ${target === 1 ? 'use' : 'check'}(a);\n  return a;\n}`;
+			return `${JSON.stringify({ idx: target, code, target, commit: 'c', function_name: 'f' })}\n`;
+		});
+		writeFileSync(path.join(pairs, 'test.jsonl'), lines.join(''));
+		const alone = await plan('lora', { data: pairs });
+		const explained = await plan('lora', { data: pairs, lines: true });
+		expect(explained.passes.lines).toEqual(['gradient']);
+		expect(explained.memoryBytes!.activations).toBeGreaterThan(alone.memoryBytes!.activations);
+		expect(explained.seconds!).toBeGreaterThan(2 * alone.seconds!);
+		expect(renderScoringPlan(explained)).toMatch(/^lines +scored besides, by gradient$/m);
+	});
+
+	it('says what the reader of its numbers must know, and what does not fit', async () => {
+		const unfinished = inside('unfinished');
+		cpSync(runs.lora, unfinished, { recursive: true });
+		writeFileSync(path.join(unfinished, 'metrics.jsonl'), '');
+		const notes: string[] = [];
+		const found = await planEvaluation(unfinished, options, (line) => notes.push(line));
+		expect(notes).toEqual([expect.stringMatching(/^The run is not finished\./)]);
+		expect(renderScoringPlan(found)).not.toContain('more than this machine has');
+		expect(renderScoringPlan({ ...found, availableBytes: 2 ** 20 })).toMatch(
+			/^ +more than this machine has \(1\.0 MiB\)$/m,
+		);
 	});
 
 	it('has no model for n-grams', async () => {

@@ -89,6 +89,9 @@ it('keeps the sound states beside one that is not whole', () => {
 	expect([3, 2, 1].map((id) => read(cache, id))).toEqual([state(3), undefined, state(1)]);
 	expect(statSync(fileIn(folder)).size).toBe(2 * 76);
 	cache.put(tokens(2), state(2));
+	// those that were sound still take their room
+	cache.put(tokens(4), state(4));
+	expect(read(cache, 4)).toBeUndefined();
 	cache.flush();
 	expect([1, 2, 3].map((id) => read(openStateCache(folder, 'a'), id))).toEqual([1, 2, 3].map(state));
 });

@@ -101,6 +101,14 @@ describe('what is said of an axis', () => {
 		);
 	});
 
+	it('is of seeds how far two runs of one thing lie apart', () => {
+		const cells = [1, 2].map((seed) => cellOf({ 'method.rank': 4, 'training.seed': seed }, seed / 7));
+		const apart = Math.abs(cells[0]!.rocAuc.value! - cells[1]!.rocAuc.value!);
+		expect(said(cells, 'training.seed')).toContain(
+			`by up to ${apart.toFixed(3)} in test ROC AUC (1 pair; standard deviation of a run ${(apart / Math.SQRT2).toFixed(3)})`,
+		);
+	});
+
 	it('is no finding where seeds disagree by more than the difference, which one of them alone would be', () => {
 		const seed = (number: number, four: number, eight: number) => [
 			cellOf({ 'method.rank': 4, 'training.seed': number }, four),
