@@ -51,8 +51,8 @@ struct Stretch {
 
 private:
 	void renew(size_t bytes) {
-		constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-		void* mapped = mmap(nullptr, bytes + hugePage, PROT_READ | PROT_WRITE, flags, -1, 0);
+		// Reserved, so that more than the machine has is refused here and not when it is touched.
+		void* mapped = mmap(nullptr, bytes + hugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (mapped == MAP_FAILED) throw std::bad_alloc();
 		char* start = static_cast<char*>(mapped);
 		char* data = reinterpret_cast<char*>(roundUp(reinterpret_cast<size_t>(start), hugePage));
