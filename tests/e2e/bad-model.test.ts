@@ -141,6 +141,11 @@ describe('refuses', () => {
 		await expectRefusal(project, { argv, code: 'RUN_EXISTS', says });
 	});
 
+	it('to plan a run in an output that is no folder', async () => {
+		const argv = ['train', 'config.yaml', '--output', 'config.yaml', '--dry-run'];
+		await expectRefusal(project, { argv, code: 'OUTPUT_NOT_FOLDER', says: ['Choose another --output'] });
+	});
+
 	it('to resume a run with other settings', async () => {
 		const argv = ['train', 'config.yaml', '--output', 'run', '--resume', '--training.learningRate', '0.02'];
 		await expectRefusal(project, { argv, code: 'CHECKPOINT_OTHER_RUN', says: ['--overwrite'] });

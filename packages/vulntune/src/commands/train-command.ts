@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { VulntuneError } from '@vulntune/engine/errors.ts';
 import { renderComparison, truncationNote } from '../evaluation/render-comparison.ts';
@@ -26,15 +25,21 @@ export async function trainFromConfig(
 	return describeOutcome(await startTraining(config, mode, onEvent, context.interruption()));
 }
 
-/** A plan of a run that is there is read too; one that would be refused says so. */
+/**
+ * A plan of a run that is there, or is computed now, is read too; one that would be refused says so. Throws what a run throws whose
+ * output holds something else.
+ */
 async function noteRun(
 	output: string,
-	{ resume, overwrite }: Pick<TrainRequest, 'resume' | 'overwrite'>,
+	mode: Pick<TrainRequest, 'resume' | 'overwrite'>,
 	note: (line: string) => void,
 ): Promise<void> {
-	const { runFolder } = await import('../run/run-folder.ts');
-	const isRun = existsSync(runFolder(output).environment);
-	if (isRun && !resume && !overwrite) {
+	const { refuseExistingRun, runFolder } = await import('../run/run-folder.ts');
+	try {
+		refuseExistingRun(runFolder(output), mode);
+	} catch (error) {
+		if (!(error instanceof VulntuneError) || error.code.startsWith('OUTPUT_')) throw error;
+		if (error.code !== 'RUN_EXISTS') return;
 		note(`${output} holds a run already: --resume goes on with it, --overwrite replaces it`);
 	}
 }
