@@ -26,3 +26,16 @@ it('counts what a dataset holds', () => {
 	expect(inspection.splits.test.characters).toBeNull();
 	expect(renderInspection(inspection)).toContain('train by weakness: CWE-2 2, CWE-1 1');
 });
+
+it('says that commits and projects are not known where no row names one', () => {
+	const render = (...train: Parameters<typeof row>[]) => {
+		const splits = { train: train.map((of) => row(...of)), valid: [], test: [] };
+		return renderInspection(inspectDataset({ hash: 'h', splits }, noProjects));
+	};
+	const unnamed = render([1, { commit: 'a' }], [2, { commit: 'b' }]);
+	expect(unnamed).toMatch(/^train +2 +\d+ \(.*?\) +2 +- /m);
+	expect(unnamed).toContain('-: not known');
+	const named = render([1, { commit: 'a', repo: 'x/y' }]);
+	expect(named).toMatch(/^train +1 +\d+ \(.*?\) +1 +1 /m);
+	expect(named).not.toContain('not known');
+});

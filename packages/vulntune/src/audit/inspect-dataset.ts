@@ -98,7 +98,7 @@ export function renderInspection({ splits }: DatasetInspection): string {
 			const { functions, vulnerable, commits, projects, characters } = splits[split];
 			const { median, p90, max } = characters!;
 			const share = `${formatNumber(vulnerable)} (${((100 * vulnerable) / functions).toFixed(1)} %)`;
-			const counts = [commits.distinct, projects.distinct, median, p90, max].map(formatNumber);
+			const counts = [...[commits, projects].map(distinctCell), ...[median, p90, max].map(formatNumber)];
 			return [split, formatNumber(functions), share, ...counts];
 		}),
 	]);
@@ -107,8 +107,10 @@ export function renderInspection({ splits }: DatasetInspection): string {
 			.slice(0, 10)
 			.map(({ name, count }) => `${name} ${formatNumber(count)}`)
 			.join(', ') + (counts.length > 10 ? `, and ${counts.length - 10} more` : '');
+	const isUnnamed = present.some((split) => splits[split].commits.rows * splits[split].projects.rows === 0);
 	return [
 		table,
+		...(isUnnamed ? ['-: not known, since no row names it (for projects: --projects).'] : []),
 		...present.flatMap((split) => {
 			const { statuses, weaknesses } = splits[split];
 			return [
@@ -117,4 +119,9 @@ export function renderInspection({ splits }: DatasetInspection): string {
 			];
 		}),
 	].join('\n');
+}
+
+/** Rows that name none may still be of many. */
+function distinctCell({ distinct, rows }: Counted): string {
+	return rows === 0 ? '-' : formatNumber(distinct);
 }

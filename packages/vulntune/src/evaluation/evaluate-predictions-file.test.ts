@@ -179,3 +179,18 @@ test('out-of-fold lines are measured at the thresholds of their folds, and resam
 	const mixed = folds.map((row, index) => ({ ...row, threshold: index / 100 }));
 	expect(() => evaluatePredictions(mixed, 'p.jsonl')).toThrow(/40 thresholds/);
 });
+
+test('pairs are counted, and an interval without width is called no certainty', () => {
+	const paired = predictions.map((prediction) => ({ ...prediction, functionName: 'f' }));
+	const render = (rows: Prediction[]) =>
+		renderPredictionsReport(evaluatePredictions(rows, 'p.jsonl', { threshold: 0.5 }));
+	expect(render(paired)).toMatch(/^pairs +20 +20$/m);
+	expect(render(predictions)).not.toMatch(/^pairs /m);
+	expect(render(predictions)).not.toContain('without width');
+	const found = predictions.map((prediction) => ({
+		...prediction,
+		probability: prediction.label === 1 ? 0.9 : prediction.probability,
+	}));
+	expect(render(found)).toMatch(/^recall +1\.000 \[1\.000, 1\.000\] /m);
+	expect(render(found)).toContain('without width is no certainty');
+});

@@ -65,6 +65,21 @@ export function measuredLines(
 	});
 }
 
+/** Pairs that each evaluation was measured on; undefined where none are known. */
+export function pairCounts(evaluations: readonly Evaluation[]): number[] | undefined {
+	const counts = evaluations.flatMap(({ pairs }) => pairs?.count ?? []);
+	return counts.length === evaluations.length ? counts : undefined;
+}
+
+/** Said where an interval has no width. */
+export const widthlessNote =
+	'An interval without width is no certainty: these functions show no spread, most often because all got the same answer.';
+
+/** Whether no spread was found in it. */
+export function isWidthless(metric: Metric): boolean {
+	return metric.value !== null && metric.low !== null && metric.low === metric.high;
+}
+
 /** Recall on the vulnerable functions of one weakness. */
 export interface WeaknessLine {
 	readonly weakness: string;

@@ -1,6 +1,13 @@
 import type { Evaluation, Metric } from '../metrics/evaluation.ts';
 import { textTable } from '../terminal/text-table.ts';
-import { type MeasuredLine, measuredLines, weaknessLines } from './metric-lines.ts';
+import {
+	isWidthless,
+	type MeasuredLine,
+	measuredLines,
+	pairCounts,
+	weaknessLines,
+	widthlessNote,
+} from './metric-lines.ts';
 import { numberReasons } from './numbered-reasons.ts';
 
 /** One detector of a table. */
@@ -25,11 +32,14 @@ export function metricTable(columns: readonly MetricColumn[]): { tables: string;
 	const mark = (reason: string): string => `(${numberOf(reason)})`;
 	const names = columns.map(({ name }) => name);
 	const evaluations = columns.map(({ evaluation }) => evaluation);
+	const measured = measuredLines(evaluations);
+	const pairs = pairCounts(evaluations);
 	const metrics = textTable([
 		['', ...names],
-		...measuredLines(evaluations).map((line) => [markedLabel(line), ...line.metrics.map(cell)]),
+		...measured.map((line) => [markedLabel(line), ...line.metrics.map(cell)]),
 		['threshold', ...evaluations.map(({ threshold }) => thresholdCell(threshold, mark))],
 		['functions', ...evaluations.map(({ counts }) => String(counts.functions))],
+		...(pairs === undefined ? [] : [['pairs', ...pairs.map(String)]]),
 		['missing', ...columns.map(({ missing }) => String(missing))],
 	]);
 	const weaknesses = weaknessLines(evaluations);
@@ -38,6 +48,8 @@ export function metricTable(columns: readonly MetricColumn[]): { tables: string;
 		['recall by weakness', 'vulnerable', ...names],
 		...shown.map(({ weakness, positives, recalls }) => [weakness, String(positives), ...recalls.map(cell)]),
 	]);
+	// the model's: the baselines' are without width by what they are
+	const own = [...measured.map(({ metrics }) => metrics[0]!), ...shown.map(({ recalls }) => recalls[0]!)];
 	const rarer = weaknesses.length - shown.length;
 	return {
 		tables: [
@@ -50,6 +62,7 @@ export function metricTable(columns: readonly MetricColumn[]): { tables: string;
 			'↓ lower is better; of all other metrics higher.',
 			'f1_oracle takes its threshold from these very labels: an upper bound, not a result.',
 			'VD-S is the share of vulnerable functions missed at a false-positive rate of at most 0.5 %.',
+			...(own.some(isWidthless) ? [widthlessNote] : []),
 		],
 	};
 }

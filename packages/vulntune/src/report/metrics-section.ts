@@ -1,6 +1,6 @@
 import type { Comparison, ComparisonRow } from '../evaluation/compare-with-baselines.ts';
 import { groupNames } from '../evaluation/groups.ts';
-import { measuredLines } from '../evaluation/metric-lines.ts';
+import { measuredLines, pairCounts } from '../evaluation/metric-lines.ts';
 import type { Difference } from '../evaluation/verdict.ts';
 import { describeBaselines } from './baseline-words.ts';
 import { html, type Markup } from './html.ts';
@@ -62,16 +62,18 @@ ${detectorHead(rows)}
 </table></div>`;
 }
 
-/** Rows of a table: functions that a detector scored, did not score, and saw a part of only. */
+/** Rows of a table: functions that a detector scored, did not score, and saw a part of only, and pairs where there are any. */
 export function functionCounts(
 	rows: readonly ComparisonRow[],
 	truncated: number,
 ): [label: string, ...values: string[]][] {
+	const pairs = pairCounts(rows.map(({ evaluation }) => evaluation));
 	return [
 		['functions scored', ...rows.map(({ evaluation }) => String(evaluation.counts.functions))],
 		['functions missing', ...rows.map(({ missing }) => String(missing))],
 		// the baselines read whole functions
 		['functions truncated', ...rows.map(({ kind }) => String(kind === 'model' ? truncated : 0))],
+		...(pairs === undefined ? [] : [['pairs', ...pairs.map(String)] satisfies [string, ...string[]]]),
 	];
 }
 

@@ -117,6 +117,12 @@ describe('recall by weakness', () => {
 			['CWE-22', '1', '1.000'],
 		]);
 		expect(section).not.toContain('rarer weaknesses');
+		expect(section).not.toContain('without width');
+	});
+
+	test('says that an interval without width is no certainty', () => {
+		// both functions of CWE-79 are found
+		expect(sectionOf(['CWE-79', 'CWE-22', 'CWE-79'])).toContain('without width is no certainty');
 	});
 
 	test('can be opened beyond the most frequent', () => {

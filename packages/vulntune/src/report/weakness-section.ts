@@ -1,5 +1,5 @@
 import type { ComparisonRow } from '../evaluation/compare-with-baselines.ts';
-import { type WeaknessLine, weaknessLines } from '../evaluation/metric-lines.ts';
+import { isWidthless, type WeaknessLine, weaknessLines, widthlessNote } from '../evaluation/metric-lines.ts';
 import { html, type Markup } from './html.ts';
 import { createNotes, detectorHead, metricCell, type Notes, tableRow } from './metric-parts.ts';
 
@@ -22,9 +22,10 @@ ${table(0, SHOWN)}
 ${table(SHOWN, 2 * SHOWN)}
 </div>`;
 	const rarer = lines.length - 2 * SHOWN;
+	const widthless = lines.some(({ recalls: [own] }) => isWidthless(own!)) ? ` ${widthlessNote}` : '';
 	return html`<section>
 <h2>Recall by weakness</h2>
-<p class="note">Which share of the vulnerable functions of each weakness (the first that a row names) is found at the threshold from validation; higher is better. Few functions say little: mind the 95 % intervals in brackets. all-positive finds them all.</p>
+<p class="note">Which share of the vulnerable functions of each weakness (the first that a row names) is found at the threshold from validation; higher is better. Few functions say little: mind the 95 % intervals in brackets.${widthless} all-positive finds them all.</p>
 ${columns}
 ${rarer > 0 ? html`<details><summary>${rarer} rarer weaknesses</summary>${table(2 * SHOWN)}</details>` : undefined}
 ${notes.list()}

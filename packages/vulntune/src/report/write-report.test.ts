@@ -196,6 +196,8 @@ describe('report.html', () => {
 		expect(page).toMatch(/functions missing<\/th><td>0<\/td>/);
 		expect(page).toMatch(/functions truncated<\/th><td>3<\/td><td>0<\/td>/);
 		expect(card).toMatch(/^\| functions truncated \| 3 \| 0 \|/m);
+		expect(page).toMatch(/pairs<\/th><td>\d+<\/td>/);
+		expect(card).toMatch(/^\| pairs \| \d+ \|/m);
 		for (const text of [page, card]) {
 			expect(text).toContain('7 of 90 training functions were left out as too long');
 			expect(text).toContain('epoch 1 was kept, chosen by validation ROC AUC');

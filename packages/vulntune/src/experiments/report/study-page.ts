@@ -193,8 +193,8 @@ export function describeMeans(means: AxisFinding['means']): string {
 	return means
 		.map(({ value, rocAuc, cells }) =>
 			cells === 0
-				? `${value} – (no cell has a partner at every value)`
-				: `${value} ${rocAuc.toFixed(3)} (${cells})`,
+				? `none at ${value} (no cell has a partner at every value)`
+				: `${rocAuc.toFixed(3)} at ${value} (${cells} ${cells === 1 ? 'cell' : 'cells'})`,
 		)
 		.join(', ');
 }

@@ -71,7 +71,9 @@ describe('the report of a study', () => {
 			{ value: '4', rocAuc: Number.NaN, cells: 0 },
 			{ value: '8', rocAuc: 0.5, cells: 1 },
 		];
-		expect(describeMeans(means)).toBe('4 – (no cell has a partner at every value), 8 0.500 (1)');
+		expect(describeMeans(means)).toBe(
+			'none at 4 (no cell has a partner at every value), 0.500 at 8 (1 cell)',
+		);
 		expect(describeMeans(means.slice(0, 1))).toBe('none, since no cell has a partner at every value');
 	});
 
