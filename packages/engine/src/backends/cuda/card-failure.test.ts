@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { viewOf } from '../view.ts';
 import type { Card } from './card.ts';
+import { cardFailures } from './card-failure.ts';
 import { createDeviceOf } from './create-device.ts';
 import { cudaBackendOn } from './cuda.ts';
 import { CardMemoryExhausted, type Driver, DriverFailure } from './driver.ts';
@@ -138,4 +139,14 @@ it('goes on after a launch that was refused', () => {
 	isRefused = false;
 	expect(launch).not.toThrow();
 	device.close();
+});
+
+it('goes on naming what the card failed at first, though other kernels were started since', () => {
+	let kernel = 'first';
+	const failures = cardFailures(() => kernel);
+	const lasting = () => failures.tell(new DriverFailure('illegal address, code 700', 700), 'x');
+	const told = lasting();
+	kernel = 'later';
+	expect(lasting()).toBe(told);
+	expect(told.message).toContain('not later than first');
 });

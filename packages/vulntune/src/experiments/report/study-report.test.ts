@@ -66,6 +66,27 @@ describe('the report of a study', () => {
 		expect(page).toContain('no difference shown');
 	});
 
+	it('says which cells beat their best baseline and which are worse, as the corrected tests have it', async () => {
+		const ledger = openLedger(inside('study'));
+		const report = await readReport(ledger);
+		ledger.close();
+		const cells = report.cells.map((cell, i) => {
+			const [value, correctedP] = [
+				[0.1, 0.01],
+				[-0.1, 0.01],
+				[0.1, 0.2],
+			][i]! as [number, number];
+			return { ...cell, correctedP, difference: { value, low: -1, high: 1, p: 0.01 } };
+		});
+		const told = renderStudyPage({ ...report, cells }, []);
+		expect(told).toMatch(
+			/>1 of 3 finished cells beats its best baseline in test ROC AUC \(seed=1\); 1 is worse than it, .* For the rest these data show no difference\./,
+		);
+		expect([...told.matchAll(/<td>(better|worse|no difference shown)</g)].map(([, word]) => word)).toEqual([
+			...['better', 'worse', 'no difference shown'],
+		]);
+	});
+
 	it('has no mean where no cell of an axis has a partner', () => {
 		const means = [
 			{ value: '4', rocAuc: Number.NaN, cells: 0 },
