@@ -237,7 +237,7 @@ it('passes on every setting of the config', () => {
 			...{ 'training.learningRate': '0.25', 'training.warmupSteps': '3', 'training.weightDecay': '0.125' },
 			...{ 'training.clipNorm': '0.75', 'loss.reduction': 'mean', 'training.seed': '11' },
 			...{ 'training.earlyStopping': '4', 'training.checkpointEverySteps': '9' },
-			'training.sequencesPerPass': '3',
+			...{ 'training.sequencesPerPass': '3', 'training.optimizer': 'adamw8bit' },
 		},
 	);
 	expect(settingsOf(config)).toEqual({
@@ -245,7 +245,7 @@ it('passes on every setting of the config', () => {
 		accumulation: 5,
 		sequencesPerPass: 3,
 		schedule: { schedule: 'linear', learningRate: 0.25, warmupSteps: 3 },
-		optimizer: { weightDecay: 0.125, clipNorm: 0.75 },
+		optimizer: { name: 'adamw8bit', weightDecay: 0.125, clipNorm: 0.75 },
 		reduction: 'mean',
 		seed: 11,
 		earlyStopping: 4,

@@ -1,4 +1,3 @@
-import { dynamicCodebook, unsignedDynamicCodebook } from '../../quantize/codebooks.ts';
 import { MOMENTS_PER_BLOCK } from '../contract.ts';
 import { viewOf } from '../view.ts';
 import { type AgreementCase, fp32Tolerance as tolerance } from './workbench.ts';
@@ -93,8 +92,8 @@ export const elementwiseCasesOf = (length: number): readonly AgreementCase[] => 
 			backend.adamW8bit(
 				normal([length]),
 				input([length], gradients),
-				moment('first moment', dynamicCodebook()),
-				moment('second moment', unsignedDynamicCodebook()),
+				moment('first moment', signedCodebook),
+				moment('second moment', unsignedCodebook),
 				{ ...adamWOptions, beta1: 0.5, beta2: 0.5, gradientScale: 0.5, step: 1 },
 			);
 		},
@@ -117,14 +116,18 @@ export const elementwiseCasesOf = (length: number): readonly AgreementCase[] => 
 				backend.adamW8bit(
 					output(`parameters at ${step}`, [length], draw.normal(length)),
 					normal([length]),
-					moment('first moment', dynamicCodebook()),
-					moment('second moment', unsignedDynamicCodebook()),
+					moment('first moment', signedCodebook),
+					moment('second moment', unsignedCodebook),
 					{ ...adamWOptions, step },
 				);
 			}
 		},
 	},
 ];
+
+/** Some values in ascending order, dense around 0. */
+const signedCodebook = Float32Array.from({ length: 256 }, (_, code) => ((code - 127) / 128) ** 3);
+const unsignedCodebook = Float32Array.from({ length: 256 }, (_, code) => (code / 255) ** 2);
 
 /** Scales of blocks that hold nothing yet. */
 function zeros(length: number): Float32Array {
