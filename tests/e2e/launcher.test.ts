@@ -46,10 +46,15 @@ describe('the program on an older Node', () => {
 		expect(await run.ended).toMatchObject({ code: null, signal: 'SIGKILL' });
 		expect(existsSync(inside('killed/checkpoints'))).toBe(true);
 		expect(existsSync(inside('killed/run.lock'))).toBe(false);
+		// it was stopped: it would have computed to its end unseen
+		expect(readFileSync(inside('killed/metrics.jsonl'), 'utf8')).not.toContain('"type":"end"');
 	});
 
 	it('ends as its child does', async () => {
 		const run = startVulntune(['doctor', '--nonsense'], { cwd, nodeOptions: ['--import', older] });
 		expect((await run.ended).code).toBe(2);
+		const killed = await trainOnOldNode('child');
+		process.kill(holderOf('child'), 'SIGKILL');
+		expect((await killed.ended).code).toBe(4);
 	});
 });
