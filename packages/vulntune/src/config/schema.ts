@@ -1,14 +1,15 @@
 import { quantizedTypes } from '@vulntune/engine/quantize/types.ts';
 import { z } from 'zod';
 import { pairLossKinds } from '../objectives/pair-loss-kinds.ts';
-import type { Needs, OptionFacts } from './option-facts.ts';
+import { backend } from './backend-schema.ts';
+import type { Needs } from './option-facts.ts';
+import { facts, section, wholeNumber } from './schema-parts.ts';
 
 /**
  * The config of a training run. The one source of the TypeScript type, the YAML check, the command line flags, the JSON Schema
  * and the docs: an option is added here and nowhere else.
  */
 
-const backendTypes = ['auto', 'cuda', 'cpu', 'wasm', 'reference'] as const;
 export const floatBases = ['fp32', 'bf16'] as const;
 
 // where options have a meaning
@@ -19,20 +20,9 @@ const inPacks: Needs = { 'sequence.packing': ['isolated', 'leaky'] };
 const inWindows: Needs = { 'sequence.largeFunctions': ['window'] };
 const withFocal: Needs = { 'loss.type': ['focal'] };
 
-const wholeNumber = (minimum: number) => z.int().min(minimum);
 const weight = z.number().positive();
 const share = z.number().min(0).max(1);
 const perClass = z.tuple([weight, weight]);
-
-/** Says in the schema where an option has a meaning, and which words are not here yet. */
-export function facts(said: OptionFacts): Record<string, unknown> {
-	return { ...said };
-}
-
-/** A section may be left out: all of its options then have their defaults. */
-export function section<Shape extends z.ZodRawShape>(shape: Shape) {
-	return z.strictObject(shape).prefault({} as never);
-}
 
 const data = z.strictObject({
 	path: z.string().min(1).describe('folder or .tar.gz with train.jsonl, valid.jsonl and test.jsonl'),
@@ -329,36 +319,6 @@ const training = section({
 		.nullable()
 		.default(50)
 		.describe('optimiser steps between checkpoints; null for one per epoch'),
-});
-
-/** Where a command computes; the same for every kind of config. */
-export const backend = section({
-	type: z
-		.enum(backendTypes)
-		.default('auto')
-		.describe(
-			'where the kernels run; auto takes the fastest there is, for vulntune train an NVIDIA card (cuda) that the run fits on',
-		)
-		.meta(facts({ meant: { gpu: 'cuda', nvidia: 'cuda', native: 'cpu', webassembly: 'wasm' } })),
-	device: wholeNumber(0)
-		.default(0)
-		.describe('which card, counted from 0')
-		.meta(facts({ needs: { 'backend.type': ['auto', 'cuda'] } })),
-	kernels: z
-		.enum(['auto', 'mma'])
-		.default('auto')
-		.describe('which kernels of a card; mma leaves out products that only Hopper has (wgmma)')
-		.meta(facts({ needs: { 'backend.type': ['auto', 'cuda'] } })),
-	isa: z
-		.enum(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avxvnni', 'avx2', 'dotprod', 'generic'])
-		.default('auto')
-		.describe('instruction set of the cpu backend')
-		.meta(facts({ needs: { 'backend.type': ['auto', 'cpu'] } })),
-	threads: z
-		.union([z.literal('auto'), wholeNumber(1)])
-		.default('auto')
-		.describe('threads of the kernels; auto is one per core')
-		.meta(facts({ needs: { 'backend.type': ['auto', 'cpu', 'wasm'] } })),
 });
 
 export const configSchema = z.strictObject({

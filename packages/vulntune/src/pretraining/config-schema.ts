@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { backend, type DeepReadonly, facts, section } from '../config/schema.ts';
+import { backend } from '../config/backend-schema.ts';
+import type { DeepReadonly } from '../config/schema.ts';
+import { facts, section, wholeNumber } from '../config/schema-parts.ts';
 
 /** The config of a pretraining run, in the manner of `config/schema.ts`: types, checks, flags and docs come from it. */
-
-const wholeNumber = (minimum: number) => z.int().min(minimum);
 
 const generated = { 'source.type': ['generated'] };
 

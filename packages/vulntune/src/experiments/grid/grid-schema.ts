@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineConfig } from '../../config/definition.ts';
-import { section } from '../../config/schema.ts';
+import { section } from '../../config/schema-parts.ts';
 
 const settings = z.record(z.string(), z.unknown());
 
