@@ -47,14 +47,6 @@ describe('functions that are to lie together', () => {
 		},
 	);
 
-	it.each([
-		['bestFit', 1],
-		['arrival', 2],
-	] as const)('stay apart where a pack holds one function: %s, at most %i', (order, maxFunctions) => {
-		const { packs } = packFunctions([5, 5], { ...common, order, maxFunctions }, { together: [[0, 1]] });
-		expect(packs.map((pieces) => pieces.length)).toEqual([1, 1]);
-	});
-
 	it('stay apart where they are too long for one sequence and its group', () => {
 		const { packs } = packFunctions(
 			[20, 20, 20, 20, 20],
