@@ -42,7 +42,11 @@ export function describeMachine(report: MachineReport): string {
 			'Install g++ or clang++ (C++20) and run `npm rebuild @vulntune/engine`.',
 		);
 	}
-	lines.push('', `Would fit ${setting}:`, ...describeFits(report.fits));
+	lines.push(
+		'',
+		`Would fit in ${formatBytes(report.memoryBytes)}, where nothing else takes any, ${setting}:`,
+		...describeFits(report.fits),
+	);
 	for (const card of report.gpus.filter(({ unusable }) => unusable === null)) {
 		const { ordinal, name, memoryBytes, freeBytes } = card;
 		const room =

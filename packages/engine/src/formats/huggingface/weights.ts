@@ -130,7 +130,8 @@ function listFolder(folder: string): readonly string[] {
 		if (!isMissing) throw fileError(error, folder, 'read');
 		throw inputError('MODEL_NOT_FOUND', 'there is no such folder', {
 			place: folder,
-			remedy: 'Give the path of a folder with config.json, tokenizer.json and model.safetensors.',
+			remedy:
+				'Give the path of a folder with config.json, tokenizer.json and model.safetensors, or of a GGUF file (--model). docs/getting-a-model.md says where to get one.',
 			cause: error,
 		});
 	}
