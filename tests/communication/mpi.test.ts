@@ -8,8 +8,9 @@ import { filesOf } from '../files.ts';
 import { testBackend } from '../tiny.ts';
 import { equal, launchers, startTogether } from './launchers.ts';
 
-/** Steps of three sequences, so that four processes have rounds that not all of them have a share of, and two a second round. */
-const steps = ['--training.accumulation', '3', '--backend.threads', '1'];
+/** Steps of three sequences, so that four processes have rounds that not all of them have a share of, and two a second round; moments in 8 bits, so that not only floats
+ * go from process to process. */
+const steps = ['--training.accumulation', '3', '--backend.threads', '1', '--training.optimizer', 'adamw8bit'];
 // a sequence each for the functions of validation and test: otherwise there is one, and nothing to share out
 const project = createProject({ train: 20, valid: 6, test: 6 });
 // and a head that sees n-grams, which every process fits by itself
